@@ -1,0 +1,110 @@
+//! The application binary interfaces that a contract can be deployed with.
+//!
+//! Only their names and codes: what an ABI imports, exports and means is in the crate `host`.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use core::{fmt, str::FromStr};
+
+/// The faces that a contract can show. The code is consensus: it is stored with the contract's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Abi {
+    /// The Ethereum environment interface: `main ()->()`, module `ethereum`.
+    Ewasm = 0,
+    /// `main (i64)->(i64)` and exports called by name, arguments packed into i64 values.
+    Packed = 1,
+}
+
+impl Abi {
+    /// Every ABI, in the order of its code.
+    pub const ALL: &'static [Self] = &[Self::Ewasm, Self::Packed];
+
+    /// The name, in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ewasm => "ewasm",
+            Self::Packed => "packed",
+        }
+    }
+
+    /// The bit of this ABI in a set.
+    pub(crate) const fn bit(self) -> u8 {
+        match self {
+            Self::Ewasm => 1,
+            Self::Packed => 2,
+        }
+    }
+}
+
+impl fmt::Display for Abi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The name is not one of [`Abi::ALL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownAbi;
+
+impl fmt::Display for UnknownAbi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown ABI, expected one of:")?;
+        Abi::ALL.iter().try_for_each(|abi| write!(f, " {abi}"))
+    }
+}
+
+impl core::error::Error for UnknownAbi {}
+
+impl FromStr for Abi {
+    type Err = UnknownAbi;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAbi> {
+        Self::ALL.iter().copied().find(|abi| abi.name() == name).ok_or(UnknownAbi)
+    }
+}
+
+/// A set of ABIs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct AbiSet(u8);
+
+impl AbiSet {
+    /// The set of the ABIs in `abis`.
+    pub const fn of(abis: &[Abi]) -> Self {
+        let mut bits = 0;
+        let mut rest = abis;
+        while let [first, others @ ..] = rest {
+            bits |= first.bit();
+            rest = others;
+        }
+        Self(bits)
+    }
+
+    /// Whether `abi` is in the set.
+    pub const fn contains(self, abi: Abi) -> bool {
+        self.0 & abi.bit() != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_codes_are_those_of_the_table() {
+        for (abi, name, code) in [(Abi::Ewasm, "ewasm", 0), (Abi::Packed, "packed", 1)] {
+            assert_eq!(name.parse(), Ok(abi));
+            assert_eq!(borsh::to_vec(&abi).unwrap(), [code]);
+        }
+        assert_eq!(Abi::ALL.len(), 2);
+        assert_eq!("Ewasm".parse::<Abi>(), Err(UnknownAbi));
+        assert!(borsh::from_slice::<Abi>(&[2]).is_err());
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        assert!(AbiSet::of(&[Abi::Packed]).contains(Abi::Packed));
+        assert!(!AbiSet::of(&[Abi::Packed]).contains(Abi::Ewasm));
+        assert!(Abi::ALL.iter().all(|&abi| AbiSet::of(Abi::ALL).contains(abi)));
+    }
+}

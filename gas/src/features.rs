@@ -1,0 +1,54 @@
+//! The Wasm features beyond version 1 that a revision admits.
+
+use borsh::BorshSerialize;
+
+/// Proposals of the Wasm specification, each on or off.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct Features {
+    /// Float types and instructions, with canonical NaN.
+    pub floats: bool,
+    /// Import and export of mutable globals.
+    pub mutable_globals: bool,
+    /// `i32.extend8_s` and its like.
+    pub sign_extension: bool,
+    /// Conversions from float to integer that do not trap.
+    pub saturating_conversions: bool,
+    /// Several results, blocks with parameters.
+    pub multi_value: bool,
+    /// `memory.copy`, `memory.fill` and their like.
+    pub bulk_memory: bool,
+    /// `funcref` and `externref` as values.
+    pub reference_types: bool,
+    /// `return_call`.
+    pub tail_calls: bool,
+    /// Arithmetic in constant expressions.
+    pub extended_const: bool,
+}
+
+impl Features {
+    /// `V1`: what compilers emit today; SIMD, threads, memory64, multi-memory, exceptions and GC are off.
+    pub(crate) const V1: Self = Self {
+        floats: true,
+        mutable_globals: true,
+        sign_extension: true,
+        saturating_conversions: true,
+        multi_value: true,
+        bulk_memory: true,
+        reference_types: true,
+        tail_calls: true,
+        extended_const: true,
+    };
+
+    /// Wasm version 1 without floats (ewasm's rule).
+    pub(crate) const BYZANTIUM: Self = Self {
+        floats: false,
+        mutable_globals: false,
+        sign_extension: false,
+        saturating_conversions: false,
+        multi_value: false,
+        bulk_memory: false,
+        reference_types: false,
+        tail_calls: false,
+        extended_const: false,
+    };
+}

@@ -1,0 +1,164 @@
+//! Every host function that a revision prices: one table of name and prices.
+//!
+//! A row names the function and its price under `EWASM_BYZANTIUM` and under `V1`. What the function is called in
+//! an import, its type and what it does are in the crate `host`.
+
+use crate::Gas;
+use borsh::BorshSerialize;
+
+/// What one call of a host function costs; all terms that apply are charged at once, before the call has an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize)]
+pub struct HostPrice {
+    /// For the call itself.
+    pub base: u64,
+    /// For each word of 32 bytes that is copied or hashed, the last one counted as whole.
+    pub per_word: u64,
+    /// For each byte that is kept.
+    pub per_byte: u64,
+    /// For each topic of a log.
+    pub per_topic: u64,
+    /// For each page of 65,536 bytes that the host adds to a callee's memory.
+    pub per_page: u64,
+}
+
+impl HostPrice {
+    /// A price that does not depend on sizes.
+    pub const fn flat(base: u64) -> Self {
+        Self { base, per_word: 0, per_byte: 0, per_topic: 0, per_page: 0 }
+    }
+
+    /// A price with a term for each word of 32 bytes.
+    pub const fn words(base: u64, per_word: u64) -> Self {
+        Self { per_word, ..Self::flat(base) }
+    }
+
+    /// The price of a call that copies, hashes or keeps `bytes` bytes.
+    pub const fn for_bytes(&self, bytes: u64) -> Gas {
+        Gas::new(self.base)
+            .plus(Gas::new(self.per_word).times(bytes.div_ceil(32)))
+            .plus(Gas::new(self.per_byte).times(bytes))
+    }
+
+    /// The price of copying or hashing `bytes` more bytes, without the base.
+    pub const fn more_bytes(&self, bytes: u64) -> Gas {
+        Gas::new(self.per_word).times(bytes.div_ceil(32)).plus(Gas::new(self.per_byte).times(bytes))
+    }
+
+    /// The price of a log of `bytes` bytes with `topics` topics.
+    pub const fn for_log(&self, bytes: u64, topics: u64) -> Gas {
+        self.for_bytes(bytes).plus(Gas::new(self.per_topic).times(topics))
+    }
+
+    /// The price of adding `pages` pages.
+    pub const fn for_pages(&self, pages: u64) -> Gas {
+        Gas::new(self.per_page).times(pages)
+    }
+}
+
+const fn log(base: u64, per_topic: u64, per_byte: u64) -> HostPrice {
+    HostPrice { per_topic, per_byte, ..HostPrice::flat(base) }
+}
+
+const fn call_export(base: u64, per_word: u64, per_page: u64) -> HostPrice {
+    HostPrice { per_page, ..HostPrice::words(base, per_word) }
+}
+
+const fn flat(base: u64) -> HostPrice {
+    HostPrice::flat(base)
+}
+
+const fn words(base: u64, per_word: u64) -> HostPrice {
+    HostPrice::words(base, per_word)
+}
+
+macro_rules! host_functions {
+    ($($name:ident $byzantium:expr, $v1:expr;)*) => {
+        /// A host function, by the name of the operation rather than of the import.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum HostFunction {
+            $(#[doc = stringify!($name)] $name,)*
+        }
+
+        impl HostFunction {
+            /// Every host function, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The position in [`ALL`](Self::ALL).
+            pub(crate) const fn index(self) -> usize {
+                self as usize
+            }
+        }
+
+        /// Number of host functions.
+        pub(crate) const HOST_FUNCTIONS: usize = HostFunction::ALL.len();
+
+        /// Byzantium's prices: hera's `GasSchedule`, which is Ethereum's. What hera does not have costs nothing
+        /// there because `EWASM_BYZANTIUM` does not offer it.
+        pub(crate) const BYZANTIUM_PRICES: [HostPrice; HOST_FUNCTIONS] = [$($byzantium,)*];
+
+        /// The prices of `V1`.
+        pub(crate) const V1_PRICES: [HostPrice; HOST_FUNCTIONS] = [$($v1,)*];
+    };
+}
+
+host_functions! {
+    //                      Byzantium              V1: 1 gas is about the time of one simple instruction
+    UseGas                  flat(0),               flat(0);
+    GetGasLeft              flat(2),               flat(40);
+    GetAddress              flat(2),               flat(40);
+    GetExternalBalance      flat(400),             flat(4_000);
+    GetBlockHash            flat(800),             flat(8_000);
+    Call                    flat(700),             words(7_000, 3);
+    CallCode                flat(700),             words(7_000, 3);
+    CallDelegate            flat(700),             words(7_000, 3);
+    CallStatic              flat(700),             words(7_000, 3);
+    CallDataCopy            words(3, 3),           words(40, 3);
+    GetCallDataSize         flat(2),               flat(40);
+    StorageStore            flat(5_000),           flat(50_000);
+    StorageLoad             flat(200),             flat(2_000);
+    GetCaller               flat(2),               flat(40);
+    GetCallValue            flat(2),               flat(40);
+    CodeCopy                words(3, 3),           words(40, 3);
+    GetCodeSize             flat(2),               flat(40);
+    GetBlockCoinbase        flat(2),               flat(40);
+    Create                  flat(32_000),          words(320_000, 3);
+    GetBlockDifficulty      flat(2),               flat(40);
+    ExternalCodeCopy        words(700, 3),         words(7_000, 3);
+    GetExternalCodeSize     flat(700),             flat(7_000);
+    GetBlockGasLimit        flat(2),               flat(40);
+    GetTxGasPrice           flat(2),               flat(40);
+    Log                     log(375, 375, 8),      log(3_750, 3_750, 80);
+    GetBlockNumber          flat(2),               flat(40);
+    GetBlockTimestamp       flat(2),               flat(40);
+    GetTxOrigin             flat(2),               flat(40);
+    Finish                  flat(0),               words(0, 3);
+    Revert                  flat(0),               words(0, 3);
+    GetReturnDataSize       flat(2),               flat(40);
+    ReturnDataCopy          words(3, 3),           words(40, 3);
+    SelfDestruct            flat(5_000),           flat(50_000);
+    CallExport              flat(0),               call_export(7_003, 3, 14_336);
+    Sha256                  flat(0),               words(400, 100);
+    Sha3                    flat(0),               words(800, 100);
+    Keccak256               flat(0),               words(800, 100);
+    Blake2b256              flat(0),               words(400, 50);
+    Ripemd160               flat(0),               words(400, 150);
+    Secp256k1Recover        flat(0),               flat(200_000);
+    Ed25519Verify           flat(0),               words(150_000, 100);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_add_up() {
+        let price = HostPrice { base: 1, per_word: 10, per_byte: 100, per_topic: 1_000, per_page: 10_000 };
+        for (bytes, gas) in [(0, 1), (1, 111), (32, 3_211), (33, 3_321)] {
+            assert_eq!(price.for_bytes(bytes), Gas::new(gas), "{bytes} bytes");
+            assert_eq!(price.more_bytes(bytes), Gas::new(gas - 1), "{bytes} bytes more");
+        }
+        assert_eq!(price.for_log(1, 5), Gas::new(5_111));
+        assert_eq!(price.for_pages(3), Gas::new(30_000));
+        assert_eq!(price.for_bytes(u64::MAX), Gas::MAX);
+    }
+}

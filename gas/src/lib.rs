@@ -1,0 +1,24 @@
+//! Gas, schedules and revisions: what execution costs and which rules it follows.
+//!
+//! Owns every number that consensus depends on. Knows nothing of modules, hosts, engines or state.
+
+mod abi;
+mod features;
+mod gas;
+mod host_function;
+mod limits;
+mod operator;
+mod revision;
+mod schedule;
+
+pub use abi::{Abi, AbiSet, UnknownAbi};
+pub use features::Features;
+pub use gas::{Gas, GasMeter, OutOfGas};
+pub use host_function::{HostFunction, HostPrice};
+pub use limits::Limits;
+pub use operator::Operator;
+pub use revision::{Revision, Rules};
+pub use schedule::{
+    AccountPrices, FramePrices, InstructionPrices, PAGE_BYTES, Refunds, Schedule, TABLE_ELEMENT_BYTES,
+    TransactionPrices,
+};

@@ -1,0 +1,148 @@
+//! Limits: consensus constants that bound what a module, a frame and a transaction can be.
+
+use borsh::BorshSerialize;
+
+/// What bounds a contract of one class of ABIs. Every number is the largest that is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct Limits {
+    /// Bytes of a module.
+    pub code_bytes_max: u32,
+    /// Bytes of the code that a creation leaves behind (EIP-170 in `EWASM_BYZANTIUM`).
+    pub created_code_bytes_max: u32,
+    /// Functions of a module, imported ones included.
+    pub functions_max: u32,
+    /// Types of a module.
+    pub types_max: u32,
+    /// Globals of a module, imported ones included.
+    pub globals_max: u32,
+    /// Imports of a module.
+    pub imports_max: u32,
+    /// Exports of a module.
+    pub exports_max: u32,
+    /// Parameters of one function type.
+    pub parameters_max: u32,
+    /// Results of one function type.
+    pub results_max: u32,
+    /// Locals of one function, its parameters included.
+    pub locals_max: u32,
+    /// Values that one function can have on its operand stack.
+    pub operands_max: u32,
+    /// Parameters of all functions of a module.
+    pub module_parameters_max: u32,
+    /// Locals of all functions of a module, parameters included.
+    pub module_locals_max: u32,
+    /// Bytes of one function body.
+    pub body_bytes_max: u32,
+    /// Data segments of a module.
+    pub data_segments_max: u32,
+    /// Element segments of a module.
+    pub element_segments_max: u32,
+    /// Targets of one `br_table`, without the default.
+    pub br_table_targets_max: u32,
+    /// Tables of a module.
+    pub tables_max: u32,
+    /// Elements of one table, at start and when grown.
+    pub table_elements_max: u32,
+    /// Pages of one memory, at start and when grown.
+    pub memory_pages_max: u32,
+    /// Bytes of memory that all frames of one transaction can have at one time.
+    pub transaction_memory_bytes_max: u64,
+    /// Bytes of value stack that all frames of one transaction could need at one time, each counted as
+    /// `call_depth_max` times its module's largest function.
+    pub transaction_stack_bytes_max: u64,
+    /// Wasm calls in progress in one frame.
+    pub call_depth_max: u32,
+    /// Frames in progress below the transaction's own (Ethereum: 1,024).
+    pub frame_depth_max: u32,
+    /// Bytes of a storage key.
+    pub storage_key_bytes_max: u32,
+    /// Bytes of a storage value.
+    pub storage_value_bytes_max: u32,
+    /// Bytes of the input of a frame.
+    pub input_bytes_max: u32,
+    /// Bytes of the output of a frame that returns.
+    pub output_bytes_max: u32,
+    /// Bytes of the output of a frame that reverts.
+    pub revert_bytes_max: u32,
+    /// Bytes of the data of one log.
+    pub log_bytes_max: u32,
+    /// Logs of one transaction.
+    pub transaction_logs_max: u32,
+    /// Bytes of data of all logs of one transaction.
+    pub transaction_log_bytes_max: u32,
+}
+
+impl Limits {
+    /// `V1`, ABIs `ewasm`, `packed` and `json`.
+    pub(crate) const V1_CONTRACT: Self = Self {
+        code_bytes_max: 1_048_576,
+        created_code_bytes_max: 1_048_576,
+        functions_max: 10_000,
+        types_max: 1_024,
+        globals_max: 1_000,
+        imports_max: 100,
+        exports_max: 100,
+        parameters_max: 32,
+        results_max: 16,
+        locals_max: 1_024,
+        operands_max: 1_024,
+        module_parameters_max: 10_000,
+        module_locals_max: 50_000,
+        body_bytes_max: 196_608,
+        data_segments_max: 1_000,
+        element_segments_max: 1_000,
+        br_table_targets_max: 4_096,
+        tables_max: 1,
+        table_elements_max: 4_096,
+        memory_pages_max: 512,
+        transaction_memory_bytes_max: 67_108_864,
+        transaction_stack_bytes_max: 536_870_912,
+        call_depth_max: 1_024,
+        frame_depth_max: 1_024,
+        storage_key_bytes_max: 1_024,
+        storage_value_bytes_max: 65_536,
+        input_bytes_max: 131_072,
+        output_bytes_max: 131_072,
+        revert_bytes_max: 16_384,
+        log_bytes_max: 16_384,
+        transaction_logs_max: 128,
+        transaction_log_bytes_max: 65_536,
+    };
+
+    /// `EWASM_BYZANTIUM`: Ethereum's own limits where it has some, otherwise none that its tests reach. Instructions
+    /// are not metered there, so the numbers only keep an engine's memory finite.
+    pub(crate) const BYZANTIUM: Self = Self {
+        code_bytes_max: u32::MAX,
+        created_code_bytes_max: 24_576,
+        functions_max: 100_000,
+        types_max: 100_000,
+        globals_max: 100_000,
+        imports_max: 10_000,
+        exports_max: 100,
+        parameters_max: 1_000,
+        results_max: 1,
+        locals_max: 10_000,
+        operands_max: 10_000,
+        module_parameters_max: u32::MAX,
+        module_locals_max: u32::MAX,
+        body_bytes_max: 7_654_321,
+        data_segments_max: 100_000,
+        element_segments_max: 100_000,
+        br_table_targets_max: 65_520,
+        tables_max: 1,
+        table_elements_max: 1_000_000,
+        memory_pages_max: 65_536,
+        transaction_memory_bytes_max: 8_589_934_592,
+        transaction_stack_bytes_max: u64::MAX,
+        call_depth_max: 1_024,
+        frame_depth_max: 1_024,
+        storage_key_bytes_max: 32,
+        storage_value_bytes_max: 32,
+        input_bytes_max: u32::MAX,
+        output_bytes_max: u32::MAX,
+        revert_bytes_max: u32::MAX,
+        log_bytes_max: u32::MAX,
+        transaction_logs_max: u32::MAX,
+        transaction_log_bytes_max: u32::MAX,
+    };
+}

@@ -1,0 +1,161 @@
+//! A revision: everything that consensus depends on, as one value with one digest.
+//!
+//! A released revision is never edited. The next one copies it and changes the copy.
+
+use crate::{
+    Gas,
+    abi::{Abi, AbiSet},
+    features::Features,
+    limits::Limits,
+    schedule::Schedule,
+};
+use borsh::BorshSerialize;
+use sha3::{Digest, Sha3_256};
+
+/// Features, limits, prices and rules of one period of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct Revision {
+    /// Number of the revision; part of the digest, so two revisions never share one.
+    pub number: u16,
+    /// The Wasm features of modules.
+    pub features: Features,
+    /// Limits of contracts.
+    pub limits: Limits,
+    /// Prices.
+    pub schedule: Schedule,
+    /// Rules that are not numbers.
+    pub rules: Rules,
+}
+
+/// The rules of a revision that are choices rather than numbers.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct Rules {
+    /// ABIs that contracts can have.
+    pub abis: AbiSet,
+    /// Whether contracts can import what is beyond the 33 functions of the Ethereum environment interface: calls of
+    /// exports by name, and the module `crypto`.
+    pub extensions: bool,
+    /// Whether an `ewasm` module must export `main` and `memory` and nothing else (the ewasm contract interface), or
+    /// may have further exports, as the output of compilers does.
+    pub exact_exports: bool,
+    /// Whether the state may hold code that was never validated, as the pre-states of the official tests do: a call of
+    /// such code halts. Otherwise it is a fault of the node that holds it.
+    pub unchecked_code: bool,
+    /// Whether this revision exists to run a conformance suite and must not carry a chain: its contracts can loop for
+    /// ever.
+    pub conformance: bool,
+}
+
+impl Revision {
+    /// The official ewasm state tests: Ethereum's Byzantium rules and prices, instructions unmetered, ABI `ewasm`.
+    pub const EWASM_BYZANTIUM: Self = Self {
+        number: 0,
+        features: Features::BYZANTIUM,
+        limits: Limits::BYZANTIUM,
+        schedule: Schedule::BYZANTIUM,
+        rules: Rules {
+            abis: AbiSet::of(&[Abi::Ewasm]),
+            extensions: false,
+            exact_exports: true,
+            unchecked_code: true,
+            conformance: true,
+        },
+    };
+
+    /// Production: every instruction metered, all ABIs. Not released: its prices wait for a calibration.
+    pub const V1: Self = Self {
+        number: 1,
+        features: Features::V1,
+        limits: Limits::V1_CONTRACT,
+        schedule: Schedule::V1,
+        rules: Rules {
+            abis: AbiSet::of(Abi::ALL),
+            extensions: true,
+            exact_exports: false,
+            unchecked_code: false,
+            conformance: false,
+        },
+    };
+
+    /// The revisions that a chain may already run on, with the digest that each had when it was released.
+    pub const RELEASED: &'static [(Self, [u8; 32])] = &[];
+
+    /// The limits of contracts of `abi`.
+    pub const fn limits(&self, abi: Abi) -> &Limits {
+        match abi {
+            Abi::Ewasm | Abi::Packed => &self.limits,
+        }
+    }
+
+    /// sha3-256 over the borsh encoding.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = HashWriter(Sha3_256::new());
+        // Writing into a hasher cannot fail.
+        let _ = self.serialize(&mut hasher);
+        hasher.0.finalize().into()
+    }
+
+    /// The gas that a transaction costs before anything runs: the base, `creates`' surcharge and `payload`'s bytes
+    /// (the input, or the code and input of a creation), and `deployed_code_bytes` of a module that is validated.
+    pub fn intrinsic_gas(&self, creates: bool, payload: &[&[u8]], deployed_code_bytes: u64) -> Gas {
+        let prices = &self.schedule.transaction;
+        let bytes = payload.iter().flat_map(|part| part.iter());
+        let zeros = bytes.clone().fold(0_u64, |count, &byte| count.saturating_add(u64::from(byte == 0)));
+        let all = payload.iter().fold(0_u64, |sum, part| sum.saturating_add(len_u64(part)));
+        let create = if creates { prices.create } else { 0 };
+        Gas::new(prices.base)
+            .plus(Gas::new(create))
+            .plus(Gas::new(prices.zero_byte).times(zeros))
+            .plus(Gas::new(prices.nonzero_byte).times(all.saturating_sub(zeros)))
+            .plus(Gas::new(prices.deployed_code_byte).times(deployed_code_bytes))
+    }
+}
+
+fn len_u64(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// Lets borsh write into a hash without a buffer between.
+struct HashWriter(Sha3_256);
+
+impl borsh::io::Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> borsh::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> borsh::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_released_revision_keeps_its_digest() {
+        for (revision, digest) in Revision::RELEASED {
+            assert_eq!(&revision.digest(), digest, "revision {} was edited after its release", revision.number);
+        }
+        // The list is empty until V1 is released; the check itself must still be able to fail.
+        let mut edited = Revision::V1;
+        edited.limits.code_bytes_max += 1;
+        assert_ne!(edited.digest(), Revision::V1.digest());
+        assert_ne!(Revision::EWASM_BYZANTIUM.digest(), Revision::V1.digest());
+    }
+
+    #[test]
+    fn the_digest_is_sha3_256_of_the_borsh_encoding() {
+        let encoded = borsh::to_vec(&Revision::V1).unwrap();
+        assert_eq!(<[u8; 32]>::from(Sha3_256::digest(encoded)), Revision::V1.digest());
+    }
+
+    #[test]
+    fn intrinsic_gas_is_that_of_the_yellow_paper() {
+        let gas = |creates, payload: &[u8]| Revision::EWASM_BYZANTIUM.intrinsic_gas(creates, &[payload], 0).get();
+        assert_eq!(gas(false, &[]), 21_000);
+        assert_eq!(gas(true, &[]), 53_000);
+        assert_eq!(gas(false, &[0, 0, 1]), 21_000 + 2 * 4 + 68);
+    }
+}

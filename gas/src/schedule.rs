@@ -1,0 +1,196 @@
+//! The price list of a revision: instructions, host functions, accounts, frames, transactions.
+
+use crate::{
+    Gas,
+    host_function::{BYZANTIUM_PRICES, HOST_FUNCTIONS, HostFunction, HostPrice, V1_PRICES},
+    operator::{OPERATORS, Operator, PRODUCTION_PRICES},
+};
+use borsh::BorshSerialize;
+
+/// Bytes of one page of linear memory (Wasm spec).
+pub const PAGE_BYTES: u64 = 65_536;
+
+/// Bytes that one table element counts as in a bulk operation.
+pub const TABLE_ELEMENT_BYTES: u64 = 4;
+
+/// Every price of a revision, in gas.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct Schedule {
+    /// Instructions, or `None` where a revision does not meter them.
+    pub instructions: Option<InstructionPrices>,
+    host: [HostPrice; HOST_FUNCTIONS],
+    /// Calls, values and accounts.
+    pub account: AccountPrices,
+    /// Starting a frame: instantiation of the callee's module.
+    pub frame: FramePrices,
+    /// The transaction as such.
+    pub transaction: TransactionPrices,
+    /// What a transaction gets back at its end.
+    pub refund: Refunds,
+}
+
+/// Prices of instructions.
+///
+/// The rule that says when they are charged is in `docs/spec.md`: on entering a region, 1 and the prices of all
+/// operators that stand in it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct InstructionPrices {
+    operators: [Option<u8>; OPERATORS],
+    /// Bytes that bulk operations move, fill or add for 1 gas: `memory.copy`, `memory.fill`, `memory.init` and
+    /// `memory.grow` charge their bytes divided by this, rounded down; table operations charge
+    /// [`TABLE_ELEMENT_BYTES`] for each element. Not 0.
+    pub bulk_bytes_per_gas: u32,
+}
+
+impl InstructionPrices {
+    /// The price of one execution of `operator`, or `None` if the revision forbids it.
+    pub fn operator(&self, operator: Operator) -> Option<u8> {
+        self.operators.get(operator.index()).copied().flatten()
+    }
+
+    /// The price of moving, filling or adding `bytes` bytes.
+    pub const fn bulk(&self, bytes: u64) -> Gas {
+        // A schedule with 0 here cannot be made: the field is set in this file alone and a test reads it.
+        match bytes.checked_div(self.bulk_bytes_per_gas as u64) {
+            Some(gas) => Gas::new(gas),
+            None => Gas::MAX,
+        }
+    }
+}
+
+/// Charges of calls and accounts that come on top of the price of the host function.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct AccountPrices {
+    /// A call that transfers value (Yellow Paper, G_callvalue).
+    pub call_value: u64,
+    /// Gas that the callee of such a call gets for free (G_callstipend).
+    pub call_stipend: u64,
+    /// A call with value, or a self-destruction, that brings an account into being (G_newaccount).
+    pub new_account: u64,
+    /// A storage write that turns an absent value into a present one, on top of the write (G_sset - G_sreset).
+    pub storage_set: u64,
+    /// Each byte of code that a creation leaves behind (G_codedeposit).
+    pub code_deposit_byte: u64,
+}
+
+/// Prices of starting a frame, charged to the frame itself before its first instruction.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct FramePrices {
+    /// For every frame that runs code.
+    pub base: u64,
+    /// For each 32 bytes of the callee's code, the last counted as whole.
+    pub per_code_word: u64,
+    /// For each function, global, import, export and segment.
+    pub per_item: u64,
+}
+
+/// Prices of a transaction, charged before anything else happens.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct TransactionPrices {
+    /// Every transaction (Yellow Paper, G_transaction).
+    pub base: u64,
+    /// A transaction that creates or deploys, on top of the base (G_txcreate).
+    pub create: u64,
+    /// Each zero byte of input or code (G_txdatazero).
+    pub zero_byte: u64,
+    /// Each other byte of input or code (G_txdatanonzero).
+    pub nonzero_byte: u64,
+    /// Each byte of a deployed module, for its validation and compilation.
+    pub deployed_code_byte: u64,
+}
+
+/// What is given back at the end of a transaction that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct Refunds {
+    /// A storage value that was present and is removed (R_sclear).
+    pub storage_clear: u64,
+    /// A contract that destroys itself (R_selfdestruct).
+    pub self_destruct: u64,
+    /// Refunds are at most the gas used divided by this; 0 for no refunds.
+    pub quotient: u64,
+}
+
+impl Schedule {
+    /// The price of `function`.
+    pub fn host(&self, function: HostFunction) -> HostPrice {
+        // The array has one entry for every variant, so the default is never taken.
+        self.host.get(function.index()).copied().unwrap_or_default()
+    }
+
+    /// The price of one execution of `operator`: `Some(0)` if instructions are not metered, `None` if it is forbidden.
+    pub fn operator(&self, operator: Operator) -> Option<u8> {
+        match &self.instructions {
+            Some(prices) => prices.operator(operator),
+            None => Some(0),
+        }
+    }
+
+    /// Ethereum's Byzantium prices, instructions unmetered: what the official ewasm state tests were filled with.
+    pub(crate) const BYZANTIUM: Self = Self {
+        instructions: None,
+        host: BYZANTIUM_PRICES,
+        account: AccountPrices {
+            call_value: 9_000,
+            call_stipend: 2_300,
+            new_account: 25_000,
+            storage_set: 15_000,
+            code_deposit_byte: 200,
+        },
+        frame: FramePrices { base: 0, per_code_word: 0, per_item: 0 },
+        transaction: TransactionPrices {
+            base: 21_000,
+            create: 32_000,
+            zero_byte: 4,
+            nonzero_byte: 68,
+            deployed_code_byte: 0,
+        },
+        refund: Refunds { storage_clear: 15_000, self_destruct: 24_000, quotient: 2 },
+    };
+
+    /// The production prices: every instruction metered.
+    pub(crate) const V1: Self = Self {
+        instructions: Some(InstructionPrices { operators: PRODUCTION_PRICES, bulk_bytes_per_gas: 16 }),
+        host: V1_PRICES,
+        account: AccountPrices {
+            call_value: 90_000,
+            call_stipend: 23_000,
+            new_account: 250_000,
+            storage_set: 150_000,
+            code_deposit_byte: 2_000,
+        },
+        frame: FramePrices { base: 3_000, per_code_word: 8, per_item: 20 },
+        transaction: TransactionPrices {
+            base: 210_000,
+            create: 320_000,
+            zero_byte: 40,
+            nonzero_byte: 160,
+            deployed_code_byte: 2_000,
+        },
+        refund: Refunds { storage_clear: 0, self_destruct: 0, quotient: 0 },
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn byzantium_has_the_prices_of_the_eei() {
+        let schedule = Schedule::BYZANTIUM;
+        let flat = |function| schedule.host(function);
+        assert_eq!(flat(HostFunction::GetGasLeft), HostPrice::flat(2));
+        assert_eq!(flat(HostFunction::Log), HostPrice { per_topic: 375, per_byte: 8, ..HostPrice::flat(375) });
+        assert_eq!(flat(HostFunction::ReturnDataCopy), HostPrice::words(3, 3));
+        assert_eq!(flat(HostFunction::SelfDestruct), HostPrice::flat(5_000));
+        assert!(Operator::ALL.iter().all(|&operator| schedule.operator(operator) == Some(0)));
+    }
+
+    #[test]
+    fn bulk_operations_charge_whole_gas_and_a_page_costs_what_its_bytes_cost() {
+        let prices = Schedule::V1.instructions.unwrap();
+        assert_ne!(prices.bulk_bytes_per_gas, 0);
+        assert_eq!(prices.bulk(15), Gas::ZERO);
+        assert_eq!(prices.bulk(16), Gas::new(1));
+        assert_eq!(prices.bulk(PAGE_BYTES), Gas::new(4_096));
+    }
+}

@@ -1,0 +1,36 @@
+//! What a running frame knows of itself: the message that started it, and what its last call returned.
+
+use crate::{packed::PackOrder, request::Entry};
+use alloy_primitives::{Address, Bytes, U256};
+
+/// What started a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Who called: `getCaller`.
+    pub caller: Address,
+    /// The account that runs: `getAddress`; its storage and balance are the frame's.
+    pub address: Address,
+    /// The amount that came with the call: `getCallValue`.
+    pub value: U256,
+    /// The input, by the door that it enters through.
+    pub input: Entry,
+    /// Whether the frame may change the state.
+    pub is_static: bool,
+    /// Frames above this one: 0 for the transaction's own.
+    pub depth: u32,
+}
+
+/// A frame as its host functions see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// What started it.
+    pub message: Message,
+    /// What `callDataCopy` reads.
+    pub input: Bytes,
+    /// The code that runs: `codeCopy`.
+    pub code: Bytes,
+    /// How the contract packs its pointers (packed convention).
+    pub pack_order: PackOrder,
+    /// Output of the last call or creation of this frame, empty at first.
+    pub return_data: Bytes,
+}
