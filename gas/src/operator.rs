@@ -10,7 +10,7 @@
 /// text format, and the price is the one of the production revision: `Some(gas)`, or `None` for forbidden.
 #[macro_export]
 macro_rules! for_each_operator {
-    ($callback:path) => {
+    ($callback:ident) => {
         $callback! {
             // control
             Unreachable unreachable "unreachable" Some(0),

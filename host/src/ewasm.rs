@@ -196,13 +196,7 @@ fn get_block_difficulty(call: &mut HostCall<'_>, result: u32) -> HostResult<()> 
     call.guest.store(result, &difficulty.to_le_bytes::<32>())
 }
 
-fn external_code_copy(
-    call: &mut HostCall<'_>,
-    address: u32,
-    result: u32,
-    offset: u32,
-    length: u32,
-) -> HostResult<()> {
+fn external_code_copy(call: &mut HostCall<'_>, address: u32, result: u32, offset: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::ExternalCodeCopy, length)?;
     let address = call.guest.load_address(address)?;
     let code = call.world.code(&address)?;
@@ -279,17 +273,11 @@ fn get_tx_origin(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
 
 fn finish(call: &mut HostCall<'_>, data: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::Finish, length)?;
-    if length > call.revision.limits.output_bytes_max {
-        return Err(HaltReason::LimitExceeded.into());
-    }
     Err(Stop::Finish(call.guest.load_bytes(data, length)?))
 }
 
 fn revert(call: &mut HostCall<'_>, data: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::Revert, length)?;
-    if length > call.revision.limits.revert_bytes_max {
-        return Err(HaltReason::LimitExceeded.into());
-    }
     Err(Stop::Revert(call.guest.load_bytes(data, length)?))
 }
 

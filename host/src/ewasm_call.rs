@@ -60,13 +60,7 @@ pub(crate) fn call_delegate(
     start(call, F::CallDelegate, CallKind::CallDelegate, gas, callee, value, (data, length))
 }
 
-pub(crate) fn call_static(
-    call: &mut HostCall<'_>,
-    gas: i64,
-    address: u32,
-    data: u32,
-    length: u32,
-) -> HostResult<u32> {
+pub(crate) fn call_static(call: &mut HostCall<'_>, gas: i64, address: u32, data: u32, length: u32) -> HostResult<u32> {
     let gas = requested_gas(gas)?;
     let callee = call.guest.load_address(address)?;
     start(call, F::CallStatic, CallKind::CallStatic, gas, callee, U256::ZERO, (data, length))
@@ -79,7 +73,7 @@ pub(crate) fn create(call: &mut HostCall<'_>, value: u32, data: u32, length: u32
     let Some(()) = depth_and_balance(call, value)? else {
         return Ok(FAILURE);
     };
-    let init_code = load_input(call, data, length)?;
+    let init_code = load_input(call, data, length, call.revision.limits.code_bytes_max)?;
     let gas = forward_gas(call, Gas::MAX)?;
     let reply = Reply::Created { result };
     Err(Stop::Suspend(Box::new(Request::Create(CreateRequest { gas, value, init_code, reply }))))
@@ -95,7 +89,7 @@ fn start(
     value: U256,
     (data, length): (u32, u32),
 ) -> HostResult<u32> {
-    let input = load_input(call, data, length)?;
+    let input = load_input(call, data, length, call.revision.limits.input_bytes_max)?;
     call.charge_bytes(function, length)?;
     if call.frame.message.depth >= call.revision.limits.frame_depth_max {
         return Ok(FAILURE);
@@ -110,12 +104,7 @@ fn start(
 }
 
 /// Charges what a call with `value` costs. False if the caller does not have it.
-pub(crate) fn charge_value(
-    call: &mut HostCall<'_>,
-    kind: CallKind,
-    callee: &Address,
-    value: U256,
-) -> HostResult<bool> {
+pub(crate) fn charge_value(call: &mut HostCall<'_>, kind: CallKind, callee: &Address, value: U256) -> HostResult<bool> {
     if value.is_zero() {
         return Ok(true);
     }
@@ -163,14 +152,13 @@ fn own_balance(call: &mut HostCall<'_>) -> HostResult<U256> {
     if balance > U256::from(u128::MAX) { Err(HaltReason::ArgumentOutOfRange.into()) } else { Ok(balance) }
 }
 
-/// The input of a call: where it is empty, its offset is not looked at.
-fn load_input(call: &HostCall<'_>, data: u32, length: u32) -> HostResult<Bytes> {
+/// The input of a call, or init code: where it is empty, its offset is not looked at.
+fn load_input(call: &HostCall<'_>, data: u32, length: u32, length_max: u32) -> HostResult<Bytes> {
     if length == 0 {
         return Ok(Bytes::new());
     }
-    let input = call.guest.load_bytes(data, length)?;
-    if length > call.revision.limits.input_bytes_max {
+    if length > length_max {
         return Err(HaltReason::LimitExceeded.into());
     }
-    Ok(input)
+    call.guest.load_bytes(data, length)
 }

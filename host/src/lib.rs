@@ -5,9 +5,9 @@
 //! with a [`Request`], and the frame loop serves it.
 
 pub mod crypto;
+mod crypto_imports;
 mod ewasm;
 mod ewasm_call;
-mod crypto_imports;
 mod frame;
 mod guest;
 mod imports;

@@ -1,0 +1,130 @@
+//! What the machine needs of an engine that runs Wasm: compile, instantiate, call an export, resume it after a host
+//! function asked for another frame, reach its memory and gas.
+//!
+//! The frame loop is written against these traits and knows no engine. Only [`wasmi`](self::wasmi) names wasmi.
+
+pub mod wasmi;
+
+use crate::{module::ValidModule, session::Session};
+use core::fmt;
+use lockstep_gas::{GasMeter, Revision};
+use lockstep_host::{Fault, Frame, HostCall, Stop};
+use std::sync::Arc;
+
+/// An engine set up for one revision.
+pub trait Engine: Send + Sync + Sized {
+    /// A compiled module.
+    type Code: Send + Sync;
+    /// An instance that runs one frame.
+    type Instance: Instance;
+
+    /// The engine for `revision`.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if this build cannot run the revision as it must be run.
+    fn new(revision: Arc<Revision>) -> Result<Self, Fault>;
+
+    /// Compiles the whole module at once: gas must not depend on what was compiled before.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if the engine refuses a module that is valid; it does so for every node alike.
+    fn compile(&self, module: &ValidModule) -> Result<Self::Code, CompileError>;
+
+    /// Instantiates: memory and table are made, segments copied; no guest code runs.
+    ///
+    /// # Errors
+    ///
+    /// A halt if a segment does not fit, a fault if the host has no memory.
+    fn instantiate(&self, code: &Self::Code, state: FrameState) -> Result<Self::Instance, Stop>;
+}
+
+/// The engine does not take this module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompileError(pub String);
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the engine refuses the module: {}", self.0)
+    }
+}
+
+impl core::error::Error for CompileError {}
+
+/// Why an instance handed back control.
+#[derive(Debug)]
+pub enum Exit {
+    /// The export returned; the bits of its result, 0 if it has none.
+    Returned(u64),
+    /// A host function stopped it, or a trap did.
+    Stopped(Stop),
+}
+
+/// An argument of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argument {
+    /// An i32.
+    I32(u32),
+    /// An i64.
+    I64(u64),
+}
+
+/// One frame's instance.
+pub trait Instance {
+    /// Calls an exported function. `session` is given back with the [`Exit`].
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] of this node; the session is lost with it.
+    fn call(
+        &mut self,
+        session: Box<Session>,
+        export: &str,
+        arguments: &[Argument],
+    ) -> Result<(Exit, Box<Session>), Fault>;
+
+    /// Goes on after [`Stop::Suspend`], with the bits of the result of the host function that stopped.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] of this node; the session is lost with it.
+    fn resume(&mut self, session: Box<Session>, result: u64) -> Result<(Exit, Box<Session>), Fault>;
+
+    /// Runs `serve` as if it were a host function that the guest called: with its memory, gas and frame.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] of this node; the session is lost with it.
+    fn host_call<T>(
+        &mut self,
+        session: Box<Session>,
+        serve: impl FnOnce(&mut HostCall<'_>) -> T,
+    ) -> Result<(T, Box<Session>), Fault>;
+
+    /// The frame as the host knows it.
+    fn frame(&self) -> &Frame;
+
+    /// The gas meter, up to date.
+    fn gas(&mut self) -> &mut GasMeter;
+
+    /// The whole memory, empty if there is none.
+    fn memory(&mut self) -> &mut [u8];
+
+    /// Adds pages of zeros to the memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Halt`] if there is no memory or its maximum does not allow it, [`Stop::Fault`] if the host has none.
+    fn grow_memory(&mut self, pages: u32) -> Result<(), Stop>;
+}
+
+/// What an engine keeps beside an instance: everything that host functions of the frame need.
+pub struct FrameState {
+    /// The frame.
+    pub frame: Frame,
+    /// Its gas.
+    pub gas: GasMeter,
+    /// Pages that its memory may grow to.
+    pub memory_pages_max: u64,
+}

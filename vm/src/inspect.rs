@@ -1,0 +1,168 @@
+//! Looking without changing: a read-only call at a state view, and the gas limit that a transaction needs.
+
+use crate::{
+    engine::Engine,
+    frames::{Caller, Frames},
+    journal::{Journal, StateKeys, StateView},
+    machine::Vm,
+    outcome::{HaltSite, Outcome, Receipt},
+    session::Session,
+    state::StateDiff,
+    transaction::{InvalidTx, Tx, ValidTx, entry_of},
+};
+use alloy_primitives::{Address, U256};
+use core::fmt;
+use lockstep_gas::Gas;
+use lockstep_host::{BlockEnv, CallKind, CallRequest, Fault, Reply, Request, Status, TransactionEnv};
+
+/// A call that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewCall {
+    /// Who is taken for the caller.
+    pub caller: Address,
+    /// The account that is called.
+    pub to: Address,
+    /// The export, where the contract's ABI has named ones; `None` for its `main`.
+    pub export: Option<Vec<u8>>,
+    /// The input.
+    pub input: Vec<u8>,
+    /// Gas that it may use: a cap of the node's own, paid by nobody.
+    pub gas_limit: Gas,
+}
+
+/// What a view gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewed {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Output of a return or a revert.
+    pub output: Vec<u8>,
+    /// Gas of the frames; no transaction, so no intrinsic gas.
+    pub gas_used: Gas,
+    /// The frames that halted, the innermost first; at most 16.
+    pub halts: Vec<HaltSite>,
+}
+
+/// What a transaction needs and touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Estimate {
+    /// The smallest gas limit with which it succeeds.
+    pub gas_limit: Gas,
+    /// Its receipt with that limit.
+    pub receipt: Receipt,
+    /// Every state key that it looks at.
+    pub keys_read: StateKeys,
+    /// What it changes.
+    pub diff: StateDiff,
+}
+
+/// Why there is no estimate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoEstimate {
+    /// The transaction is invalid with any gas limit.
+    Invalid(InvalidTx),
+    /// It does not succeed, even with all the gas that a block has.
+    Fails {
+        /// How it ended then.
+        receipt: Box<Receipt>,
+        /// The frames that halted.
+        halts: Vec<HaltSite>,
+    },
+    /// This node failed.
+    Fault(Fault),
+}
+
+impl fmt::Display for NoEstimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(error) => error.fmt(f),
+            Self::Fails { receipt, .. } => write!(f, "it fails with any gas limit: {}", receipt.outcome),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for NoEstimate {}
+
+impl From<Fault> for NoEstimate {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl<E: Engine> Vm<E> {
+    /// Runs a call in static mode on a state view; any number of views can run beside a block.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] of this node.
+    pub fn view(&self, view: StateView, block: &BlockEnv, call: ViewCall) -> Result<Viewed, Fault> {
+        let ViewCall { caller, to, export, input, gas_limit } = call;
+        let transaction = TransactionEnv { origin: caller, gas_price: U256::ZERO };
+        let session = Box::new(Session { journal: Journal::new(view), block: block.clone(), transaction });
+        let request = Request::Call(CallRequest {
+            kind: CallKind::CallStatic,
+            gas: gas_limit,
+            callee: to,
+            value: U256::ZERO,
+            input: entry_of(export, input),
+            reply: Reply::Status,
+        });
+        let caller = Caller { address: caller, caller, is_static: true, depth: 0 };
+        let (finished, _) = Frames::new(self).run(session, request, caller)?;
+        let result = finished.result;
+        let (outcome, gas_left) = match result.status {
+            Status::Success => (Outcome::Return, result.gas_left),
+            Status::Revert(errno) => (Outcome::Revert { errno: errno.code() }, result.gas_left),
+            Status::Failure(reason) | Status::Refused(reason) => (Outcome::Halt { reason }, Gas::ZERO),
+        };
+        let gas_used = gas_limit.less(gas_left);
+        Ok(Viewed { outcome, output: result.output.to_vec(), gas_used, halts: finished.halts })
+    }
+
+    /// The smallest gas limit, up to the block's, with which `tx` succeeds. Its gas limit and price are not looked at.
+    ///
+    /// A contract can make its success depend on the gas that it has left in any way it likes; for such a one the limit
+    /// is one that succeeds, and the next smaller one fails, but there may be others below.
+    ///
+    /// # Errors
+    ///
+    /// [`NoEstimate`]: the transaction is invalid, does not succeed, or this node failed.
+    pub fn estimate(&self, view: &StateView, block: &BlockEnv, tx: &Tx) -> Result<Estimate, NoEstimate> {
+        let run = |gas_limit| self.try_with(view, block, tx, gas_limit);
+        let (receipt, halts, journal) = run(Gas::new(block.gas_limit)).map_err(|error| *error)?;
+        if receipt.outcome != Outcome::Return {
+            return Err(NoEstimate::Fails { receipt: Box::new(receipt), halts });
+        }
+        let mut fails = Gas::ZERO;
+        let mut best = (Gas::new(block.gas_limit), receipt, journal);
+        while best.0.less(fails) > Gas::new(1) {
+            let middle = Gas::new(u64::midpoint(fails.get(), best.0.get()));
+            match run(middle) {
+                Ok((receipt, _, journal)) if receipt.outcome == Outcome::Return => best = (middle, receipt, journal),
+                Ok(_) => fails = middle,
+                Err(error) => match *error {
+                    NoEstimate::Invalid(_) => fails = middle,
+                    error => return Err(error),
+                },
+            }
+        }
+        let (gas_limit, receipt, journal) = best;
+        Ok(Estimate { gas_limit, receipt, keys_read: journal.keys_read(), diff: journal.diff() })
+    }
+
+    fn try_with(
+        &self,
+        view: &StateView,
+        block: &BlockEnv,
+        tx: &Tx,
+        gas_limit: Gas,
+    ) -> Result<(Receipt, Vec<HaltSite>, Journal), Box<NoEstimate>> {
+        let tx = Tx { gas_limit, gas_price: U256::ZERO, ..tx.clone() };
+        let mut journal = Journal::new(StateView::clone(view));
+        let sender = journal.account(&tx.sender).map_err(NoEstimate::Fault)?;
+        let valid = ValidTx::check(tx, sender, Gas::new(block.gas_limit), self.revision());
+        let valid = valid.map_err(NoEstimate::Invalid)?;
+        Ok(self.execute_in(journal, block, valid).map_err(NoEstimate::Fault)?)
+    }
+}

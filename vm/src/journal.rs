@@ -1,0 +1,416 @@
+//! The journal: accounts, storage, code and logs as the running block has changed them, with checkpoints.
+//!
+//! Reads go to the state view once and are kept. Every change is written down with what was there before, so that a
+//! frame that fails goes back to its checkpoint. Knows nothing of frames, gas or contracts.
+
+use crate::{
+    code::CodeId,
+    state::{Account, StateDiff, StateReader, StorageDiff},
+};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use lockstep_host::{Fault, Log};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A state view that execution can keep for as long as it needs.
+pub type StateView = Arc<dyn StateReader>;
+
+/// An account as the block found it and as it is now.
+#[derive(Debug, Clone)]
+struct AccountEntry {
+    original: Option<Account>,
+    current: Option<Account>,
+    /// Whether the storage that the view has for this address is gone: the account was destroyed in this block.
+    cleared: bool,
+}
+
+/// A storage value as the block found it and as it is now.
+#[derive(Debug, Clone)]
+struct Slot {
+    original: Option<Bytes>,
+    current: Option<Bytes>,
+}
+
+/// How to take back one change.
+#[derive(Debug)]
+enum Undo {
+    Account(Address, Option<Account>),
+    Slot(Address, Vec<u8>, Option<Bytes>),
+    Touched(Address),
+    Destroyed(Address),
+    Log(u32),
+    Refund(u64),
+}
+
+/// A point that the journal can go back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint(usize);
+
+/// The state of a running block.
+pub struct Journal {
+    view: StateView,
+    accounts: BTreeMap<Address, AccountEntry>,
+    storage: BTreeMap<Address, BTreeMap<Vec<u8>, Slot>>,
+    code: BTreeMap<B256, Bytes>,
+    undo: Vec<Undo>,
+    // What follows belongs to the running transaction.
+    touched: BTreeSet<Address>,
+    destroyed: BTreeSet<Address>,
+    logs: Vec<Log>,
+    log_bytes: u32,
+    refund: u64,
+}
+
+/// The state keys that execution looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StateKeys {
+    /// Accounts.
+    pub accounts: BTreeSet<Address>,
+    /// Storage keys by account.
+    pub storage: BTreeMap<Address, BTreeSet<Vec<u8>>>,
+}
+
+impl Journal {
+    /// A journal over `view`, with nothing changed.
+    pub fn new(view: StateView) -> Self {
+        Self {
+            view,
+            accounts: BTreeMap::new(),
+            storage: BTreeMap::new(),
+            code: BTreeMap::new(),
+            undo: Vec::new(),
+            touched: BTreeSet::new(),
+            destroyed: BTreeSet::new(),
+            logs: Vec::new(),
+            log_bytes: 0,
+            refund: 0,
+        }
+    }
+
+    /// The point that [`revert`](Self::revert) goes back to.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint(self.undo.len())
+    }
+
+    /// Takes back every change since `checkpoint`, logs and refunds included.
+    pub fn revert(&mut self, checkpoint: Checkpoint) {
+        while self.undo.len() > checkpoint.0 {
+            match self.undo.pop() {
+                Some(Undo::Account(address, previous)) => {
+                    if let Some(entry) = self.accounts.get_mut(&address) {
+                        entry.current = previous;
+                    }
+                }
+                Some(Undo::Slot(address, key, previous)) => {
+                    if let Some(slot) = self.storage.get_mut(&address).and_then(|slots| slots.get_mut(&key)) {
+                        slot.current = previous;
+                    }
+                }
+                Some(Undo::Touched(address)) => {
+                    self.touched.remove(&address);
+                }
+                Some(Undo::Destroyed(address)) => {
+                    self.destroyed.remove(&address);
+                }
+                Some(Undo::Log(log_bytes)) => {
+                    self.logs.pop();
+                    self.log_bytes = log_bytes;
+                }
+                Some(Undo::Refund(refund)) => self.refund = refund,
+                None => return,
+            }
+        }
+    }
+
+    fn entry(&mut self, address: &Address) -> Result<&mut AccountEntry, Fault> {
+        // Two look-ups, because the borrow of a hit would last through the miss.
+        if !self.accounts.contains_key(address) {
+            let original = self.view.account(address)?;
+            let entry = AccountEntry { current: original.clone(), original, cleared: false };
+            self.accounts.insert(*address, entry);
+        }
+        self.accounts.get_mut(address).ok_or_else(|| Fault::Broken("an account entry vanished".into()))
+    }
+
+    /// The account at `address`; an empty one counts as absent until the transaction ends and removes it.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn account(&mut self, address: &Address) -> Result<Option<&Account>, Fault> {
+        Ok(self.entry(address)?.current.as_ref())
+    }
+
+    /// The balance of `address`, zero if it is absent.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn balance(&mut self, address: &Address) -> Result<U256, Fault> {
+        Ok(self.account(address)?.map_or(U256::ZERO, |account| account.balance))
+    }
+
+    /// The nonce of `address`, zero if it is absent.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn nonce(&mut self, address: &Address) -> Result<u64, Fault> {
+        Ok(self.account(address)?.map_or(0, |account| account.nonce))
+    }
+
+    /// Changes the account at `address`, which comes into being if it is absent.
+    fn change(&mut self, address: &Address, change: impl FnOnce(&mut Account)) -> Result<(), Fault> {
+        let entry = self.entry(address)?;
+        let previous = entry.current.clone();
+        change(entry.current.get_or_insert_default());
+        self.undo.push(Undo::Account(*address, previous));
+        self.touch(address);
+        Ok(())
+    }
+
+    /// Marks the account for removal at the end of the transaction if it is empty then (EIP-161).
+    pub fn touch(&mut self, address: &Address) {
+        if self.touched.insert(*address) {
+            self.undo.push(Undo::Touched(*address));
+        }
+    }
+
+    /// Adds to a balance.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read, or if the sum exceeds 256 bits: there is not that much money.
+    pub fn credit(&mut self, address: &Address, amount: U256) -> Result<(), Fault> {
+        let balance = self.balance(address)?.checked_add(amount);
+        let balance = balance.ok_or_else(|| Fault::Broken("a balance exceeds 256 bits".into()))?;
+        if amount.is_zero() {
+            self.touch(address);
+            return Ok(());
+        }
+        self.change(address, |account| account.balance = balance)
+    }
+
+    /// Takes from a balance; false, and nothing taken, if it is smaller.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn debit(&mut self, address: &Address, amount: U256) -> Result<bool, Fault> {
+        let Some(balance) = self.balance(address)?.checked_sub(amount) else {
+            return Ok(false);
+        };
+        if !amount.is_zero() {
+            self.change(address, |account| account.balance = balance)?;
+        }
+        Ok(true)
+    }
+
+    /// Moves `amount`; false, and nothing moved, if `from` does not have it.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn transfer(&mut self, from: &Address, to: &Address, amount: U256) -> Result<bool, Fault> {
+        Ok(self.debit(from, amount)? && self.credit(to, amount).map(|()| true)?)
+    }
+
+    /// Adds 1 to the nonce.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read or the nonce is at its end.
+    pub fn increment_nonce(&mut self, address: &Address) -> Result<(), Fault> {
+        let nonce = self.nonce(address)?.checked_add(1);
+        let nonce = nonce.ok_or_else(|| Fault::Broken("a nonce is at its end".into()))?;
+        self.change(address, |account| account.nonce = nonce)
+    }
+
+    /// Makes the account a contract with nonce 1 (EIP-161), keeping a balance that it may already have.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn create_contract(&mut self, address: &Address) -> Result<(), Fault> {
+        self.change(address, |account| account.nonce = 1)
+    }
+
+    /// Puts code on an account.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn set_code(&mut self, address: &Address, id: CodeId, code: Bytes) -> Result<(), Fault> {
+        // Code is found by its hash alone, so what a reverted frame leaves here is never seen.
+        self.code.insert(id.hash, code);
+        self.change(address, |account| account.code = Some(id))
+    }
+
+    /// The code of `address` and its identity, if it has any.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read or lacks the code.
+    pub fn code(&mut self, address: &Address) -> Result<Option<(CodeId, Bytes)>, Fault> {
+        let Some(id) = self.account(address)?.and_then(|account| account.code) else {
+            return Ok(None);
+        };
+        if let Some(code) = self.code.get(&id.hash) {
+            return Ok(Some((id, code.clone())));
+        }
+        let code = self.view.code(&id.hash)?;
+        let code = code.ok_or_else(|| Fault::State(format!("no code with hash {}", id.hash)))?;
+        self.code.insert(id.hash, code.clone());
+        Ok(Some((id, code)))
+    }
+
+    fn slot(&mut self, address: &Address, key: &[u8]) -> Result<&mut Slot, Fault> {
+        let cleared = self.entry(address)?.cleared;
+        let slots = self.storage.entry(*address).or_default();
+        if !slots.contains_key(key) {
+            let original = if cleared { None } else { self.view.storage(address, key)? };
+            slots.insert(key.to_vec(), Slot { current: original.clone(), original });
+        }
+        slots.get_mut(key).ok_or_else(|| Fault::Broken("a storage slot vanished".into()))
+    }
+
+    /// The value at `key` in the storage of `address`.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        Ok(self.slot(address, key)?.current.clone())
+    }
+
+    /// Puts a value at `key` in the storage of `address`, or removes it.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn set_storage(&mut self, address: &Address, key: &[u8], value: Option<Bytes>) -> Result<(), Fault> {
+        let slot = self.slot(address, key)?;
+        let previous = core::mem::replace(&mut slot.current, value);
+        self.undo.push(Undo::Slot(*address, key.to_vec(), previous));
+        Ok(())
+    }
+
+    /// Logs of the running transaction and the bytes of their data.
+    pub fn logs(&self) -> (&[Log], u32) {
+        (&self.logs, self.log_bytes)
+    }
+
+    /// Adds a log.
+    pub fn add_log(&mut self, log: Log) {
+        self.undo.push(Undo::Log(self.log_bytes));
+        self.log_bytes = self.log_bytes.saturating_add(u32::try_from(log.data.len()).unwrap_or(u32::MAX));
+        self.logs.push(log);
+    }
+
+    /// What the running transaction gets back at its end.
+    pub fn refund(&self) -> u64 {
+        self.refund
+    }
+
+    /// Adds to what the running transaction gets back at its end.
+    pub fn add_refund(&mut self, gas: u64) {
+        self.undo.push(Undo::Refund(self.refund));
+        self.refund = self.refund.saturating_add(gas);
+    }
+
+    /// Gives the balance of `contract` to `beneficiary` and marks it for removal at the end of the transaction; a
+    /// contract that names itself loses its balance. True if it was not marked before.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn self_destruct(&mut self, contract: &Address, beneficiary: &Address) -> Result<bool, Fault> {
+        let balance = self.balance(contract)?;
+        self.credit(beneficiary, balance)?;
+        self.change(contract, |account| account.balance = U256::ZERO)?;
+        let first = self.destroyed.insert(*contract);
+        if first {
+            self.undo.push(Undo::Destroyed(*contract));
+        }
+        Ok(first)
+    }
+
+    /// Ends the running transaction: destroyed and empty touched accounts go, and what came before can no longer be
+    /// reverted. Gives its logs.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn commit_transaction(&mut self) -> Result<Vec<Log>, Fault> {
+        for address in core::mem::take(&mut self.destroyed) {
+            let entry = self.entry(&address)?;
+            entry.current = None;
+            entry.cleared = true;
+            if let Some(slots) = self.storage.get_mut(&address) {
+                slots.values_mut().for_each(|slot| slot.current = None);
+            }
+        }
+        for address in core::mem::take(&mut self.touched) {
+            let entry = self.entry(&address)?;
+            if entry.current.as_ref().is_some_and(Account::is_empty) {
+                entry.current = None;
+            }
+        }
+        self.undo.clear();
+        self.refund = 0;
+        self.log_bytes = 0;
+        Ok(core::mem::take(&mut self.logs))
+    }
+
+    /// What differs from the view. Meant for after [`commit_transaction`](Self::commit_transaction).
+    pub fn diff(&self) -> StateDiff {
+        let mut diff = StateDiff::default();
+        for (address, entry) in &self.accounts {
+            if entry.current != entry.original {
+                diff.accounts.insert(*address, entry.current.clone());
+                let new_code = entry.current.as_ref().and_then(|account| account.code);
+                let old_code = entry.original.as_ref().and_then(|account| account.code);
+                if let Some(id) = new_code.filter(|id| Some(id.hash) != old_code.map(|old| old.hash))
+                    && let Some(code) = self.code.get(&id.hash)
+                {
+                    diff.code.insert(id.hash, code.to_vec());
+                }
+            }
+            if entry.cleared && entry.original.is_some() {
+                diff.storage.entry(*address).or_default().cleared = true;
+            }
+        }
+        for (address, slots) in &self.storage {
+            let cleared = diff.storage.get(address).is_some_and(|changes| changes.cleared);
+            let changed = |slot: &Slot| if cleared { slot.current.is_some() } else { slot.current != slot.original };
+            let values: BTreeMap<_, _> = slots
+                .iter()
+                .filter(|(_, slot)| changed(slot))
+                .map(|(key, slot)| (key.clone(), slot.current.as_ref().map(|value| value.to_vec())))
+                .collect();
+            if !values.is_empty() {
+                diff.storage.entry(*address).or_insert_with(StorageDiff::default).values = values;
+            }
+        }
+        diff
+    }
+
+    /// Every state key that was looked at so far.
+    pub fn keys_read(&self) -> StateKeys {
+        StateKeys {
+            accounts: self.accounts.keys().copied().collect(),
+            storage: self.storage.iter().map(|(address, slots)| (*address, slots.keys().cloned().collect())).collect(),
+        }
+    }
+
+    /// The hash of the block at `height`.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
+        self.view.block_hash(height)
+    }
+}

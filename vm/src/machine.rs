@@ -1,0 +1,162 @@
+//! The machine: an engine set up for one revision, and the modules that it has compiled.
+
+use crate::{
+    code::CodeId,
+    engine::{CompileError, Engine, wasmi::Wasmi},
+    entry::Plan,
+    frames::is_wasm,
+    module::{InvalidModule, ValidModule},
+    module_cache::{ModuleCache, ModuleKey},
+};
+use alloy_primitives::Bytes;
+use lockstep_gas::{Gas, HostFunction, PAGE_BYTES, Revision, TABLE_ELEMENT_BYTES};
+use lockstep_host::{Fault, HaltReason};
+use std::sync::Arc;
+
+/// Bytes of compiled modules that a machine keeps.
+pub const MODULE_CACHE_BYTES: u64 = 256 * 1_024 * 1_024;
+
+/// A virtual machine for one revision. It holds no state of the chain; any number of threads can use it at once.
+pub struct Vm<E: Engine = Wasmi> {
+    pub(crate) engine: E,
+    revision: Arc<Revision>,
+    digest: [u8; 32],
+    modules: ModuleCache<CompiledModule<E>>,
+}
+
+/// A module that is ready to run.
+pub(crate) struct CompiledModule<E: Engine> {
+    pub(crate) valid: ValidModule,
+    pub(crate) code: E::Code,
+    start_gas: Gas,
+}
+
+/// Why code is no module of its ABI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidCode {
+    /// It does not pass validation.
+    Module(InvalidModule),
+    /// The engine refuses it.
+    Engine(CompileError),
+}
+
+impl core::fmt::Display for InvalidCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Module(error) => error.fmt(f),
+            Self::Engine(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for InvalidCode {}
+
+impl Vm<Wasmi> {
+    /// A machine for `revision` on the production engine, keeping [`MODULE_CACHE_BYTES`] of compiled modules.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if this build cannot run the revision as it must be run.
+    pub fn new(revision: Revision) -> Result<Self, Fault> {
+        Self::with_engine(revision, MODULE_CACHE_BYTES)
+    }
+}
+
+impl<E: Engine> Vm<E> {
+    /// A machine for `revision` on the engine `E`, keeping at most `module_cache_bytes` of compiled modules.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if this build cannot run the revision as it must be run.
+    pub fn with_engine(revision: Revision, module_cache_bytes: u64) -> Result<Self, Fault> {
+        let revision = Arc::new(revision);
+        let engine = E::new(Arc::clone(&revision))?;
+        Ok(Self { engine, digest: revision.digest(), revision, modules: ModuleCache::new(module_cache_bytes) })
+    }
+
+    /// The revision.
+    pub fn revision(&self) -> &Revision {
+        &self.revision
+    }
+
+    /// The module with that identity: from the cache, or validated and compiled.
+    pub(crate) fn module(&self, id: CodeId, code: &Bytes) -> Result<Arc<CompiledModule<E>>, InvalidCode> {
+        let key = ModuleKey { code: id, revision: self.digest };
+        if let Some(module) = self.modules.get(&key) {
+            return Ok(module);
+        }
+        let valid = ValidModule::parse(code.clone(), id.abi, &self.revision).map_err(InvalidCode::Module)?;
+        let code = self.engine.compile(&valid).map_err(InvalidCode::Engine)?;
+        let start_gas = self.module_gas(&valid);
+        let module = Arc::new(CompiledModule { valid, code, start_gas });
+        self.modules.insert(key, Arc::clone(&module), compiled_bytes(&module.valid));
+        Ok(module)
+    }
+
+    /// The module of an account. `None` if its code never was one: bytes that a creation left behind, or, under a
+    /// revision that allows it, code that was never checked.
+    pub(crate) fn module_of_account(&self, id: CodeId, code: &Bytes) -> Result<Option<Arc<CompiledModule<E>>>, Fault> {
+        if !is_wasm(code) {
+            return Ok(None);
+        }
+        match self.module(id, code) {
+            Ok(module) => Ok(Some(module)),
+            Err(_) if self.revision.rules.unchecked_code => Ok(None),
+            Err(error) => Err(Fault::Broken(format!("code {} was accepted once and is not now: {error}", id.hash))),
+        }
+    }
+
+    /// Checks code before it is put on an account: validates it and compiles it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCode`] if it is no module of `abi` under this revision.
+    pub fn check_code(&self, id: CodeId, code: &Bytes) -> Result<(), InvalidCode> {
+        self.module(id, code).map(|_| ())
+    }
+
+    /// What instantiation costs, by what there is to make and to copy.
+    fn module_gas(&self, module: &ValidModule) -> Gas {
+        let schedule = &self.revision.schedule;
+        let prices = &schedule.frame;
+        let code_words = u64::try_from(module.code().len()).unwrap_or(u64::MAX).div_ceil(32);
+        let pages = module.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
+        let bytes = pages
+            .saturating_mul(PAGE_BYTES)
+            .saturating_add(module.data_bytes())
+            .saturating_add(module.table_elements().saturating_mul(TABLE_ELEMENT_BYTES));
+        Gas::new(prices.base)
+            .plus(Gas::new(prices.per_code_word).times(code_words))
+            .plus(Gas::new(prices.per_item).times(module.items()))
+            .plus(schedule.instructions.as_ref().map_or(Gas::ZERO, |instructions| instructions.bulk(bytes)))
+    }
+
+    /// What a frame pays before its first instruction.
+    pub(crate) fn start_gas(&self, module: &CompiledModule<E>, plan: &Plan) -> Gas {
+        if plan.pays_for_pages {
+            let price = self.revision.schedule.host(HostFunction::CallExport);
+            module.start_gas.plus(price.for_pages(u64::from(plan.pages)))
+        } else {
+            module.start_gas
+        }
+    }
+
+    /// The gas that deploying `code` costs beyond the transaction's input, for information.
+    pub fn deploy_gas(&self, code: &[u8]) -> Gas {
+        self.revision.intrinsic_gas(true, &[code], u64::try_from(code.len()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Memory that a compiled module takes, roughly: wasmi's code is about eight times as large as the Wasm that it comes
+/// from, and each function and type has a fixed part.
+fn compiled_bytes(module: &ValidModule) -> u64 {
+    let code = u64::try_from(module.code().len()).unwrap_or(u64::MAX);
+    code.saturating_mul(10).saturating_add(module.items().saturating_mul(256)).saturating_add(16_384)
+}
+
+/// The reason that a receipt gives for code that is not a module.
+impl From<&InvalidCode> for HaltReason {
+    fn from(_: &InvalidCode) -> Self {
+        Self::InvalidCode
+    }
+}

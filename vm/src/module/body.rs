@@ -1,0 +1,191 @@
+//! What function bodies are held to: bytes, locals, operands, targets, operators.
+//!
+//! The validator's stack heights are what `frame_slots_max` is made of: locals and operands of the function that has
+//! the most.
+
+use super::{
+    findings::Finding,
+    invalid::{InvalidCode, InvalidModule},
+    operators::{has_floats, priced_operator},
+    pass::{Pass, Step},
+    types::{FunctionType, ValType},
+};
+use wasmparser::{FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, ValidatorResources};
+
+/// What the pass knows of the bodies that it has seen.
+#[derive(Default)]
+pub(super) struct Bodies {
+    allocations: FuncValidatorAllocations,
+    /// Locals of all functions so far, parameters included.
+    locals: u64,
+    has_too_many_locals: bool,
+}
+
+/// What has been reported of one function: each kind once.
+#[derive(Default)]
+struct Reported {
+    floats: bool,
+    forbidden: bool,
+    operands: bool,
+    targets: bool,
+}
+
+/// The locals that a body declares.
+#[derive(Default)]
+struct Locals {
+    /// How many, parameters included.
+    count: u64,
+    /// The first float among the declared ones.
+    float: Option<ValType>,
+}
+
+impl Pass<'_> {
+    pub(super) fn body(&mut self, body: &FunctionBody<'_>) -> Step {
+        let function = self.validator.code_section_entry(body)?;
+        let index = function.index;
+        self.function(function, body).map_err(|finding| finding.in_function(index))
+    }
+
+    fn function(&mut self, function: FuncToValidate<ValidatorResources>, body: &FunctionBody<'_>) -> Step {
+        let limits = self.rules.limits;
+        let (index, range) = (function.index, body.range());
+        self.add_items(1);
+        self.at_most_in(index, InvalidCode::TooManyBodyBytes, range.start, range.len() as u64, limits.body_bytes_max)?;
+        let ty = self.spaces.function(index).cloned().unwrap_or_default();
+        let locals = declared_locals(&ty, body)?;
+        self.at_most_in(index, InvalidCode::TooManyLocals, range.start, locals.count, limits.locals_max)?;
+        self.bodies.locals = self.bodies.locals.saturating_add(locals.count);
+        if self.bodies.locals > u64::from(limits.module_locals_max) && !self.bodies.has_too_many_locals {
+            self.bodies.has_too_many_locals = true;
+            let (actual, limit) = (self.bodies.locals, limits.module_locals_max);
+            self.at_most_in(index, InvalidCode::TooManyModuleLocals, range.start, actual, limit)?;
+        }
+        let mut reported = Reported::default();
+        if ty.has_floats() {
+            self.float(&mut reported, index, range.start, &ty.to_string())?;
+        }
+        if let Some(float) = locals.float {
+            self.float(&mut reported, index, range.start, &format!("a local of type {float}"))?;
+        }
+        // The validator keeps a byte for each local: with too many of them the function is not looked into.
+        if locals.count > u64::from(limits.locals_max) {
+            return Ok(());
+        }
+        let operands = self.operators(function, body, &mut reported)?;
+        let slots = u32::try_from(locals.count).unwrap_or(u32::MAX).saturating_add(operands);
+        self.facts.frame_slots_max = self.facts.frame_slots_max.max(slots);
+        Ok(())
+    }
+
+    /// Goes through the operators. Gives the largest height of the operand stack.
+    fn operators(
+        &mut self,
+        function: FuncToValidate<ValidatorResources>,
+        body: &FunctionBody<'_>,
+        reported: &mut Reported,
+    ) -> Result<u32, Finding> {
+        let index = function.index;
+        let mut validator = function.into_validator(core::mem::take(&mut self.bodies.allocations));
+        let mut reader = body.get_binary_reader();
+        validator.read_locals(&mut reader)?;
+        let mut operands = 0;
+        while !reader.eof() {
+            let offset = reader.original_position();
+            let operator = reader.read_operator()?;
+            if self.is_forbidden(reported, index, offset, &operator)? {
+                // The proposals of forbidden operators are off: the validator would take them for malformed.
+                return Ok(operands);
+            }
+            validator.op(offset, &operator)?;
+            let height = validator.operand_stack_height();
+            operands = operands.max(height);
+            self.operator(reported, index, offset, &operator, height)?;
+        }
+        validator.finish(reader.original_position())?;
+        self.bodies.allocations = validator.into_allocations();
+        Ok(operands)
+    }
+
+    fn is_forbidden(
+        &mut self,
+        reported: &mut Reported,
+        index: u32,
+        offset: usize,
+        operator: &Operator<'_>,
+    ) -> Result<bool, Finding> {
+        let Some(priced) = priced_operator(operator) else { return Ok(false) };
+        let forbidden = self.rules.revision.schedule.operator(priced).is_none();
+        if forbidden && !reported.forbidden {
+            reported.forbidden = true;
+            let invalid = InvalidModule::rule(InvalidCode::ForbiddenOperator, offset, priced.name());
+            self.findings.report(Finding::from(invalid).in_function(index))?;
+        }
+        Ok(forbidden)
+    }
+
+    /// An operator that the specification allows, after which the operand stack is `height` values high.
+    fn operator(
+        &mut self,
+        reported: &mut Reported,
+        index: u32,
+        offset: usize,
+        operator: &Operator<'_>,
+        height: u32,
+    ) -> Step {
+        let limits = self.rules.limits;
+        if height > limits.operands_max && !reported.operands {
+            reported.operands = true;
+            self.at_most_in(index, InvalidCode::TooManyOperands, offset, u64::from(height), limits.operands_max)?;
+        }
+        if let Operator::BrTable { targets } = operator
+            && targets.len() > limits.br_table_targets_max
+            && !reported.targets
+        {
+            reported.targets = true;
+            let (actual, limit) = (u64::from(targets.len()), limits.br_table_targets_max);
+            self.at_most_in(index, InvalidCode::TooManyBrTableTargets, offset, actual, limit)?;
+        }
+        match priced_operator(operator) {
+            Some(priced) if !self.rules.revision.features.floats && has_floats(operator) => {
+                self.float(reported, index, offset, priced.name())
+            }
+            Some(_) => Ok(()),
+            // Not in the price list, yet allowed by the specification with the revision's features: no such operator
+            // exists as long as the two tables agree.
+            None => {
+                let invalid = InvalidModule::rule(InvalidCode::ForbiddenOperator, offset, "operator without a price");
+                Err(Finding::from(invalid))
+            }
+        }
+    }
+
+    /// Notes the first float of a function, where the revision has none.
+    fn float(&mut self, reported: &mut Reported, index: u32, offset: usize, what: &str) -> Step {
+        if self.rules.revision.features.floats || reported.floats {
+            return Ok(());
+        }
+        reported.floats = true;
+        let invalid = InvalidModule::rule(InvalidCode::FloatsForbidden, offset, what);
+        self.findings.report(Finding::from(invalid).in_function(index))
+    }
+
+    /// As [`at_most`](Self::at_most), in the function `index`.
+    fn at_most_in(&mut self, index: u32, code: InvalidCode, offset: usize, actual: u64, limit: u32) -> Step {
+        if actual <= u64::from(limit) {
+            return Ok(());
+        }
+        let invalid = InvalidModule::limit(code, offset, actual, u64::from(limit));
+        self.findings.report(Finding::from(invalid).in_function(index))
+    }
+}
+
+/// Counts the locals without making room for them: a declaration of 6 bytes can be of 2^32 - 1.
+fn declared_locals(ty: &FunctionType, body: &FunctionBody<'_>) -> Result<Locals, Finding> {
+    let mut locals = Locals { count: ty.parameters.len() as u64, float: None };
+    for group in body.get_locals_reader()? {
+        let (count, parsed) = group?;
+        locals.count = locals.count.saturating_add(u64::from(count));
+        locals.float = locals.float.or(ValType::of(parsed).filter(|value| value.is_float()));
+    }
+    Ok(locals)
+}

@@ -1,0 +1,138 @@
+//! From bytes to a module that a contract can have: validation by the Wasm specification with the features of a
+//! revision, its limits, the imports and exports of an ABI.
+//!
+//! [`ValidModule::parse`] is the only way to a [`ValidModule`], so whatever holds one need not ask again.
+//! [`check`] is the same pass, told not to stop at the first violation. Knows no engine and no state.
+
+mod body;
+mod exports;
+mod findings;
+
+mod invalid;
+mod operators;
+mod outline;
+mod packed;
+mod pass;
+mod payloads;
+mod sections;
+mod types;
+
+pub use invalid::{InvalidCode, InvalidModule};
+pub use outline::{function_name, guess_abi};
+pub use packed::{InputArea, PackedFacts};
+pub use sections::CONST_OPERATORS_MAX;
+pub use types::{ExternType, FunctionType, GlobalType, MemoryType, TableType, ValType};
+
+use crate::code::code_hash;
+use alloy_primitives::{B256, Bytes};
+use findings::Extent;
+use lockstep_gas::{Abi, Revision};
+use lockstep_host::HostImport;
+use pass::Facts;
+
+/// A module that is valid for an ABI under a revision, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct ValidModule {
+    code: Bytes,
+    code_hash: B256,
+    abi: Abi,
+    facts: Facts,
+}
+
+impl ValidModule {
+    /// Validates `code`.
+    ///
+    /// Work and memory are linear in the bytes of `code`, and there are at most `code_bytes_max` of them. No input
+    /// panics, and nothing recurses on its depth.
+    ///
+    /// # Errors
+    ///
+    /// The first violation in the order of the module: the count of a section before its content, the Wasm
+    /// specification before our rules, and what can only be known at the end (exports that are missing, the packed
+    /// section's names, the input area) last.
+    pub fn parse(code: Bytes, abi: Abi, revision: &Revision) -> Result<Self, InvalidModule> {
+        let (facts, violations) = pass::run(&code, abi, revision, Extent::First);
+        match violations.into_iter().next() {
+            Some(invalid) => Err(invalid),
+            None => Ok(Self { code_hash: code_hash(&code), code, abi, facts }),
+        }
+    }
+
+    /// The module in the binary format, as it was deployed.
+    pub const fn code(&self) -> &Bytes {
+        &self.code
+    }
+
+    /// sha3-256 of the code.
+    pub const fn code_hash(&self) -> B256 {
+        self.code_hash
+    }
+
+    /// The ABI that it is valid for.
+    pub const fn abi(&self) -> Abi {
+        self.abi
+    }
+
+    /// What it imports, in the order of its imports. One function can stand there several times.
+    pub fn imports(&self) -> &[&'static HostImport] {
+        &self.facts.imports
+    }
+
+    /// Every export with its type, in the order of the names.
+    pub fn exports(&self) -> impl Iterator<Item = (&str, &ExternType)> {
+        self.facts.exports.iter().map(|(name, ty)| (name.as_str(), ty))
+    }
+
+    /// The type of the function that is exported as `name`, `None` if there is none.
+    pub fn export_type(&self, name: &str) -> Option<&FunctionType> {
+        match self.facts.exports.get(name) {
+            Some(ExternType::Function(function)) => Some(function),
+            _ => None,
+        }
+    }
+
+    /// The memory, exported or not.
+    pub const fn memory(&self) -> Option<MemoryType> {
+        self.facts.memory
+    }
+
+    /// Whether there is a memory.
+    pub const fn has_memory(&self) -> bool {
+        self.facts.memory.is_some()
+    }
+
+    /// Functions and globals of its own, imports, exports, data and element segments: what instantiation goes through.
+    pub const fn items(&self) -> u64 {
+        self.facts.items
+    }
+
+    /// Bytes of its active data segments: what instantiation copies.
+    pub const fn data_bytes(&self) -> u64 {
+        self.facts.data_bytes
+    }
+
+    /// Elements of its table at the start.
+    pub const fn table_elements(&self) -> u64 {
+        self.facts.table_elements
+    }
+
+    /// Values that one call of the function that needs the most keeps: its locals, parameters included, and its
+    /// operands. At most `locals_max + operands_max` of the limits, 0 without functions.
+    pub const fn frame_slots_max(&self) -> u32 {
+        self.facts.frame_slots_max
+    }
+
+    /// What it says of itself, if the ABI is [`Abi::Packed`]; nothing otherwise.
+    pub const fn packed(&self) -> &PackedFacts {
+        &self.facts.packed
+    }
+}
+
+/// Every violation of `code` that can be found: all limits and rules of imports, exports and operators. What breaks the
+/// Wasm specification ends the list, for nothing behind it has a meaning. Empty if and only if
+/// [`ValidModule::parse`] accepts; otherwise the first is what it refuses with.
+///
+/// Of one function each kind of violation is named once.
+pub fn check(code: &[u8], abi: Abi, revision: &Revision) -> Vec<InvalidModule> {
+    pass::run(code, abi, revision, Extent::All).1
+}

@@ -1,0 +1,217 @@
+//! The sections of a module, one after the other, with lengths and counts looked at before wasmparser trusts them.
+//!
+//! wasmparser 0.228 adds a length that it has read to a position, in `usize`: on a 32-bit host a length near 2^32
+//! overflows there. And it makes room for as many types as a recursion group announces. Whatever goes through here can
+//! do neither. Knows nothing of limits, ABIs or revisions.
+
+use super::invalid::{InvalidCode, InvalidModule};
+use core::ops::ControlFlow;
+use wasmparser::{
+    BinaryReader, Chunk, ConstExpr, DataSectionReader, FuncType, Parser, Payload, SectionLimited, TypeSectionReader,
+    WasmFeatures,
+};
+
+/// Magic number and version 1 (Wasm specification, binary format of modules).
+pub(super) const HEADER: &[u8; 8] = b"\0asm\x01\0\0\0";
+
+/// The form of a function type; the other forms belong to proposals that no revision has.
+const FUNCTION_TYPE: u8 = 0x60;
+
+/// What stands at the position of [`Payloads`].
+enum Next {
+    Header,
+    Section,
+    Bodies(u32),
+}
+
+/// The payloads of a module in order. Nothing is promised about what is in them but that the lengths of sections and
+/// function bodies lie inside the module.
+pub(super) struct Payloads<'a> {
+    parser: Parser,
+    rest: &'a [u8],
+    position: usize,
+    next: Next,
+}
+
+impl<'a> Payloads<'a> {
+    /// The payloads of `code`, which must begin with [`HEADER`] or the first one is an error.
+    pub(super) fn new(code: &'a [u8], features: WasmFeatures) -> Self {
+        let mut parser = Parser::new(0);
+        parser.set_features(features);
+        Self { parser, rest: code, position: 0, next: Next::Header }
+    }
+
+    /// The next payload; the last is [`Payload::End`], and nothing may be asked for after it or after an error.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCode::Malformed`].
+    pub(super) fn next(&mut self) -> Result<Payload<'a>, InvalidModule> {
+        let mut reader = BinaryReader::new(self.rest, self.position);
+        match self.next {
+            Next::Header => {}
+            Next::Section | Next::Bodies(0) => {
+                if !self.rest.is_empty() {
+                    reader.read_u8()?;
+                    length_fits(&reader)?;
+                }
+            }
+            Next::Bodies(_) => length_fits(&reader)?,
+        }
+        let Chunk::Parsed { consumed, payload } = self.parser.parse(self.rest, true)? else {
+            return Err(InvalidModule::rule(InvalidCode::Malformed, self.position, "unexpected end"));
+        };
+        self.rest = self.rest.get(consumed..).unwrap_or_default();
+        self.position = self.position.saturating_add(consumed);
+        self.next = match (&payload, &self.next) {
+            (Payload::CodeSectionStart { count, .. }, _) => Next::Bodies(*count),
+            (Payload::CodeSectionEntry(_), Next::Bodies(left)) => Next::Bodies(left.saturating_sub(1)),
+            _ => Next::Section,
+        };
+        Ok(payload)
+    }
+}
+
+/// Checks that the length that stands next in `reader` is not longer than what stands behind it. A length that cannot
+/// be read is left for the parser to refuse.
+fn length_fits(reader: &BinaryReader<'_>) -> Result<(), InvalidModule> {
+    let mut reader = reader.clone();
+    let offset = reader.original_position();
+    match reader.read_var_u32() {
+        Ok(length) if u64::from(length) > reader.bytes_remaining() as u64 => {
+            let left = reader.bytes_remaining();
+            let detail = format!("{length} bytes announced where {left} are left");
+            Err(InvalidModule::rule(InvalidCode::Malformed, offset, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A part of the module that says its length before it.
+pub(super) fn read_part<'a>(reader: &mut BinaryReader<'a>) -> Result<BinaryReader<'a>, InvalidModule> {
+    length_fits(reader)?;
+    Ok(reader.read_reader()?)
+}
+
+/// A reader of the items of `section`.
+fn content<'a, T>(code: &'a [u8], section: &SectionLimited<'_, T>, features: WasmFeatures) -> BinaryReader<'a> {
+    let items = section.original_position()..section.range().end;
+    let start = items.start;
+    BinaryReader::new_features(code.get(items).unwrap_or_default(), start, features)
+}
+
+/// Calls `visit` with each type of the section and its offset.
+///
+/// # Errors
+///
+/// [`InvalidCode::Malformed`] for a type that is not a function's, or what `visit` says.
+pub(super) fn for_each_type<E: From<InvalidModule>>(
+    code: &[u8],
+    section: &TypeSectionReader<'_>,
+    features: WasmFeatures,
+    mut visit: impl FnMut(usize, FuncType) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut reader = content(code, section, features);
+    for _ in 0..section.count() {
+        let offset = reader.original_position();
+        visit(offset, read_type(&mut reader)?)?;
+    }
+    Ok(())
+}
+
+fn read_type(reader: &mut BinaryReader<'_>) -> Result<FuncType, InvalidModule> {
+    let offset = reader.original_position();
+    let form = reader.read_u8()?;
+    if form != FUNCTION_TYPE {
+        let detail = format!("type of form {form:#04x}, which no revision has");
+        return Err(InvalidModule::rule(InvalidCode::Malformed, offset, detail));
+    }
+    Ok(reader.read()?)
+}
+
+/// A segment of the data section.
+pub(super) struct DataSegment<'a> {
+    /// Where it starts in memory, `None` if it is passive.
+    pub(super) start: Option<ConstExpr<'a>>,
+    /// How many bytes it has.
+    pub(super) bytes: u64,
+}
+
+/// Calls `visit` with each segment of the section.
+///
+/// # Errors
+///
+/// [`InvalidCode::Malformed`], or what `visit` says.
+pub(super) fn for_each_data_segment<'a, E: From<InvalidModule>>(
+    code: &'a [u8],
+    section: &DataSectionReader<'a>,
+    features: WasmFeatures,
+    mut visit: impl FnMut(DataSegment<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut reader = content(code, section, features);
+    for _ in 0..section.count() {
+        visit(read_data_segment(&mut reader)?)?;
+    }
+    Ok(())
+}
+
+fn read_data_segment<'a>(reader: &mut BinaryReader<'a>) -> Result<DataSegment<'a>, InvalidModule> {
+    let offset = reader.original_position();
+    let start = match reader.read_var_u32()? {
+        0 => Some(reader.read()?),
+        1 => None,
+        2 => {
+            reader.read_var_u32()?;
+            Some(reader.read()?)
+        }
+        flags => {
+            let detail = format!("data segment with flags {flags}");
+            return Err(InvalidModule::rule(InvalidCode::Malformed, offset, detail));
+        }
+    };
+    let bytes = read_part(reader)?.bytes_remaining() as u64;
+    Ok(DataSegment { start, bytes })
+}
+
+/// Calls `visit` with the index and name of each function that the name section names, until it breaks. Diagnostics: a
+/// name section that is not one ends the walk.
+pub(super) fn for_each_function_name<'a>(code: &'a [u8], mut visit: impl FnMut(u32, &'a str) -> ControlFlow<()>) {
+    let mut payloads = Payloads::new(code, WasmFeatures::empty());
+    loop {
+        match payloads.next() {
+            Ok(Payload::CustomSection(section)) if section.name() == "name" => {
+                let reader = BinaryReader::new(section.data(), section.data_offset());
+                if matches!(function_names(reader, &mut visit), Ok(ControlFlow::Break(())) | Err(_)) {
+                    return;
+                }
+            }
+            Ok(Payload::End(_)) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// The subsection of a name section that names functions (Wasm specification, appendix on custom sections).
+const FUNCTION_NAMES: u8 = 1;
+
+fn function_names<'a>(
+    mut section: BinaryReader<'a>,
+    visit: &mut impl FnMut(u32, &'a str) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, InvalidModule> {
+    while !section.eof() {
+        let subsection = section.read_u8()?;
+        let mut names = read_part(&mut section)?;
+        if subsection != FUNCTION_NAMES {
+            continue;
+        }
+        for _ in 0..names.read_var_u32()? {
+            let index = names.read_var_u32()?;
+            let mut name = read_part(&mut names)?;
+            let bytes = name.read_bytes(name.bytes_remaining())?;
+            if visit(index, core::str::from_utf8(bytes).unwrap_or_default()).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}

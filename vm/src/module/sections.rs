@@ -1,0 +1,234 @@
+//! What the sections with declarations are held to: types, imports, functions, tables, memories, globals, segments.
+//!
+//! Exports are in `exports`, function bodies in `body`.
+
+use super::{
+    findings::Finding,
+    invalid::{InvalidCode, InvalidModule, quoted},
+    pass::{Global, Pass, Step},
+    payloads::{for_each_data_segment, for_each_type},
+    types::{FunctionType, GlobalType, MemoryType, TableType, ValType},
+};
+use wasmparser::{
+    ConstExpr, DataSectionReader, ElementItems, ElementKind, ElementSectionReader, FunctionSectionReader,
+    GlobalSectionReader, Import, ImportSectionReader, MemorySectionReader, Operator, SectionLimited,
+    TableSectionReader, TypeRef, TypeSectionReader,
+};
+
+/// Operators of one constant expression, its `end` not counted: 32 constants and the 31 operations between them.
+///
+/// wasmi 2.0.0 makes a closure of each operation, around those of its operands, and runs and drops them by recursion:
+/// an expression of 300,000 additions, valid and below every other limit, overflows the native stack (measured).
+/// Compilers write 3 operators at the most: `global.get`, `i32.const`, `i32.add`.
+pub const CONST_OPERATORS_MAX: u32 = 63;
+
+impl Pass<'_> {
+    /// Compares the number of items that a section announces, and `before` it, with `limit`; and with its bytes, of
+    /// which an item has at least one: wasmparser makes room for as many as are announced.
+    pub(super) fn count<T>(
+        &mut self,
+        section: &SectionLimited<'_, T>,
+        before: usize,
+        code: InvalidCode,
+        limit: u32,
+    ) -> Step {
+        let range = section.range();
+        self.at_most(code, range.start, u64::from(section.count()).saturating_add(before as u64), limit)?;
+        if u64::from(section.count()) > range.len() as u64 {
+            let detail = format!("{} items announced in {} bytes", section.count(), range.len());
+            return Err(InvalidModule::rule(InvalidCode::Malformed, range.start, detail).into());
+        }
+        Ok(())
+    }
+
+    /// Here our rules come first: wasmparser would make room for what a recursion group announces.
+    pub(super) fn types(&mut self, section: &TypeSectionReader<'_>) -> Step {
+        let limits = self.rules.limits;
+        self.count(section, 0, InvalidCode::TooManyTypes, limits.types_max)?;
+        let (code, features) = (self.code, self.rules.features);
+        for_each_type(code, section, features, |offset, ty| {
+            let parameters = ty.params().len() as u64;
+            self.at_most(InvalidCode::TooManyParameters, offset, parameters, limits.parameters_max)?;
+            self.at_most(InvalidCode::TooManyResults, offset, ty.results().len() as u64, limits.results_max)?;
+            // A value type that no revision has is left for the specification to refuse.
+            let ty = FunctionType::of(&ty).unwrap_or_default();
+            if ty.has_floats() && !self.rules.revision.features.floats {
+                let detail = format!("type {}: {ty}", self.spaces.types.len());
+                self.findings.report(InvalidModule::rule(InvalidCode::FloatsForbidden, offset, detail))?;
+            }
+            self.spaces.types.push(ty);
+            Ok::<_, Finding>(())
+        })?;
+        Ok(self.validator.type_section(section)?)
+    }
+
+    pub(super) fn imports(&mut self, section: &ImportSectionReader<'_>) -> Step {
+        self.count(section, 0, InvalidCode::TooManyImports, self.rules.limits.imports_max)?;
+        self.validator.import_section(section)?;
+        self.add_items(section.count());
+        for item in section.clone().into_iter_with_offsets() {
+            let (offset, import) = item?;
+            self.import(offset, &import)?;
+            match import.ty {
+                TypeRef::Func(index) => self.spaces.functions.push(index),
+                TypeRef::Table(ty) => self.spaces.tables.push(table_type(&ty)),
+                TypeRef::Memory(ty) => self.spaces.memories.push(memory_type(&ty)),
+                TypeRef::Global(ty) => self.spaces.globals.push(Global { ty: global_type(&ty), constant: None }),
+                TypeRef::Tag(_) => {}
+            }
+        }
+        let imported = self.spaces.functions.len() as u64;
+        self.at_most(InvalidCode::TooManyFunctions, section.range().start, imported, self.rules.limits.functions_max)
+    }
+
+    fn import(&mut self, offset: usize, import: &Import<'_>) -> Step {
+        let name = quoted(&format!("{}.{}", import.module, import.name));
+        let Some(row) = self.rules.imports.find(import.module, import.name) else {
+            return self.findings.report(InvalidModule::rule(InvalidCode::UnknownImport, offset, name));
+        };
+        let expected = FunctionType::of_host(row.parameters, row.result);
+        let found = match import.ty {
+            TypeRef::Func(index) => self.spaces.function_type(index),
+            TypeRef::Table(_) | TypeRef::Memory(_) | TypeRef::Global(_) | TypeRef::Tag(_) => None,
+        };
+        if found == Some(&expected) {
+            self.facts.imports.push(row);
+            return Ok(());
+        }
+        let found = found.map_or_else(|| "not a function".to_owned(), ToString::to_string);
+        let detail = format!("{name} is {found}, expected {expected}");
+        self.findings.report(InvalidModule::rule(InvalidCode::ImportTypeMismatch, offset, detail))
+    }
+
+    pub(super) fn functions(&mut self, section: &FunctionSectionReader<'_>) -> Step {
+        let limits = self.rules.limits;
+        self.count(section, self.spaces.functions.len(), InvalidCode::TooManyFunctions, limits.functions_max)?;
+        self.validator.function_section(section)?;
+        self.add_items(section.count());
+        for item in section.clone() {
+            self.spaces.functions.push(item?);
+        }
+        let types = self.spaces.functions.iter().filter_map(|&index| self.spaces.function_type(index));
+        let parameters = types.fold(0_u64, |sum, ty| sum.saturating_add(ty.parameters.len() as u64));
+        self.at_most(
+            InvalidCode::TooManyModuleParameters,
+            section.range().start,
+            parameters,
+            limits.module_parameters_max,
+        )
+    }
+
+    pub(super) fn tables(&mut self, section: &TableSectionReader<'_>) -> Step {
+        let limits = self.rules.limits;
+        self.count(section, self.spaces.tables.len(), InvalidCode::TooManyTables, limits.tables_max)?;
+        self.validator.table_section(section)?;
+        for item in section.clone().into_iter_with_offsets() {
+            let (offset, table) = item?;
+            let elements = table.ty.maximum.unwrap_or_default().max(table.ty.initial);
+            self.at_most(InvalidCode::TooManyTableElements, offset, elements, limits.table_elements_max)?;
+            self.facts.table_elements = self.facts.table_elements.saturating_add(table.ty.initial);
+            self.spaces.tables.push(table_type(&table.ty));
+        }
+        Ok(())
+    }
+
+    /// The specification allows one memory.
+    pub(super) fn memories(&mut self, section: &MemorySectionReader<'_>) -> Step {
+        self.validator.memory_section(section)?;
+        for item in section.clone().into_iter_with_offsets() {
+            let (offset, memory) = item?;
+            let pages_max = self.rules.limits.memory_pages_max;
+            self.at_most(InvalidCode::TooManyMemoryPages, offset, memory.initial, pages_max)?;
+            self.spaces.memories.push(memory_type(&memory));
+        }
+        Ok(())
+    }
+
+    pub(super) fn globals(&mut self, section: &GlobalSectionReader<'_>) -> Step {
+        let globals_max = self.rules.limits.globals_max;
+        self.count(section, self.spaces.globals.len(), InvalidCode::TooManyGlobals, globals_max)?;
+        self.validator.global_section(section)?;
+        self.add_items(section.count());
+        for item in section.clone().into_iter_with_offsets() {
+            let (offset, global) = item?;
+            let ty = global_type(&global.ty);
+            if ty.value.is_float() && !self.rules.revision.features.floats {
+                let detail = format!("global {}: {}", self.spaces.globals.len(), ty.value);
+                self.findings.report(InvalidModule::rule(InvalidCode::FloatsForbidden, offset, detail))?;
+            }
+            let constant = self.const_expr(&global.init_expr)?;
+            self.spaces.globals.push(Global { ty, constant });
+        }
+        Ok(())
+    }
+
+    pub(super) fn elements(&mut self, section: &ElementSectionReader<'_>) -> Step {
+        self.count(section, 0, InvalidCode::TooManyElementSegments, self.rules.limits.element_segments_max)?;
+        self.validator.element_section(section)?;
+        self.add_items(section.count());
+        for segment in section.clone() {
+            let segment = segment?;
+            if let ElementKind::Active { offset_expr, .. } = &segment.kind {
+                self.const_expr(offset_expr)?;
+            }
+            if let ElementItems::Expressions(_, expressions) = segment.items {
+                for expression in expressions {
+                    self.const_expr(&expression?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Here our rules come first: see `payloads`.
+    pub(super) fn data(&mut self, section: &DataSectionReader<'_>) -> Step {
+        self.count(section, 0, InvalidCode::TooManyDataSegments, self.rules.limits.data_segments_max)?;
+        let (code, features) = (self.code, self.rules.features);
+        for_each_data_segment(code, section, features, |segment| {
+            if let Some(start) = &segment.start {
+                self.facts.data_bytes = self.facts.data_bytes.saturating_add(segment.bytes);
+                self.const_expr(start)?;
+            }
+            Ok::<_, Finding>(())
+        })?;
+        self.validator.data_section(section)?;
+        self.add_items(section.count());
+        Ok(())
+    }
+
+    /// Holds a constant expression to its limit. Gives its value if it is one `i32.const`.
+    fn const_expr(&mut self, expression: &ConstExpr<'_>) -> Result<Option<i32>, Finding> {
+        let mut reader = expression.get_operators_reader();
+        let offset = reader.original_position();
+        let (mut operators, mut constant) = (0_u64, None);
+        while !reader.eof() {
+            match reader.read()? {
+                Operator::End => break,
+                Operator::I32Const { value } if operators == 0 => constant = Some(value),
+                _ => constant = None,
+            }
+            operators = operators.saturating_add(1);
+        }
+        self.at_most(InvalidCode::TooManyConstOperators, offset, operators, CONST_OPERATORS_MAX)?;
+        Ok(constant)
+    }
+}
+
+/// In 32 bits: what is larger is refused by the specification, which has no 64-bit memories and tables here.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn table_type(parsed: &wasmparser::TableType) -> TableType {
+    let element = ValType::of(wasmparser::ValType::Ref(parsed.element_type)).unwrap_or(ValType::FuncRef);
+    TableType { element, minimum_elements: narrow(parsed.initial), maximum_elements: parsed.maximum.map(narrow) }
+}
+
+fn memory_type(parsed: &wasmparser::MemoryType) -> MemoryType {
+    MemoryType { minimum_pages: narrow(parsed.initial), maximum_pages: parsed.maximum.map(narrow) }
+}
+
+/// The value type is one that a revision has: the specification has been asked.
+fn global_type(parsed: &wasmparser::GlobalType) -> GlobalType {
+    GlobalType { value: ValType::of(parsed.content_type).unwrap_or(ValType::I32), mutable: parsed.mutable }
+}

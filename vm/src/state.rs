@@ -1,0 +1,151 @@
+//! The state as execution sees it: a reader below, a diff above, and a plain state in memory.
+//!
+//! Nothing here commits to a root: that is the business of the store.
+
+use crate::code::CodeId;
+use alloy_primitives::{Address, B256, Bytes, U256};
+use borsh::{BorshDeserialize, BorshSerialize};
+use lockstep_host::Fault;
+use std::collections::BTreeMap;
+
+/// An account: everything but its storage.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Account {
+    /// Transactions sent, or contracts created.
+    pub nonce: u64,
+    /// Balance.
+    pub balance: U256,
+    /// Code of a contract.
+    pub code: Option<CodeId>,
+}
+
+impl Account {
+    /// Whether the account counts as absent (EIP-161): no nonce, no balance, no code.
+    pub fn is_empty(&self) -> bool {
+        self.nonce == 0 && self.balance.is_zero() && self.code.is_none()
+    }
+}
+
+/// A state at one height, read by any number of threads.
+///
+/// Every method can fail with a [`Fault`]: the disk that the state lies on.
+pub trait StateReader: Send + Sync {
+    /// The account at `address`.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    fn account(&self, address: &Address) -> Result<Option<Account>, Fault>;
+
+    /// The value at `key` in the storage of the account at `address`.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault>;
+
+    /// The code with that hash.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault>;
+
+    /// The hash of the block at `height`, if it is still known.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault>;
+}
+
+/// What a transaction or a block changed: for each thing, its value afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct StateDiff {
+    /// Accounts; `None` for removed.
+    pub accounts: BTreeMap<Address, Option<Account>>,
+    /// Storage by account.
+    pub storage: BTreeMap<Address, StorageDiff>,
+    /// New code by its hash.
+    pub code: BTreeMap<B256, Vec<u8>>,
+}
+
+/// What changed in one account's storage.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct StorageDiff {
+    /// Whether all that was there before is gone; it goes before `values` come.
+    pub cleared: bool,
+    /// Values by key; `None` for removed.
+    pub values: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+/// A state in memory, for tests, tools and small chains.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct MemoryState {
+    /// Accounts by address.
+    pub accounts: BTreeMap<Address, Account>,
+    /// Storage by account and key; no empty maps.
+    pub storage: BTreeMap<Address, BTreeMap<Vec<u8>, Vec<u8>>>,
+    /// Code by its hash.
+    pub code: BTreeMap<B256, Vec<u8>>,
+    /// Block hashes by height.
+    pub block_hashes: BTreeMap<u64, B256>,
+}
+
+impl MemoryState {
+    /// Takes over what a block changed.
+    pub fn apply(&mut self, diff: &StateDiff) {
+        for (address, account) in &diff.accounts {
+            match account {
+                Some(account) => self.accounts.insert(*address, account.clone()),
+                None => self.accounts.remove(address),
+            };
+        }
+        for (address, changes) in &diff.storage {
+            let storage = self.storage.entry(*address).or_default();
+            if changes.cleared {
+                storage.clear();
+            }
+            for (key, value) in &changes.values {
+                match value {
+                    Some(value) => storage.insert(key.clone(), value.clone()),
+                    None => storage.remove(key),
+                };
+            }
+            if storage.is_empty() {
+                self.storage.remove(address);
+            }
+        }
+        self.code.extend(diff.code.iter().map(|(hash, code)| (*hash, code.clone())));
+    }
+
+    /// Puts code on an account without any check, as the pre-states of test suites do.
+    pub fn put_code(&mut self, address: Address, id: CodeId, code: &[u8]) {
+        self.code.insert(id.hash, code.to_vec());
+        self.accounts.entry(address).or_default().code = Some(id);
+    }
+
+    /// Puts a value into an account's storage.
+    pub fn put_storage(&mut self, address: Address, key: Vec<u8>, value: Vec<u8>) {
+        self.storage.entry(address).or_default().insert(key, value);
+    }
+}
+
+impl StateReader for MemoryState {
+    fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
+        Ok(self.accounts.get(address).cloned())
+    }
+
+    fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        let value = self.storage.get(address).and_then(|storage| storage.get(key));
+        Ok(value.map(|value| Bytes::copy_from_slice(value)))
+    }
+
+    fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault> {
+        Ok(self.code.get(hash).map(|code| Bytes::copy_from_slice(code)))
+    }
+
+    fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
+        Ok(self.block_hashes.get(&height).copied())
+    }
+}
