@@ -25,7 +25,7 @@ pub use inspect::{Estimate, NoEstimate, ViewCall, Viewed};
 pub use journal::{Checkpoint, Journal, StateKeys, StateView};
 pub use lockstep_gas::{Abi, Gas, Revision};
 pub use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, HaltReason, Log, U256};
-pub use machine::{InvalidCode, MODULE_CACHE_BYTES, Vm};
+pub use machine::{MODULE_CACHE_BYTES, Vm};
 pub use module::{InvalidModule, ValidModule};
 pub use outcome::{HaltSite, Outcome, Receipt};
 pub use session::Session;

@@ -2,7 +2,7 @@
 
 use crate::{
     code::CodeId,
-    engine::{CompileError, Engine, wasmi::Wasmi},
+    engine::{Engine, wasmi::Wasmi},
     entry::Plan,
     frames::is_wasm,
     module::{InvalidModule, ValidModule},
@@ -10,7 +10,7 @@ use crate::{
 };
 use alloy_primitives::Bytes;
 use lockstep_gas::{Gas, HostFunction, PAGE_BYTES, Revision, TABLE_ELEMENT_BYTES};
-use lockstep_host::{Fault, HaltReason};
+use lockstep_host::Fault;
 use std::sync::Arc;
 
 /// Bytes of compiled modules that a machine keeps.
@@ -30,26 +30,6 @@ pub(crate) struct CompiledModule<E: Engine> {
     pub(crate) code: E::Code,
     start_gas: Gas,
 }
-
-/// Why code is no module of its ABI.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InvalidCode {
-    /// It does not pass validation.
-    Module(InvalidModule),
-    /// The engine refuses it.
-    Engine(CompileError),
-}
-
-impl core::fmt::Display for InvalidCode {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Module(error) => error.fmt(f),
-            Self::Engine(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for InvalidCode {}
 
 impl Vm<Wasmi> {
     /// A machine for `revision` on the production engine, keeping [`MODULE_CACHE_BYTES`] of compiled modules.
@@ -80,13 +60,13 @@ impl<E: Engine> Vm<E> {
     }
 
     /// The module with that identity: from the cache, or validated and compiled.
-    pub(crate) fn module(&self, id: CodeId, code: &Bytes) -> Result<Arc<CompiledModule<E>>, InvalidCode> {
+    pub(crate) fn module(&self, id: CodeId, code: &Bytes) -> Result<Arc<CompiledModule<E>>, InvalidModule> {
         let key = ModuleKey { code: id, revision: self.digest };
         if let Some(module) = self.modules.get(&key) {
             return Ok(module);
         }
-        let valid = ValidModule::parse(code.clone(), id.abi, &self.revision).map_err(InvalidCode::Module)?;
-        let code = self.engine.compile(&valid).map_err(InvalidCode::Engine)?;
+        let valid = ValidModule::parse(code.clone(), id.abi, &self.revision)?;
+        let code = self.engine.compile(&valid)?;
         let start_gas = self.module_gas(&valid);
         let module = Arc::new(CompiledModule { valid, code, start_gas });
         self.modules.insert(key, Arc::clone(&module), compiled_bytes(&module.valid));
@@ -110,8 +90,8 @@ impl<E: Engine> Vm<E> {
     ///
     /// # Errors
     ///
-    /// [`InvalidCode`] if it is no module of `abi` under this revision.
-    pub fn check_code(&self, id: CodeId, code: &Bytes) -> Result<(), InvalidCode> {
+    /// [`InvalidModule`] if it is no module of `abi` under this revision.
+    pub fn check_code(&self, id: CodeId, code: &Bytes) -> Result<(), InvalidModule> {
         self.module(id, code).map(|_| ())
     }
 
@@ -152,11 +132,4 @@ impl<E: Engine> Vm<E> {
 fn compiled_bytes(module: &ValidModule) -> u64 {
     let code = u64::try_from(module.code().len()).unwrap_or(u64::MAX);
     code.saturating_mul(10).saturating_add(module.items().saturating_mul(256)).saturating_add(16_384)
-}
-
-/// The reason that a receipt gives for code that is not a module.
-impl From<&InvalidCode> for HaltReason {
-    fn from(_: &InvalidCode) -> Self {
-        Self::InvalidCode
-    }
 }

@@ -5,8 +5,10 @@
 
 pub mod wasmi;
 
-use crate::{module::ValidModule, session::Session};
-use core::fmt;
+use crate::{
+    module::{InvalidModule, ValidModule},
+    session::Session,
+};
 use lockstep_gas::{GasMeter, Revision};
 use lockstep_host::{Fault, Frame, HostCall, Stop};
 use std::sync::Arc;
@@ -29,8 +31,9 @@ pub trait Engine: Send + Sync + Sized {
     ///
     /// # Errors
     ///
-    /// [`CompileError`] if the engine refuses a module that is valid; it does so for every node alike.
-    fn compile(&self, module: &ValidModule) -> Result<Self::Code, CompileError>;
+    /// [`InvalidModule`] if the engine refuses a module that is valid; its version is consensus, so it does so on every
+    /// node.
+    fn compile(&self, module: &ValidModule) -> Result<Self::Code, InvalidModule>;
 
     /// Instantiates: memory and table are made, segments copied; no guest code runs.
     ///
@@ -39,18 +42,6 @@ pub trait Engine: Send + Sync + Sized {
     /// A halt if a segment does not fit, a fault if the host has no memory.
     fn instantiate(&self, code: &Self::Code, state: FrameState) -> Result<Self::Instance, Stop>;
 }
-
-/// The engine does not take this module.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CompileError(pub String);
-
-impl fmt::Display for CompileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the engine refuses the module: {}", self.0)
-    }
-}
-
-impl core::error::Error for CompileError {}
 
 /// Why an instance handed back control.
 #[derive(Debug)]

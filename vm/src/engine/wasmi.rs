@@ -3,8 +3,11 @@
 //! The only module that names wasmi, and the only one where gas is called fuel. A gas schedule is lowered to wasmi's
 //! table of operator costs, so the charge for a region is one instruction of the interpreter.
 
-use super::{Argument, CompileError, Engine, Exit, FrameState, Instance};
-use crate::{module::ValidModule, session::Session};
+use super::{Argument, Engine, Exit, FrameState, Instance};
+use crate::{
+    module::{InvalidModule, ValidModule},
+    session::Session,
+};
 use core::fmt;
 use lockstep_gas::{Features, Gas, GasMeter, Limits, PAGE_BYTES, Revision, for_each_operator};
 use lockstep_host::{Fault, Frame, Guest, HaltReason, HostCall, HostImport, Stop, ValueType};
@@ -58,8 +61,7 @@ impl Engine for Wasmi {
         Ok(Self { config: config(&revision), revision })
     }
 
-    fn compile(&self, module: &ValidModule) -> Result<WasmiCode, CompileError> {
-        let refused = |error: &dyn fmt::Display| CompileError(error.to_string());
+    fn compile(&self, module: &ValidModule) -> Result<WasmiCode, InvalidModule> {
         let engine = wasmi::Engine::new(&self.config);
         let mut linker = Linker::new(&engine);
         // A module may import one function several times; it is one definition.
@@ -67,7 +69,7 @@ impl Engine for Wasmi {
         for row in module.imports() {
             link(&mut linker, row)?;
         }
-        let module = Module::new(&engine, module.code()).map_err(|error| refused(&error))?;
+        let module = Module::new(&engine, module.code()).map_err(|error| InvalidModule::engine(error.to_string()))?;
         Ok(WasmiCode { module, linker })
     }
 
@@ -170,7 +172,7 @@ impl FromBits for u64 {
 
 /// Defines `row` for the import that it stands for. wasmi calls a function of a known type several times faster than
 /// one of a dynamic type, hence a line for each type that occurs.
-fn link(linker: &mut Linker<Host>, row: &'static HostImport) -> Result<(), CompileError> {
+fn link(linker: &mut Linker<Host>, row: &'static HostImport) -> Result<(), InvalidModule> {
     use ValueType::{I32, I64};
     macro_rules! typed {
         (($($parameter:ident: $type:ty),*) -> $result:ty) => {
@@ -199,9 +201,9 @@ fn link(linker: &mut Linker<Host>, row: &'static HostImport) -> Result<(), Compi
         ([I64, I32, I32, I32, I32, I32, I32, I32, I32], Some(I64)) => {
             typed!((a: u64, b: u32, c: u32, d: u32, e: u32, f: u32, g: u32, h: u32, i: u32) -> u64)
         }
-        _ => return Err(CompileError(format!("no glue for the type of {}.{}", row.module, row.name))),
+        _ => return Err(InvalidModule::engine(format!("no glue for the type of {}.{}", row.module, row.name))),
     };
-    linked.map(|_| ()).map_err(|error| CompileError(error.to_string()))
+    linked.map(|_| ()).map_err(|error| InvalidModule::engine(error.to_string()))
 }
 
 /// Runs a host function for the guest that called it.

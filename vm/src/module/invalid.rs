@@ -155,6 +155,11 @@ impl InvalidModule {
         Self { code, offset: Some(offset as u64), actual: 0, limit: 0, detail: detail.into() }
     }
 
+    /// The refusal of an engine's compiler, in its own words.
+    pub(crate) fn engine(detail: impl Into<String>) -> Self {
+        Self::missing(InvalidCode::Engine, detail)
+    }
+
     /// A rule broken by something that is not there.
     pub(super) fn missing(code: InvalidCode, detail: impl Into<String>) -> Self {
         Self { code, offset: None, actual: 0, limit: 0, detail: detail.into() }
