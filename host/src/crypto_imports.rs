@@ -4,7 +4,8 @@
 
 use crate::{
     crypto,
-    imports::{HostCall, HostImport, host_imports},
+    host_call::HostCall,
+    import::{HostImport, host_imports},
     stop::HostResult,
 };
 use lockstep_gas::HostFunction as F;

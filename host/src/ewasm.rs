@@ -5,7 +5,8 @@
 
 use crate::{
     Log, ewasm_call as call,
-    imports::{HostCall, HostImport, host_imports},
+    host_call::HostCall,
+    import::{HostImport, host_imports},
     stop::{HaltReason, HostResult, Stop},
 };
 use alloy_primitives::{Bytes, U256};
@@ -136,7 +137,7 @@ fn get_call_data_size(call: &mut HostCall<'_>) -> HostResult<u32> {
 
 fn storage_store(call: &mut HostCall<'_>, path: u32, value: u32) -> HostResult<()> {
     call.charge(F::StorageStore)?;
-    refuse_static(call)?;
+    call.refuse_static()?;
     let key = call.guest.load_bytes32(path)?;
     let value = call.guest.load_bytes32(value)?;
     let address = call.frame.message.address;
@@ -234,7 +235,7 @@ fn log(
     // The price comes first, even for a number of topics that is refused then.
     let price = call.price(F::Log).for_log(u64::from(length), u64::from(number));
     call.guest.charge(price)?;
-    refuse_static(call)?;
+    call.refuse_static()?;
     if number > TOPICS_MAX {
         return Err(HaltReason::ArgumentOutOfRange.into());
     }
@@ -293,7 +294,7 @@ fn return_data_copy(call: &mut HostCall<'_>, result: u32, offset: u32, length: u
 
 fn self_destruct(call: &mut HostCall<'_>, beneficiary: u32) -> HostResult<()> {
     call.charge(F::SelfDestruct)?;
-    refuse_static(call)?;
+    call.refuse_static()?;
     let beneficiary = call.guest.load_address(beneficiary)?;
     let schedule = &call.revision.schedule;
     if !call.world.account_exists(&beneficiary)? {
@@ -303,11 +304,6 @@ fn self_destruct(call: &mut HostCall<'_>, beneficiary: u32) -> HostResult<()> {
         call.world.add_refund(schedule.refund.self_destruct);
     }
     Err(Stop::Finish(Bytes::new()))
-}
-
-/// Halts in a frame that must not change the state.
-pub(crate) fn refuse_static(call: &HostCall<'_>) -> HostResult<()> {
-    if call.frame.message.is_static { Err(HaltReason::StaticModeViolation.into()) } else { Ok(()) }
 }
 
 /// The interface has signed 64-bit numbers; no block or gas limit in use comes near their end.

@@ -5,8 +5,7 @@
 //! the return data of the frame's last call stays as it was (hera; the EVM clears it).
 
 use crate::{
-    ewasm::refuse_static,
-    imports::HostCall,
+    host_call::HostCall,
     request::{CallKind, CallRequest, CreateRequest, Entry, Reply, Request},
     stop::{HaltReason, HostResult, Stop},
 };
@@ -28,7 +27,7 @@ pub(crate) fn call(
     let callee = call.guest.load_address(address)?;
     let value = call.guest.load_u128(value)?;
     if !value.is_zero() {
-        refuse_static(call)?;
+        call.refuse_static()?;
     }
     start(call, F::Call, CallKind::Call, gas, callee, value, (data, length))
 }
@@ -68,7 +67,7 @@ pub(crate) fn call_static(call: &mut HostCall<'_>, gas: i64, address: u32, data:
 
 pub(crate) fn create(call: &mut HostCall<'_>, value: u32, data: u32, length: u32, result: u32) -> HostResult<u32> {
     call.charge_bytes(F::Create, length)?;
-    refuse_static(call)?;
+    call.refuse_static()?;
     let value = call.guest.load_u128(value)?;
     let Some(()) = depth_and_balance(call, value)? else {
         return Ok(FAILURE);

@@ -10,6 +10,8 @@ mod ewasm;
 mod ewasm_call;
 mod frame;
 mod guest;
+mod host_call;
+mod import;
 mod imports;
 pub mod packed;
 mod packed_call;
@@ -20,7 +22,9 @@ mod world;
 pub use alloy_primitives::{Address, B256, Bytes, U256};
 pub use frame::{Frame, Message};
 pub use guest::Guest;
-pub use imports::{HostBody, HostCall, HostImport, ImportTable};
+pub use host_call::HostCall;
+pub use import::{HostBody, HostImport};
+pub use imports::ImportTable;
 pub use packed::ValueType;
 pub use request::{
     Buffers, CallKind, CallRequest, CreateRequest, Entry, ExportCall, FrameResult, Reply, Request, Status,

@@ -4,9 +4,9 @@
 //! an error number for the caller; what is wrong with the caller's own pointers halts the caller.
 
 use crate::{
-    ewasm::refuse_static,
     ewasm_call::{charge_value, forward_gas_with_stipend, requested_gas},
-    imports::{HostCall, HostImport, host_imports},
+    host_call::HostCall,
+    import::{HostImport, host_imports},
     packed::{Argument, BufIn, BufOut, Descriptor, Errno, PackOrder, Placement, Room, StructLayout, Unplaced},
     request::{Buffers, CallKind, CallRequest, Entry, ExportCall, Reply, Request},
     stop::{HostResult, Stop},
@@ -41,7 +41,7 @@ fn call_export(
     let callee = call.guest.load_address(address)?;
     let value = call.guest.load_u128(value)?;
     if !value.is_zero() {
-        refuse_static(call)?;
+        call.refuse_static()?;
     }
     for (offset, length) in [(name, name_length), (descriptor, descriptor_length), (arguments, arguments_length)] {
         call.guest.load(offset, length)?;

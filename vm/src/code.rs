@@ -25,3 +25,8 @@ impl CodeId {
 pub fn code_hash(code: &[u8]) -> B256 {
     B256::new(Sha3_256::digest(code).into())
 }
+
+/// Whether `code` claims to be Wasm.
+pub(crate) fn is_wasm(code: &[u8]) -> bool {
+    code.starts_with(b"\0asm")
+}

@@ -5,7 +5,7 @@
 //! the host functions; here is what happens when it begins and when it ends.
 
 use crate::{
-    code::CodeId,
+    code::{CodeId, is_wasm},
     engine::{Engine, Exit, FrameState, Instance},
     entry::{self, Plan},
     journal::Checkpoint,
@@ -415,11 +415,6 @@ fn not_begun(session: &mut Session, checkpoint: Checkpoint, status: Status, gas:
     }
     let gas_left = if matches!(status, Status::Failure(_)) { Gas::ZERO } else { gas };
     Next::Reply(reply, FrameResult { status, output: Bytes::new(), gas_left, created: None })
-}
-
-/// Whether `code` claims to be Wasm.
-pub(crate) fn is_wasm(code: &[u8]) -> bool {
-    code.starts_with(b"\0asm")
 }
 
 fn no_frame() -> Fault {

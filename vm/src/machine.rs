@@ -1,10 +1,9 @@
 //! The machine: an engine set up for one revision, and the modules that it has compiled.
 
 use crate::{
-    code::CodeId,
+    code::{CodeId, is_wasm},
     engine::{Engine, wasmi::Wasmi},
     entry::Plan,
-    frames::is_wasm,
     module::{InvalidModule, ValidModule},
     module_cache::{ModuleCache, ModuleKey},
 };

@@ -1,0 +1,43 @@
+//! What one call of a host function can reach, and the charges that all of them share.
+
+use crate::{
+    Frame, Guest, World,
+    stop::{HaltReason, HostResult},
+};
+use lockstep_gas::{Gas, HostFunction, HostPrice, Revision};
+
+/// Everything that one call of a host function can reach.
+pub struct HostCall<'a> {
+    /// The caller's memory and gas.
+    pub guest: Guest<'a>,
+    /// The frame that the caller runs in.
+    pub frame: &'a mut Frame,
+    /// Accounts, block and logs.
+    pub world: &'a mut dyn World,
+    /// Prices and limits.
+    pub revision: &'a Revision,
+}
+
+impl HostCall<'_> {
+    /// The price of `function`.
+    pub(crate) fn price(&self, function: HostFunction) -> HostPrice {
+        self.revision.schedule.host(function)
+    }
+
+    /// Takes the base price of `function`.
+    pub(crate) fn charge(&mut self, function: HostFunction) -> HostResult<()> {
+        let base = Gas::new(self.price(function).base);
+        Ok(self.guest.charge(base)?)
+    }
+
+    /// Takes the price of `function` for copying, hashing or keeping `bytes` bytes.
+    pub(crate) fn charge_bytes(&mut self, function: HostFunction, bytes: u32) -> HostResult<()> {
+        let price = self.price(function).for_bytes(u64::from(bytes));
+        Ok(self.guest.charge(price)?)
+    }
+
+    /// Halts in a frame that must not change the state.
+    pub(crate) fn refuse_static(&self) -> HostResult<()> {
+        if self.frame.message.is_static { Err(HaltReason::StaticModeViolation.into()) } else { Ok(()) }
+    }
+}
