@@ -244,7 +244,7 @@ fn log(
         topics.push(call.guest.load_bytes32(topic)?);
     }
     let data = call.guest.load(data, length)?;
-    let limits = &call.revision.limits;
+    let limits = call.limits();
     let (logs, log_bytes) = call.world.logs();
     if length > limits.log_bytes_max
         || logs >= limits.transaction_logs_max

@@ -72,7 +72,7 @@ pub(crate) fn create(call: &mut HostCall<'_>, value: u32, data: u32, length: u32
     let Some(()) = depth_and_balance(call, value)? else {
         return Ok(FAILURE);
     };
-    let init_code = load_input(call, data, length, call.revision.limits.code_bytes_max)?;
+    let init_code = load_input(call, data, length, call.limits().code_bytes_max)?;
     let gas = forward_gas(call, Gas::MAX)?;
     let reply = Reply::Created { result };
     Err(Stop::Suspend(Box::new(Request::Create(CreateRequest { gas, value, init_code, reply }))))
@@ -88,9 +88,9 @@ fn start(
     value: U256,
     (data, length): (u32, u32),
 ) -> HostResult<u32> {
-    let input = load_input(call, data, length, call.revision.limits.input_bytes_max)?;
+    let input = load_input(call, data, length, call.limits().input_bytes_max)?;
     call.charge_bytes(function, length)?;
-    if call.frame.message.depth >= call.revision.limits.frame_depth_max {
+    if call.frame.message.depth >= call.limits().frame_depth_max {
         return Ok(FAILURE);
     }
     if matches!(kind, CallKind::Call | CallKind::CallCode) && !charge_value(call, kind, &callee, value)? {
@@ -138,7 +138,7 @@ fn forward_gas(call: &mut HostCall<'_>, requested: Gas) -> HostResult<Gas> {
 
 /// `None` if the frame is too deep or the account too poor for a creation.
 fn depth_and_balance(call: &mut HostCall<'_>, value: U256) -> HostResult<Option<()>> {
-    if call.frame.message.depth >= call.revision.limits.frame_depth_max {
+    if call.frame.message.depth >= call.limits().frame_depth_max {
         return Ok(None);
     }
     let rich_enough = value.is_zero() || own_balance(call)? >= value;

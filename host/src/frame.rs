@@ -2,6 +2,7 @@
 
 use crate::{packed::PackOrder, request::Entry};
 use alloy_primitives::{Address, Bytes, U256};
+use lockstep_gas::Abi;
 
 /// What started a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Message {
 pub struct Frame {
     /// What started it.
     pub message: Message,
+    /// The ABI of the code that runs.
+    pub abi: Abi,
     /// What `callDataCopy` reads.
     pub input: Bytes,
     /// The code that runs: `codeCopy`.

@@ -4,7 +4,7 @@ use crate::{
     Frame, Guest, World,
     stop::{HaltReason, HostResult},
 };
-use lockstep_gas::{Gas, HostFunction, HostPrice, Revision};
+use lockstep_gas::{Gas, HostFunction, HostPrice, Limits, Revision};
 
 /// Everything that one call of a host function can reach.
 pub struct HostCall<'a> {
@@ -19,6 +19,11 @@ pub struct HostCall<'a> {
 }
 
 impl HostCall<'_> {
+    /// The limits that the running contract is held to.
+    pub(crate) const fn limits(&self) -> &Limits {
+        self.revision.limits(self.frame.abi)
+    }
+
     /// The price of `function`.
     pub(crate) fn price(&self, function: HostFunction) -> HostPrice {
         self.revision.schedule.host(function)

@@ -66,12 +66,12 @@ fn call_export(
     let Ok(pages) = pages_of(&buffers) else {
         return Ok(refused(Errno::INPUT_TOO_LARGE));
     };
-    if copied > u64::from(call.revision.limits.input_bytes_max) {
+    if copied > u64::from(call.limits().input_bytes_max) {
         return Ok(refused(Errno::INPUT_TOO_LARGE));
     }
     let price = call.price(F::CallExport);
     call.guest.charge(price.more_bytes(copied).plus(price.for_pages(pages)))?;
-    if call.frame.message.depth >= call.revision.limits.frame_depth_max {
+    if call.frame.message.depth >= call.limits().frame_depth_max {
         return Ok(refused(Errno::DEPTH));
     }
     if !charge_value(call, CallKind::Call, &callee, value)? {

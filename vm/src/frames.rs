@@ -253,6 +253,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         }
         let frame = Frame {
             message,
+            abi: module.valid.abi(),
             input: plan.input.clone(),
             code: module.valid.code().clone(),
             pack_order: module.valid.packed().order,
@@ -300,7 +301,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
 
     /// An output that is larger than its limit is a halt.
     fn within_limits(&self, frame: &Running<E::Instance>, end: End) -> End {
-        let limits = &self.vm.revision().limits;
+        let limits = self.vm.revision().limits(frame.instance.frame().abi);
         let (bytes, bytes_max, reason) = match &end {
             End::Return(code) if frame.creates.is_some() => {
                 (code.len(), limits.created_code_bytes_max, HaltReason::CreatedCodeTooLarge)
