@@ -3,6 +3,44 @@
 //! A block is a pure function: a state view, a block and a revision give receipts and a state diff. [`Vm`] executes
 //! it; [`StateReader`] is what it reads; [`StateDiff`] is what it gives back. The machine writes nothing, keeps no
 //! clock, reads no environment and starts no thread.
+//!
+//! ```
+//! use lockstep_vm::{Abi, Address, Block, BlockEnv, Gas, MemoryState, Outcome, Revision, Tx, TxKind, U256, Vm};
+//! use std::sync::Arc;
+//!
+//! // A counter: adds 1 to a number in its storage and gives it back.
+//! let code = include_bytes!("../../contracts/counter/counter.wasm").to_vec();
+//! let alice = Address::repeat_byte(0xa1);
+//! let tx = |nonce, kind| Tx {
+//!     sender: alice,
+//!     nonce,
+//!     gas_limit: Gas::new(10_000_000),
+//!     gas_price: U256::ZERO,
+//!     value: U256::ZERO,
+//!     kind,
+//!     input: Vec::new(),
+//! };
+//! let counter = alice.create(0);
+//! let block = Block {
+//!     env: BlockEnv { number: 1, gas_limit: 100_000_000, ..BlockEnv::default() },
+//!     transactions: vec![
+//!         tx(0, TxKind::Deploy { abi: Abi::Ewasm, code }),
+//!         tx(1, TxKind::Call { to: counter, export: None }),
+//!         tx(2, TxKind::Call { to: counter, export: None }),
+//!     ],
+//! };
+//!
+//! let vm = Vm::new(Revision::V1)?;
+//! let mut state = MemoryState::default();
+//! let outcome = vm.execute_block(Arc::new(state.clone()), block)?;
+//! state.apply(&outcome.diff);
+//!
+//! assert_eq!(outcome.receipts[0].created, Some(counter));
+//! assert_eq!(outcome.receipts[2].outcome, Outcome::Return);
+//! assert_eq!(outcome.receipts[2].output, 2_u64.to_le_bytes());
+//! assert_eq!(outcome.gas_used.get(), outcome.receipts.iter().map(|receipt| receipt.gas_used.get()).sum::<u64>());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod block;
 mod code;

@@ -64,7 +64,7 @@ pub enum TxKind {
     } = 2,
 }
 
-/// Why a transaction cannot be part of any block at this point of the chain. The code is consensus.
+/// Why a transaction cannot be part of any block at this point of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidTx {
     /// The nonce is not the sender's.

@@ -49,7 +49,6 @@ impl Pass<'_> {
     fn function(&mut self, function: FuncToValidate<ValidatorResources>, body: &FunctionBody<'_>) -> Step {
         let limits = self.rules.limits;
         let (index, range) = (function.index, body.range());
-        self.add_items(1);
         self.at_most_in(index, InvalidCode::TooManyBodyBytes, range.start, range.len() as u64, limits.body_bytes_max)?;
         let ty = self.spaces.function(index).cloned().unwrap_or_default();
         let locals = declared_locals(&ty, body)?;

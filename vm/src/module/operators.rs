@@ -85,8 +85,8 @@ mod tests {
     /// every operand is there.
     fn module_with(operator: &[u8]) -> Vec<u8> {
         let body = [&[0, 0x00][..], operator, &[0x00, 0x0b]].concat();
-        let size = u8::try_from(body.len()).unwrap();
-        let code = [&[0x0a, size + 2, 1, size][..], &body].concat();
+        let size = |before: usize| u8::try_from(body.len().saturating_add(before)).unwrap();
+        let code = [&[0x0a, size(2), 1, size(0)][..], &body].concat();
         let before = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x04\x04\x01\x70\0\0\x05\x03\x01\0\x01";
         [&before[..], &code].concat()
     }
@@ -108,7 +108,7 @@ mod tests {
                 assert!(priced_operator(&operator).is_some(), "{operator:?} is valid and has no price");
                 if verdict(features.difference(WasmFeatures::FLOATS)).is_err() {
                     assert!(has_floats(&operator), "{operator:?} is refused without floats");
-                    found += 1;
+                    found = usize::saturating_add(found, 1);
                 }
                 break;
             }
