@@ -39,6 +39,10 @@ pub struct Limits {
     pub element_segments_max: u32,
     /// Targets of one `br_table`, without the default.
     pub br_table_targets_max: u32,
+    /// Operators of one constant expression, its `end` not counted. wasmi 2.0.0 evaluates and drops them by recursion:
+    /// an expression of 300,000 additions, valid and below every other limit, overflows the native stack (measured).
+    /// Compilers write 3 at the most: `global.get`, `i32.const`, `i32.add`.
+    pub const_operators_max: u32,
     /// Tables of a module.
     pub tables_max: u32,
     /// Elements of one table, at start and when grown.
@@ -92,6 +96,7 @@ impl Limits {
         data_segments_max: 1_000,
         element_segments_max: 1_000,
         br_table_targets_max: 4_096,
+        const_operators_max: 63,
         tables_max: 1,
         table_elements_max: 4_096,
         memory_pages_max: 512,
@@ -129,6 +134,7 @@ impl Limits {
         data_segments_max: 100_000,
         element_segments_max: 100_000,
         br_table_targets_max: 65_520,
+        const_operators_max: 63,
         tables_max: 1,
         table_elements_max: 1_000_000,
         memory_pages_max: 65_536,

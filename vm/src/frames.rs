@@ -171,11 +171,10 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             return Err(Fault::Broken("a call began without the value that it transfers".into()));
         }
         let Some((id, code)) = journal.code(&callee)? else {
-            let status = match message.input {
-                Entry::Main(_) => Status::Success,
-                Entry::Export(_) => Status::Refused(HaltReason::NoCode),
-            };
-            return Ok(not_begun(session, checkpoint, status, gas, reply));
+            return Ok(match message.input {
+                Entry::Main(_) => not_begun(session, checkpoint, Status::Success, gas, reply),
+                Entry::Export(_) => self.refuse(session, checkpoint, HaltReason::NoCode, &message, gas, reply),
+            });
         };
         let Some(module) = self.vm.module_of_account(id, &code)? else {
             self.note_halt(HaltReason::InvalidCode, &message, "");
@@ -238,7 +237,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let plan = entry::plan(&module.valid, &message.input, u32::try_from(pages_max).unwrap_or(u32::MAX));
         let plan = match plan {
             Ok(plan) => plan,
-            Err(reason) => return Ok(not_begun(session, checkpoint, Status::Refused(reason), gas, reply)),
+            Err(reason) => return Ok(self.refuse(session, checkpoint, reason, &message, gas, reply)),
         };
         let mut meter = GasMeter::new(gas);
         let exhausted = pages_min > pages_max || stack_bytes > stack_left;
@@ -348,6 +347,26 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             }
             None => Footprint::default(),
         }
+    }
+
+    /// A frame that cannot begin. For the transaction's own that is a halt.
+    fn refuse(
+        &mut self,
+        session: &mut Session,
+        checkpoint: Checkpoint,
+        reason: HaltReason,
+        message: &Message,
+        gas: Gas,
+        reply: Reply,
+    ) -> Next {
+        if self.running.is_empty() {
+            let export = match &message.input {
+                Entry::Main(_) => "main".into(),
+                Entry::Export(call) => String::from_utf8_lossy(&call.name),
+            };
+            self.note_halt(reason, message, &export);
+        }
+        not_begun(session, checkpoint, Status::Refused(reason), gas, reply)
     }
 
     fn note_halt(&mut self, reason: HaltReason, message: &Message, export: &str) {

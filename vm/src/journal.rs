@@ -328,8 +328,11 @@ impl Journal {
     /// A [`Fault`] if the view cannot be read.
     pub fn self_destruct(&mut self, contract: &Address, beneficiary: &Address) -> Result<bool, Fault> {
         let balance = self.balance(contract)?;
-        self.credit(beneficiary, balance)?;
         self.change(contract, |account| account.balance = U256::ZERO)?;
+        // Not credited to itself even for a moment: the sum could exceed 256 bits.
+        if contract != beneficiary {
+            self.credit(beneficiary, balance)?;
+        }
         let first = self.destroyed.insert(*contract);
         if first {
             self.undo.push(Undo::Destroyed(*contract));

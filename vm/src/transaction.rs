@@ -176,10 +176,10 @@ impl ValidTx {
             return Err(InvalidTx::BlockGas { actual: tx.gas_limit, limit: block_gas_left });
         }
         let prepayment = tx.gas_price.checked_mul(U256::from(tx.gas_limit.get()));
-        let required = prepayment.and_then(|prepayment| prepayment.checked_add(tx.value)).unwrap_or(U256::MAX);
-        match prepayment {
-            Some(prepayment) if required <= balance => Ok(Self { tx, intrinsic_gas, prepayment }),
-            _ => Err(InvalidTx::Balance { actual: balance, required }),
+        let required = prepayment.and_then(|prepayment| prepayment.checked_add(tx.value));
+        match (prepayment, required) {
+            (Some(prepayment), Some(required)) if required <= balance => Ok(Self { tx, intrinsic_gas, prepayment }),
+            _ => Err(InvalidTx::Balance { actual: balance, required: required.unwrap_or(U256::MAX) }),
         }
     }
 

@@ -4,7 +4,6 @@
 //! the most.
 
 use super::{
-    findings::Finding,
     invalid::{InvalidCode, InvalidModule},
     operators::{has_floats, priced_operator},
     pass::{Pass, Step},
@@ -42,29 +41,32 @@ struct Locals {
 impl Pass<'_> {
     pub(super) fn body(&mut self, body: &FunctionBody<'_>) -> Step {
         let function = self.validator.code_section_entry(body)?;
-        let index = function.index;
-        self.function(function, body).map_err(|finding| finding.in_function(index))
+        // If this ends the pass, what ended it still stands in the function.
+        self.findings.in_function(Some(function.index));
+        self.function(function, body)?;
+        self.findings.in_function(None);
+        Ok(())
     }
 
     fn function(&mut self, function: FuncToValidate<ValidatorResources>, body: &FunctionBody<'_>) -> Step {
         let limits = self.rules.limits;
-        let (index, range) = (function.index, body.range());
-        self.at_most_in(index, InvalidCode::TooManyBodyBytes, range.start, range.len() as u64, limits.body_bytes_max)?;
-        let ty = self.spaces.function(index).cloned().unwrap_or_default();
+        let range = body.range();
+        self.at_most(InvalidCode::TooManyBodyBytes, range.start, range.len() as u64, limits.body_bytes_max)?;
+        let ty = self.spaces.function(function.index).cloned().unwrap_or_default();
         let locals = declared_locals(&ty, body)?;
-        self.at_most_in(index, InvalidCode::TooManyLocals, range.start, locals.count, limits.locals_max)?;
+        self.at_most(InvalidCode::TooManyLocals, range.start, locals.count, limits.locals_max)?;
         self.bodies.locals = self.bodies.locals.saturating_add(locals.count);
         if self.bodies.locals > u64::from(limits.module_locals_max) && !self.bodies.has_too_many_locals {
             self.bodies.has_too_many_locals = true;
-            let (actual, limit) = (self.bodies.locals, limits.module_locals_max);
-            self.at_most_in(index, InvalidCode::TooManyModuleLocals, range.start, actual, limit)?;
+            let all = self.bodies.locals;
+            self.at_most(InvalidCode::TooManyModuleLocals, range.start, all, limits.module_locals_max)?;
         }
         let mut reported = Reported::default();
         if ty.has_floats() {
-            self.float(&mut reported, index, range.start, &ty.to_string())?;
+            self.float(&mut reported, range.start, &ty.to_string())?;
         }
         if let Some(float) = locals.float {
-            self.float(&mut reported, index, range.start, &format!("a local of type {float}"))?;
+            self.float(&mut reported, range.start, &format!("a local of type {float}"))?;
         }
         // The validator keeps a byte for each local: with too many of them the function is not looked into.
         if locals.count > u64::from(limits.locals_max) {
@@ -82,8 +84,7 @@ impl Pass<'_> {
         function: FuncToValidate<ValidatorResources>,
         body: &FunctionBody<'_>,
         reported: &mut Reported,
-    ) -> Result<u32, Finding> {
-        let index = function.index;
+    ) -> Result<u32, InvalidModule> {
         let mut validator = function.into_validator(core::mem::take(&mut self.bodies.allocations));
         let mut reader = body.get_binary_reader();
         validator.read_locals(&mut reader)?;
@@ -91,14 +92,14 @@ impl Pass<'_> {
         while !reader.eof() {
             let offset = reader.original_position();
             let operator = reader.read_operator()?;
-            if self.is_forbidden(reported, index, offset, &operator)? {
+            if self.is_forbidden(reported, offset, &operator)? {
                 // The proposals of forbidden operators are off: the validator would take them for malformed.
                 return Ok(operands);
             }
             validator.op(offset, &operator)?;
             let height = validator.operand_stack_height();
             operands = operands.max(height);
-            self.operator(reported, index, offset, &operator, height)?;
+            self.operator(reported, offset, &operator, height)?;
         }
         validator.finish(reader.original_position())?;
         self.bodies.allocations = validator.into_allocations();
@@ -108,78 +109,56 @@ impl Pass<'_> {
     fn is_forbidden(
         &mut self,
         reported: &mut Reported,
-        index: u32,
         offset: usize,
         operator: &Operator<'_>,
-    ) -> Result<bool, Finding> {
+    ) -> Result<bool, InvalidModule> {
         let Some(priced) = priced_operator(operator) else { return Ok(false) };
         let forbidden = self.rules.revision.schedule.operator(priced).is_none();
         if forbidden && !reported.forbidden {
             reported.forbidden = true;
-            let invalid = InvalidModule::rule(InvalidCode::ForbiddenOperator, offset, priced.name());
-            self.findings.report(Finding::from(invalid).in_function(index))?;
+            self.findings.report(InvalidModule::rule(InvalidCode::ForbiddenOperator, offset, priced.name()))?;
         }
         Ok(forbidden)
     }
 
     /// An operator that the specification allows, after which the operand stack is `height` values high.
-    fn operator(
-        &mut self,
-        reported: &mut Reported,
-        index: u32,
-        offset: usize,
-        operator: &Operator<'_>,
-        height: u32,
-    ) -> Step {
+    fn operator(&mut self, reported: &mut Reported, offset: usize, operator: &Operator<'_>, height: u32) -> Step {
         let limits = self.rules.limits;
         if height > limits.operands_max && !reported.operands {
             reported.operands = true;
-            self.at_most_in(index, InvalidCode::TooManyOperands, offset, u64::from(height), limits.operands_max)?;
+            self.at_most(InvalidCode::TooManyOperands, offset, u64::from(height), limits.operands_max)?;
         }
         if let Operator::BrTable { targets } = operator
             && targets.len() > limits.br_table_targets_max
             && !reported.targets
         {
             reported.targets = true;
-            let (actual, limit) = (u64::from(targets.len()), limits.br_table_targets_max);
-            self.at_most_in(index, InvalidCode::TooManyBrTableTargets, offset, actual, limit)?;
+            let actual = u64::from(targets.len());
+            self.at_most(InvalidCode::TooManyBrTableTargets, offset, actual, limits.br_table_targets_max)?;
         }
         match priced_operator(operator) {
             Some(priced) if !self.rules.revision.features.floats && has_floats(operator) => {
-                self.float(reported, index, offset, priced.name())
+                self.float(reported, offset, priced.name())
             }
             Some(_) => Ok(()),
             // Not in the price list, yet allowed by the specification with the revision's features: no such operator
             // exists as long as the two tables agree.
-            None => {
-                let invalid = InvalidModule::rule(InvalidCode::ForbiddenOperator, offset, "operator without a price");
-                Err(Finding::from(invalid))
-            }
+            None => Err(InvalidModule::rule(InvalidCode::ForbiddenOperator, offset, "operator without a price")),
         }
     }
 
     /// Notes the first float of a function, where the revision has none.
-    fn float(&mut self, reported: &mut Reported, index: u32, offset: usize, what: &str) -> Step {
+    fn float(&mut self, reported: &mut Reported, offset: usize, what: &str) -> Step {
         if self.rules.revision.features.floats || reported.floats {
             return Ok(());
         }
         reported.floats = true;
-        let invalid = InvalidModule::rule(InvalidCode::FloatsForbidden, offset, what);
-        self.findings.report(Finding::from(invalid).in_function(index))
-    }
-
-    /// As [`at_most`](Self::at_most), in the function `index`.
-    fn at_most_in(&mut self, index: u32, code: InvalidCode, offset: usize, actual: u64, limit: u32) -> Step {
-        if actual <= u64::from(limit) {
-            return Ok(());
-        }
-        let invalid = InvalidModule::limit(code, offset, actual, u64::from(limit));
-        self.findings.report(Finding::from(invalid).in_function(index))
+        self.findings.report(InvalidModule::rule(InvalidCode::FloatsForbidden, offset, what))
     }
 }
 
 /// Counts the locals without making room for them: a declaration of 6 bytes can be of 2^32 - 1.
-fn declared_locals(ty: &FunctionType, body: &FunctionBody<'_>) -> Result<Locals, Finding> {
+fn declared_locals(ty: &FunctionType, body: &FunctionBody<'_>) -> Result<Locals, InvalidModule> {
     let mut locals = Locals { count: ty.parameters.len() as u64, float: None };
     for group in body.get_locals_reader()? {
         let (count, parsed) = group?;

@@ -26,7 +26,7 @@ impl Pass<'_> {
             let (offset, export) = item?;
             let Some(ty) = self.type_of(&export) else {
                 let detail = format!("export {} of nothing", quoted(export.name));
-                return Err(InvalidModule::rule(InvalidCode::Malformed, offset, detail).into());
+                return Err(InvalidModule::rule(InvalidCode::Malformed, offset, detail));
             };
             match self.rules.abi {
                 Abi::Ewasm => self.ewasm_export(offset, export.name, &ty)?,

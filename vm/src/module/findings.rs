@@ -8,34 +8,6 @@ use super::{
 };
 use core::ops::ControlFlow;
 use std::collections::BTreeMap;
-use wasmparser::BinaryReaderError;
-
-/// A violation, and the function that it stands in.
-#[derive(Debug)]
-pub(super) struct Finding {
-    invalid: InvalidModule,
-    function: Option<u32>,
-}
-
-impl Finding {
-    /// The same, in the function `index`.
-    pub(super) fn in_function(mut self, index: u32) -> Self {
-        self.function = Some(index);
-        self
-    }
-}
-
-impl From<InvalidModule> for Finding {
-    fn from(invalid: InvalidModule) -> Self {
-        Self { invalid, function: None }
-    }
-}
-
-impl From<BinaryReaderError> for Finding {
-    fn from(error: BinaryReaderError) -> Self {
-        InvalidModule::from(error).into()
-    }
-}
 
 /// How much a pass is to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +22,20 @@ pub(super) enum Extent {
 #[derive(Debug)]
 pub(super) struct Findings {
     extent: Extent,
-    list: Vec<Finding>,
+    /// Each with the function whose body it stands in.
+    list: Vec<(InvalidModule, Option<u32>)>,
+    function: Option<u32>,
 }
 
 impl Findings {
     /// Nothing found yet.
     pub(super) const fn new(extent: Extent) -> Self {
-        Self { extent, list: Vec::new() }
+        Self { extent, list: Vec::new(), function: None }
+    }
+
+    /// What follows stands in the body of the function `index`, or in none.
+    pub(super) const fn in_function(&mut self, index: Option<u32>) {
+        self.function = index;
     }
 
     /// Notes a violation that the pass can go on after.
@@ -64,23 +43,22 @@ impl Findings {
     /// # Errors
     ///
     /// The violation itself, if the pass is to end with the first.
-    pub(super) fn report(&mut self, finding: impl Into<Finding>) -> Result<(), Finding> {
-        let finding = finding.into();
+    pub(super) fn report(&mut self, invalid: InvalidModule) -> Result<(), InvalidModule> {
         match self.extent {
-            Extent::First => Err(finding),
+            Extent::First => Err(invalid),
             Extent::All => {
-                self.list.push(finding);
+                self.list.push((invalid, self.function));
                 Ok(())
             }
         }
     }
 
-    /// All violations in the order in which they were found, `last` after the others. Functions are named by the name
-    /// section of `code`.
-    pub(super) fn finish(mut self, last: Option<Finding>, code: &[u8]) -> Vec<InvalidModule> {
-        self.list.extend(last);
+    /// All violations in the order in which they were found, last the one that ended the pass. Functions are named by
+    /// the name section of `code`.
+    pub(super) fn finish(mut self, last: Option<InvalidModule>, code: &[u8]) -> Vec<InvalidModule> {
+        self.list.extend(last.map(|invalid| (invalid, self.function)));
         let mut names: BTreeMap<u32, Option<&str>> =
-            self.list.iter().filter_map(|finding| finding.function).map(|index| (index, None)).collect();
+            self.list.iter().filter_map(|(_, function)| function.map(|index| (index, None))).collect();
         if !names.is_empty() {
             for_each_function_name(code, |index, name| {
                 if let Some(slot) = names.get_mut(&index) {
@@ -89,7 +67,7 @@ impl Findings {
                 ControlFlow::Continue(())
             });
         }
-        let describe = |Finding { mut invalid, function }| {
+        let describe = |(mut invalid, function): (InvalidModule, Option<u32>)| {
             if let Some(index) = function {
                 let name = names.get(&index).copied().flatten().map(|name| format!(" {}", quoted(name)));
                 let colon = if invalid.detail.is_empty() { "" } else { ": " };

@@ -101,7 +101,7 @@ invalid_codes! {
     /// More element segments than `element_segments_max`.
     TooManyElementSegments = 21, limit "element segments";
     /// More operators in one constant expression than
-    /// [`CONST_OPERATORS_MAX`](super::CONST_OPERATORS_MAX).
+    /// `const_operators_max`.
     TooManyConstOperators = 22, limit "operators of a constant expression";
     /// A function body of more bytes than `body_bytes_max`.
     TooManyBodyBytes = 23, limit "bytes of a function body";

@@ -7,7 +7,6 @@
 mod body;
 mod exports;
 mod findings;
-
 mod invalid;
 mod operators;
 mod outline;
@@ -20,7 +19,6 @@ mod types;
 pub use invalid::{InvalidCode, InvalidModule};
 pub use outline::{function_name, guess_abi};
 pub use packed::{InputArea, PackedFacts};
-pub use sections::CONST_OPERATORS_MAX;
 pub use types::{ExternType, FunctionType, GlobalType, MemoryType, TableType, ValType};
 
 use crate::code::code_hash;

@@ -55,7 +55,7 @@ fn outline(code: &[u8]) -> Result<Outline, InvalidModule> {
         match payloads.next()? {
             Payload::TypeSection(section) => for_each_type(code, &section, features, |_, ty| {
                 types.push(FunctionType::of(&ty));
-                Ok::<_, InvalidModule>(())
+                Ok(())
             })?,
             Payload::ImportSection(section) => {
                 for import in section {

@@ -6,7 +6,7 @@
 
 use super::{
     body::Bodies,
-    findings::{Extent, Finding, Findings},
+    findings::{Extent, Findings},
     invalid::{InvalidCode, InvalidModule},
     operators::wasm_features,
     packed::{PackedFacts, PackedSections},
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use wasmparser::{Payload, Validator, WasmFeatures};
 
 /// What a step of the pass gives: the violation that ends it, if there is one.
-pub(super) type Step = Result<(), Finding>;
+pub(super) type Step = Result<(), InvalidModule>;
 
 /// The rules of one ABI under one revision.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +121,7 @@ impl<'a> Pass<'a> {
             self.findings.report(InvalidModule { offset: None, ..invalid })?;
         }
         if !self.code.starts_with(HEADER) {
-            return Err(InvalidModule::rule(InvalidCode::NotWasm, 0, "").into());
+            return Err(InvalidModule::rule(InvalidCode::NotWasm, 0, ""));
         }
         let mut payloads = Payloads::new(self.code, self.rules.features);
         loop {

@@ -105,12 +105,12 @@ fn content<'a, T>(code: &'a [u8], section: &SectionLimited<'_, T>, features: Was
 /// # Errors
 ///
 /// [`InvalidCode::Malformed`] for a type that is not a function's, or what `visit` says.
-pub(super) fn for_each_type<E: From<InvalidModule>>(
+pub(super) fn for_each_type(
     code: &[u8],
     section: &TypeSectionReader<'_>,
     features: WasmFeatures,
-    mut visit: impl FnMut(usize, FuncType) -> Result<(), E>,
-) -> Result<(), E> {
+    mut visit: impl FnMut(usize, FuncType) -> Result<(), InvalidModule>,
+) -> Result<(), InvalidModule> {
     let mut reader = content(code, section, features);
     for _ in 0..section.count() {
         let offset = reader.original_position();
@@ -142,12 +142,12 @@ pub(super) struct DataSegment<'a> {
 /// # Errors
 ///
 /// [`InvalidCode::Malformed`], or what `visit` says.
-pub(super) fn for_each_data_segment<'a, E: From<InvalidModule>>(
+pub(super) fn for_each_data_segment<'a>(
     code: &'a [u8],
     section: &DataSectionReader<'a>,
     features: WasmFeatures,
-    mut visit: impl FnMut(DataSegment<'a>) -> Result<(), E>,
-) -> Result<(), E> {
+    mut visit: impl FnMut(DataSegment<'a>) -> Result<(), InvalidModule>,
+) -> Result<(), InvalidModule> {
     let mut reader = content(code, section, features);
     for _ in 0..section.count() {
         visit(read_data_segment(&mut reader)?)?;

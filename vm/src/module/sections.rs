@@ -3,7 +3,6 @@
 //! Exports are in `exports`, function bodies in `body`.
 
 use super::{
-    findings::Finding,
     invalid::{InvalidCode, InvalidModule, quoted},
     pass::{Global, Pass, Step},
     payloads::{for_each_data_segment, for_each_type},
@@ -14,13 +13,6 @@ use wasmparser::{
     GlobalSectionReader, Import, ImportSectionReader, MemorySectionReader, Operator, SectionLimited,
     TableSectionReader, TypeRef, TypeSectionReader,
 };
-
-/// Operators of one constant expression, its `end` not counted: 32 constants and the 31 operations between them.
-///
-/// wasmi 2.0.0 makes a closure of each operation, around those of its operands, and runs and drops them by recursion:
-/// an expression of 300,000 additions, valid and below every other limit, overflows the native stack (measured).
-/// Compilers write 3 operators at the most: `global.get`, `i32.const`, `i32.add`.
-pub const CONST_OPERATORS_MAX: u32 = 63;
 
 impl Pass<'_> {
     /// Compares the number of items that a section announces, and `before` it, with `limit`; and with its bytes, of
@@ -36,7 +28,7 @@ impl Pass<'_> {
         self.at_most(code, range.start, u64::from(section.count()).saturating_add(before as u64), limit)?;
         if u64::from(section.count()) > range.len() as u64 {
             let detail = format!("{} items announced in {} bytes", section.count(), range.len());
-            return Err(InvalidModule::rule(InvalidCode::Malformed, range.start, detail).into());
+            return Err(InvalidModule::rule(InvalidCode::Malformed, range.start, detail));
         }
         Ok(())
     }
@@ -57,7 +49,7 @@ impl Pass<'_> {
                 self.findings.report(InvalidModule::rule(InvalidCode::FloatsForbidden, offset, detail))?;
             }
             self.spaces.types.push(ty);
-            Ok::<_, Finding>(())
+            Ok(())
         })?;
         Ok(self.validator.type_section(section)?)
     }
@@ -189,7 +181,7 @@ impl Pass<'_> {
                 self.facts.data_bytes = self.facts.data_bytes.saturating_add(segment.bytes);
                 self.const_expr(start)?;
             }
-            Ok::<_, Finding>(())
+            Ok(())
         })?;
         self.validator.data_section(section)?;
         self.add_items(section.count());
@@ -197,7 +189,7 @@ impl Pass<'_> {
     }
 
     /// Holds a constant expression to its limit. Gives its value if it is one `i32.const`.
-    fn const_expr(&mut self, expression: &ConstExpr<'_>) -> Result<Option<i32>, Finding> {
+    fn const_expr(&mut self, expression: &ConstExpr<'_>) -> Result<Option<i32>, InvalidModule> {
         let mut reader = expression.get_operators_reader();
         let offset = reader.original_position();
         let (mut operators, mut constant) = (0_u64, None);
@@ -209,7 +201,7 @@ impl Pass<'_> {
             }
             operators = operators.saturating_add(1);
         }
-        self.at_most(InvalidCode::TooManyConstOperators, offset, operators, CONST_OPERATORS_MAX)?;
+        self.at_most(InvalidCode::TooManyConstOperators, offset, operators, self.rules.limits.const_operators_max)?;
         Ok(constant)
     }
 }

@@ -1,0 +1,223 @@
+//! Every limit: as many as allowed are accepted, one more is refused with the code, the number and the limit.
+
+use crate::{binary, custom, raw, verdict};
+use lockstep_gas::{Abi, Limits, Revision};
+use lockstep_vm::module::InvalidCode as C;
+
+/// `(module` with `item` so many times.
+fn times(before: &str, count: u32, item: &str) -> Vec<u8> {
+    binary(&format!("(module {before} {})", item.repeat(count as usize)))
+}
+
+/// `(module` with functions of `each` items written by `function`, and one for the rest.
+fn spread(total: u32, each: u32, function: impl Fn(u32) -> String) -> Vec<u8> {
+    let full = function(each).repeat((total / each) as usize);
+    binary(&format!("(module {full} {})", function(total % each)))
+}
+
+fn padded_to(bytes: u32) -> Vec<u8> {
+    let empty = raw(&[(0, &custom("pad", &[0; 100_000]))]).len();
+    let code = raw(&[(0, &custom("pad", &vec![0; 100_000 + bytes as usize - empty]))]);
+    assert_eq!(code.len(), bytes as usize);
+    code
+}
+
+/// What the revision allows of what the code counts.
+fn limit_of(code: C, limits: &Limits) -> u32 {
+    match code {
+        C::TooManyBytes => limits.code_bytes_max,
+        C::TooManyTypes => limits.types_max,
+        C::TooManyParameters => limits.parameters_max,
+        C::TooManyResults => limits.results_max,
+        C::TooManyImports => limits.imports_max,
+        C::TooManyFunctions => limits.functions_max,
+        C::TooManyModuleParameters => limits.module_parameters_max,
+        C::TooManyTables => limits.tables_max,
+        C::TooManyTableElements => limits.table_elements_max,
+        C::TooManyMemoryPages => limits.memory_pages_max,
+        C::TooManyGlobals => limits.globals_max,
+        C::TooManyExports => limits.exports_max,
+        C::TooManyElementSegments => limits.element_segments_max,
+        C::TooManyBodyBytes => limits.body_bytes_max,
+        C::TooManyLocals => limits.locals_max,
+        C::TooManyModuleLocals => limits.module_locals_max,
+        C::TooManyOperands => limits.operands_max,
+        C::TooManyBrTableTargets => limits.br_table_targets_max,
+        C::TooManyDataSegments => limits.data_segments_max,
+        _ => panic!("{code:?} is not of a limit of the revision"),
+    }
+}
+
+/// A module with so many.
+type Make = fn(u32) -> Vec<u8>;
+
+/// Every code of a limit of the revision, with each way to reach it.
+const ROWS: &[(C, Make)] = &[
+    (C::TooManyBytes, padded_to),
+    (C::TooManyTypes, |n| times("", n, "(type (func))")),
+    (C::TooManyParameters, |n| binary(&format!("(module (type (func (param {}))))", "i32 ".repeat(n as usize)))),
+    (C::TooManyResults, |n| binary(&format!("(module (type (func (result {}))))", "i64 ".repeat(n as usize)))),
+    (C::TooManyImports, |n| times("(type (func (param i64)))", n, "(import \"ethereum\" \"useGas\" (func (type 0)))")),
+    (C::TooManyFunctions, |n| times("", n, "(func)")),
+    (C::TooManyFunctions, |n| times("(import \"ethereum\" \"useGas\" (func (param i64)))", n - 1, "(func)")),
+    (C::TooManyModuleParameters, |n| spread(n, 25, |each| format!("(func (param {}))", "i32 ".repeat(each as usize)))),
+    (C::TooManyModuleParameters, |n| {
+        let functions = "(func (param i64 i64 i64 i64 i64 i64 i64 i64 i64))".repeat((n / 9) as usize);
+        let rest = "i64 ".repeat((n % 9 - 1) as usize);
+        let import = "(import \"ethereum\" \"useGas\" (func (param i64)))";
+        binary(&format!("(module {import} {functions} (func (param {rest})))"))
+    }),
+    (C::TooManyTables, |n| times("", n, "(table 1 funcref)")),
+    (C::TooManyTableElements, |n| binary(&format!("(module (table {n} funcref))"))),
+    (C::TooManyTableElements, |n| binary(&format!("(module (table 1 {n} funcref))"))),
+    (C::TooManyMemoryPages, |n| binary(&format!("(module (memory {n}))"))),
+    (C::TooManyGlobals, |n| times("", n, "(global i32 (i32.const 0))")),
+    (C::TooManyExports, |n| {
+        let exports: String = (0..n).map(|index| format!("(export \"{index}\" (func 0))")).collect();
+        binary(&format!("(module (func) {exports})"))
+    }),
+    (C::TooManyElementSegments, |n| times("(func)", n, "(elem func 0)")),
+    (C::TooManyBodyBytes, |n| {
+        // A count of locals, the operators and their `end`.
+        binary(&format!("(module (func {}))", "nop ".repeat(n as usize - 2)))
+    }),
+    (C::TooManyLocals, |n| {
+        binary(&format!("(module (func (param i32 i64) (local {})))", "i32 ".repeat(n as usize - 2)))
+    }),
+    (C::TooManyModuleLocals, |n| spread(n, 1_000, |each| format!("(func (local {}))", "i64 ".repeat(each as usize)))),
+    (C::TooManyModuleLocals, |n| {
+        spread(n, 100, |each| match each.checked_sub(1) {
+            Some(locals) => format!("(func (param i32) (local {}))", "i64 ".repeat(locals as usize)),
+            None => String::new(),
+        })
+    }),
+    (C::TooManyOperands, |n| {
+        let (push, pop) = ("i32.const 0 ".repeat(n as usize), "drop ".repeat(n as usize));
+        binary(&format!("(module (func {push} {pop}))"))
+    }),
+    (C::TooManyBrTableTargets, |n| {
+        binary(&format!("(module (func i32.const 0 br_table 0 {}))", "0 ".repeat(n as usize)))
+    }),
+    (C::TooManyDataSegments, |n| times("", n, "(data \"x\")")),
+];
+
+#[test]
+fn every_code_of_a_limit_has_a_row() {
+    for code in C::ALL.iter().filter(|code| code.is_limit() && **code != C::TooManyConstOperators) {
+        assert!(ROWS.iter().any(|(row, _)| row == code), "{code:?}");
+    }
+}
+
+#[test]
+fn every_limit_of_v1_admits_what_it_says_and_no_more() {
+    for (row, (code, make)) in ROWS.iter().enumerate() {
+        let limit = limit_of(*code, &Revision::V1.limits);
+        if let Err(violations) = verdict(&make(limit), Abi::Packed, &Revision::V1) {
+            panic!("row {row}, {code:?}: {limit} are refused: {}", violations[0]);
+        }
+        let violations = verdict(&make(limit + 1), Abi::Packed, &Revision::V1).unwrap_err();
+        let found: Vec<_> = violations.iter().map(|invalid| (invalid.code, invalid.actual, invalid.limit)).collect();
+        assert_eq!(found, [(*code, u64::from(limit) + 1, u64::from(limit))], "row {row}");
+    }
+}
+
+/// The same with every limit at a small number, which a mistaken constant in the source would not follow.
+#[test]
+fn limits_come_from_the_revision() {
+    let mut revision = Revision::V1;
+    let limits = &mut revision.limits;
+    for limit in [
+        &mut limits.types_max,
+        &mut limits.parameters_max,
+        &mut limits.results_max,
+        &mut limits.imports_max,
+        &mut limits.table_elements_max,
+        &mut limits.memory_pages_max,
+        &mut limits.globals_max,
+        &mut limits.exports_max,
+        &mut limits.element_segments_max,
+        &mut limits.operands_max,
+        &mut limits.br_table_targets_max,
+        &mut limits.data_segments_max,
+    ] {
+        *limit = 7;
+    }
+    limits.functions_max = 9;
+    limits.tables_max = 2;
+    limits.body_bytes_max = 100;
+    limits.locals_max = 30;
+    for (row, (code, make)) in ROWS.iter().enumerate() {
+        let limit = limit_of(*code, &revision.limits);
+        if matches!(code, C::TooManyBytes | C::TooManyModuleParameters | C::TooManyModuleLocals) {
+            continue;
+        }
+        assert!(verdict(&make(limit), Abi::Packed, &revision).is_ok(), "row {row}");
+        let violations = verdict(&make(limit + 1), Abi::Packed, &revision).unwrap_err();
+        let found: Vec<_> = violations.iter().map(|invalid| (invalid.code, invalid.actual, invalid.limit)).collect();
+        assert_eq!(found, [(*code, u64::from(limit) + 1, u64::from(limit))], "row {row}");
+    }
+}
+
+#[test]
+fn constant_expressions_have_an_odd_number_of_operators() {
+    let sums = |operators: u32| "(i32.const 1) (i32.add) ".repeat((operators / 2) as usize);
+    for make in [
+        (|sums| format!("(module (global i32 (i32.const 0) {sums}))")) as fn(String) -> String,
+        |sums| format!("(module (memory 1) (data (offset (i32.const 0) {sums}) \"x\"))"),
+        |sums| format!("(module (table 1 funcref) (elem (offset (i32.const 0) {sums}) func))"),
+    ] {
+        assert!(verdict(&binary(&make(sums(Revision::V1.limits.const_operators_max))), Abi::Packed, &Revision::V1).is_ok());
+        let code = binary(&make(sums(Revision::V1.limits.const_operators_max + 2)));
+        let violations = verdict(&code, Abi::Packed, &Revision::V1).unwrap_err();
+        let found: Vec<_> = violations.iter().map(|invalid| (invalid.code, invalid.actual, invalid.limit)).collect();
+        assert_eq!(found, [(C::TooManyConstOperators, 65, 63)]);
+    }
+}
+
+#[test]
+fn a_declared_maximum_of_memory_may_be_above_the_limit() {
+    for (memory, accepted) in [("512 512", true), ("1 513", true), ("0 65536", true), ("1", true), ("513 513", false)] {
+        let code = binary(&format!("(module (memory {memory}))"));
+        assert_eq!(verdict(&code, Abi::Packed, &Revision::V1).is_ok(), accepted, "{memory}");
+    }
+}
+
+#[test]
+fn conformance_limits_are_looked_at_before_the_specification() {
+    let revision = Revision::EWASM_BYZANTIUM;
+    for (wat, code, actual, limit) in [
+        ("(module (type (func (result i32 i32))))", C::TooManyResults, 2, 1),
+        ("(module (table 1 funcref) (table 1 funcref))", C::TooManyTables, 2, 1),
+        ("(module (table 1000001 funcref))", C::TooManyTableElements, 1_000_001, 1_000_000),
+    ] {
+        let violations = verdict(&binary(wat), Abi::Ewasm, &revision).unwrap_err();
+        let first = &violations[0];
+        assert_eq!((first.code, first.actual, first.limit), (code, actual, limit), "{wat}");
+    }
+}
+
+#[test]
+fn check_goes_on_after_a_limit() {
+    let (many, few) = ("(global i32 (i32.const 0))".repeat(1_001), "i32.const 0 ".repeat(1_030));
+    let wat = format!(
+        "(module {many} (memory 600) (func (export \"f\") (local {}) {few} unreachable) (func {few} unreachable)
+            (func $named (local {}) {few} unreachable))",
+        "i32 ".repeat(1_000),
+        "i64 ".repeat(1_025)
+    );
+    let violations = verdict(&binary(&wat), Abi::Ewasm, &Revision::V1).unwrap_err();
+    let found: Vec<_> =
+        violations.iter().map(|invalid| (invalid.code, invalid.actual, invalid.detail.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            (C::TooManyMemoryPages, 600, ""),
+            (C::TooManyGlobals, 1_001, ""),
+            (C::TooManyOperands, 1_025, "function 0"),
+            (C::TooManyOperands, 1_025, "function 1"),
+            (C::TooManyLocals, 1_025, "function 2 `named`"),
+            (C::MissingExport, 0, "`main`"),
+            (C::MissingExport, 0, "`memory`"),
+        ]
+    );
+}
