@@ -55,20 +55,20 @@ impl HostPrice {
     }
 }
 
-const fn log(base: u64, per_topic: u64, per_byte: u64) -> HostPrice {
-    HostPrice { per_topic, per_byte, ..HostPrice::flat(base) }
+const fn log(base: u64, per_topic: u64, per_byte: u64) -> Option<HostPrice> {
+    Some(HostPrice { per_topic, per_byte, ..HostPrice::flat(base) })
 }
 
-const fn call_export(base: u64, per_word: u64, per_page: u64) -> HostPrice {
-    HostPrice { per_page, ..HostPrice::words(base, per_word) }
+const fn call_export(base: u64, per_word: u64, per_page: u64) -> Option<HostPrice> {
+    Some(HostPrice { per_page, ..HostPrice::words(base, per_word) })
 }
 
-const fn flat(base: u64) -> HostPrice {
-    HostPrice::flat(base)
+const fn flat(base: u64) -> Option<HostPrice> {
+    Some(HostPrice::flat(base))
 }
 
-const fn words(base: u64, per_word: u64) -> HostPrice {
-    HostPrice::words(base, per_word)
+const fn words(base: u64, per_word: u64) -> Option<HostPrice> {
+    Some(HostPrice::words(base, per_word))
 }
 
 macro_rules! host_functions {
@@ -83,6 +83,13 @@ macro_rules! host_functions {
             /// Every host function, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
+            /// The name of the operation, part of a revision's digest.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
             /// The position in [`ALL`](Self::ALL).
             pub(crate) const fn index(self) -> usize {
                 self as usize
@@ -92,12 +99,11 @@ macro_rules! host_functions {
         /// Number of host functions.
         pub(crate) const HOST_FUNCTIONS: usize = HostFunction::ALL.len();
 
-        /// Byzantium's prices: hera's `GasSchedule`, which is Ethereum's. What hera does not have costs nothing
-        /// there because `EWASM_BYZANTIUM` does not offer it.
-        pub(crate) const BYZANTIUM_PRICES: [HostPrice; HOST_FUNCTIONS] = [$($byzantium,)*];
+        /// Byzantium's prices: hera's `GasSchedule`, which is Ethereum's; `None` for what hera does not have.
+        pub(crate) const BYZANTIUM_PRICES: [Option<HostPrice>; HOST_FUNCTIONS] = [$($byzantium,)*];
 
         /// The prices of `V1`.
-        pub(crate) const V1_PRICES: [HostPrice; HOST_FUNCTIONS] = [$($v1,)*];
+        pub(crate) const V1_PRICES: [Option<HostPrice>; HOST_FUNCTIONS] = [$($v1,)*];
     };
 }
 
@@ -136,14 +142,14 @@ host_functions! {
     GetReturnDataSize       flat(2),               flat(40);
     ReturnDataCopy          words(3, 3),           words(40, 3);
     SelfDestruct            flat(5_000),           flat(50_000);
-    CallExport              flat(0),               call_export(7_003, 3, 14_336);
-    Sha256                  flat(0),               words(400, 100);
-    Sha3                    flat(0),               words(800, 100);
-    Keccak256               flat(0),               words(800, 100);
-    Blake2b256              flat(0),               words(400, 50);
-    Ripemd160               flat(0),               words(400, 150);
-    Secp256k1Recover        flat(0),               flat(200_000);
-    Ed25519Verify           flat(0),               words(150_000, 100);
+    CallExport              None,                  call_export(7_003, 3, 14_336);
+    Sha256                  None,                  words(400, 100);
+    Sha3                    None,                  words(800, 100);
+    Keccak256               None,                  words(800, 100);
+    Blake2b256              None,                  words(400, 50);
+    Ripemd160               None,                  words(400, 150);
+    Secp256k1Recover        None,                  flat(200_000);
+    Ed25519Verify           None,                  words(150_000, 100);
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ pub const TABLE_ELEMENT_BYTES: u64 = 4;
 pub struct Schedule {
     /// Instructions, or `None` where a revision does not meter them.
     pub instructions: Option<InstructionPrices>,
-    host: [HostPrice; HOST_FUNCTIONS],
+    #[borsh(serialize_with = "write_host_prices")]
+    host: [Option<HostPrice>; HOST_FUNCTIONS],
     /// Calls, values and accounts.
     pub account: AccountPrices,
     /// Starting a frame: instantiation of the callee's module.
@@ -35,11 +36,36 @@ pub struct Schedule {
 /// operators that stand in it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
 pub struct InstructionPrices {
+    #[borsh(serialize_with = "write_operator_prices")]
     operators: [Option<u8>; OPERATORS],
     /// Bytes that bulk operations move, fill or add for 1 gas: `memory.copy`, `memory.fill`, `memory.init` and
     /// `memory.grow` charge their bytes divided by this, rounded down; table operations charge
     /// [`TABLE_ELEMENT_BYTES`] for each element. Not 0.
     pub bulk_bytes_per_gas: u32,
+}
+
+/// Tables are encoded by name, without what has no price: a function or operator that the machine learns later leaves
+/// the digests of the revisions before it as they are.
+fn write_named<W: borsh::io::Write, P: BorshSerialize>(
+    named: impl Iterator<Item = (&'static str, Option<P>)>,
+    writer: &mut W,
+) -> borsh::io::Result<()> {
+    let priced: Vec<(&str, P)> = named.filter_map(|(name, price)| Some((name, price?))).collect();
+    priced.serialize(writer)
+}
+
+fn write_host_prices<W: borsh::io::Write>(
+    prices: &[Option<HostPrice>; HOST_FUNCTIONS],
+    writer: &mut W,
+) -> borsh::io::Result<()> {
+    write_named(HostFunction::ALL.iter().map(|function| function.name()).zip(*prices), writer)
+}
+
+fn write_operator_prices<W: borsh::io::Write>(
+    prices: &[Option<u8>; OPERATORS],
+    writer: &mut W,
+) -> borsh::io::Result<()> {
+    write_named(Operator::ALL.iter().map(|operator| operator.name()).zip(*prices), writer)
 }
 
 impl InstructionPrices {
@@ -111,10 +137,9 @@ pub struct Refunds {
 }
 
 impl Schedule {
-    /// The price of `function`.
+    /// The price of `function`; nothing for one that the revision does not offer, which nobody can call.
     pub fn host(&self, function: HostFunction) -> HostPrice {
-        // The array has one entry for every variant, so the default is never taken.
-        self.host.get(function.index()).copied().unwrap_or_default()
+        self.host.get(function.index()).copied().flatten().unwrap_or_default()
     }
 
     /// The price of one execution of `operator`: `Some(0)` if instructions are not metered, `None` if it is forbidden.
