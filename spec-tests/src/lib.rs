@@ -1,0 +1,13 @@
+//! Conformance suites of the Lockstep virtual machine.
+//!
+//! The official ewasm state tests: [`fixture`] reads their files, [`run`](mod@run) executes one case and compares,
+//! [`suite`] does so for files and folders. [`trie`] and [`logs`] compute the two hashes that a case is judged by;
+//! Ethereum's trie exists in this crate only.
+
+pub mod fixture;
+mod hex;
+mod json;
+pub mod logs;
+pub mod run;
+pub mod suite;
+pub mod trie;
