@@ -38,8 +38,17 @@ pub struct WasmiCode {
 pub struct WasmiInstance {
     store: Store<Host>,
     instance: wasmi::Instance,
-    suspended: Option<ResumableCallHostTrap>,
+    suspended: Option<Suspended>,
     result: Vec<Val>,
+}
+
+/// What waits for the result of a host function.
+enum Suspended {
+    /// The guest, in the middle of a function.
+    Guest(ResumableCallHostTrap),
+    /// Nothing of the guest: the export ends in the call (it is a tail call, or the import itself is exported), so the
+    /// result is the export's. wasmi has nothing to resume then.
+    Export,
 }
 
 /// What the store carries for the host functions.
@@ -276,21 +285,25 @@ impl WasmiInstance {
             let fuel = self.store.get_fuel().map_err(|error| Fault::Broken(error.to_string()))?;
             self.store.data_mut().state.gas.set_left(Gas::new(fuel));
         }
-        let exit = match outcome {
-            Ok(ResumableCall::Finished) => Exit::Returned(self.result.first().map_or(0, bits_of)),
-            Ok(ResumableCall::OutOfFuel(_)) => Exit::Stopped(HaltReason::OutOfGas.into()),
-            Ok(ResumableCall::HostTrap(suspended)) => {
-                let stop = self.store.data_mut().stop.take();
-                let stop = stop.ok_or_else(|| Fault::Broken("a host function stopped without a reason".into()))?;
-                if matches!(stop, Stop::Suspend(_)) {
-                    self.suspended = Some(suspended);
-                }
-                Exit::Stopped(stop)
-            }
-            Err(error) => Exit::Stopped(trap_stop(&error)),
+        let stop = self.store.data_mut().stop.take();
+        let exit = match (outcome, stop) {
+            (Ok(ResumableCall::Finished), None) => Exit::Returned(self.result.first().map_or(0, bits_of)),
+            (Ok(ResumableCall::OutOfFuel(_)), None) => Exit::Stopped(HaltReason::OutOfGas.into()),
+            (Err(error), None) => Exit::Stopped(trap_stop(&error)),
+            (Ok(ResumableCall::HostTrap(guest)), Some(stop)) => self.stopped(stop, Suspended::Guest(guest)),
+            (Err(_), Some(stop)) => self.stopped(stop, Suspended::Export),
+            _ => return Err(Fault::Broken("a host function stopped and its reason do not match".into())),
         };
         let session = self.store.data_mut().session.take();
         Ok((exit, session.ok_or_else(|| Fault::Broken("the session was lost".into()))?))
+    }
+
+    /// Keeps what a result will be for.
+    fn stopped(&mut self, stop: Stop, suspended: Suspended) -> Exit {
+        if matches!(stop, Stop::Suspend(_)) {
+            self.suspended = Some(suspended);
+        }
+        Exit::Stopped(stop)
     }
 }
 
@@ -312,8 +325,11 @@ impl Instance for WasmiInstance {
     }
 
     fn resume(&mut self, session: Box<Session>, result: u64) -> Result<(Exit, Box<Session>), Fault> {
-        let suspended = self.suspended.take();
-        let suspended = suspended.ok_or_else(|| Fault::Broken("nothing to resume".into()))?;
+        let suspended = match self.suspended.take() {
+            Some(Suspended::Guest(guest)) => guest,
+            Some(Suspended::Export) => return Ok((Exit::Returned(result), session)),
+            None => return Err(Fault::Broken("nothing to resume".into())),
+        };
         let function = suspended.host_func().ty(&self.store);
         let inputs = function.results().first().map(|result_type| match result_type {
             ValType::I32 => Val::from(u32::from_bits(result).cast_signed()),

@@ -156,7 +156,7 @@ impl InvalidModule {
     }
 
     /// The refusal of an engine's compiler, in its own words.
-    pub(crate) fn engine(detail: impl Into<String>) -> Self {
+    pub fn engine(detail: impl Into<String>) -> Self {
         Self::missing(InvalidCode::Engine, detail)
     }
 

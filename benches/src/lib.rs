@@ -1,0 +1,11 @@
+//! What the benches, `targets` and `prices` share: the programs that are measured, a state to run them on, a clock that
+//! interleaves, and bare wasmi in a process of its own.
+//!
+//! Knows the virtual machine by its public face only, and no engine.
+
+pub mod bare;
+pub mod measure;
+pub mod prices;
+pub mod programs;
+pub mod scene;
+pub mod targets;

@@ -1,0 +1,306 @@
+//! The arguments: what can be written on the command line, and what it is turned into.
+
+use crate::bytes::{
+    Hex, InputSource, Preset, parse_address, parse_amount, parse_gas, parse_input, parse_key, parse_preset, parse_value,
+};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lockstep_vm::{Abi, Address, Revision, U256};
+use std::{path::PathBuf, str::FromStr};
+
+/// The account that sends where none is named.
+pub(crate) const DEFAULT_CALLER: Address = Address::repeat_byte(0xca);
+
+/// Gas of a call where none is named.
+pub(crate) const DEFAULT_GAS: u64 = 100_000_000;
+
+macro_rules! exit_codes {
+    () => {
+        "\
+Exit codes:
+  0  the contract returned, or the command did what it was asked for
+  1  the contract reverted
+  2  the contract halted: it did what it must not, and all its gas is gone
+  3  something given is invalid: arguments, file, module, transaction, state file
+  4  this machine failed"
+    };
+}
+
+const AFTER_HELP: &str = exit_codes!();
+
+const AFTER_LONG_HELP: &str = concat!(
+    "\
+A state file holds a chain: accounts, storage, code and the number of the last
+block. Every transaction of `deploy` and `call` is a block of its own, whose
+timestamp is its number. Gas costs nothing. What fails with code 3 or 4 leaves
+the file as it was.
+
+",
+    exit_codes!(),
+    "
+
+With --json a command prints one JSON object on one line of the standard output.
+Counts, gas among them, are numbers below 2^53 and strings of digits from there
+on; balances are always strings of digits; bytes are strings of 0x and hex
+digits; what is not there is null. A command that cannot be carried out prints
+{\"error\": {\"class\": ..., \"message\": ..., \"exit_code\": ...}}, where the class is
+usage, file, module, transaction, state_file (3) or fault (4)."
+);
+
+/// Lockstep, a deterministic WebAssembly virtual machine for consensus.
+#[derive(Debug, Parser)]
+#[command(name = "lockstep", version, after_help = AFTER_HELP, after_long_help = AFTER_LONG_HELP)]
+pub(crate) struct Arguments {
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a module once and print what it did; nothing is kept
+    Run(RunArguments),
+    /// Validate a module and print all that is wrong with it, or what it is
+    Check(CheckArguments),
+    /// Put a module on a new account of a state file
+    Deploy(DeployArguments),
+    /// Call a contract and keep what it changed
+    Call(CallArguments),
+    /// Call a contract in static mode; nothing is kept
+    View(ViewArguments),
+    /// Find the smallest gas limit of a call, and what it reads and writes; nothing is kept
+    Estimate(EstimateArguments),
+    /// Print an account, or add to its balance
+    Account(AccountArguments),
+    /// Print the storage of a contract, or set a value
+    Storage(StorageArguments),
+}
+
+/// The state file.
+#[derive(Debug, Args)]
+pub(crate) struct StateArgument {
+    /// The state file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+}
+
+/// What is called, with what, by whom.
+#[derive(Debug, Args)]
+pub(crate) struct EntryArguments {
+    /// The export to call, where the contract has named ones [default: main]
+    #[arg(long = "call", value_name = "EXPORT")]
+    pub(crate) export: Option<String>,
+
+    /// The input: hex, @FILE for the bytes of a file, or - for those of the standard input [default: empty]
+    #[arg(long, value_name = "HEX", value_parser = parse_input, allow_hyphen_values = true)]
+    pub(crate) input: Option<InputSource>,
+
+    /// The account that calls
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address, default_value_t = DEFAULT_CALLER)]
+    pub(crate) caller: Address,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// A module, binary (.wasm) or text (.wat)
+    pub(crate) file: PathBuf,
+
+    /// Its ABI: ewasm or packed [default: guessed from the module]
+    #[arg(long, value_parser = parse_abi)]
+    pub(crate) abi: Option<Abi>,
+
+    #[command(flatten)]
+    pub(crate) entry: EntryArguments,
+
+    /// Gas limit of the call
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = DEFAULT_GAS)]
+    pub(crate) gas: u64,
+
+    /// Amount to send along, decimal or 0x and hex; the caller is given what it lacks
+    #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true, default_value_t = U256::ZERO)]
+    pub(crate) value: U256,
+
+    /// Begin with the state in this file instead of an empty one; the file is only read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Put a value into the contract's storage first: 32 bytes in hex, =, up to 32 bytes in hex; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_preset)]
+    pub(crate) storage: Vec<Preset>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// A module, binary (.wasm) or text (.wat)
+    pub(crate) file: PathBuf,
+
+    /// Its ABI: ewasm or packed [default: guessed from the module]
+    #[arg(long, value_parser = parse_abi)]
+    pub(crate) abi: Option<Abi>,
+
+    /// The rules to check it by
+    #[arg(long, value_enum, default_value_t = RevisionName::V1)]
+    pub(crate) revision: RevisionName,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeployArguments {
+    /// A module, binary (.wasm) or text (.wat)
+    pub(crate) file: PathBuf,
+
+    /// The state file; it is made if it does not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+
+    /// Its ABI: ewasm or packed [default: guessed from the module]
+    #[arg(long, value_parser = parse_abi)]
+    pub(crate) abi: Option<Abi>,
+
+    /// The account that sends the transaction
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address, default_value_t = DEFAULT_CALLER)]
+    pub(crate) sender: Address,
+
+    /// Amount to send along, decimal or 0x and hex
+    #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true, default_value_t = U256::ZERO)]
+    pub(crate) value: U256,
+
+    /// Gas limit [default: what the deployment costs, or 100000000 with --create]
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true)]
+    pub(crate) gas: Option<u64>,
+
+    /// Run the module as ewasm init code: what it finishes with becomes the code of the contract
+    #[arg(long, conflicts_with = "abi")]
+    pub(crate) create: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallArguments {
+    /// The contract
+    #[arg(value_parser = parse_address)]
+    pub(crate) address: Address,
+
+    #[command(flatten)]
+    pub(crate) state: StateArgument,
+
+    #[command(flatten)]
+    pub(crate) entry: EntryArguments,
+
+    /// Gas limit
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = DEFAULT_GAS)]
+    pub(crate) gas: u64,
+
+    /// Amount to send along, decimal or 0x and hex
+    #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true, default_value_t = U256::ZERO)]
+    pub(crate) value: U256,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ViewArguments {
+    /// The contract
+    #[arg(value_parser = parse_address)]
+    pub(crate) address: Address,
+
+    #[command(flatten)]
+    pub(crate) state: StateArgument,
+
+    #[command(flatten)]
+    pub(crate) entry: EntryArguments,
+
+    /// Gas that it may use; a view is no transaction and costs no gas as such
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = DEFAULT_GAS)]
+    pub(crate) gas: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EstimateArguments {
+    /// The contract
+    #[arg(value_parser = parse_address)]
+    pub(crate) address: Address,
+
+    #[command(flatten)]
+    pub(crate) state: StateArgument,
+
+    #[command(flatten)]
+    pub(crate) entry: EntryArguments,
+
+    /// Amount to send along, decimal or 0x and hex
+    #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true, default_value_t = U256::ZERO)]
+    pub(crate) value: U256,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AccountArguments {
+    /// The account
+    #[arg(value_parser = parse_address)]
+    pub(crate) address: Address,
+
+    #[command(flatten)]
+    pub(crate) state: StateArgument,
+
+    /// Add this to its balance first, without a transaction; the state file is made if it does not exist
+    #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true)]
+    pub(crate) credit: Option<U256>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StorageArguments {
+    /// The contract
+    #[arg(value_parser = parse_address)]
+    pub(crate) address: Address,
+
+    /// The key, in hex [default: every key]
+    #[arg(value_parser = parse_key)]
+    pub(crate) key: Option<Hex>,
+
+    #[command(flatten)]
+    pub(crate) state: StateArgument,
+
+    /// Put this value there first, without a transaction: up to 32 bytes in hex; zero removes the key
+    #[arg(long, value_name = "VALUE", value_parser = parse_value, requires = "key")]
+    pub(crate) set: Option<Hex>,
+}
+
+/// A revision by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RevisionName {
+    /// Production
+    V1,
+    /// The official ewasm state tests: no floats, nothing beyond the 33 host functions
+    EwasmByzantium,
+}
+
+impl RevisionName {
+    /// The revision of that name.
+    pub(crate) const fn revision(self) -> Revision {
+        match self {
+            Self::V1 => Revision::V1,
+            Self::EwasmByzantium => Revision::EWASM_BYZANTIUM,
+        }
+    }
+
+    /// The name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::EwasmByzantium => "ewasm-byzantium",
+        }
+    }
+}
+
+fn parse_abi(name: &str) -> Result<Abi, <Abi as FromStr>::Err> {
+    name.parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,192 @@
+//! A chain of blocks with one transaction each, in memory: a state and the number of its last block.
+//!
+//! There is no clock: the timestamp of a block is its number. Gas costs nothing. Knows no files.
+
+use crate::{
+    execution::Changes,
+    failure::{Class, Classify, Failure},
+};
+use anyhow::{Error, anyhow};
+use lockstep_vm::{Address, B256, BlockEnv, Executed, Gas, MemoryState, StateView, Tx, TxKind, U256, ValidTx, Vm};
+use sha3::{Digest, Sha3_256};
+use std::sync::Arc;
+
+/// Gas limit of a block, unless its transaction takes more: about a second or two of work.
+pub(crate) const BLOCK_GAS_LIMIT: u64 = 1_000_000_000;
+
+/// Block hashes that a contract can ask for (Yellow Paper).
+const BLOCK_HASHES_MAX: usize = 256;
+
+/// A transaction before the chain gives it a nonce.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) sender: Address,
+    pub(crate) gas_limit: u64,
+    pub(crate) value: U256,
+    pub(crate) kind: TxKind,
+    pub(crate) input: Vec<u8>,
+}
+
+/// A block that was executed and is part of the chain.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    /// Its number.
+    pub(crate) number: u64,
+    /// What its transaction did.
+    pub(crate) executed: Executed,
+    /// What that changed, with what was there before.
+    pub(crate) changes: Changes,
+}
+
+/// A state and the number of its last block.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Chain {
+    /// The number of the last block, 0 if there is none.
+    pub(crate) number: u64,
+    /// The state after it.
+    pub(crate) state: Arc<MemoryState>,
+}
+
+impl Chain {
+    /// The state to look at.
+    pub(crate) fn view(&self) -> StateView {
+        Arc::clone(&self.state) as StateView
+    }
+
+    /// The state to prepare, as whoever starts a chain does: no transaction, no block.
+    pub(crate) fn prepare(&mut self) -> &mut MemoryState {
+        Arc::make_mut(&mut self.state)
+    }
+
+    /// The block that comes next, with room for `gas_limit`: what a call is executed in, and what one that only looks
+    /// is told.
+    pub(crate) fn next_block(&self, gas_limit: u64) -> Result<BlockEnv, Failure> {
+        let number = self.number.checked_add(1);
+        let number = number.ok_or_else(|| Failure::new(Class::StateFile, anyhow!("the block number is at its end")))?;
+        Ok(BlockEnv {
+            number,
+            timestamp: number,
+            gas_limit: gas_limit.max(BLOCK_GAS_LIMIT),
+            beneficiary: Address::ZERO,
+            difficulty: U256::ZERO,
+        })
+    }
+
+    /// The transaction, with the nonce that its sender has now.
+    pub(crate) fn transaction(&self, order: Order) -> Tx {
+        let Order { sender, gas_limit, value, kind, input } = order;
+        let nonce = self.state.accounts.get(&sender).map_or(0, |account| account.nonce);
+        Tx { sender, nonce, gas_limit: Gas::new(gas_limit), gas_price: U256::ZERO, value, kind, input }
+    }
+
+    /// Executes one transaction as the next block. An invalid one, or a fault, leaves the chain as it is.
+    pub(crate) fn seal(&mut self, vm: &Vm, order: Order) -> Result<Sealed, Failure> {
+        let env = self.next_block(order.gas_limit)?;
+        let tx = self.transaction(order);
+        let hash = self.hash(&env, &tx)?;
+        // A block of one transaction is its transaction; executed as such, it also says where a frame halted.
+        let sender = self.state.accounts.get(&tx.sender);
+        let valid = ValidTx::check(tx, sender, Gas::new(env.gas_limit), vm.revision())?;
+        let executed = vm.execute_tx(self.view(), &env, valid)?;
+        let changes = Changes::of(&self.state, &executed.diff);
+        let state = self.prepare();
+        state.apply(&executed.diff);
+        state.block_hashes.insert(env.number, hash);
+        while state.block_hashes.len() > BLOCK_HASHES_MAX {
+            state.block_hashes.pop_first();
+        }
+        self.number = env.number;
+        Ok(Sealed { number: env.number, executed, changes })
+    }
+
+    /// The hash of a block: sha3-256 over the borsh encoding of the last block's hash, environment and transaction.
+    fn hash(&self, env: &BlockEnv, tx: &Tx) -> Result<B256, Failure> {
+        let parent = self.state.block_hashes.get(&self.number).copied().unwrap_or_default();
+        let encoded = borsh::to_vec(&(parent, env, tx)).map_err(Error::msg).class(Class::Fault)?;
+        Ok(B256::new(Sha3_256::digest(encoded).into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockstep_vm::{Abi, Block, Revision};
+
+    fn order(kind: TxKind, gas_limit: u64) -> Order {
+        Order { sender: Address::repeat_byte(0xaa), gas_limit, value: U256::ZERO, kind, input: Vec::new() }
+    }
+
+    /// Gas of a call with empty input before anything runs.
+    fn call_gas(vm: &Vm) -> u64 {
+        vm.revision().intrinsic_gas(false, &[], 0).get()
+    }
+
+    /// Return, halt and revert: the chain goes on after each as `execute_block` says.
+    #[test]
+    fn a_sealed_block_is_what_execute_block_gives() {
+        let vm = Vm::new(Revision::V1).unwrap();
+        let mut chain = Chain::default();
+        let sender = Address::repeat_byte(0xaa);
+        let deploy = |code: &[u8]| TxKind::Deploy { abi: Abi::Ewasm, code: code.to_vec() };
+        let call = |nonce| TxKind::Call { to: sender.create(nonce), export: None };
+        let too_little = call_gas(&vm) + 1;
+        for (number, kind, gas_limit, outcome) in [
+            (1, deploy(include_bytes!("../../contracts/counter/counter.wasm")), 100_000_000, "return"),
+            (2, call(0), 100_000_000, "return"),
+            (3, call(0), too_little, "halt: out of gas"),
+            (4, deploy(include_bytes!("../../contracts/proxy/proxy.wasm")), 100_000_000, "return"),
+            (5, call(3), 100_000_000, "revert"),
+        ] {
+            let order = order(kind, gas_limit);
+            let transactions = vec![chain.transaction(order.clone())];
+            let block = Block { env: chain.next_block(gas_limit).unwrap(), transactions };
+            let mut state = (*chain.state).clone();
+            let expect = vm.execute_block(chain.view(), block).unwrap();
+            state.apply(&expect.diff);
+            let sealed = chain.seal(&vm, order).unwrap();
+            assert_eq!((sealed.number, chain.number), (number, number));
+            assert_eq!(sealed.executed.receipt, expect.receipts[0], "block {number}");
+            assert_eq!(sealed.executed.receipt.gas_used, expect.gas_used, "block {number}");
+            assert_eq!(sealed.executed.diff, expect.diff, "block {number}");
+            assert_eq!(sealed.executed.receipt.outcome.to_string(), outcome, "block {number}");
+            assert_eq!(sealed.executed.halts.len(), usize::from(outcome.starts_with("halt")), "block {number}");
+            state.block_hashes.clone_from(&chain.state.block_hashes);
+            assert_eq!(*chain.state, state, "block {number}");
+        }
+        assert_eq!(chain.state.accounts[&sender].nonce, 5);
+        assert_eq!(chain.state.block_hashes.len(), 5);
+    }
+
+    #[test]
+    fn an_invalid_transaction_changes_nothing() {
+        let vm = Vm::new(Revision::V1).unwrap();
+        let mut chain = Chain::default();
+        let gas = call_gas(&vm);
+        let call = TxKind::Call { to: Address::repeat_byte(0xbb), export: None };
+        let too_little = format!("gas limit {}, but the transaction itself costs {gas}", gas - 1);
+        for (order, message) in [
+            (order(call.clone(), gas - 1), too_little.as_str()),
+            (Order { value: U256::from(1), ..order(call.clone(), gas) }, "the sender has 0, but gas and value take 1"),
+        ] {
+            let failure = chain.seal(&vm, order).unwrap_err().to_string();
+            assert!(failure.ends_with(message), "{failure}");
+            assert_eq!(chain, Chain::default());
+        }
+        chain.number = u64::MAX;
+        let failure = chain.seal(&vm, order(call, gas)).unwrap_err();
+        assert_eq!(failure.to_string(), "the block number is at its end");
+    }
+
+    #[test]
+    fn the_last_256_block_hashes_are_kept() {
+        let vm = Vm::new(Revision::V1).unwrap();
+        let mut chain = Chain::default();
+        for _ in 0..258 {
+            let call = TxKind::Call { to: Address::repeat_byte(0xbb), export: None };
+            let sealed = chain.seal(&vm, order(call, 100_000_000)).unwrap();
+            assert_eq!(sealed.executed.receipt.gas_used.get(), call_gas(&vm));
+        }
+        let kept: Vec<u64> = chain.state.block_hashes.keys().copied().collect();
+        assert_eq!(kept, (3..=258).collect::<Vec<u64>>());
+    }
+}

@@ -1,0 +1,37 @@
+//! `lockstep call`: a transaction to a contract of a state file; what it changed is kept.
+
+use super::{add_receipt, halt_sites, machine, note_missing_code};
+use crate::{
+    args::{CallArguments, EntryArguments},
+    chain::Order,
+    execution::add_outcome,
+    failure::Failure,
+    files,
+    report::{Report, Value},
+    state_file::{self, IfMissing},
+};
+use lockstep_vm::TxKind;
+
+/// Runs the command.
+pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
+    let CallArguments { address, state, entry, gas, value } = arguments;
+    let EntryArguments { export, input, caller } = entry;
+    let vm = machine()?;
+    let input = files::input(input, vm.revision())?;
+    let (writing, mut chain) = state_file::write(&state.state, IfMissing::Refuse)?;
+    let mut report = Report::new("call");
+    note_missing_code(&mut report, &chain, &address);
+    let kind = TxKind::Call { to: address, export: export.clone().map(String::into_bytes) };
+    let sealed = chain.seal(&vm, Order { sender: caller, gas_limit: gas, value, kind, input })?;
+    writing.save(&chain)?;
+
+    let receipt = &sealed.executed.receipt;
+    let halts = halt_sites(receipt.outcome, sealed.executed.halts, address, export.as_deref());
+    add_outcome(&mut report, receipt.outcome, &halts);
+    add_receipt(&mut report, receipt, gas);
+    sealed.changes.add_to(&mut report);
+    report.add("contract", Value::bytes(address));
+    report.add("caller", Value::bytes(caller));
+    report.add("block", Value::Number(sealed.number));
+    Ok(report)
+}

@@ -1,0 +1,124 @@
+//! `lockstep check`: all that is wrong with a module, or what it is and what it costs to deploy.
+
+use crate::{
+    args::CheckArguments,
+    failure::{Exit, Failure},
+    files::len,
+    module_file::ModuleFile,
+    report::{Report, Row, Value},
+};
+use lockstep_host::{
+    HostImport, ValueType,
+    packed::{Descriptor, PackedAbi},
+};
+use lockstep_vm::{
+    CodeId, InvalidModule, ValidModule, Vm, code_hash,
+    module::{self, ExternType, InputArea, MemoryType},
+};
+
+/// Runs the command.
+pub(crate) fn check(arguments: &CheckArguments) -> Result<Report, Failure> {
+    let CheckArguments { file, abi, revision } = arguments;
+    let vm = Vm::new(revision.revision())?;
+    let module = ModuleFile::read(file, *abi, vm.revision())?;
+    let mut violations = module::check(&module.code, module.abi, vm.revision());
+    // The engine's compiler has the last word, about what is valid otherwise.
+    if violations.is_empty() {
+        violations.extend(vm.check_code(CodeId::of(&module.code, module.abi), &module.code).err());
+    }
+    let mut report = Report::new("check");
+    report.add("valid", Value::Flag(violations.is_empty()));
+    report.add("violations", Value::Rows(violations.iter().map(violation).collect()));
+    report.add("abi", Value::text(module.abi.name()));
+    report.add("abi_guessed", Value::Flag(module.abi_guessed));
+    report.add("revision", Value::text(revision.name()));
+    report.add("code_bytes", Value::Number(len(&module.code)));
+    report.add("code_hash", Value::bytes(code_hash(&module.code)));
+    let module = if violations.is_empty() { Some(module.valid(&vm)?) } else { None };
+    if module.is_none() {
+        report.set_exit(Exit::Invalid);
+    }
+    add_facts(&mut report, module.as_ref());
+    report.add("deploy_gas", Value::maybe(module, |module| Value::Number(vm.deploy_gas(module.code()).get())));
+    Ok(report)
+}
+
+fn violation(invalid: &InvalidModule) -> Row {
+    let InvalidModule { code, offset, actual, limit, detail } = invalid;
+    let number = |number: &u64| if code.is_limit() { Value::Number(*number) } else { Value::Absent };
+    let fields = vec![
+        ("code", Value::Number(u64::from(code.code()))),
+        ("name", Value::text(code.name())),
+        ("message", Value::text(invalid.to_string())),
+        ("offset", Value::maybe(*offset, Value::Number)),
+        ("actual", number(actual)),
+        ("limit", number(limit)),
+        ("detail", Value::text(detail)),
+    ];
+    Row { lines: vec![invalid.to_string()], fields }
+}
+
+/// Adds what a valid module is.
+fn add_facts(report: &mut Report, module: Option<&ValidModule>) {
+    report.add("memory", Value::maybe(module.and_then(ValidModule::memory), |memory| Value::Row(memory_row(memory))));
+    let imports = |module: &ValidModule| module.imports().iter().map(|import| import_row(import)).collect();
+    report.add("imports", Value::maybe(module, |module| Value::Rows(imports(module))));
+    let exports = |module: &ValidModule| module.exports().map(|(name, ty)| export_row(name, ty)).collect();
+    report.add("exports", Value::maybe(module, |module| Value::Rows(exports(module))));
+    let packed = module.map(ValidModule::packed);
+    let descriptors = packed.and_then(|packed| packed.descriptors.as_ref());
+    let rows = |descriptors: &PackedAbi| descriptors.iter().map(|(name, of)| descriptor_row(name, of)).collect();
+    report.add("descriptors", Value::maybe(descriptors, |descriptors| Value::Rows(rows(descriptors))));
+    let area = packed.and_then(|packed| packed.input_area);
+    report.add("input_area", Value::maybe(area, |area| Value::Row(area_row(area))));
+}
+
+fn memory_row(memory: MemoryType) -> Row {
+    let number = |pages: u32| Value::Number(u64::from(pages));
+    let fields = vec![
+        ("minimum_pages", number(memory.minimum_pages)),
+        ("maximum_pages", Value::maybe(memory.maximum_pages, number)),
+    ];
+    Row { lines: vec![ExternType::Memory(memory).to_string()], fields }
+}
+
+fn import_row(import: &HostImport) -> Row {
+    let parameters: Vec<_> = import.parameters.iter().copied().map(wasm_name).collect();
+    let ty = format!("({})->({})", parameters.join(", "), import.result.map_or("", wasm_name));
+    let lines = vec![format!("{}.{} {ty}", import.module, import.name)];
+    let fields =
+        vec![("module", Value::text(import.module)), ("name", Value::text(import.name)), ("type", Value::Text(ty))];
+    Row { lines, fields }
+}
+
+fn export_row(name: &str, ty: &ExternType) -> Row {
+    let shown = name.escape_debug();
+    let line = match ty {
+        ExternType::Function(function) => format!("{shown} {function}"),
+        _ => format!("{shown} {} {ty}", ty.kind()),
+    };
+    let fields =
+        vec![("name", Value::text(name)), ("kind", Value::text(ty.kind())), ("type", Value::text(ty.to_string()))];
+    Row { lines: vec![line], fields }
+}
+
+fn descriptor_row(export: &[u8], descriptor: &Descriptor) -> Row {
+    let export = String::from_utf8_lossy(export);
+    let lines = vec![format!("{} {descriptor}", export.escape_debug())];
+    let fields = vec![("export", Value::text(export)), ("descriptor", Value::text(descriptor.to_string()))];
+    Row { lines, fields }
+}
+
+fn area_row(area: InputArea) -> Row {
+    let InputArea { base, capacity } = area;
+    let number = |value: u32| Value::Number(u64::from(value));
+    let fields = vec![("base", number(base)), ("capacity", number(capacity))];
+    Row { lines: vec![format!("{capacity} bytes at {base}")], fields }
+}
+
+const fn wasm_name(value: ValueType) -> &'static str {
+    match value {
+        ValueType::I32 => "i32",
+        ValueType::I64 => "i64",
+    }
+}

@@ -1,0 +1,52 @@
+//! `lockstep deploy`: a module onto a new account of a state file, as it is or by running it as init code.
+
+use super::{add_receipt, machine};
+use crate::{
+    args::{DEFAULT_GAS, DeployArguments},
+    chain::Order,
+    execution::add_outcome,
+    failure::Failure,
+    module_file::ModuleFile,
+    report::{Report, Value},
+    state_file::{self, IfMissing},
+};
+use lockstep_vm::{Abi, HaltSite, Outcome, TxKind};
+
+/// Runs the command.
+pub(crate) fn deploy(arguments: DeployArguments) -> Result<Report, Failure> {
+    let DeployArguments { file, state, abi, sender, value, gas, create } = arguments;
+    let vm = machine()?;
+    let module = ModuleFile::read(&file, if create { Some(Abi::Ewasm) } else { abi }, vm.revision())?;
+    // On a chain such a deployment would be a halt that costs all its gas; here it is a file that is no module.
+    module.valid(&vm)?;
+    let code = module.code.to_vec();
+    let (kind, gas_default) = if create {
+        (TxKind::Create { init_code: code }, DEFAULT_GAS)
+    } else {
+        (TxKind::Deploy { abi: module.abi, code }, vm.deploy_gas(&module.code).get())
+    };
+    let gas_limit = gas.unwrap_or(gas_default);
+    let (writing, mut chain) = state_file::write(&state, IfMissing::Begin)?;
+    let nonce = chain.state.accounts.get(&sender).map_or(0, |account| account.nonce);
+    let sealed = chain.seal(&vm, Order { sender, gas_limit, value, kind, input: Vec::new() })?;
+    writing.save(&chain)?;
+
+    let receipt = &sealed.executed.receipt;
+    let halts = match receipt.outcome {
+        // A deployment runs no code: it halts before there is a frame.
+        Outcome::Halt { reason } if sealed.executed.halts.is_empty() => {
+            vec![HaltSite { reason, contract: sender.create(nonce), export: String::new(), depth: 0 }]
+        }
+        _ => sealed.executed.halts,
+    };
+    let mut report = Report::new("deploy");
+    add_outcome(&mut report, receipt.outcome, &halts);
+    report.add("contract", Value::maybe(receipt.created, Value::bytes));
+    add_receipt(&mut report, receipt, gas_limit);
+    sealed.changes.add_to(&mut report);
+    report.add("sender", Value::bytes(sender));
+    report.add("abi", Value::text(module.abi.name()));
+    report.add("abi_guessed", Value::Flag(module.abi_guessed));
+    report.add("block", Value::Number(sealed.number));
+    Ok(report)
+}

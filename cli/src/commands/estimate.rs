@@ -1,0 +1,71 @@
+//! `lockstep estimate`: the smallest gas limit of a call, and the state keys that it reads and writes.
+
+use super::{halt_sites, machine, note_missing_code};
+use crate::{
+    args::{EntryArguments, EstimateArguments},
+    bytes::hex,
+    chain::{BLOCK_GAS_LIMIT, Order},
+    execution::{add_outcome, add_output},
+    failure::Failure,
+    files,
+    report::{Report, Row, Value},
+    state_file,
+};
+use lockstep_vm::{Address, Estimate, NoEstimate, StateDiff, StateKeys, TxKind};
+
+/// Runs the command.
+pub(crate) fn estimate(arguments: EstimateArguments) -> Result<Report, Failure> {
+    let EstimateArguments { address, state, entry, value } = arguments;
+    let EntryArguments { export, input, caller } = entry;
+    let vm = machine()?;
+    let input = files::input(input, vm.revision())?;
+    let chain = state_file::read(&state.state)?;
+    let mut report = Report::new("estimate");
+    note_missing_code(&mut report, &chain, &address);
+    let kind = TxKind::Call { to: address, export: export.clone().map(String::into_bytes) };
+    let tx = chain.transaction(Order { sender: caller, gas_limit: BLOCK_GAS_LIMIT, value, kind, input });
+    match vm.estimate(&chain.view(), &chain.next_block(BLOCK_GAS_LIMIT)?, &tx) {
+        Ok(estimate) => add_estimate(&mut report, &estimate),
+        Err(NoEstimate::Fails { receipt, halts }) => {
+            report.note(format!("there is no gas limit up to {BLOCK_GAS_LIMIT} with which the call returns"));
+            let halts = halt_sites(receipt.outcome, halts, address, export.as_deref());
+            add_outcome(&mut report, receipt.outcome, &halts);
+            report.add("gas_used", Value::Number(receipt.gas_used.get()));
+            report.add("gas_limit", Value::Absent);
+            add_output(&mut report, &receipt.output);
+            add_keys(&mut report, &StateKeys::default(), &StateDiff::default());
+        }
+        Err(NoEstimate::Invalid(invalid)) => return Err(invalid.into()),
+        Err(NoEstimate::Fault(fault)) => return Err(fault.into()),
+    }
+    report.add("contract", Value::bytes(address));
+    report.add("caller", Value::bytes(caller));
+    Ok(report)
+}
+
+fn add_estimate(report: &mut Report, estimate: &Estimate) {
+    let Estimate { gas_limit, receipt, keys_read, diff } = estimate;
+    add_outcome(report, receipt.outcome, &[]);
+    report.add("gas_used", Value::Number(receipt.gas_used.get()));
+    report.add("gas_limit", Value::Number(gas_limit.get()));
+    add_output(report, &receipt.output);
+    add_keys(report, keys_read, diff);
+}
+
+fn add_keys(report: &mut Report, read: &StateKeys, written: &StateDiff) {
+    let accounts = |addresses: Vec<&Address>| Value::List(addresses.into_iter().map(Value::bytes).collect());
+    report.add("accounts_read", accounts(read.accounts.iter().collect()));
+    let slots = read.storage.iter().flat_map(|(account, keys)| keys.iter().map(|key| slot(account, key)));
+    report.add("storage_read", Value::Rows(slots.collect()));
+    report.add("accounts_written", accounts(written.accounts.keys().collect()));
+    let slots = written.storage.iter();
+    let slots = slots.flat_map(|(account, changes)| changes.values.keys().map(|key| slot(account, key)));
+    report.add("storage_written", Value::Rows(slots.collect()));
+    let cleared = written.storage.iter().filter(|(_, changes)| changes.cleared).map(|(account, _)| account);
+    report.add("storage_cleared", accounts(cleared.collect()));
+}
+
+fn slot(account: &Address, key: &[u8]) -> Row {
+    let lines = vec![format!("{} {}", hex(account.as_slice()), hex(key))];
+    Row { lines, fields: vec![("account", Value::bytes(account)), ("key", Value::bytes(key))] }
+}

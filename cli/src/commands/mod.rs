@@ -1,0 +1,76 @@
+//! The commands, one file each: arguments in, a report or a failure out. Nothing here prints.
+
+mod account;
+mod call;
+mod check;
+mod deploy;
+mod estimate;
+mod run;
+mod storage;
+mod view;
+
+use crate::{
+    args::Command,
+    chain::Chain,
+    execution::{add_logs, add_output},
+    failure::Failure,
+    report::{Report, Value},
+};
+use lockstep_vm::{Address, HaltSite, MemoryState, Outcome, Receipt, Revision, Vm};
+
+/// Carries out a command.
+pub(crate) fn run(command: Command) -> Result<Report, Failure> {
+    match command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Deploy(arguments) => deploy::deploy(arguments),
+        Command::Call(arguments) => call::call(arguments),
+        Command::View(arguments) => view::view(arguments),
+        Command::Estimate(arguments) => estimate::estimate(arguments),
+        Command::Account(arguments) => account::account(&arguments),
+        Command::Storage(arguments) => storage::storage(arguments),
+    }
+}
+
+/// The machine that transactions are executed on.
+fn machine() -> Result<Vm, Failure> {
+    Ok(Vm::new(Revision::V1)?)
+}
+
+/// Adds what every receipt has to a report, except for the outcome.
+fn add_receipt(report: &mut Report, receipt: &Receipt, gas_limit: u64) {
+    report.add("gas_used", Value::Number(receipt.gas_used.get()));
+    report.add("gas_limit", Value::Number(gas_limit));
+    add_output(report, &receipt.output);
+    add_logs(report, &receipt.logs);
+}
+
+/// Remarks that nothing runs where there is no contract: such a call returns, and that may surprise.
+fn note_missing_code(report: &mut Report, chain: &Chain, address: &Address) {
+    if chain.state.accounts.get(address).is_none_or(|account| account.code.is_none()) {
+        report.note("there is no contract at this address: nothing runs, only a value can move");
+    }
+}
+
+/// Where a call of `to` halted. A call that the contract could not even be entered with has no frame; it halted at the
+/// door.
+fn halt_sites(outcome: Outcome, halts: Vec<HaltSite>, to: Address, export: Option<&str>) -> Vec<HaltSite> {
+    match outcome {
+        Outcome::Halt { reason } if halts.is_empty() => {
+            vec![HaltSite { reason, contract: to, export: export.unwrap_or("main").to_owned(), depth: 0 }]
+        }
+        Outcome::Return | Outcome::Revert { .. } | Outcome::Halt { .. } => halts,
+    }
+}
+
+/// Puts a value into a contract's storage as the contract would: the empty value removes the key.
+fn put_storage(state: &mut MemoryState, address: Address, key: Vec<u8>, value: Vec<u8>) {
+    if !value.is_empty() {
+        state.put_storage(address, key, value);
+    } else if let Some(storage) = state.storage.get_mut(&address) {
+        storage.remove(&key);
+        if storage.is_empty() {
+            state.storage.remove(&address);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `lockstep run`: deploys a module and calls it, on a state that is thrown away.
+
+use super::{add_receipt, halt_sites, machine, put_storage};
+use crate::{
+    args::{EntryArguments, RunArguments},
+    chain::{Chain, Order},
+    execution::add_outcome,
+    failure::{Class, Failure},
+    files,
+    module_file::ModuleFile,
+    report::{Report, Value},
+    state_file,
+};
+use anyhow::anyhow;
+use lockstep_vm::{Account, Address, Outcome, TxKind, U256, Vm};
+
+/// Runs the command.
+pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
+    let RunArguments { file, abi, entry, gas, value, state, storage } = arguments;
+    let EntryArguments { export, input, caller } = entry;
+    let vm = machine()?;
+    let module = ModuleFile::read(&file, abi, vm.revision())?;
+    module.valid(&vm)?;
+    let input = files::input(input, vm.revision())?;
+    let mut chain = match &state {
+        Some(path) => state_file::read(path)?,
+        None => Chain::default(),
+    };
+    let mut report = Report::new("run");
+    let deploy_gas = vm.deploy_gas(&module.code).get();
+    let contract = deploy(&vm, &mut chain, &module, caller, deploy_gas)?;
+    for preset in storage {
+        put_storage(chain.prepare(), contract, preset.key.0, preset.value.0);
+    }
+    if let Some(given) = give_what_lacks(&mut chain, caller, value) {
+        report.note(format!("the caller was given {given} to send"));
+    }
+    let kind = TxKind::Call { to: contract, export: export.clone().map(String::into_bytes) };
+    let sealed = chain.seal(&vm, Order { sender: caller, gas_limit: gas, value, kind, input })?;
+    let receipt = &sealed.executed.receipt;
+    let halts = halt_sites(receipt.outcome, sealed.executed.halts, contract, export.as_deref());
+    add_outcome(&mut report, receipt.outcome, &halts);
+    add_receipt(&mut report, receipt, gas);
+    sealed.changes.add_to(&mut report);
+    report.add("contract", Value::bytes(contract));
+    report.add("caller", Value::bytes(caller));
+    report.add("abi", Value::text(module.abi.name()));
+    report.add("abi_guessed", Value::Flag(module.abi_guessed));
+    report.add("deploy_gas", Value::Number(deploy_gas));
+    Ok(report)
+}
+
+/// Deploys the module as `lockstep deploy` would.
+fn deploy(vm: &Vm, chain: &mut Chain, module: &ModuleFile, sender: Address, gas: u64) -> Result<Address, Failure> {
+    let kind = TxKind::Deploy { abi: module.abi, code: module.code.to_vec() };
+    let sealed = chain.seal(vm, Order { sender, gas_limit: gas, value: U256::ZERO, kind, input: Vec::new() })?;
+    let receipt = sealed.executed.receipt;
+    match (receipt.outcome, receipt.created) {
+        (Outcome::Return, Some(contract)) => Ok(contract),
+        (outcome, _) => Err(Failure::new(Class::Transaction, anyhow!("the contract cannot be deployed: {outcome}"))),
+    }
+}
+
+/// Raises the caller's balance to `value`. Gives what was missing.
+fn give_what_lacks(chain: &mut Chain, caller: Address, value: U256) -> Option<U256> {
+    let balance = chain.state.accounts.get(&caller).map_or(U256::ZERO, |account| account.balance);
+    let missing = value.saturating_sub(balance);
+    if missing.is_zero() {
+        return None;
+    }
+    let account: &mut Account = chain.prepare().accounts.entry(caller).or_default();
+    account.balance = value;
+    Some(missing)
+}

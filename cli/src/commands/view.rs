@@ -1,0 +1,40 @@
+//! `lockstep view`: a call in static mode on a state file, which stays as it is.
+
+use super::{halt_sites, machine, note_missing_code};
+use crate::{
+    args::{EntryArguments, ViewArguments},
+    execution::{add_outcome, add_output},
+    failure::Failure,
+    files,
+    report::{Report, Value},
+    state_file,
+};
+use lockstep_vm::{Gas, ViewCall};
+
+/// Runs the command.
+pub(crate) fn view(arguments: ViewArguments) -> Result<Report, Failure> {
+    let ViewArguments { address, state, entry, gas } = arguments;
+    let EntryArguments { export, input, caller } = entry;
+    let vm = machine()?;
+    let input = files::input(input, vm.revision())?;
+    let chain = state_file::read(&state.state)?;
+    let mut report = Report::new("view");
+    note_missing_code(&mut report, &chain, &address);
+    let call = ViewCall {
+        caller,
+        to: address,
+        export: export.clone().map(String::into_bytes),
+        input,
+        gas_limit: Gas::new(gas),
+    };
+    let viewed = vm.view(chain.view(), &chain.next_block(gas)?, call)?;
+
+    let halts = halt_sites(viewed.outcome, viewed.halts, address, export.as_deref());
+    add_outcome(&mut report, viewed.outcome, &halts);
+    report.add("gas_used", Value::Number(viewed.gas_used.get()));
+    report.add("gas_limit", Value::Number(gas));
+    add_output(&mut report, &viewed.output);
+    report.add("contract", Value::bytes(address));
+    report.add("caller", Value::bytes(caller));
+    Ok(report)
+}

@@ -1,0 +1,89 @@
+//! Reading what the user names: never more than a limit, and with an error that says which file and why.
+
+use crate::{
+    bytes::InputSource,
+    failure::{Class, Classify, Failure},
+};
+use anyhow::{Context, anyhow};
+use lockstep_vm::Revision;
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+/// An open file, and how long it says it is.
+pub(crate) struct Source {
+    file: File,
+    name: String,
+    /// `None` for what has no length, as a pipe.
+    bytes: Option<u64>,
+}
+
+impl Source {
+    /// Opens a file to read it.
+    pub(crate) fn open(path: &Path, class: Class) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let file = File::open(path).with_context(|| format!("cannot open {name}")).class(class)?;
+        let metadata = file.metadata().with_context(|| format!("cannot look at {name}")).class(class)?;
+        if metadata.is_dir() {
+            return Err(Failure::new(class, anyhow!("{name} is a directory")));
+        }
+        Ok(Self { file, name, bytes: metadata.is_file().then_some(metadata.len()) })
+    }
+
+    /// Its name, for messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Goes on reading into `bytes` until these are `bytes_max` and one more, or the file ends.
+    pub(crate) fn read_up_to(&mut self, bytes: &mut Vec<u8>, bytes_max: u64, class: Class) -> Result<(), Failure> {
+        read_up_to(&mut self.file, bytes, bytes_max).with_context(|| format!("cannot read {}", self.name)).class(class)
+    }
+
+    /// The error of a file with more bytes than `bytes_max`.
+    pub(crate) fn too_large(&self, bytes_max: u64, limit: &str, class: Class) -> Failure {
+        let actual = self.bytes.filter(|&bytes| bytes > bytes_max);
+        let actual = actual.map_or_else(|| "more".to_owned(), |bytes| format!("{bytes}"));
+        Failure::new(class, anyhow!("{}: {actual} bytes where {limit} allows {bytes_max}", self.name))
+    }
+
+    /// The whole file.
+    pub(crate) fn read(mut self, bytes_max: u64, limit: &str, class: Class) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        self.read_up_to(&mut bytes, bytes_max, class)?;
+        if len(&bytes) > bytes_max { Err(self.too_large(bytes_max, limit, class)) } else { Ok(bytes) }
+    }
+}
+
+/// The input of a call.
+pub(crate) fn input(source: Option<InputSource>, revision: &Revision) -> Result<Vec<u8>, Failure> {
+    let bytes_max = u64::from(revision.limits.input_bytes_max);
+    let limit = "the limit of an input";
+    match source {
+        None => Ok(Vec::new()),
+        Some(InputSource::Given(bytes)) => Ok(bytes),
+        Some(InputSource::File(path)) => Source::open(&path, Class::File)?.read(bytes_max, limit, Class::File),
+        Some(InputSource::Stdin) => {
+            let mut bytes = Vec::new();
+            let read = read_up_to(&mut io::stdin().lock(), &mut bytes, bytes_max);
+            read.context("cannot read the standard input").class(Class::File)?;
+            if len(&bytes) > bytes_max {
+                let error = anyhow!("the standard input: more bytes than the {bytes_max} that {limit} allows");
+                return Err(Failure::new(Class::File, error));
+            }
+            Ok(bytes)
+        }
+    }
+}
+
+fn read_up_to(reader: &mut impl Read, bytes: &mut Vec<u8>, bytes_max: u64) -> io::Result<()> {
+    let left = bytes_max.saturating_add(1).saturating_sub(len(bytes));
+    reader.take(left).read_to_end(bytes).map(|_| ())
+}
+
+/// The number of bytes.
+pub(crate) fn len(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}

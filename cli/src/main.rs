@@ -1,0 +1,74 @@
+//! The command `lockstep`: arguments in, a report and an exit code out.
+//!
+//! This crate is the only one that prints, reads files and knows `anyhow`; this file is its only place that writes to
+//! the standard streams.
+
+mod args;
+mod bytes;
+mod chain;
+mod commands;
+mod execution;
+mod failure;
+mod files;
+mod module_file;
+mod report;
+mod state_file;
+
+use args::Arguments;
+use clap::{Parser, error::ErrorKind};
+use failure::{Exit, Failure};
+use report::Report;
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let exit = match Arguments::try_parse_from(&arguments) {
+        Ok(arguments) => answer(&commands::run(arguments.command), arguments.json),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            print(&error.render().to_string(), Exit::Return)
+        }
+        // Which arguments there are is not known here, only that one of them cannot be read.
+        Err(error) => answer(&Err(Failure::usage(&error)), arguments.iter().any(|argument| argument == "--json")),
+    };
+    ExitCode::from(exit.code())
+}
+
+/// Prints what a command gave, and says how the process ends.
+fn answer(result: &Result<Report, Failure>, json: bool) -> Exit {
+    match result {
+        Ok(report) if json => print(&report.json(), report.exit()),
+        Ok(report) => {
+            for note in report.notes() {
+                complain(&format!("note: {note}"));
+            }
+            print(&report.text(), report.exit())
+        }
+        Err(failure) if json => print(&failure.json(), failure.exit()),
+        Err(failure) => {
+            complain(&format!("error: {failure}"));
+            failure.exit()
+        }
+    }
+}
+
+/// Writes to the standard output. A reader that has gone, as `head` does, is no failure.
+fn print(text: &str, exit: Exit) -> Exit {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => exit,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
+        Err(error) => {
+            complain(&format!("error: cannot write to the standard output: {error}"));
+            Exit::Fault
+        }
+    }
+}
+
+/// Writes a line to the standard error. Where that cannot be written to, there is nobody to tell.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,14 @@
+//! Tests of the command as its users meet it: the built program, in a folder of its own.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod arguments;
+mod folder;
+mod state_files;
+mod transcript;

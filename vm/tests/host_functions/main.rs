@@ -1,0 +1,28 @@
+//! Tests of the host functions through guests: contracts in, receipts and state diffs out, gas in every execution.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation
+)]
+
+mod calls;
+mod copies;
+mod engine;
+mod environment;
+mod create;
+mod depth;
+mod ends;
+mod golden;
+mod kit;
+mod lines;
+mod logs;
+mod out_of_gas;
+mod pointers;
+mod return_data;
+mod static_mode;
+mod storage;
+mod text;

@@ -1,0 +1,106 @@
+//! Storage and refunds: what is charged, in which order, and what is given back at the end.
+
+use crate::{
+    kit::{Case, check_all},
+    text::{A, B, CONTRACT, KEY, VALUE, counted, data},
+};
+use lockstep_host::HaltReason;
+
+const OOB: HaltReason = HaltReason::HostAccessOutOfBounds;
+const OTHER_KEY: [u8; 32] = counted(0x11);
+
+const SET: &str = "(call $storageStore @KEY @VALUE)";
+const CLEAR: &str = "(call $storageStore @KEY @ZERO)";
+const LOAD: &str = "(call $storageLoad @KEY #0) (call $finish #0 #32)";
+
+#[test]
+fn storage() {
+    let old = [0x77; 32];
+    let cases = vec![
+        Case::new("set", SET).gas(41_000).stores(CONTRACT, KEY, &VALUE),
+        Case::new("reset", SET).stored(CONTRACT, KEY, &old).gas(26_000).stores(CONTRACT, KEY, &VALUE),
+        Case::new("reset to the same", SET).stored(CONTRACT, KEY, &VALUE).gas(26_000),
+        Case::new("zero where nothing is", CLEAR).gas(26_000),
+        Case::new("set, then reset", &format!("{SET} {SET}")).gas(46_000).stores(CONTRACT, KEY, &VALUE),
+        Case::new("set, then load", &format!("{SET} {LOAD}")).gas(41_200).stores(CONTRACT, KEY, &VALUE).output(&VALUE),
+        Case::new("load", LOAD).stored(CONTRACT, KEY, &old).gas(21_200).output(&old),
+        Case::new("load what is absent", LOAD).gas(21_200).output(&[0; 32]),
+        Case::with_fields("load what is absent over other bytes", LOAD, &data(0, &[9; 32])).gas(21_200).output(&[0; 32]),
+        Case::new("load from another key", LOAD).stored(CONTRACT, OTHER_KEY, &old).gas(21_200).output(&[0; 32]),
+        Case::new("load from another account", LOAD).stored(A, KEY, &old).gas(21_200).output(&[0; 32]),
+        // Values of other lengths come from contracts of other ABIs.
+        Case::new("load a short value", LOAD).stored(CONTRACT, KEY, b"abc").gas(21_200).output(
+            &[&b"abc"[..], &[0; 29]].concat(),
+        ),
+        Case::new("load a long value", LOAD).stored(CONTRACT, KEY, &counted::<40>(1)).gas(21_200).output(&counted::<32>(1)),
+        Case::new("key and value overlap", "(call $storageStore @KEY #528)")
+            .gas(41_000)
+            .stores(CONTRACT, KEY, &[&KEY[16..], &VALUE[..16]].concat()),
+        Case::new("load over the key", "(call $storageLoad @KEY @KEY) (call $finish @KEY #32)")
+            .stored(CONTRACT, KEY, &old)
+            .gas(21_200)
+            .output(&old),
+        // Bounds.
+        Case::new("store: the last key of memory", "(call $storageStore #65504 @VALUE)").gas(41_000).stores(CONTRACT, [0; 32], &VALUE),
+        Case::new("store: a bad key", "(call $storageStore #65505 @VALUE)").halts_in_both(OOB),
+        Case::new("store: a bad value", "(call $storageStore @KEY #65505)").halts_in_both(OOB),
+        Case::new("load: a bad key", "(call $storageLoad #65505 #0)").halts_in_both(OOB),
+        Case::new("load: a bad target", "(call $storageLoad @KEY #65505)").halts_in_both(OOB),
+        // Order: base, static, pointers, the charge for a new value.
+        Case::new("store: the base", "(call $storageStore #-1 @VALUE)").gas_limit(25_999).byzantium_only().halts_in_both(HaltReason::OutOfGas),
+        Case::new("store: the key comes after the base", "(call $storageStore #-1 @VALUE)").gas_limit(26_000).byzantium_only().halts_in_both(OOB),
+        Case::new("store: the value comes before the charge for a new one", "(call $storageStore @KEY #-1)").gas_limit(26_000).byzantium_only().halts_in_both(OOB),
+        Case::new("store: a new value", SET).gas_limit(40_999).byzantium_only().halts_in_both(HaltReason::OutOfGas),
+        Case::new("store: a new value, paid", SET).gas_limit(41_000).byzantium_only().gas(41_000).stores(CONTRACT, KEY, &VALUE),
+        // What a frame that fails has written is gone, what it has spent is not.
+        Case::new("revert", &format!("{SET} (call $revert #0 #0)")).reverts(0).gas(41_000),
+        Case::new("halt", &format!("{SET} (unreachable)")).halts_in_both(HaltReason::Unreachable),
+        Case::new("revert below", &format!("(drop (call $call ~500000 @A @ZERO #0 #0)) {SET}"))
+            .contract(A, &format!("{SET} (call $revert #0 #0)"))
+            .gas(21_000 + 700 + 20_000 + 20_000)
+            .stores(CONTRACT, KEY, &VALUE),
+        Case::new("halt below undoes what stands below it", "(drop (call $call ~900000 @A @ZERO #0 #0))")
+            .contract(A, "(drop (call $call ~500000 @B @ZERO #0 #0)) (unreachable)")
+            .contract(B, SET)
+            .gas(21_000 + 700 + 900_000)
+            .halts_inside(HaltReason::Unreachable),
+        Case::new("revert below undoes a later value", &format!("{SET} (drop (call $callCode ~500000 @A @ZERO #0 #0)) {LOAD}"))
+            .contract(A, "(call $storageStore @KEY @KEY) (call $revert #0 #0)")
+            .gas(41_000 + 700 + 5_000 + 200)
+            .stores(CONTRACT, KEY, &VALUE)
+            .output(&VALUE),
+    ];
+    check_all("storage", cases);
+}
+
+/// Byzantium gives 15,000 back for each value that is removed, half of the gas used at the most; `V1` gives nothing.
+#[test]
+fn refunds() {
+    let full = |name: &str, body: &str| Case::new(name, body).stored(CONTRACT, KEY, &[0x77; 32]);
+    let cleared = |case: Case| case.stores(CONTRACT, KEY, &[]);
+    let cases = vec![
+        cleared(full("clear: half of the gas", CLEAR)).gas(26_000 - 13_000),
+        cleared(full("clear: all of it", &format!("{CLEAR} (call $useGas ~4000)"))).gas(30_000 - 15_000),
+        cleared(full("clear: 1 short of all", &format!("{CLEAR} (call $useGas ~3998)"))).gas(29_998 - 14_999),
+        cleared(full("clear: an odd number", &format!("{CLEAR} (call $useGas ~1)"))).gas(26_001 - 13_000),
+        cleared(full("clear twice", &format!("{CLEAR} {CLEAR} (call $useGas ~100000)"))).gas(131_000 - 15_000),
+        Case::new("set, then clear", &format!("{SET} {CLEAR} (call $useGas ~100000)")).gas(146_000 - 15_000),
+        full("clear, then set", &format!("{CLEAR} {SET} (call $useGas ~100000)"))
+            .gas(146_000 - 15_000)
+            .stores(CONTRACT, KEY, &VALUE),
+        full("clear, then revert", &format!("{CLEAR} (call $revert #0 #0)")).gas(26_000).reverts(0),
+        full("clear, then halt", &format!("{CLEAR} (unreachable)")).halts_in_both(HaltReason::Unreachable),
+        Case::new("clear below, reverted", "(drop (call $call ~900000 @A @ZERO #0 #0)) (call $useGas ~100000)")
+            .contract(A, &format!("{CLEAR} (call $revert #0 #0)"))
+            .stored(A, KEY, &VALUE)
+            .gas(21_000 + 700 + 5_000 + 100_000),
+        Case::new("clear below", "(drop (call $call ~900000 @A @ZERO #0 #0)) (call $useGas ~100000)")
+            .contract(A, CLEAR)
+            .stored(A, KEY, &VALUE)
+            .gas(21_000 + 700 + 5_000 + 100_000 - 15_000)
+            .stores(A, KEY, &[]),
+        // What the sender pays and the beneficiary gets is after the refund; the kit checks that no money is lost.
+        cleared(full("clear: with a price", CLEAR)).gas(13_000).gas_price(7),
+    ];
+    check_all("refunds", cases);
+}

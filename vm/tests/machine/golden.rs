@@ -1,0 +1,146 @@
+//! Golden files: what executions gave when somebody last looked, section by section.
+//!
+//! With the environment variable `LOCKSTEP_BLESS=1` the files are rewritten instead of compared.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+/// Sections of `machine.txt`, one for each test that executes something.
+const SECTIONS: &[&str] = &[
+    "addresses of creations",
+    "bounds before charge",
+    "code left behind",
+    "collisions",
+    "deposit",
+    "depth of callExport",
+    "depth of calls",
+    "depth of create",
+    "depth of mixed calls",
+    "depth under V1",
+    "destroyed accounts",
+    "effects that stand",
+    "gas of bulk operations",
+    "gas of calls",
+    "gas of control",
+    "gas of loops",
+    "gas of reverts and halts",
+    "init code",
+    "largest code",
+    "limits of logs",
+    "mutual recursion under Byzantium",
+    "mutual recursion under V1",
+    "nonce of a creator",
+    "recreation",
+    "refunds under Byzantium",
+    "reverts in three levels",
+    "reverts of effects",
+    "self-destruction in init code",
+    "the frame of a transaction",
+    "unused",
+    "what init code sees",
+];
+
+/// The file is read and written by one test at a time.
+static FILE: Mutex<()> = Mutex::new(());
+
+type Sections = BTreeMap<String, Vec<String>>;
+
+/// A section being filled. It is compared when it is dropped.
+pub(crate) struct Golden {
+    section: &'static str,
+    lines: Vec<String>,
+}
+
+impl Golden {
+    /// The section of that name, empty.
+    pub(crate) fn new(section: &'static str) -> Self {
+        assert!(SECTIONS.contains(&section), "{section} is not in the list of sections");
+        Self { section, lines: Vec::new() }
+    }
+
+    /// Adds a line.
+    pub(crate) fn note(&mut self, case: &str, what: &str) {
+        let line = format!("{case}: {what}");
+        let prefix = format!("{case}: ");
+        assert!(!self.lines.iter().any(|line| line.starts_with(&prefix)), "{case} twice in {}", self.section);
+        self.lines.push(line);
+    }
+}
+
+impl Drop for Golden {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let lines = core::mem::take(&mut self.lines);
+        let _one_at_a_time = FILE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sections = read();
+        if is_blessing() {
+            sections.retain(|name, _| SECTIONS.contains(&name.as_str()));
+            sections.insert(self.section.into(), lines);
+            write(&sections);
+            return;
+        }
+        let golden = sections.remove(self.section).unwrap_or_default();
+        let different: Vec<_> = (0..golden.len().max(lines.len()))
+            .filter(|&row| golden.get(row) != lines.get(row))
+            .map(|row| format!("\n  golden {:?}\n  found  {:?}", golden.get(row), lines.get(row)))
+            .collect();
+        assert!(different.is_empty(), "[{}]{}", self.section, different.concat());
+    }
+}
+
+/// Compares `text` with the golden file `name`, or rewrites it.
+pub(crate) fn check_file(name: &str, text: &str) {
+    if is_blessing() {
+        fs::write(path(name), text).unwrap();
+        return;
+    }
+    let golden = fs::read_to_string(path(name)).unwrap_or_default();
+    let different = golden.lines().zip(text.lines()).find(|(golden, found)| golden != found);
+    assert!(golden == text, "{name} differs, first {different:?}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one switch of the golden files; no result depends on it")]
+fn is_blessing() -> bool {
+    std::env::var("LOCKSTEP_BLESS").is_ok_and(|value| value == "1")
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn read() -> Sections {
+    let text = fs::read_to_string(path("machine.txt")).unwrap_or_default();
+    let mut sections = Sections::new();
+    let mut current = None;
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(name) => current = Some(sections.entry(name.into()).or_default()),
+            None => current.as_mut().expect("a line before the first section").push(line.into()),
+        }
+    }
+    sections
+}
+
+fn write(sections: &Sections) {
+    let text: Vec<_> =
+        sections.iter().map(|(name, lines)| format!("[{name}]\n{}\n", lines.join("\n"))).collect();
+    fs::write(path("machine.txt"), text.join("\n")).unwrap();
+}
+
+#[test]
+fn the_file_has_the_sections_of_the_list() {
+    if is_blessing() {
+        return;
+    }
+    let _one_at_a_time = FILE.lock().unwrap_or_else(PoisonError::into_inner);
+    let found: Vec<_> = read().into_keys().collect();
+    let mut expected = SECTIONS.to_vec();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,20 @@
+//! Hostile tests of the machine: transactions, blocks, views and estimates in, receipts, gas and diffs out.
+//!
+//! Every execution of the kit runs on a warm machine, on one without a cache and in a block of one, and is held to what
+//! must be true of any execution; its outcome and gas stand in `vm/tests/golden/machine.txt`.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests panic to fail"
+)]
+
+mod creation;
+mod depth;
+mod golden;
+mod kit;
+mod regions;
+mod reverts;

@@ -1,0 +1,144 @@
+//! `docs/host-abi.md`: what contracts can import, and the codes that they and receipts see.
+
+use super::{
+    REVISIONS, heads,
+    markdown::{code, grouped, names, table},
+};
+use lockstep_gas::{Abi, HostPrice, Revision};
+use lockstep_host::{HaltReason, HostImport, ImportTable, ValueType, packed::Errno};
+
+const HEAD: &str = "\
+# Host ABI
+
+Printed from the tables in `host` by `cargo xtask docs`; not to be edited. The order of checks and charges of each function
+stands in [spec.md](spec.md).
+
+## Imports
+
+A module imports these functions by module and name, with exactly the type given here. A price is in gas: the base, and
+what is added for each *word* of 32 bytes that is copied or hashed (the last counted as whole), each *byte* that is kept,
+each *topic* of a log, each *page* that is added to the callee's memory. `–` means that the revision does not offer the
+import. An ABI in brackets means that contracts of no other ABI can have it.
+
+";
+
+const HALTS: &str = "
+## Halt reasons
+
+The code stands in receipts. The last column is the error number that a caller by `callExport` gets for such an end.
+
+";
+
+const ERRNOS: &str = "
+## Error numbers of the packed convention
+
+Error numbers from 1 to `0xFEFF` are the contract's own; from `0xFF00` on they are the host's, and those that are not listed
+here are not in use.
+
+";
+
+/// The whole page.
+pub(super) fn text() -> String {
+    [HEAD, &imports(), HALTS, &halts(), ERRNOS, &errnos()].concat()
+}
+
+fn imports() -> String {
+    let rows = rows().into_iter().map(|row| {
+        let name = format!("{}.{}", row.module, row.name);
+        let prices = REVISIONS.iter().map(|(_, revision)| offer(row, revision));
+        [code(&name), signature(row)].into_iter().chain(prices).chain([row.summary.trim().to_owned()]).collect()
+    });
+    table(&heads(&["import", "type"], &["what it does"]), rows)
+}
+
+/// Every row of every table, once, in the order of the tables.
+fn rows() -> Vec<&'static HostImport> {
+    let mut rows: Vec<&'static HostImport> = Vec::new();
+    for (_, revision) in &REVISIONS {
+        for row in Abi::ALL.iter().flat_map(|abi| ImportTable::of(*abi, revision).rows().collect::<Vec<_>>()) {
+            if !rows.iter().any(|present| (present.module, present.name) == (row.module, row.name)) {
+                rows.push(row);
+            }
+        }
+    }
+    rows
+}
+
+/// The price of an import under a revision, and the ABIs that have it where not all do.
+fn offer(row: &HostImport, revision: &Revision) -> String {
+    let admitted: Vec<Abi> = Abi::ALL.iter().copied().filter(|abi| revision.rules.abis.contains(*abi)).collect();
+    let has = |abi: &&Abi| ImportTable::of(**abi, revision).find(row.module, row.name).is_some();
+    let offering: Vec<&Abi> = admitted.iter().filter(has).collect();
+    let price = price(&revision.schedule.host(row.function));
+    match offering.len() {
+        0 => "–".to_owned(),
+        all if all == admitted.len() => price,
+        _ => format!("{price} ({})", names(offering.into_iter())),
+    }
+}
+
+fn price(price: &HostPrice) -> String {
+    let HostPrice { base, per_word, per_byte, per_topic, per_page } = *price;
+    let units = [(per_word, "word"), (per_byte, "byte"), (per_topic, "topic"), (per_page, "page")];
+    let by_size = units.iter().filter(|(amount, _)| *amount > 0);
+    let mut terms: Vec<String> = by_size.map(|(amount, unit)| format!("{} a {unit}", grouped(*amount))).collect();
+    if base > 0 || terms.is_empty() {
+        terms.insert(0, grouped(base));
+    }
+    terms.join(" + ")
+}
+
+fn signature(row: &HostImport) -> String {
+    let parameters = row.parameter_names.iter().zip(row.parameters);
+    let parameters: Vec<String> = parameters.map(|(name, kind)| format!("{name}: {}", wasm_type(*kind))).collect();
+    let result = row.result.map_or("()", wasm_type);
+    code(&format!("({}) -> {result}", parameters.join(", ")))
+}
+
+const fn wasm_type(kind: ValueType) -> &'static str {
+    match kind {
+        ValueType::I32 => "i32",
+        ValueType::I64 => "i64",
+    }
+}
+
+fn halts() -> String {
+    let rows = HaltReason::ALL.iter().map(|reason| {
+        vec![reason.code().to_string(), code(&format!("{reason:?}")), reason.text().to_owned(), hex(reason.errno())]
+    });
+    table(&["code", "name", "text", "error number"], rows)
+}
+
+fn errnos() -> String {
+    let named = (0..=u16::MAX).map(Errno::new).filter_map(|errno| errno.name().map(|name| (errno, name)));
+    table(&["number", "meaning"], named.map(|(errno, name)| vec![hex(errno), name.to_owned()]))
+}
+
+fn hex(errno: Errno) -> String {
+    code(&format!("{:#06X}", errno.code()).replace("0X", "0x"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_shows_the_terms_that_it_has() {
+        assert_eq!(price(&HostPrice::flat(40)), "40");
+        assert_eq!(price(&HostPrice::flat(0)), "0");
+        assert_eq!(price(&HostPrice::words(0, 3)), "3 a word");
+        assert_eq!(price(&HostPrice::words(7_000, 3)), "7,000 + 3 a word");
+        let log = HostPrice { per_topic: 375, per_byte: 8, ..HostPrice::flat(375) };
+        assert_eq!(price(&log), "375 + 8 a byte + 375 a topic");
+    }
+
+    #[test]
+    fn an_import_that_a_revision_lacks_has_no_price_there() {
+        let text = text();
+        let line = text.lines().find(|line| line.starts_with("| `crypto.sha256` |"));
+        let cells: Vec<&str> = line.unwrap().split(" | ").collect();
+        assert_eq!(cells[1], "`(data: i32, length: i32, result: i32) -> ()`");
+        assert_eq!(cells[2], "–");
+        assert!(cells[3].contains("a word"));
+    }
+}

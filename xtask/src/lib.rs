@@ -1,0 +1,10 @@
+//! Chores of the repository: generated pages, example contracts, goldens.
+//!
+//! The command is in `main.rs`; what it does is here, so that the rules under `tests/rules` compare with the same code.
+
+pub mod bless;
+pub mod docs;
+pub mod guests;
+mod tree;
+
+pub use tree::Tree;

@@ -1,0 +1,136 @@
+//! Rules about crates: who may depend on whom, features, lints.
+
+use crate::{hold, rust_sources, toml, tree};
+use ::toml::Table;
+use xtask::Tree;
+
+/// The libraries, each with the crates of the workspace that it may depend on.
+const LIBRARIES: [(&str, &[&str]); 5] = [
+    ("lockstep-gas", &[]),
+    ("lockstep-host", &["lockstep-gas"]),
+    ("lockstep-vm", &["lockstep-gas", "lockstep-host"]),
+    ("lockstep-reference", &["lockstep-gas", "lockstep-host", "lockstep-vm"]),
+    ("lockstep-store", &["lockstep-vm"]),
+];
+
+/// The crates that stand on top and may depend on everything but the command.
+const TOPS: [&str; 5] = ["lockstep", "lockstep-spec-tests", "lockstep-benches", "lockstep-fuzz", "xtask"];
+
+/// The command, which nothing depends on.
+const COMMAND: &str = "lockstep";
+
+/// A member of the workspace.
+pub(crate) struct Member {
+    pub(crate) folder: String,
+    pub(crate) name: String,
+    pub(crate) manifest: Table,
+}
+
+/// Every member of the workspace.
+pub(crate) fn members(tree: &Tree) -> Vec<Member> {
+    let root = toml(tree, "Cargo.toml");
+    let members = root["workspace"]["members"].as_array().unwrap();
+    let folders = members.iter().map(|member| member.as_str().unwrap().to_owned());
+    let member = |folder: String| {
+        let manifest = toml(tree, &format!("{folder}/Cargo.toml"));
+        let name = manifest["package"]["name"].as_str().unwrap().to_owned();
+        Member { folder, name, manifest }
+    };
+    folders.map(member).collect()
+}
+
+/// The names that a manifest depends on, for its library, its tests and its build, on every target.
+pub(crate) fn dependencies(manifest: &Table) -> Vec<String> {
+    let targets = manifest.get("target").and_then(|targets| targets.as_table());
+    let tables = targets.into_iter().flat_map(Table::values).filter_map(|target| target.as_table());
+    let kinds = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let names = tables.chain([manifest]).flat_map(|table| {
+        let kinds = kinds.iter().filter_map(|kind| table.get(*kind)?.as_table());
+        kinds.flat_map(Table::keys).cloned()
+    });
+    names.collect()
+}
+
+/// What is wrong with a crate `name` that depends on `dependencies`.
+fn wrong_arrows(name: &str, dependencies: &[String]) -> Vec<String> {
+    let library = LIBRARIES.iter().find(|(library, _)| *library == name);
+    if library.is_none() && !TOPS.contains(&name) {
+        return vec![format!("{name} stands in no layer")];
+    }
+    let ours = dependencies.iter().filter(|dependency| dependency.starts_with(COMMAND) || *dependency == "xtask");
+    let wrong = ours.filter(|dependency| match library {
+        Some((_, below)) => !below.contains(&dependency.as_str()),
+        None => *dependency == COMMAND,
+    });
+    wrong.map(|dependency| format!("{name} depends on {dependency}")).collect()
+}
+
+#[test]
+fn arrows_point_down() {
+    let broken_by: Vec<String> = members(&tree())
+        .iter()
+        .flat_map(|member| wrong_arrows(&member.name, &dependencies(&member.manifest)))
+        .collect();
+    hold(
+        &broken_by,
+        "A crate depends on those below it in ARCHITECTURE.md only. Move what both need down, or, for a new crate, give \
+         it a place in ARCHITECTURE.md and in xtask/tests/rules/crates.rs.",
+    );
+}
+
+#[test]
+fn the_arrows_that_must_not_be_are_found() {
+    let wrong = |name, manifest: &str| wrong_arrows(name, &dependencies(&manifest.parse().unwrap())).len();
+    assert_eq!(wrong("lockstep-gas", "[dependencies]\nborsh.workspace = true"), 0);
+    assert_eq!(wrong("lockstep-gas", "[dev-dependencies]\nlockstep-host.workspace = true"), 1);
+    assert_eq!(wrong("lockstep-host", "[target.'cfg(unix)'.dependencies]\nlockstep-vm.workspace = true"), 1);
+    assert_eq!(wrong("lockstep-store", "[dependencies]\nlockstep-vm.workspace = true"), 0);
+    assert_eq!(wrong("lockstep-store", "[dependencies]\nlockstep-gas.workspace = true"), 1);
+    assert_eq!(wrong("lockstep-spec-tests", "[dependencies]\nlockstep-vm.workspace = true"), 0);
+    assert_eq!(wrong("xtask", "[dependencies]\nlockstep = { path = '../cli' }"), 1);
+    assert_eq!(wrong("lockstep-new", ""), 1);
+}
+
+#[test]
+fn a_library_has_no_features_and_does_not_know_anyhow() {
+    let tree = tree();
+    let members = members(&tree);
+    let libraries: Vec<_> =
+        members.iter().filter(|member| LIBRARIES.iter().any(|(name, _)| *name == member.name)).collect();
+    let mut broken_by = Vec::new();
+    for member in &libraries {
+        if member.manifest.contains_key("features") {
+            broken_by.push(format!("{}/Cargo.toml has features", member.folder));
+        }
+        if dependencies(&member.manifest).iter().any(|name| name == "anyhow") {
+            broken_by.push(format!("{} depends on anyhow", member.name));
+        }
+    }
+    for (path, text) in rust_sources(&tree) {
+        let in_library = libraries.iter().any(|member| path.starts_with(&format!("{}/", member.folder)));
+        if in_library && text.contains("feature = \"") {
+            broken_by.push(format!("{path} is compiled by feature"));
+        }
+    }
+    hold(
+        &broken_by,
+        "Two builds of a library must not differ in what they execute, and its errors are types. Make a feature a field \
+         of the revision or a choice of the caller, and an anyhow error a type of the crate.",
+    );
+}
+
+#[test]
+fn consensus_crates_have_the_lints_of_the_workspace() {
+    let ours = members(&tree());
+    let consensus = ours.iter().filter(|member| LIBRARIES.iter().any(|(name, _)| *name == member.name));
+    let without = consensus.filter(|member| {
+        let lints = member.manifest.get("lints").and_then(|lints| lints.get("workspace"));
+        lints.and_then(::toml::Value::as_bool) != Some(true)
+    });
+    let broken_by: Vec<String> = without.map(|member| format!("{}/Cargo.toml", member.folder)).collect();
+    hold(
+        &broken_by,
+        "The lints of the workspace keep clocks, floats, panics and unordered maps out of consensus. Put `[lints]` with \
+         `workspace = true` into the manifest and state an exception where it is, with `#[expect(..., reason = ...)]`.",
+    );
+}

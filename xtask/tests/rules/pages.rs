@@ -1,0 +1,89 @@
+//! Rules about pages: links, names of tests, decisions, the change log.
+
+use crate::{hold, rust_sources, tree};
+use xtask::Tree;
+
+fn pages(tree: &Tree) -> Vec<(String, String)> {
+    let paths = tree.files().unwrap().into_iter().filter(|path| path.ends_with(".md"));
+    paths.map(|path| (path.clone(), tree.text(&path).unwrap())).collect()
+}
+
+/// The targets of a page's links within the repository, without anchors.
+fn links(text: &str) -> Vec<&str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
+    let paths = targets.filter(|target| !target.contains("://") && !target.starts_with("mailto:"));
+    paths.filter_map(|target| target.split('#').next()).filter(|path| !path.is_empty()).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let tree = tree();
+    let mut broken_by = Vec::new();
+    for (page, text) in pages(&tree) {
+        let folder = page.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        let lost = links(&text).into_iter().filter(|target| !tree.has(&format!("{folder}{target}")));
+        broken_by.extend(lost.map(|target| format!("{page}: {target}")));
+    }
+    hold(&broken_by, "A link within the repository leads nowhere. Correct its path.");
+}
+
+#[test]
+fn links_are_found() {
+    let text = "[a](docs/a.md) [b](../b.md#part) [c](https://example.org/c) [d](#d)";
+    assert_eq!(links(text), ["docs/a.md", "../b.md"]);
+}
+
+/// The paths and the names of tests between backquotes behind the word "Guarded" of a paragraph.
+fn guards(text: &str) -> (Vec<&str>, Vec<&str>) {
+    let guards = text.split("\n\n").filter_map(|paragraph| paragraph.split_once("Guarded").map(|(_, guards)| guards));
+    let quoted = guards.flat_map(|guards| guards.split('`').skip(1).step_by(2));
+    let (paths, names): (Vec<&str>, Vec<&str>) = quoted.partition(|name| name.contains(['/', '.']));
+    (paths, names.into_iter().filter(|name| name.contains('_')).collect())
+}
+
+#[test]
+fn the_guards_of_invariants_exist() {
+    let tree = tree();
+    let text = tree.text("ARCHITECTURE.md").unwrap();
+    let sources = rust_sources(&tree);
+    let (paths, names) = guards(&text);
+    assert!(names.contains(&"a_released_revision_keeps_its_digest"), "no guard was read from ARCHITECTURE.md");
+    let lost_paths = paths.into_iter().filter(|path| !tree.has(path));
+    let lost_names = names.into_iter().filter(|name| {
+        let head = format!("fn {name}()");
+        !sources.iter().any(|(_, source)| source.contains(&head))
+    });
+    let broken_by: Vec<String> = lost_paths.chain(lost_names).map(str::to_owned).collect();
+    hold(
+        &broken_by,
+        "ARCHITECTURE.md names a test that guards an invariant, and it is not there. Restore or rename it.",
+    );
+}
+
+#[test]
+fn decisions_are_numbered_and_complete() {
+    let tree = tree();
+    let decisions = tree.files_in("docs/decisions", "md").unwrap();
+    let mut broken_by = Vec::new();
+    for (number, path) in (1..).zip(&decisions) {
+        if !path.starts_with(&format!("docs/decisions/{number:04}-")) {
+            broken_by.push(format!("{path}: number {number:04} expected"));
+        }
+        let text = tree.text(path).unwrap();
+        let missing = ["## Context", "## Decision", "## Consequences"];
+        let missing = missing.into_iter().filter(|heading| !text.contains(&format!("\n{heading}\n")));
+        broken_by.extend(missing.map(|heading| format!("{path}: no {heading}")));
+    }
+    hold(&broken_by, "Decisions are numbered without gaps and say context, decision and consequences.");
+}
+
+#[test]
+fn the_change_log_tells_consensus_apart() {
+    let text = tree().text("CHANGELOG.md").unwrap();
+    let unreleased = text.split("\n## ").find(|section| section.starts_with("[Unreleased]"));
+    let unreleased = unreleased.expect("CHANGELOG.md has a section [Unreleased]");
+    assert!(
+        unreleased.contains("\n### **Consensus**\n"),
+        "CHANGELOG.md: give [Unreleased] a section `### **Consensus**`; an entry there needs a new revision"
+    );
+}
