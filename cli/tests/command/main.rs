@@ -10,5 +10,6 @@
 
 mod arguments;
 mod folder;
+mod readme;
 mod state_files;
 mod transcript;

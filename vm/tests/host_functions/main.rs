@@ -9,13 +9,20 @@
     clippy::cast_possible_truncation
 )]
 
+mod calculator;
 mod calls;
 mod copies;
 mod engine;
 mod environment;
 mod create;
+mod crypto;
 mod depth;
 mod ends;
+mod export_ends;
+mod export_kit;
+mod export_order;
+mod export_places;
+mod export_values;
 mod golden;
 mod kit;
 mod lines;

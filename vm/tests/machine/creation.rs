@@ -102,11 +102,11 @@ fn what_init_code_leaves_behind() {
             expected.accounts.insert(address, Some(account));
             expected.code.extend((!code.is_empty()).then(|| (code_hash(code), code.to_vec())));
             assert_eq!(beside_fees(&executed.diff), expected, "{case}");
-            let mut after = World::new("unused");
-            after.state = world.state.clone();
-            after.state.apply(&executed.diff);
-            let call = after.call(address, b"");
-            assert_eq!(after.execute(&call).receipt.outcome, called, "calling {case}");
+            let before = world.state.clone();
+            world.state.apply(&executed.diff);
+            let call = world.call(address, b"");
+            assert_eq!(world.run(&format!("calling {case}"), &call).receipt.outcome, called, "calling {case}");
+            world.state = before;
         }
     }
 }

@@ -13,8 +13,12 @@
 )]
 
 mod creation;
+mod deployment;
 mod depth;
+mod factories;
 mod golden;
 mod kit;
+mod recursion;
 mod regions;
 mod reverts;
+mod validity;

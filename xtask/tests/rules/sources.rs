@@ -7,7 +7,7 @@ use std::process::Command;
 const LINES_MAX: usize = 600;
 
 /// Endings of source files.
-const SOURCES: [&str; 7] = [".rs", ".wat", ".go", ".ts", ".c", ".h", ".zig"];
+const SOURCES: [&str; 7] = [".rs", ".wat", ".py", ".go", ".ts", ".c", ".h"];
 
 /// Names that say nothing about what is in a file or folder.
 const EMPTY_NAMES: [&str; 8] = ["util", "utils", "common", "helper", "helpers", "manager", "misc", "shared"];

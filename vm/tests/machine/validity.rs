@@ -1,0 +1,231 @@
+//! What makes a transaction invalid, with the numbers that it says; blocks; fees; accounts that come and go.
+
+use crate::kit::{A, B, BENEFICIARY, BLOCK_GAS, NOBODY, RETURN, SENDER, WEALTH, World, beside_fees, halt, main_of};
+use lockstep_vm::{
+    Abi, Account, Block, BlockEnv, Gas, HaltReason, InvalidTx, MemoryState, Rejected, Revision, StateDiff, Tx, TxKind,
+    U256, ValidTx,
+};
+
+const INTRINSIC: u64 = 210_000;
+
+#[test]
+fn each_thing_that_is_wrong_with_its_numbers() {
+    let mut world = World::new("invalid transactions");
+    world.state.accounts.get_mut(&SENDER).unwrap().nonce = 5;
+    let good = world.call(NOBODY, b"");
+    let gas = |limit| Tx { gas_limit: Gas::new(limit), ..good.clone() };
+    let price = |limit, price, value| Tx { gas_price: price, value, ..gas(limit) };
+    let call = |export: Vec<u8>, input: Vec<u8>| Tx {
+        kind: TxKind::Call { to: NOBODY, export: Some(export) },
+        input,
+        ..good.clone()
+    };
+    let balance = |actual: u64, required| InvalidTx::Balance { actual: U256::from(actual), required };
+    let intrinsic = |actual, required| InvalidTx::IntrinsicGas { actual: Gas::new(actual), required: Gas::new(required) };
+    let too_large = InvalidTx::TooLarge { actual: 131_073, limit: 131_072 };
+    let wealth = U256::from(WEALTH);
+    for (case, tx, error) in [
+        ("nonce too low", Tx { nonce: 4, ..good.clone() }, InvalidTx::Nonce { actual: 4, expected: 5 }),
+        ("nonce too high", Tx { nonce: 6, ..good.clone() }, InvalidTx::Nonce { actual: 6, expected: 5 }),
+        ("the largest nonce", Tx { nonce: u64::MAX, ..good.clone() }, InvalidTx::Nonce { actual: u64::MAX, expected: 5 }),
+        ("an absent sender", Tx { sender: A, ..good.clone() }, InvalidTx::Nonce { actual: 5, expected: 0 }),
+        ("an absent sender that pays nothing", Tx { sender: A, nonce: 0, ..good.clone() }, balance(0, U256::from(10_000_000))),
+        ("no gas", gas(0), intrinsic(0, INTRINSIC)),
+        ("one gas too little", gas(INTRINSIC - 1), intrinsic(INTRINSIC - 1, INTRINSIC)),
+        ("one gas too little for the input", Tx { input: vec![0, 1, 0], ..gas(INTRINSIC + 239) }, intrinsic(INTRINSIC + 239, INTRINSIC + 240)),
+        ("one gas too little for the name", call(b"ab".to_vec(), vec![]).with_gas(INTRINSIC + 319), intrinsic(INTRINSIC + 319, INTRINSIC + 320)),
+        ("one gas too little for init code", Tx { kind: TxKind::Create { init_code: vec![0, 9] }, ..gas(530_199) }, intrinsic(530_199, 530_200)),
+        ("more gas than the block has", gas(BLOCK_GAS + 1), InvalidTx::BlockGas { actual: Gas::new(BLOCK_GAS + 1), limit: Gas::new(BLOCK_GAS) }),
+        ("all gas", gas(u64::MAX), InvalidTx::BlockGas { actual: Gas::MAX, limit: Gas::new(BLOCK_GAS) }),
+        ("a price one too high", price(1_000_000, wealth / U256::from(1_000_000) + U256::from(1), U256::ZERO), balance(WEALTH, wealth + U256::from(1_000_000))),
+        ("a value one too high", price(1_000_000, U256::from(1), wealth - U256::from(999_999)), balance(WEALTH, wealth + U256::from(1))),
+        ("a price that exceeds 256 bits with the limit", price(1_000_000, U256::MAX, U256::ZERO), balance(WEALTH, U256::MAX)),
+        ("a price that exceeds 256 bits by one bit", price(1 << 20, U256::from(1) << 236, U256::ZERO), balance(WEALTH, U256::MAX)),
+        ("a sum that exceeds 256 bits", price(1_000_000, U256::from(1), U256::MAX), balance(WEALTH, U256::MAX)),
+        ("input too large", Tx { input: vec![0; 131_073], ..good.clone() }, too_large.clone()),
+        ("export too large", call(vec![b'a'; 131_073], vec![]), too_large.clone()),
+        ("sizes come before the nonce", Tx { nonce: 9, input: vec![0; 131_073], ..good.clone() }, too_large),
+        ("the nonce comes before the gas", Tx { nonce: 9, ..gas(0) }, InvalidTx::Nonce { actual: 9, expected: 5 }),
+        ("the block's gas comes before the balance", price(BLOCK_GAS + 1, U256::MAX, U256::ZERO), InvalidTx::BlockGas { actual: Gas::new(BLOCK_GAS + 1), limit: Gas::new(BLOCK_GAS) }),
+        ("init code too large", world.create(&vec![1; 1_048_577]), InvalidTx::TooLarge { actual: 1_048_577, limit: 1_048_576 }),
+        ("input for init code", Tx { input: vec![0], ..world.create(b"") }, InvalidTx::InputWithoutConstructor { actual: 1 }),
+        ("code too large", world.deploy(Abi::Packed, &vec![1; 1_048_577]), InvalidTx::TooLarge { actual: 1_048_577, limit: 1_048_576 }),
+    ] {
+        assert_eq!(world.check(&tx), Err(error.clone()), "{case}");
+        world.note(case, &error.to_string());
+        let block = Block { env: world.block.clone(), transactions: vec![good.clone(), Tx { nonce: tx.nonce + u64::from(tx.nonce == 5), ..tx.clone() }] };
+        if !matches!(error, InvalidTx::Nonce { .. } | InvalidTx::Balance { .. } | InvalidTx::BlockGas { .. }) && tx.nonce == 5 {
+            assert_eq!(world.vm().execute_block(world.view(), block), Err(Rejected::Invalid { position: 1, error }), "{case}");
+        }
+    }
+}
+
+trait WithGas {
+    fn with_gas(self, limit: u64) -> Tx;
+}
+
+impl WithGas for Tx {
+    fn with_gas(self, limit: u64) -> Tx {
+        Tx { gas_limit: Gas::new(limit), ..self }
+    }
+}
+
+/// What is just about valid.
+#[test]
+fn edges_of_validity() {
+    let mut world = World::new("edges of validity");
+    let good = world.call(NOBODY, b"");
+    let wealth = U256::from(WEALTH);
+    for (case, tx) in [
+        ("exactly the intrinsic gas", good.clone().with_gas(INTRINSIC)),
+        ("all gas of the block", good.clone().with_gas(BLOCK_GAS)),
+        ("all money for value", Tx { value: wealth - U256::from(INTRINSIC), ..good.clone() }.with_gas(INTRINSIC)),
+        ("all money for gas", Tx { gas_price: wealth / U256::from(1_000_000), ..good.clone() }.with_gas(1_000_000)),
+        ("free", Tx { gas_price: U256::ZERO, value: wealth, ..good.clone() }),
+        ("the largest input", Tx { input: vec![0; 131_072], ..good.clone() }),
+        ("nothing but gas from an absent sender", Tx { sender: B, gas_price: U256::ZERO, ..good.clone() }),
+        ("to itself", Tx { value: U256::from(5), kind: TxKind::Call { to: SENDER, export: None }, ..good.clone() }),
+    ] {
+        let executed = world.run(case, &tx);
+        assert_eq!(executed.receipt.outcome, RETURN, "{case}");
+    }
+    // A sender that has all the money there can be: the sum of limit times price and value exceeds 256 bits.
+    world.fund(SENDER, U256::MAX);
+    let tx = Tx { value: U256::MAX, ..good.clone() };
+    assert_eq!(world.check(&tx), Err(InvalidTx::Balance { actual: U256::MAX, required: U256::MAX }));
+    let tx = Tx { gas_price: U256::MAX, ..good.clone() };
+    assert_eq!(world.check(&tx), Err(InvalidTx::Balance { actual: U256::MAX, required: U256::MAX }));
+    let tx = Tx { value: U256::MAX - U256::from(INTRINSIC), ..good.clone() }.with_gas(INTRINSIC);
+    assert_eq!(world.run("all the money there can be", &tx).receipt.outcome, RETURN);
+    // The end of the nonces.
+    world.state.accounts.get_mut(&SENDER).unwrap().nonce = u64::MAX;
+    assert_eq!(world.check(&Tx { nonce: u64::MAX, ..good.clone() }), Err(InvalidTx::NonceAtEnd));
+    world.state.accounts.get_mut(&SENDER).unwrap().nonce = u64::MAX - 1;
+    assert_eq!(world.run("the last nonce", &Tx { nonce: u64::MAX - 1, ..good }).receipt.outcome, RETURN);
+}
+
+/// A gas limit of 2^64 - 1: nothing wraps, and what was not used comes back.
+#[test]
+fn a_block_and_a_transaction_with_all_gas() {
+    let mut world = World::new("all gas");
+    world.block.gas_limit = u64::MAX;
+    world.fund(SENDER, U256::MAX >> 1);
+    world.put(A, &main_of(
+        "(i64.store (i32.const 0) (call $getGasLeft)) (i64.store (i32.const 8) (call $getBlockGasLimit))
+         (call $finish (i32.const 0) (i32.const 16))",
+    ));
+    world.put(B, &main_of("(unreachable)"));
+    let tx = Tx { gas_price: U256::from(3), ..world.call(A, b"") }.with_gas(u64::MAX);
+    let executed = world.run("u64::MAX", &tx);
+    assert_eq!(executed.receipt.output, i64::MAX.to_le_bytes().repeat(2), "the interface has signed numbers");
+    let tx = Tx { gas_price: U256::from(3), ..world.call(B, b"") }.with_gas(u64::MAX);
+    let executed = world.run("all of it gone", &tx);
+    assert_eq!((executed.receipt.outcome, executed.receipt.gas_used), (halt(HaltReason::Unreachable), Gas::MAX));
+    let paid = U256::from(u64::MAX) * U256::from(3);
+    assert_eq!(executed.diff.accounts[&BENEFICIARY].as_ref().unwrap().balance, paid);
+    // Nothing is left for another in the same block.
+    let next = Tx { nonce: 1, ..tx.clone() }.with_gas(INTRINSIC);
+    let block = Block { env: world.block.clone(), transactions: vec![tx, next] };
+    let error = InvalidTx::BlockGas { actual: Gas::new(INTRINSIC), limit: Gas::ZERO };
+    assert_eq!(world.vm().execute_block(world.view(), block), Err(Rejected::Invalid { position: 1, error }));
+}
+
+/// The limit of a block is held against what was used so far, not against the limits so far.
+#[test]
+fn the_gas_of_a_block() {
+    let mut world = World::new("gas of a block");
+    world.block.gas_limit = 1_000_000;
+    let tx = |nonce, limit| Tx { nonce, ..world.call(NOBODY, b"") }.with_gas(limit);
+    let run = |limits: &[u64]| {
+        let transactions = limits.iter().zip(0..).map(|(&limit, nonce)| tx(nonce, limit)).collect();
+        world.vm().execute_block(world.view(), Block { env: world.block.clone(), transactions })
+    };
+    let outcome = run(&[1_000_000, 790_000, 580_000, 370_000]).unwrap();
+    assert_eq!(outcome.gas_used, Gas::new(4 * INTRINSIC));
+    assert_eq!(outcome.receipts.len(), 4);
+    let error = InvalidTx::BlockGas { actual: Gas::new(580_001), limit: Gas::new(580_000) };
+    assert_eq!(run(&[1_000_000, 790_000, 580_001, 370_000]), Err(Rejected::Invalid { position: 2, error }));
+    let error = InvalidTx::BlockGas { actual: Gas::new(INTRINSIC), limit: Gas::new(160_000) };
+    assert_eq!(run(&[INTRINSIC; 5]), Err(Rejected::Invalid { position: 4, error }));
+    assert_eq!(run(&[]).unwrap(), lockstep_vm::BlockOutcome { receipts: vec![], diff: StateDiff::default(), gas_used: Gas::ZERO });
+    let single = tx(0, 1_000_000);
+    world.run("alone", &single);
+}
+
+#[test]
+fn a_conformance_revision_does_not_carry_a_chain() {
+    let mut world = World::under("conformance", &Revision::EWASM_BYZANTIUM);
+    let tx = world.call(NOBODY, b"");
+    let block = Block { env: world.block.clone(), transactions: vec![tx.clone()] };
+    assert_eq!(world.vm().execute_block(world.view(), block.clone()), Err(Rejected::Conformance));
+    let outcome = world.vm().execute_conformance_block(world.view(), block).unwrap();
+    assert_eq!(outcome.receipts, [world.run("a plain transfer", &tx).receipt]);
+    assert_eq!(outcome.gas_used, Gas::new(21_000));
+    let empty = Block { env: world.block.clone(), transactions: vec![] };
+    assert_eq!(world.vm().execute_block(world.view(), empty), Err(Rejected::Conformance), "even an empty one");
+}
+
+#[test]
+fn fees_go_to_the_beneficiary() {
+    let mut world = World::new("fees");
+    world.put(A, &main_of("(unreachable)"));
+    let balance = |diff: &StateDiff, address| diff.accounts[&address].as_ref().unwrap().balance;
+    let wealth = U256::from(WEALTH);
+    for (case, to, price, value, used) in [
+        ("a transfer", NOBODY, 7, 100, INTRINSIC),
+        ("a halt", A, 7, 100, 1_000_000),
+        ("a free one", NOBODY, 0, 100, INTRINSIC),
+    ] {
+        let tx = Tx { gas_price: U256::from(price), value: U256::from(value), ..world.call(to, b"") }.with_gas(1_000_000);
+        let executed = world.run(case, &tx);
+        let fee = U256::from(used) * U256::from(price);
+        let moved = U256::from(if to == A { 0 } else { value });
+        assert_eq!(balance(&executed.diff, SENDER), wealth - fee - moved, "{case}");
+        if price > 0 {
+            assert_eq!(balance(&executed.diff, BENEFICIARY), fee, "{case}");
+        } else {
+            assert!(!executed.diff.accounts.contains_key(&BENEFICIARY), "an empty account that was only touched");
+        }
+    }
+    world.block.beneficiary = SENDER;
+    let tx = Tx { gas_price: U256::from(7), value: U256::from(3), ..world.call(NOBODY, b"") };
+    let executed = world.run("the sender is the beneficiary", &tx);
+    assert_eq!(balance(&executed.diff, SENDER), wealth - U256::from(3));
+    world.block.beneficiary = NOBODY;
+    let executed = world.run("the callee is the beneficiary", &tx);
+    assert_eq!(balance(&executed.diff, NOBODY), U256::from(7 * INTRINSIC + 3));
+}
+
+/// EIP-161: an account without nonce, balance and code goes when it is touched, and only then.
+#[test]
+fn empty_accounts() {
+    let mut world = World::new("empty accounts");
+    world.state.accounts.insert(B, Account::default());
+    world.state.accounts.insert(NOBODY, Account::default());
+    let tx = world.call(B, b"");
+    let executed = world.run("a call without value", &tx);
+    assert_eq!(beside_fees(&executed.diff).accounts.into_iter().collect::<Vec<_>>(), [(B, None)]);
+    let tx = Tx { value: U256::from(1), ..world.call(B, b"") };
+    let executed = world.run("a call with value", &tx);
+    assert_eq!(beside_fees(&executed.diff).accounts.len(), 1);
+    assert!(executed.diff.accounts[&B].is_some());
+    world.block.beneficiary = B;
+    let tx = Tx { gas_price: U256::ZERO, ..world.call(A, b"") };
+    let executed = world.run("an empty beneficiary without fees", &tx);
+    assert_eq!(executed.diff.accounts[&B], None);
+    assert!(!executed.diff.accounts.contains_key(&A) && !executed.diff.accounts.contains_key(&NOBODY));
+}
+
+/// A transaction that was checked against one state may not fit another: that is this node's fault, not an outcome.
+#[test]
+fn a_checked_transaction_on_a_state_that_it_was_not_checked_against() {
+    let mut world = World::new("another state");
+    let valid = world.check(&world.call(NOBODY, b"")).unwrap();
+    assert_eq!((valid.tx().nonce, valid.intrinsic_gas()), (0, Gas::new(INTRINSIC)));
+    let empty = std::sync::Arc::new(MemoryState::default());
+    let fault = world.vm().execute_tx(empty, &BlockEnv::default(), valid).unwrap_err();
+    world.note("the sender cannot pay", &fault.to_string());
+    let rich = Account { balance: U256::MAX, ..Account::default() };
+    let tx = Tx { value: U256::from(1), ..world.call(NOBODY, b"") };
+    assert!(ValidTx::check(tx, Some(&rich), Gas::MAX, &Revision::V1).is_ok());
+}
