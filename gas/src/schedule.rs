@@ -91,6 +91,9 @@ pub struct AccountPrices {
     pub call_value: u64,
     /// Gas that the callee of such a call gets for free (G_callstipend).
     pub call_stipend: u64,
+    /// The same for a `callDelegate` that inherits a value: hera gives it. Nothing pays for it, so where instructions
+    /// are metered it would be gas for nothing.
+    pub delegate_stipend: u64,
     /// A call with value, or a self-destruction, that brings an account into being (G_newaccount).
     pub new_account: u64,
     /// A storage write that turns an absent value into a present one, on top of the write (G_sset - G_sreset).
@@ -157,6 +160,7 @@ impl Schedule {
         account: AccountPrices {
             call_value: 9_000,
             call_stipend: 2_300,
+            delegate_stipend: 2_300,
             new_account: 25_000,
             storage_set: 15_000,
             code_deposit_byte: 200,
@@ -179,6 +183,7 @@ impl Schedule {
         account: AccountPrices {
             call_value: 90_000,
             call_stipend: 23_000,
+            delegate_stipend: 0,
             new_account: 250_000,
             storage_set: 150_000,
             code_deposit_byte: 2_000,

@@ -96,11 +96,7 @@ fn start(
     if matches!(kind, CallKind::Call | CallKind::CallCode) && !charge_value(call, kind, &callee, value)? {
         return Ok(FAILURE);
     }
-    // hera gives the stipend for an inherited value too, which no `call_value` has paid for: a contract could loop on
-    // such calls for ever. Only a conformance suite has to live with that.
-    let unpaid = kind == CallKind::CallDelegate && !call.revision.rules.conformance;
-    let stipend_for = if unpaid { U256::ZERO } else { value };
-    let gas = forward_gas_with_stipend(call, requested, stipend_for)?;
+    let gas = forward_gas_with_stipend(call, kind, requested, value)?;
     let input = Entry::Main(input);
     let request = CallRequest { kind, gas, callee, value, input, reply: Reply::Status };
     Err(Stop::Suspend(Box::new(Request::Call(request))))
@@ -123,9 +119,19 @@ pub(crate) fn charge_value(call: &mut HostCall<'_>, kind: CallKind, callee: &Add
 }
 
 /// Takes the callee's gas from the caller, who keeps at least a 64th (EIP-150), and adds the stipend to it.
-pub(crate) fn forward_gas_with_stipend(call: &mut HostCall<'_>, requested: Gas, value: U256) -> HostResult<Gas> {
+pub(crate) fn forward_gas_with_stipend(
+    call: &mut HostCall<'_>,
+    kind: CallKind,
+    requested: Gas,
+    value: U256,
+) -> HostResult<Gas> {
     let gas = forward_gas(call, requested)?;
-    let stipend = if value.is_zero() { 0 } else { call.revision.schedule.account.call_stipend };
+    let prices = &call.revision.schedule.account;
+    let stipend = match kind {
+        _ if value.is_zero() => 0,
+        CallKind::CallDelegate => prices.delegate_stipend,
+        CallKind::Call | CallKind::CallCode | CallKind::CallStatic => prices.call_stipend,
+    };
     Ok(gas.plus(Gas::new(stipend)))
 }
 

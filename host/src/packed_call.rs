@@ -81,7 +81,7 @@ fn call_export(
     let arguments = call.guest.load_bytes(arguments, arguments_length)?;
     let buffers = buffers.iter().map(|buffer| call.guest.load_bytes(buffer.offset(), buffer.length()));
     let buffers = Buffers::Copied(buffers.collect::<HostResult<_>>()?);
-    let gas = forward_gas_with_stipend(call, requested, value)?;
+    let gas = forward_gas_with_stipend(call, CallKind::Call, requested, value)?;
     let input = Entry::Export(ExportCall { name, descriptor: Some(descriptor), arguments, buffers });
     let request = CallRequest { kind: CallKind::Call, gas, callee, value, input, reply: Reply::Packed };
     Err(Stop::Suspend(Box::new(Request::Call(request))))

@@ -3,7 +3,10 @@
 //!
 //! A plan is made from the module and the message alone, before anything is instantiated.
 
-use crate::{engine::Argument as EngineArgument, module::ValidModule};
+use crate::{
+    engine::Argument as EngineArgument,
+    module::{ExternType, ValidModule},
+};
 use alloy_primitives::Bytes;
 use lockstep_gas::Abi;
 use lockstep_host::{
@@ -44,7 +47,9 @@ pub(crate) fn plan(module: &ValidModule, entry: &Entry, pages_max: u32) -> Resul
         (Abi::Ewasm, Entry::Export(call)) => Ok(plain(input_of_main(call)?)),
         (Abi::Packed, Entry::Main(input)) => packed_main(module, input.clone(), pages_max),
         (Abi::Packed, Entry::Export(call)) if is_packed_main(module, &call.name) => {
-            packed_main(module, input_of_main(call)?, pages_max)
+            // A contract that calls by name has paid for the pages itself.
+            let pays_for_pages = call.buffers == Buffers::InArguments;
+            packed_main(module, input_of_main(call)?, pages_max).map(|plan| Plan { pays_for_pages, ..plan })
         }
         (Abi::Packed, Entry::Export(call)) => packed_export(module, call, pages_max),
     }
@@ -170,17 +175,17 @@ fn packed(
     Ok(Plan { export, arguments, input, buffers, pages: placement.pages(), pays_for_pages: false, result })
 }
 
-/// Where the contract takes its input: an area of its own, or pages behind its memory.
+/// Where the contract takes its input: an area of its own, or pages behind its memory. There is no room in a memory that
+/// is not exported: the host does not reach it.
 fn room(module: &ValidModule, pages_max: u32) -> Room {
-    if let Some(area) = &module.packed().input_area {
-        return Room::Static { base: area.base, capacity: area.capacity };
-    }
-    match module.memory() {
-        Some(memory) => {
+    let is_exported = module.exports().any(|(_, ty)| matches!(ty, ExternType::Memory(_)));
+    match (module.memory(), module.packed().input_area) {
+        (Some(_), Some(area)) if is_exported => Room::Static { base: area.base, capacity: area.capacity },
+        (Some(memory), None) if is_exported => {
             let declared = memory.maximum_pages.unwrap_or(u32::MAX);
             Room::Appended { pages: memory.minimum_pages, pages_max: declared.min(pages_max) }
         }
-        None => Room::Appended { pages: 0, pages_max: 0 },
+        _ => Room::Appended { pages: 0, pages_max: 0 },
     }
 }
 

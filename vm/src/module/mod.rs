@@ -8,6 +8,7 @@ mod body;
 mod exports;
 mod findings;
 mod invalid;
+mod normal;
 mod operators;
 mod outline;
 mod packed;
@@ -17,6 +18,7 @@ mod sections;
 mod types;
 
 pub use invalid::{InvalidCode, InvalidModule};
+pub use normal::NormalModule;
 pub use outline::{function_name, guess_abi};
 pub use packed::{InputArea, PackedFacts};
 pub use types::{ExternType, FunctionType, GlobalType, MemoryType, TableType, ValType};

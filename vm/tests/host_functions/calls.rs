@@ -132,7 +132,10 @@ fn input_cases() -> Vec<Case> {
 
 fn value_cases() -> Vec<Case> {
     vec![
-        status("call: no value, an account", "(call $call ~0 @A @ZERO #0 #0)").balance(A, 7).gas(21_700).output(&word(0)),
+        status("call: no value, an account", "(call $call ~0 @A @ZERO #0 #0)")
+            .balance(A, 7)
+            .gas(21_700)
+            .output(&word(0)),
         status("call: no value, absent", "(call $call ~0 @ABSENT @ZERO #0 #0)").gas(21_700).output(&word(0)),
         with_five("call: value, an account", &status_of("(call $call ~0 @A @ONE #0 #0)"))
             .balance(A, 7)
@@ -145,7 +148,9 @@ fn value_cases() -> Vec<Case> {
             .output(&word(0))
             .becomes(CONTRACT, 0, 4, true)
             .becomes(ABSENT, 0, 1, false),
-        with_five("call: too much value, to itself", &status_of("(call $call ~0 @SELF @AMOUNT #0 #0)")).gas(30_700).output(&word(1)),
+        with_five("call: too much value, to itself", &status_of("(call $call ~0 @SELF @AMOUNT #0 #0)"))
+            .gas(30_700)
+            .output(&word(1)),
         with_five("call: too much value", &status_of("(call $call ~0 @A @AMOUNT #0 #0)"))
             .balance(A, 7)
             .gas(30_700)
@@ -170,19 +175,26 @@ fn value_cases() -> Vec<Case> {
         status("callCode: value out of 129 bits", "(call $callCode ~0 @A @ONE #0 #0)")
             .balance(CONTRACT, U256::from(1) << 128)
             .halts_in_both(HaltReason::ArgumentOutOfRange),
-        with_five("callCode: value, absent", &status_of("(call $callCode ~0 @ABSENT @ONE #0 #0)")).gas(28_400).output(&word(0)),
-        with_five("callCode: too much value", &status_of("(call $callCode ~0 @A @AMOUNT #0 #0)")).gas(30_700).output(&word(1)),
+        with_five("callCode: value, absent", &status_of("(call $callCode ~0 @ABSENT @ONE #0 #0)"))
+            .gas(28_400)
+            .output(&word(0)),
+        with_five("callCode: too much value", &status_of("(call $callCode ~0 @A @AMOUNT #0 #0)"))
+            .gas(30_700)
+            .output(&word(1)),
         status("call: a bad pointer to the value", "(call $call ~0 @A #65521 #0 #0)")
             .halts_in_both(HaltReason::HostAccessOutOfBounds),
         with_five("call: value comes back from a revert", &status_of("(call $call ~100000 @A @ONE #0 #0)"))
             .contract(A, "(call $revert #0 #0)")
             .gas(28_400)
             .output(&word(2)),
-        with_five("call: value comes back from a halt, the stipend is lost", &status_of("(call $call ~100 @A @ONE #0 #0)"))
-            .contract(A, "(unreachable)")
-            .gas(21_000 + 700 + 9_000 + 100)
-            .output(&word(1))
-            .halts_inside(HaltReason::Unreachable),
+        with_five(
+            "call: value comes back from a halt, the stipend is lost",
+            &status_of("(call $call ~100 @A @ONE #0 #0)"),
+        )
+        .contract(A, "(unreachable)")
+        .gas(21_000 + 700 + 9_000 + 100)
+        .output(&word(1))
+        .halts_inside(HaltReason::Unreachable),
     ]
 }
 
@@ -222,9 +234,9 @@ fn gas_cases() -> Vec<Case> {
             .gas_limit(1_000_000)
             .gas(21_700 + 978_300 - 978_300 / 64),
     ];
-    let lost = lost.into_iter().map(|case| {
-        case.contract(A, "(unreachable)").output(&word(1)).halts_inside(HaltReason::Unreachable)
-    });
+    let lost = lost
+        .into_iter()
+        .map(|case| case.contract(A, "(unreachable)").output(&word(1)).halts_inside(HaltReason::Unreachable));
     told_byzantium.chain(lost).collect()
 }
 

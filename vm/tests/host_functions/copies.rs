@@ -18,18 +18,50 @@ fn bad(case: Case) -> Case {
     case.halts_in_both(HaltReason::HostAccessOutOfBounds)
 }
 
-#[test]
-fn copies() {
+/// The size of the code of a contract with that `main`.
+fn size_of(body: &str) -> u32 {
+    u32::try_from(main_of(body).len()).unwrap()
+}
+
+/// Puts out the size of the code that runs.
+const OWN_SIZE: &str = "(i32.store #0 (call $getCodeSize)) (call $finish #0 #4)";
+
+fn from_code_of_others() -> Vec<Case> {
     let a_code = main_of("(unreachable)");
-    let a_size = u32::try_from(a_code.len()).unwrap();
+    let a_size = size_of("(unreachable)");
     let words = |bytes: u32| u64::from(bytes.div_ceil(32));
     let external = |to: u32, offset: u32, length: u32| {
         let body = format!("(call $externalCodeCopy @A #{to} #{offset} #{length}) (call $finish #1024 #{a_size})");
-        Case::new(format!("externalCodeCopy {to} {offset} of the size, {}", words(length)), &body).contract(A, "(unreachable)")
+        Case::new(format!("externalCodeCopy {to} {offset} of the size, {}", words(length)), &body)
+            .contract(A, "(unreachable)")
     };
     let zeros = vec![0; a_code.len()];
     let shifted = [&[0][..], &a_code[1..]].concat();
-    let cases = vec![
+    let size = |account: &str| format!("(i32.store #0 (call $getExternalCodeSize {account})) (call $finish #0 #4)");
+    vec![
+        Case::new("getExternalCodeSize", &size("@A")).contract(A, "(unreachable)").gas(21_700).output(&word(a_size)),
+        Case::new("getExternalCodeSize: absent", &size("@ABSENT")).gas(21_700).output(&word(0)),
+        Case::new(
+            "getExternalCodeSize: itself",
+            "(i32.store #0 (i32.sub (call $getExternalCodeSize @SELF) (call $getCodeSize))) (call $finish #0 #4)",
+        )
+        .gas(21_702)
+        .output(&word(0)),
+        external(1_024, 0, a_size).gas(21_700 + 3 * words(a_size)).output(&a_code),
+        external(1_025, 1, a_size - 1).gas(21_700 + 3 * words(a_size - 1)).output(&shifted),
+        external(1_024, a_size, 0).gas(21_700).output(&zeros),
+        bad(external(1_024, a_size + 1, 0)),
+        bad(external(1_024, 1, a_size)),
+        bad(external(65_536 - a_size + 1, 0, a_size)),
+        bad(external(1_024, u32::MAX, 1)),
+        Case::new("externalCodeCopy: absent, nothing", "(call $externalCodeCopy @ABSENT #0 #0 #0)").gas(21_700),
+        bad(Case::new("externalCodeCopy: absent, one byte", "(call $externalCodeCopy @ABSENT #0 #0 #1)")),
+    ]
+}
+
+#[test]
+fn copies() {
+    let mut cases = vec![
         call_data("0", "0", "6").gas(21_414).output(b"abcdef\0\0"),
         call_data("0", "1", "4").gas(21_414).output(b"bcde\0\0\0\0"),
         call_data("0", "6", "0").gas(21_411).output(&[0; 8]),
@@ -49,39 +81,20 @@ fn copies() {
             .gas(23_253)
             .output(&[9; 33]),
         // Running code, and its size.
-        Case::new("getCodeSize", "(i32.store #0 (call $getCodeSize)) (call $finish #0 #4)")
-            .gas(21_002)
-            .output(&word(u32::try_from(main_of("(i32.store #0 (call $getCodeSize)) (call $finish #0 #4)").len()).unwrap())),
+        Case::new("getCodeSize", OWN_SIZE).gas(21_002).output(&word(size_of(OWN_SIZE))),
         Case::new("codeCopy: the first bytes", "(call $codeCopy #0 #0 #8) (call $finish #0 #8)")
             .gas(21_006)
             .output(b"\0asm\x01\0\0\0"),
         Case::new("codeCopy: from the end", "(call $codeCopy #0 (call $getCodeSize) #0)").gas(21_005),
         bad(Case::new("codeCopy: beyond the end", "(call $codeCopy #0 (call $getCodeSize) #1)")),
         bad(Case::new("codeCopy: beyond memory", "(call $codeCopy #65529 #0 #8)")),
-        Case::new("codeCopy: the code that runs, not the account's", "(drop (call $callCode ~100000 @A @ZERO #0 #0)) (call $returnDataCopy #0 #0 #4) (call $finish #0 #4)")
-            .contract(A, "(i32.store #0 (call $getCodeSize)) (call $finish #0 #4)")
-            .gas(21_000 + 700 + 2 + 6)
-            .output(&word(u32::try_from(main_of("(i32.store #0 (call $getCodeSize)) (call $finish #0 #4)").len()).unwrap())),
-        // Code of others.
-        Case::new("getExternalCodeSize", "(i32.store #0 (call $getExternalCodeSize @A)) (call $finish #0 #4)")
-            .contract(A, "(unreachable)")
-            .gas(21_700)
-            .output(&word(a_size)),
-        Case::new("getExternalCodeSize: absent", "(i32.store #0 (call $getExternalCodeSize @ABSENT)) (call $finish #0 #4)")
-            .gas(21_700)
-            .output(&word(0)),
-        Case::new("getExternalCodeSize: itself", "(i32.store #0 (i32.sub (call $getExternalCodeSize @SELF) (call $getCodeSize))) (call $finish #0 #4)")
-            .gas(21_702)
-            .output(&word(0)),
-        external(1_024, 0, a_size).gas(21_700 + 3 * words(a_size)).output(&a_code),
-        external(1_025, 1, a_size - 1).gas(21_700 + 3 * words(a_size - 1)).output(&shifted),
-        external(1_024, a_size, 0).gas(21_700).output(&zeros),
-        bad(external(1_024, a_size + 1, 0)),
-        bad(external(1_024, 1, a_size)),
-        bad(external(65_536 - a_size + 1, 0, a_size)),
-        bad(external(1_024, u32::MAX, 1)),
-        Case::new("externalCodeCopy: absent, nothing", "(call $externalCodeCopy @ABSENT #0 #0 #0)").gas(21_700),
-        bad(Case::new("externalCodeCopy: absent, one byte", "(call $externalCodeCopy @ABSENT #0 #0 #1)")),
+        Case::new(
+            "codeCopy: the code that runs, not the account's",
+            "(drop (call $callCode ~100000 @A @ZERO #0 #0)) (call $returnDataCopy #0 #0 #4) (call $finish #0 #4)",
+        )
+        .contract(A, OWN_SIZE)
+        .gas(21_000 + 700 + 2 + 6)
+        .output(&word(size_of(OWN_SIZE))),
         // Return data: none at first.
         Case::new("getReturnDataSize: at first", "(i32.store #0 (call $getReturnDataSize)) (call $finish #0 #4)")
             .gas(21_002)
@@ -89,7 +102,9 @@ fn copies() {
         Case::new("returnDataCopy: nothing at first", "(call $returnDataCopy #0 #0 #0)").gas(21_003),
         bad(Case::new("returnDataCopy: a byte at first", "(call $returnDataCopy #0 #0 #1)")),
         bad(Case::new("returnDataCopy: beyond the end at first", "(call $returnDataCopy #0 #1 #0)")),
-        bad(Case::with_fields("returnDataCopy: not the input", "(call $returnDataCopy #0 #0 #1)", &data(768, b"x")).input(b"abc")),
+        bad(Case::with_fields("returnDataCopy: not the input", "(call $returnDataCopy #0 #0 #1)", &data(768, b"x"))
+            .input(b"abc")),
     ];
+    cases.extend(from_code_of_others());
     check_all("copies", cases);
 }

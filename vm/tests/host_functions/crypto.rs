@@ -34,8 +34,12 @@ fn hashes() -> Vec<Case> {
         hash("ripemd160", b"", &hex!("9c1185a5c5e9fc54612808977ee8f548b2258d31")),
         hash("ripemd160", b"abc", &hex!("8eb208f7e05d987a9b044a8e98c6b087f15a0bfc")),
         // The digest may go over the message.
-        Case::with_fields("the digest over the message", &format!("(call $sha256 #{FREE} #3 #{FREE}) (call $finish #{FREE} #32)"), &data(FREE, b"abc"))
-            .output(&hex!("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")),
+        Case::with_fields(
+            "the digest over the message",
+            &format!("(call $sha256 #{FREE} #3 #{FREE}) (call $finish #{FREE} #32)"),
+            &data(FREE, b"abc"),
+        )
+        .output(&hex!("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")),
         Case::new("33 bytes are two words", "(call $sha256 #4096 #33 #0)"),
         Case::new("32 bytes are one word", "(call $sha256 #4096 #32 #0)"),
         Case::new("a bad place for the digest", "(call $sha256 #0 #3 #65505)").halts(HaltReason::HostAccessOutOfBounds),

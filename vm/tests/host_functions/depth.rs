@@ -1,8 +1,8 @@
 //! Frames below frames, up to the limit.
 
 use crate::{
-    kit::{Case, V1, check_all, word},
-    text::{A, CONTRACT, FREE, data, main_field, main_of, module},
+    kit::{Case, check_all, word},
+    text::{A, FREE, data, main_field, main_of, module},
 };
 use lockstep_gas::{Abi, Revision};
 use lockstep_host::HaltReason;
@@ -57,20 +57,20 @@ fn every_edge_counts() {
     ] {
         // The transaction's own frame calls B, which calls itself once more: what its deepest frame finds comes up.
         let fields = data(FREE, &init_code) + &data(1_280, b"v");
-        let body = format!(
-            "(i64.store #0 {edge}) (i64.store #8 (call $getGasLeft)) (call $finish #0 #16)"
-        );
+        let body = format!("(i64.store #0 {edge}) (i64.store #8 (call $getGasLeft)) (call $finish #0 #16)");
         let deepest = module(&main_field(&body, &fields));
         let relay = |to: &str| {
-            format!("(drop (call $call ~5000000 {to} @ZERO #0 #0)) (call $returnDataCopy #0 #0 #16) (call $finish #0 #16)")
+            format!(
+                "(drop (call $call ~5000000 {to} @ZERO #0 #0)) (call $returnDataCopy #0 #0 #16) (call $finish #0 #16)"
+            )
         };
         let case = Case::new(name, &relay("@A")).contract(A, &relay("@B")).code(crate::text::B, &deepest, Abi::Ewasm);
         let executed = case.execute(&vm);
         assert_eq!((executed.receipt.outcome, executed.halts.len()), (Outcome::Return, 0), "{name}");
-        let [result, gas_left] = [0, 8].map(|at| u64::from_le_bytes(executed.receipt.output[at..at + 8].try_into().unwrap()));
+        let [result, gas_left] =
+            [0, 8].map(|at| u64::from_le_bytes(executed.receipt.output[at..at + 8].try_into().unwrap()));
         assert_eq!(result, expect, "{name}");
         assert!(gas_left > 4_000_000, "{name}: {gas_left} gas left of nearly 5,000,000");
         assert_eq!(executed.diff.accounts.len(), 1, "{name}: nothing but the sender changes");
     }
-    assert!(V1.revision().limits.frame_depth_max == 1_024 && CONTRACT != A);
 }

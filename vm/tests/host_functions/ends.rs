@@ -11,12 +11,12 @@ const OOB: HaltReason = HaltReason::HostAccessOutOfBounds;
 /// Cases of `finish` and of `revert`, which differ in their outcome and in one limit only.
 fn ends_of(function: &str) -> Vec<Case> {
     let case = |name: &str, data: &str, length: &str| {
-        let case = Case::new(format!("{function}: {name}"), &format!("(call ${function} #{data} #{length}) (unreachable)"));
+        let case =
+            Case::new(format!("{function}: {name}"), &format!("(call ${function} #{data} #{length}) (unreachable)"));
         if function == "revert" { case.reverts(0) } else { case }
     };
-    let bad = |name: &str, data: &str, length: &str| {
-        case(name, data, length).gas_limit(1_000_000_000).halts_in_both(OOB)
-    };
+    let bad =
+        |name: &str, data: &str, length: &str| case(name, data, length).gas_limit(1_000_000_000).halts_in_both(OOB);
     vec![
         case("nothing", "0", "0").gas(21_000),
         case("nothing at the end of memory", "65536", "0").gas(21_000),
@@ -59,10 +59,20 @@ fn finish_and_revert() {
         Case::new("revert: a price is paid", "(call $revert #0 #0)").gas_price(3).gas(21_000).reverts(0),
         Case::new("halt: a price is paid", "(unreachable)").gas_price(3).halts_in_both(HaltReason::Unreachable),
         Case::new("a call of an account without code", "").kind(to(ABSENT)).gas(21_000),
-        Case::new("value to an account without code", "").kind(to(ABSENT)).value(9).gas(21_000).becomes(ABSENT, 0, 9, false),
+        Case::new("value to an account without code", "")
+            .kind(to(ABSENT))
+            .value(9)
+            .gas(21_000)
+            .becomes(ABSENT, 0, 9, false),
         // The output of a frame that is too large takes its gas; the caller goes on.
         Case::new("an output above the limit below", &status_of("(call $call ~900000 @A @ZERO #0 #0)"))
-            .code(A, &crate::text::module("(memory (export \"memory\") 3) (func (export \"main\") (call $finish #0 #131073))"), lockstep_gas::Abi::Ewasm)
+            .code(
+                A,
+                &crate::text::module(
+                    "(memory (export \"memory\") 3) (func (export \"main\") (call $finish #0 #131073))",
+                ),
+                lockstep_gas::Abi::Ewasm,
+            )
             .output(&word(1))
             .halts_inside(HaltReason::LimitExceeded),
     ]);

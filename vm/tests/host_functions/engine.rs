@@ -28,6 +28,30 @@ const WAYS: &[(&str, &str, &str)] = &[
                 (i32.add #2 (i32.wrap_i64 (local.get 2)))))",
     ),
     (
+        "with values of each type computed before",
+        "(i32.trunc_f64_u (f64.sub (f64.add (f64.convert_i32_u (i32.load8_u @KEY)) (f64.convert_i32_u (i32.wrap_i64 \
+            (i64.sub (i64.add (i64.load8_u @VALUE) (i64.extend_i32_u (i32.trunc_f32_u (f32.sub \
+                (f32.add (f32.convert_i32_u (i32.load8_u @KEY)) \
+                    (f32.convert_i32_u (call $call ~50000 @A @ZERO #0 #0))) \
+                (f32.convert_i32_u (i32.load8_u @KEY)))))) (i64.load8_u @VALUE))))) \
+            (f64.convert_i32_u (i32.load8_u @KEY))))",
+        "",
+    ),
+    (
+        "from the bottom of a recursion",
+        "(i32.sub (call $down #1000) #1000)",
+        "(func $down (param i32) (result i32) (if (result i32) (local.get 0) \
+            (then (i32.add #1 (call $down (i32.sub (local.get 0) #1)))) \
+            (else (call $call ~50000 @A @ZERO #0 #0))))",
+    ),
+    (
+        "again and again",
+        "(block (result i32) (loop $l (br_if $l (i32.lt_u (call $next) #20))) (call $call ~50000 @A @ZERO #0 #0))",
+        "(global $i (mut i32) (i32.const 0)) (func $next (result i32) \
+            (if (call $call ~50000 @A @ZERO #0 #0) (then (unreachable))) \
+            (global.set $i (i32.add (global.get $i) #1)) (global.get $i))",
+    ),
+    (
         "through a table",
         "(call_indirect (type $t) ~50000 @A @ZERO #0 #0 #0)",
         "(type $t (func (param i64 i32 i32 i32 i32) (result i32))) (table 1 1 funcref) (elem (i32.const 0) $call)",
@@ -130,6 +154,34 @@ fn ways_to_a_host_function() {
     let mut cases = ways(WAYS);
     cases.extend(tail_calls_of_main());
     cases.extend(exports());
+    cases.push(
+        Case::with_fields(
+            "a nested function ends in a host function that returns",
+            "(i32.store #0 (i32.add #5 (i32.mul #2 (call $size #9 #9 #9)))) (call $finish #0 #4)",
+            "(func $size (param i32 i32 i32) (result i32) (local i64 i64) (return_call $getCallDataSize))",
+        )
+        .input(b"abc")
+        .output(&word(11)),
+    );
+    // Segments that do not fit.
+    for (what, reason) in [("data", HaltReason::MemoryOutOfBounds), ("element", HaltReason::TableOutOfBounds)] {
+        let segment = match what {
+            "data" => "(data (i32.const 65536) \"x\")",
+            _ => "(table 1 1 funcref) (func $f) (elem (i32.const 1) $f)",
+        };
+        cases
+            .push(Case::with_fields(format!("a segment that does not fit: {what}"), "", segment).halts_in_both(reason));
+        cases.push(
+            Case::new(
+                format!("a segment that does not fit, below: {what}"),
+                &status_of("(call $call ~50000 @A @ZERO #0 #0)"),
+            )
+            .code(A, &module(&format!("(func (export \"main\")) {segment}")), Abi::Ewasm)
+            .gas(71_700)
+            .output(&word(1))
+            .halts_inside(reason),
+        );
+    }
     // A memory that grew before the call is seen whole.
     cases.push(
         Case::new("memory that grew", "(drop (memory.grow #1)) (i32.store #131068 #7) (call $finish #131068 #4)")
@@ -137,10 +189,13 @@ fn ways_to_a_host_function() {
             .output(&word(7)),
     );
     cases.push(
-        Case::new("memory that grows below a call", &format!("(drop (memory.grow #1)) {}", status_of("(call $call ~90000 @A @ZERO #131071 #1)")))
-            .contract(A, HELLO)
-            .gas(21_700)
-            .output(&word(0)),
+        Case::new(
+            "memory that grows below a call",
+            &format!("(drop (memory.grow #1)) {}", status_of("(call $call ~90000 @A @ZERO #131071 #1)")),
+        )
+        .contract(A, HELLO)
+        .gas(21_700)
+        .output(&word(0)),
     );
     check_all("engine", cases);
 }
@@ -154,5 +209,42 @@ fn tail_calls_of_suspending_host_functions_give_garbage() {
         assert_eq!(receipt.outcome, Outcome::Return);
         let status = &receipt.output[8..12];
         assert!(status != word(0) && status != word(1) && status != word(2), "no status: {status:?}");
+    }
+}
+
+/// A loop costs the same in every turn, however the engine hands out gas: with host functions that return, that suspend,
+/// and with none; and with 1 gas less than it needs it does not end.
+#[test]
+fn every_turn_costs_the_same() {
+    for body in [
+        "",
+        "(drop (call $getCallDataSize))",
+        "(drop (call $call ~0 @ABSENT @ZERO #0 #0))",
+        "(if (call $call ~20000 @A @ZERO #0 #0) (then (unreachable)))",
+        "(drop (call $callExport ~0 @ABSENT @ZERO #0 #0 #0 #0 #0 #0))",
+        "(call $sha256 #0 #64 #128)",
+        "(call $useGas ~40000)",
+        "(drop (memory.grow #0))",
+    ] {
+        let with_turns = |turns: u32| {
+            let looped = format!(
+                "(loop $l {body} (global.set $i (i32.add (global.get $i) #1)) (br_if $l (i32.lt_u (global.get $i) #{turns})))"
+            );
+            // The number of turns takes as many bytes in each module.
+            let case = Case::with_fields(body, &looped, "(global $i (mut i32) (i32.const 0))");
+            case.contract(A, HELLO).gas_limit(1 << 40)
+        };
+        let gas = |turns: u32| with_turns(turns).checked(&V1).receipt.gas_used.get();
+        let [first, second, last] = [2_000, 2_001, 7_777].map(gas);
+        assert_eq!(last, first + (second - first) * 5_777, "{body}");
+        // A callee gets a part of what is left, not all that it needs: there the last gas is another.
+        if body.contains("@A ") {
+            continue;
+        }
+        let mut short = with_turns(2_000);
+        short.tx.gas_limit = lockstep_gas::Gas::new(first);
+        assert_eq!(short.execute(&V1).receipt.outcome, Outcome::Return, "{body}");
+        short.tx.gas_limit = lockstep_gas::Gas::new(first - 1);
+        assert_eq!(short.execute(&V1).receipt.outcome, Outcome::Halt { reason: HaltReason::OutOfGas }, "{body}");
     }
 }

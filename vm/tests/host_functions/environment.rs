@@ -87,7 +87,8 @@ fn values() {
         block_hash(250, 1),
         block_hash(-1, 1),
         block_hash(i64::MIN, 1),
-        Case::new("getBlockHash: a bad pointer where there is no hash", "(drop (call $getBlockHash ~43 #-1))").gas(21_800),
+        Case::new("getBlockHash: a bad pointer where there is no hash", "(drop (call $getBlockHash ~43 #-1))")
+            .gas(21_800),
         Case::new("getBlockHash: a bad pointer where the hash is not known", "(drop (call $getBlockHash ~250 #-1))")
             .gas(21_800),
         Case::new("getBlockHash: a bad pointer", "(drop (call $getBlockHash ~44 #65505))")

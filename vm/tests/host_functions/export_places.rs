@@ -2,7 +2,7 @@
 //! there is no room.
 
 use crate::{
-    export_kit::{BUFFERS, Export, answer, packed, slot},
+    export_kit::{BUFFERS, Export, answer, packed, slot, told},
     kit::{Case, check_all},
     text::data,
 };
@@ -54,10 +54,19 @@ fn orders() -> Vec<Case> {
         case("order: high to high", &high, OTHER_ORDER, OTHER_ORDER, swapped(placed)),
         case("order: low, said so", &low, explicit, explicit, placed),
         // An empty buffer has offset 0 in either order.
-        case("order: high, an empty buffer", &[swapped(slot(9, 0)), swapped(slot(7, 0))].concat(), OTHER_ORDER, OTHER_ORDER, [0; 8]),
+        case(
+            "order: high, an empty buffer",
+            &[swapped(slot(9, 0)), swapped(slot(7, 0))].concat(),
+            OTHER_ORDER,
+            OTHER_ORDER,
+            [0; 8],
+        ),
         // In a contract of ABI `ewasm` the section means nothing.
-        packed(call("bbl", &low).case_with("order: of an ewasm contract", &crate::export_kit::told(&call("bbl", &low).call()), OTHER_ORDER), SECOND)
-            .output(&answer(0, &placed)),
+        packed(
+            call("bbl", &low).case_with("order: of an ewasm contract", &told(&call("bbl", &low).call()), OTHER_ORDER),
+            SECOND,
+        )
+        .output(&answer(0, &placed)),
     ]
 }
 
@@ -66,8 +75,10 @@ fn appended() -> Vec<Case> {
     let pages = |name: &str, limits: &str, length: u32, expect: u32| {
         let fields = memory(limits) + PAGES;
         let arguments = slot(0, length);
-        let case = Export { name: b"f", descriptor: "bi", arguments: &arguments, buffers: b"" }
-            .case_with(name, &crate::export_kit::told(&Export { name: b"f", descriptor: "bi", arguments: &arguments, buffers: b"" }.call()), "(memory (export \"memory\") 3)");
+        let call = Export { name: b"f", descriptor: "bi", arguments: &arguments, buffers: b"" };
+        // Enough for a callee of 511 pages.
+        let body = told(&call.call_of("@A", 5_000_000, "@ZERO"));
+        let case = call.case_with(name, &body, "(memory (export \"memory\") 3)");
         packed(case, &fields).output(&answer(0, &expect.to_le_bytes()))
     };
     let no_room = |case: Case| case.output(&answer(0xFF07, b""));
@@ -85,8 +96,12 @@ fn appended() -> Vec<Case> {
         pages("place: nothing into one that cannot grow", "3 3", 0, 3),
         pages("place: up to the limit of V1", "511", 65_536, 512),
         no_room(pages("place: beyond the limit of V1", "511", 65_537, 0)),
-        no_room(packed(call("bi", &one).case("place: no memory"), "(memory 0 0) (func (export \"f\") (param i64) (result i32) #0)")),
-        packed(call("br", &one).case("place: zeros behind a buffer"), tail).output(&answer(0, b"hello\0\0\0\0\0\0\0\0\0\0\0")),
+        no_room(packed(
+            call("bi", &one).case("place: no memory"),
+            "(memory 0 0) (func (export \"f\") (param i64) (result i32) #0)",
+        )),
+        packed(call("br", &one).case("place: zeros behind a buffer"), tail)
+            .output(&answer(0, b"hello\0\0\0\0\0\0\0\0\0\0\0")),
         // What the callee adds itself comes after.
         packed(
             call("bi", &one).case("place: memory.grow comes after"),
@@ -120,8 +135,11 @@ fn areas() -> Vec<Case> {
         case("area: what lies between", "bbr", &between)
             .output(&answer(0, &[&b"hello"[..], &[0xEE; 11], b"second buffer", &[0xEE; 3]].concat())),
         // Empty buffers need no area.
-        packed(call("bbl", &[slot(9, 0), slot(7, 0)].concat()).case("area: nothing into none"), &second(area(0x1800, 0)))
-            .output(&answer(0, &[0; 8])),
+        packed(
+            call("bbl", &[slot(9, 0), slot(7, 0)].concat()).case("area: nothing into none"),
+            &second(area(0x1800, 0)),
+        )
+        .output(&answer(0, &[0; 8])),
         // A memory that the host cannot see has no room, and refusing costs the callee nothing.
         packed(
             call("bi", &slot(BUFFERS, 5)).case("place: a memory that is not exported"),

@@ -11,7 +11,8 @@ use std::{
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/host_functions.txt");
 
-const HEADER: &str = "Gas used under V1, by the tests of tests/host_functions. Written by LOCKSTEP_BLESS=1; do not edit.";
+const HEADER: &str =
+    "Gas used under V1, by the tests of tests/host_functions. Written by LOCKSTEP_BLESS=1; do not edit.";
 
 /// Every section, so that one that no test writes any more cannot stay behind.
 const SECTIONS: &[&str] = &[

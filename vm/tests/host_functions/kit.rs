@@ -81,7 +81,8 @@ impl Case {
         let mut world = MemoryState::default();
         world.accounts.insert(SENDER, Account { balance: WEALTH, ..Account::default() });
         world.put_code(CONTRACT, CodeId::of(code, abi), code);
-        world.block_hashes = (0..300).filter(|number| number % 50 != 0).map(|number| (number, hash_of(number))).collect();
+        world.block_hashes =
+            (0..300).filter(|number| number % 50 != 0).map(|number| (number, hash_of(number))).collect();
         let tx = Tx {
             sender: SENDER,
             nonce: 0,
@@ -293,11 +294,11 @@ impl Case {
             let reason = executed.halts.first().map(|site| site.reason);
             assert_eq!(reason, self.halted_inside, "{name} ({number}): why a frame inside halted");
         }
-        self.check_diff(&executed.diff, number);
+        self.check_diff(&executed.diff, receipt.gas_used, number);
         executed
     }
 
-    fn check_diff(&self, diff: &StateDiff, number: u16) {
+    fn check_diff(&self, diff: &StateDiff, gas_used: Gas, number: u16) {
         let name = &self.name;
         let mut storage = BTreeMap::new();
         for (address, changes) in &diff.storage {
@@ -310,9 +311,9 @@ impl Case {
         let mut accounts = diff.accounts.clone();
         let sender = accounts.remove(&SENDER).flatten().unwrap();
         assert_eq!(sender.nonce, 1, "{name} ({number}): nonce of the sender");
-        if !self.tx.gas_price.is_zero() {
-            accounts.remove(&block().beneficiary);
-        }
+        let fee = U256::from(gas_used.get()) * self.tx.gas_price;
+        let beneficiary = accounts.remove(&block().beneficiary).flatten().unwrap_or_default();
+        assert_eq!(beneficiary.balance, fee, "{name} ({number}): balance of the beneficiary");
         let is = |account: Option<Account>| account.map(|it| (it.nonce, it.balance, it.code.is_some()));
         let accounts: BTreeMap<_, _> = accounts.into_iter().map(|(address, account)| (address, is(account))).collect();
         assert_eq!(accounts, self.accounts, "{name} ({number}): accounts");

@@ -27,24 +27,46 @@ fn many(count: u32, length: u32) -> String {
 fn shapes() -> Vec<Case> {
     vec![
         log("no topic", "#768 #3 #0 #0 #0 #0 #0").gas(21_399).log(CONTRACT, &[], b"abc"),
-        log("no topic: its pointers are not looked at", "#768 #3 #0 #-1 #-1 #-1 #-1").gas(21_399).log(CONTRACT, &[], b"abc"),
+        log("no topic: its pointers are not looked at", "#768 #3 #0 #-1 #-1 #-1 #-1").gas(21_399).log(
+            CONTRACT,
+            &[],
+            b"abc",
+        ),
         log("one topic", "#768 #3 #1 @KEY #-1 #-1 #-1").gas(21_774).log(CONTRACT, &[KEY], b"abc"),
         log("two topics", "#768 #3 #2 @KEY @VALUE #-1 #-1").gas(22_149).log(CONTRACT, &[KEY, VALUE], b"abc"),
-        log("three topics", "#768 #3 #3 @VALUE @KEY @ZERO #-1").gas(22_524).log(CONTRACT, &[VALUE, KEY, ONE_WORD], b"abc"),
-        log("four topics", "#768 #0 #4 @KEY @KEY @VALUE @VALUE").gas(22_875).log(CONTRACT, &[KEY, KEY, VALUE, VALUE], b""),
+        log("three topics", "#768 #3 #3 @VALUE @KEY @ZERO #-1").gas(22_524).log(
+            CONTRACT,
+            &[VALUE, KEY, ONE_WORD],
+            b"abc",
+        ),
+        log("four topics", "#768 #0 #4 @KEY @KEY @VALUE @VALUE").gas(22_875).log(
+            CONTRACT,
+            &[KEY, KEY, VALUE, VALUE],
+            b"",
+        ),
         log("no data at the end of memory", "#65536 #0 #0 #0 #0 #0 #0").gas(21_375).log(CONTRACT, &[], b""),
         log("no data beyond it", "#65537 #0 #0 #0 #0 #0 #0").halts_in_both(OOB),
         log("data beyond it", "#65535 #2 #0 #0 #0 #0 #0").halts_in_both(OOB),
         log("a bad first topic", "#768 #3 #1 #65505 #0 #0 #0").halts_in_both(OOB),
         log("a bad fourth topic", "#768 #3 #4 #0 #0 #0 #65505").halts_in_both(OOB),
         log("five topics", "#768 #3 #5 #0 #0 #0 #0").halts_in_both(HaltReason::ArgumentOutOfRange),
-        log("five topics before bad pointers", "#-1 #3 #5 #-1 #-1 #-1 #-1").halts_in_both(HaltReason::ArgumentOutOfRange),
+        log("five topics before bad pointers", "#-1 #3 #5 #-1 #-1 #-1 #-1")
+            .halts_in_both(HaltReason::ArgumentOutOfRange),
         // 375 + 5 * 375 + 3 * 8 are charged before the number of topics is looked at.
-        log("five topics, not paid", "#768 #3 #5 #0 #0 #0 #0").gas_limit(23_273).byzantium_only().halts_in_both(HaltReason::OutOfGas),
-        log("five topics, paid", "#768 #3 #5 #0 #0 #0 #0").gas_limit(23_274).byzantium_only().halts_in_both(HaltReason::ArgumentOutOfRange),
+        log("five topics, not paid", "#768 #3 #5 #0 #0 #0 #0")
+            .gas_limit(23_273)
+            .byzantium_only()
+            .halts_in_both(HaltReason::OutOfGas),
+        log("five topics, paid", "#768 #3 #5 #0 #0 #0 #0")
+            .gas_limit(23_274)
+            .byzantium_only()
+            .halts_in_both(HaltReason::ArgumentOutOfRange),
         log("the most topics there are", "#768 #3 #-1 #0 #0 #0 #0").halts_in_both(HaltReason::OutOfGas),
         log("more data than gas", "#768 #-1 #0 #0 #0 #0 #0").halts_in_both(HaltReason::OutOfGas),
-        log("a bad pointer, not paid", "#65535 #2 #1 #0 #0 #0 #0").gas_limit(21_765).byzantium_only().halts_in_both(HaltReason::OutOfGas),
+        log("a bad pointer, not paid", "#65535 #2 #1 #0 #0 #0 #0")
+            .gas_limit(21_765)
+            .byzantium_only()
+            .halts_in_both(HaltReason::OutOfGas),
         log("a bad pointer, paid", "#65535 #2 #1 #0 #0 #0 #0").gas_limit(21_766).byzantium_only().halts_in_both(OOB),
     ]
 }
@@ -106,9 +128,16 @@ fn limits() -> Vec<Case> {
             .log(CONTRACT, &[], b""),
         // Bytes of logs that are undone do not count.
         with_logs(
-            v1("the most bytes after a revert", &format!("(drop (call $call ~7000000 @A @ZERO #0 #0)) {}", many(4, 16_384)))
-                .gas_limit(30_000_000)
-                .code(A, &module(&main_field(&format!("{} (call $revert #0 #0)", many(4, 16_384)), COUNTER)), Abi::Ewasm),
+            v1(
+                "the most bytes after a revert",
+                &format!("(drop (call $call ~7000000 @A @ZERO #0 #0)) {}", many(4, 16_384)),
+            )
+            .gas_limit(30_000_000)
+            .code(
+                A,
+                &module(&main_field(&format!("{} (call $revert #0 #0)", many(4, 16_384)), COUNTER)),
+                Abi::Ewasm,
+            ),
             4,
             16_384,
         ),

@@ -12,12 +12,12 @@
 mod calculator;
 mod calls;
 mod copies;
-mod engine;
-mod environment;
 mod create;
 mod crypto;
 mod depth;
 mod ends;
+mod engine;
+mod environment;
 mod export_ends;
 mod export_kit;
 mod export_order;

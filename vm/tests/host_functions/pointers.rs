@@ -65,7 +65,9 @@ fn variations(line: &Line, index: usize, case: &Case) -> Vec<Vec<u32>> {
     match line.parameters[index] {
         P::Number | P::Length => Vec::new(),
         P::Unused => fixed(32).into_iter().map(|pointer| with(&[(index, pointer)])).collect(),
-        P::Reads(bytes) | P::Writes(bytes) => fixed(bytes).into_iter().map(|pointer| with(&[(index, pointer)])).collect(),
+        P::Reads(bytes) | P::Writes(bytes) => {
+            fixed(bytes).into_iter().map(|pointer| with(&[(index, pointer)])).collect()
+        }
         P::Range { length, .. } | P::Input { length, .. } => ranged(length, SIZE),
         P::Offset { length, source } => ranged(length, u32::try_from(source_bytes(source, case)).unwrap()),
     }

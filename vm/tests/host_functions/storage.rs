@@ -13,10 +13,9 @@ const SET: &str = "(call $storageStore @KEY @VALUE)";
 const CLEAR: &str = "(call $storageStore @KEY @ZERO)";
 const LOAD: &str = "(call $storageLoad @KEY #0) (call $finish #0 #32)";
 
-#[test]
-fn storage() {
+fn values() -> Vec<Case> {
     let old = [0x77; 32];
-    let cases = vec![
+    vec![
         Case::new("set", SET).gas(41_000).stores(CONTRACT, KEY, &VALUE),
         Case::new("reset", SET).stored(CONTRACT, KEY, &old).gas(26_000).stores(CONTRACT, KEY, &VALUE),
         Case::new("reset to the same", SET).stored(CONTRACT, KEY, &VALUE).gas(26_000),
@@ -25,34 +24,66 @@ fn storage() {
         Case::new("set, then load", &format!("{SET} {LOAD}")).gas(41_200).stores(CONTRACT, KEY, &VALUE).output(&VALUE),
         Case::new("load", LOAD).stored(CONTRACT, KEY, &old).gas(21_200).output(&old),
         Case::new("load what is absent", LOAD).gas(21_200).output(&[0; 32]),
-        Case::with_fields("load what is absent over other bytes", LOAD, &data(0, &[9; 32])).gas(21_200).output(&[0; 32]),
+        Case::with_fields("load what is absent over other bytes", LOAD, &data(0, &[9; 32]))
+            .gas(21_200)
+            .output(&[0; 32]),
         Case::new("load from another key", LOAD).stored(CONTRACT, OTHER_KEY, &old).gas(21_200).output(&[0; 32]),
         Case::new("load from another account", LOAD).stored(A, KEY, &old).gas(21_200).output(&[0; 32]),
         // Values of other lengths come from contracts of other ABIs.
-        Case::new("load a short value", LOAD).stored(CONTRACT, KEY, b"abc").gas(21_200).output(
-            &[&b"abc"[..], &[0; 29]].concat(),
+        Case::new("load a short value", LOAD)
+            .stored(CONTRACT, KEY, b"abc")
+            .gas(21_200)
+            .output(&[&b"abc"[..], &[0; 29]].concat()),
+        Case::new("load a long value", LOAD)
+            .stored(CONTRACT, KEY, &counted::<40>(1))
+            .gas(21_200)
+            .output(&counted::<32>(1)),
+        Case::new("key and value overlap", "(call $storageStore @KEY #528)").gas(41_000).stores(
+            CONTRACT,
+            KEY,
+            &[&KEY[16..], &VALUE[..16]].concat(),
         ),
-        Case::new("load a long value", LOAD).stored(CONTRACT, KEY, &counted::<40>(1)).gas(21_200).output(&counted::<32>(1)),
-        Case::new("key and value overlap", "(call $storageStore @KEY #528)")
-            .gas(41_000)
-            .stores(CONTRACT, KEY, &[&KEY[16..], &VALUE[..16]].concat()),
         Case::new("load over the key", "(call $storageLoad @KEY @KEY) (call $finish @KEY #32)")
             .stored(CONTRACT, KEY, &old)
             .gas(21_200)
             .output(&old),
-        // Bounds.
-        Case::new("store: the last key of memory", "(call $storageStore #65504 @VALUE)").gas(41_000).stores(CONTRACT, [0; 32], &VALUE),
+    ]
+}
+
+/// Bounds; then the order: base, static, pointers, the charge for a new value.
+fn checks() -> Vec<Case> {
+    vec![
+        Case::new("store: the last key of memory", "(call $storageStore #65504 @VALUE)")
+            .gas(41_000)
+            .stores(CONTRACT, [0; 32], &VALUE),
         Case::new("store: a bad key", "(call $storageStore #65505 @VALUE)").halts_in_both(OOB),
         Case::new("store: a bad value", "(call $storageStore @KEY #65505)").halts_in_both(OOB),
         Case::new("load: a bad key", "(call $storageLoad #65505 #0)").halts_in_both(OOB),
         Case::new("load: a bad target", "(call $storageLoad @KEY #65505)").halts_in_both(OOB),
-        // Order: base, static, pointers, the charge for a new value.
-        Case::new("store: the base", "(call $storageStore #-1 @VALUE)").gas_limit(25_999).byzantium_only().halts_in_both(HaltReason::OutOfGas),
-        Case::new("store: the key comes after the base", "(call $storageStore #-1 @VALUE)").gas_limit(26_000).byzantium_only().halts_in_both(OOB),
-        Case::new("store: the value comes before the charge for a new one", "(call $storageStore @KEY #-1)").gas_limit(26_000).byzantium_only().halts_in_both(OOB),
+        Case::new("store: the base", "(call $storageStore #-1 @VALUE)")
+            .gas_limit(25_999)
+            .byzantium_only()
+            .halts_in_both(HaltReason::OutOfGas),
+        Case::new("store: the key comes after the base", "(call $storageStore #-1 @VALUE)")
+            .gas_limit(26_000)
+            .byzantium_only()
+            .halts_in_both(OOB),
+        Case::new("store: the value comes before the charge for a new one", "(call $storageStore @KEY #-1)")
+            .gas_limit(26_000)
+            .byzantium_only()
+            .halts_in_both(OOB),
         Case::new("store: a new value", SET).gas_limit(40_999).byzantium_only().halts_in_both(HaltReason::OutOfGas),
-        Case::new("store: a new value, paid", SET).gas_limit(41_000).byzantium_only().gas(41_000).stores(CONTRACT, KEY, &VALUE),
-        // What a frame that fails has written is gone, what it has spent is not.
+        Case::new("store: a new value, paid", SET)
+            .gas_limit(41_000)
+            .byzantium_only()
+            .gas(41_000)
+            .stores(CONTRACT, KEY, &VALUE),
+    ]
+}
+
+/// What a frame that fails has written is gone, what it has spent is not.
+fn failures() -> Vec<Case> {
+    vec![
         Case::new("revert", &format!("{SET} (call $revert #0 #0)")).reverts(0).gas(41_000),
         Case::new("halt", &format!("{SET} (unreachable)")).halts_in_both(HaltReason::Unreachable),
         Case::new("revert below", &format!("(drop (call $call ~500000 @A @ZERO #0 #0)) {SET}"))
@@ -64,12 +95,22 @@ fn storage() {
             .contract(B, SET)
             .gas(21_000 + 700 + 900_000)
             .halts_inside(HaltReason::Unreachable),
-        Case::new("revert below undoes a later value", &format!("{SET} (drop (call $callCode ~500000 @A @ZERO #0 #0)) {LOAD}"))
-            .contract(A, "(call $storageStore @KEY @KEY) (call $revert #0 #0)")
-            .gas(41_000 + 700 + 5_000 + 200)
-            .stores(CONTRACT, KEY, &VALUE)
-            .output(&VALUE),
-    ];
+        Case::new(
+            "revert below undoes a later value",
+            &format!("{SET} (drop (call $callCode ~500000 @A @ZERO #0 #0)) {LOAD}"),
+        )
+        .contract(A, "(call $storageStore @KEY @KEY) (call $revert #0 #0)")
+        .gas(41_000 + 700 + 5_000 + 200)
+        .stores(CONTRACT, KEY, &VALUE)
+        .output(&VALUE),
+    ]
+}
+
+#[test]
+fn storage() {
+    let mut cases = values();
+    cases.extend(checks());
+    cases.extend(failures());
     check_all("storage", cases);
 }
 

@@ -51,6 +51,12 @@ const PLACES: &[(&str, u32, &[u8])] = &[
 /// Where a case's own data can begin: everything below is taken.
 pub(crate) const FREE: u32 = 0x300;
 
+/// The offset of what is called `@name`.
+pub(crate) fn place(name: &str) -> u32 {
+    let found = PLACES.iter().find(|(place, ..)| *place == name);
+    found.unwrap_or_else(|| panic!("no place {name}")).1
+}
+
 /// The binary of a contract whose fields are `fields`.
 pub(crate) fn module(fields: &str) -> Vec<u8> {
     let fields = expand(fields);
@@ -92,10 +98,7 @@ fn import(row: &HostImport) -> String {
     };
     let parameters: String = row.parameters.iter().map(name).collect();
     let result = row.result.as_ref().map(name).unwrap_or_default();
-    format!(
-        "(import \"{}\" \"{}\" (func ${} (param{parameters}) (result{result})))",
-        row.module, row.name, row.name
-    )
+    format!("(import \"{}\" \"{}\" (func ${} (param{parameters}) (result{result})))", row.module, row.name, row.name)
 }
 
 fn is_named(text: &str, name: &str) -> bool {
@@ -120,9 +123,7 @@ fn expand(text: &str) -> String {
             '#' if !in_string => out.push_str(&format!("(i32.const {word})")),
             '~' if !in_string => out.push_str(&format!("(i64.const {word})")),
             '@' if !in_string && !out.ends_with('(') => {
-                let place = PLACES.iter().find(|(name, ..)| *name == word);
-                let (_, offset, _) = place.unwrap_or_else(|| panic!("no place {word}"));
-                out.push_str(&format!("(i32.const {offset})"));
+                out.push_str(&format!("(i32.const {})", place(word)));
             }
             _ => {
                 out.push(next);
@@ -136,6 +137,9 @@ fn expand(text: &str) -> String {
 
 #[test]
 fn abbreviations_are_written_out() {
-    assert_eq!(expand("(call $f #-1 ~0x7 @A) \"#1 @B\""), "(call $f (i32.const -1) (i64.const 0x7) (i32.const 256)) \"#1 @B\"");
+    assert_eq!(
+        expand("(call $f #-1 ~0x7 @A) \"#1 @B\""),
+        "(call $f (i32.const -1) (i64.const 0x7) (i32.const 256)) \"#1 @B\""
+    );
     assert!(is_named("(call $call ", "call") && !is_named("(call $callCode ", "call"));
 }

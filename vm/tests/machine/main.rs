@@ -12,13 +12,20 @@
     reason = "tests panic to fail"
 )]
 
+mod caches;
 mod creation;
 mod deployment;
 mod depth;
+mod encoding;
 mod factories;
 mod golden;
+mod inspect;
 mod kit;
+mod known;
+mod memory;
+mod property;
 mod recursion;
 mod regions;
 mod reverts;
+mod traps;
 mod validity;

@@ -7,20 +7,20 @@ use crate::kit::{A, RETURN, World, binary, halt};
 use lockstep_vm::{Abi, Gas, HaltReason, U256, ViewCall, Viewed};
 
 /// A function `f` in a module with gas to count: the start of the frame is `items` and `bytes`, see [`start`].
-struct Row {
-    name: &'static str,
-    fields: &'static str,
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) fields: &'static str,
     /// Functions and globals of its own, imports, exports and segments.
     items: u64,
     /// Bytes that instantiation makes and copies.
     bytes: u64,
     /// Arguments, and the gas of the instructions.
-    calls: &'static [(&'static [i32], u64)],
+    pub(crate) calls: &'static [(&'static [i32], u64)],
 }
 
 const PAGE: u64 = 65_536;
 
-const fn row(name: &'static str, fields: &'static str, calls: &'static [(&'static [i32], u64)]) -> Row {
+pub(crate) const fn row(name: &'static str, fields: &'static str, calls: &'static [(&'static [i32], u64)]) -> Row {
     Row { name, fields, items: 2, bytes: 0, calls }
 }
 
@@ -29,7 +29,7 @@ const fn with(items: u64, bytes: u64, row: Row) -> Row {
 }
 
 /// 3,000 for the frame, 8 for each 32 bytes of code, 20 for each item, and the bulk price of what is made and copied.
-fn start(code: &[u8], row: &Row) -> u64 {
+pub(crate) fn start(code: &[u8], row: &Row) -> u64 {
     3_000 + 8 * (code.len() as u64).div_ceil(32) + 20 * row.items + row.bytes / 16
 }
 
@@ -154,6 +154,11 @@ const LOOPS: &[Row] = &[
         "(func (export \"f\") (param i32)
             (loop (loop (br_if 1 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))",
         &[(&[1], 1 + 1 + 6), (&[4], 1 + 4 * (1 + 6))],
+    ),
+    row(
+        "a loop behind a branch that is never taken",
+        "(func (export \"f\") (block (br_if 0 (i32.const 0)) (loop (drop (i32.const 1)))))",
+        &[(&[], 1 + 2 + 1 + 1)],
     ),
     row(
         "a loop in an arm",
@@ -287,7 +292,7 @@ const BULK: &[Row] = &[
 ];
 
 /// A view of export `f`.
-fn view(world: &World, arguments: &[i32], gas_limit: u64) -> Viewed {
+pub(crate) fn view(world: &World, arguments: &[i32], gas_limit: u64) -> Viewed {
     let call = ViewCall {
         export: Some(b"f".to_vec()),
         gas_limit: Gas::new(gas_limit),

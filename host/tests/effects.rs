@@ -1,0 +1,282 @@
+//! Every row of the import table against a world that records: no effect before it is paid for, none in a static frame,
+//! and a failure of the node that stays one.
+
+#![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use lockstep_gas::{Abi, Gas, GasMeter, Revision};
+use lockstep_host::{
+    Address, B256, BlockEnv, Bytes, Entry, Fault, Frame, Guest, HaltReason, HostCall, HostImport, HostResult,
+    ImportTable, Log, Message, Stop, TransactionEnv, U256, World, packed::PackOrder,
+};
+
+/// A world that counts its changes, or fails whenever it is asked.
+struct Recorder {
+    block: BlockEnv,
+    transaction: TransactionEnv,
+    fails: bool,
+    asked: u32,
+    changes: u32,
+}
+
+impl Recorder {
+    fn new(fails: bool) -> Self {
+        let block = BlockEnv { number: 2, ..BlockEnv::default() };
+        Self { block, transaction: TransactionEnv::default(), fails, asked: 0, changes: 0 }
+    }
+
+    fn ask<T>(&mut self, answer: T) -> Result<T, Fault> {
+        self.asked += 1;
+        if self.fails { Err(Fault::State("a broken disk".into())) } else { Ok(answer) }
+    }
+}
+
+impl World for Recorder {
+    fn block(&self) -> &BlockEnv {
+        &self.block
+    }
+
+    fn transaction(&self) -> &TransactionEnv {
+        &self.transaction
+    }
+
+    fn block_hash(&mut self, _number: u64) -> Result<Option<B256>, Fault> {
+        self.ask(Some(B256::ZERO))
+    }
+
+    fn account_exists(&mut self, _address: &Address) -> Result<bool, Fault> {
+        self.ask(false)
+    }
+
+    fn balance(&mut self, _address: &Address) -> Result<U256, Fault> {
+        self.ask(U256::from(u128::MAX))
+    }
+
+    fn code(&mut self, _address: &Address) -> Result<Bytes, Fault> {
+        self.ask(Bytes::from_static(b"code"))
+    }
+
+    fn storage(&mut self, _address: &Address, _key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        self.ask(None)
+    }
+
+    fn set_storage(&mut self, _address: &Address, _key: &[u8], _value: Option<Bytes>) -> Result<(), Fault> {
+        self.changes += 1;
+        self.ask(())
+    }
+
+    fn logs(&self) -> (u32, u32) {
+        (0, 0)
+    }
+
+    fn add_log(&mut self, _log: Log) {
+        self.changes += 1;
+    }
+
+    fn add_refund(&mut self, _gas: u64) {
+        self.changes += 1;
+    }
+
+    fn self_destruct(&mut self, _contract: &Address, _beneficiary: &Address) -> Result<bool, Fault> {
+        self.changes += 1;
+        self.ask(true)
+    }
+}
+
+/// What came of one call.
+struct Called {
+    result: HostResult<u64>,
+    /// Whether the guest's memory is another.
+    wrote: bool,
+    asked: u32,
+    changes: u32,
+    gas_left: Gas,
+}
+
+/// Memory in which every pointer of [`arguments`] is good: an amount, and the descriptor `v`.
+const MEMORY_BYTES: usize = 1_024;
+const POINTER: u64 = 256;
+const DESCRIPTOR: usize = 512;
+
+fn frame(is_static: bool) -> Frame {
+    let bytes = Bytes::from_static(b"some bytes");
+    Frame {
+        message: Message {
+            caller: Address::ZERO,
+            address: Address::repeat_byte(1),
+            value: U256::ZERO,
+            input: Entry::Main(bytes.clone()),
+            is_static,
+            depth: 0,
+        },
+        abi: Abi::Ewasm,
+        input: bytes.clone(),
+        code: bytes.clone(),
+        pack_order: PackOrder::LowOffset,
+        return_data: bytes,
+    }
+}
+
+/// Arguments with which every function does what it is for.
+fn arguments(row: &HostImport) -> Vec<u64> {
+    let argument = |name: &&str| match *name {
+        "descriptor" => u64::try_from(DESCRIPTOR).unwrap(),
+        "length" => 4,
+        "name_length" | "descriptor_length" => 1,
+        "arguments_length" | "gas" | "offset" => 0,
+        "number" | "amount" => 1,
+        _ => POINTER,
+    };
+    row.parameter_names.iter().map(argument).collect()
+}
+
+fn call(row: &HostImport, arguments: &[u64], gas: u64, is_static: bool, fails: bool) -> Called {
+    let mut memory = [0; MEMORY_BYTES];
+    memory[256] = 1;
+    memory[DESCRIPTOR] = b'v';
+    let before = memory;
+    let mut meter = GasMeter::new(Gas::new(gas));
+    let (mut frame, mut world) = (frame(is_static), Recorder::new(fails));
+    let result = (row.body)(
+        &mut HostCall {
+            guest: Guest::new(&mut memory, &mut meter),
+            frame: &mut frame,
+            world: &mut world,
+            revision: &Revision::V1,
+        },
+        arguments,
+    );
+    let Recorder { asked, changes, .. } = world;
+    Called { result, wrote: memory != before, asked, changes, gas_left: meter.left() }
+}
+
+fn rows() -> Vec<&'static HostImport> {
+    ImportTable::of(Abi::Ewasm, &Revision::V1).rows().collect()
+}
+
+const PLENTY: u64 = 10_000_000;
+
+/// The smallest gas that does not end in out of gas.
+fn needed(row: &HostImport, arguments: &[u64]) -> u64 {
+    let fails = |gas| call(row, arguments, gas, false, false).result == Err(Stop::Halt(HaltReason::OutOfGas));
+    let (mut low, mut high) = (0, PLENTY);
+    assert!(!fails(high), "{}", row.name);
+    while low < high {
+        let middle = u64::midpoint(low, high);
+        if fails(middle) { low = middle + 1 } else { high = middle }
+    }
+    high
+}
+
+#[test]
+fn nothing_happens_before_it_is_paid_for() {
+    for row in rows() {
+        let arguments = arguments(row);
+        let needed = needed(row, &arguments);
+        for gas in [0, 1, needed / 2, needed.saturating_sub(1)].into_iter().filter(|gas| *gas < needed) {
+            let called = call(row, &arguments, gas, false, false);
+            assert_eq!(called.result, Err(Stop::Halt(HaltReason::OutOfGas)), "{} with {gas}", row.name);
+            assert!(!called.wrote && called.changes == 0, "{} with {gas}: an effect that is not paid", row.name);
+        }
+        let called = call(row, &arguments, needed, false, false);
+        assert_ne!(called.result, Err(Stop::Halt(HaltReason::OutOfGas)), "{} with {needed}", row.name);
+        assert_eq!(
+            call(row, &arguments, needed + 7, false, false).result.is_ok(),
+            called.result.is_ok(),
+            "{}",
+            row.name
+        );
+    }
+}
+
+/// Gas beyond what is needed is left, except where it is passed on to a callee.
+#[test]
+fn the_price_does_not_depend_on_what_there_is() {
+    for row in rows() {
+        let arguments = arguments(row);
+        let used = |gas: u64| gas - call(row, &arguments, gas, false, false).gas_left.get();
+        let needed = needed(row, &arguments);
+        if row.name != "create" {
+            assert_eq!((used(needed), used(PLENTY)), (needed, needed), "{}", row.name);
+        }
+    }
+}
+
+#[test]
+fn nothing_changes_in_a_static_frame() {
+    let mut violations = Vec::new();
+    for row in rows() {
+        let called = call(row, &arguments(row), PLENTY, true, false);
+        assert_eq!(called.changes, 0, "{}", row.name);
+        if called.result == Err(Stop::Halt(HaltReason::StaticModeViolation)) {
+            violations.push(row.name);
+            assert_eq!(called.asked, 0, "{}: the world is asked for nothing", row.name);
+        }
+    }
+    // The pointers of `call` and `callExport` name an amount that is not zero.
+    assert_eq!(violations, ["call", "storageStore", "create", "log", "selfDestruct", "callExport"]);
+}
+
+/// A world that cannot be read is a fault, never a halt or a value; a function that does not ask does not notice.
+#[test]
+fn a_failure_of_the_node_stays_one() {
+    let mut asking = Vec::new();
+    for row in rows() {
+        let called = call(row, &arguments(row), PLENTY, false, true);
+        let is_fault = matches!(called.result, Err(Stop::Fault(Fault::State(_))));
+        assert_eq!(is_fault, called.asked > 0, "{}", row.name);
+        assert!(called.asked <= 1 && !(is_fault && called.wrote), "{}: goes on after a fault", row.name);
+        if is_fault {
+            asking.push(row.name);
+        }
+    }
+    let expect = [
+        "getExternalBalance",
+        "getBlockHash",
+        "call",
+        "callCode",
+        "storageStore",
+        "storageLoad",
+        "create",
+        "externalCodeCopy",
+        "getExternalCodeSize",
+        "selfDestruct",
+        "callExport",
+    ];
+    assert_eq!(asking, expect);
+}
+
+/// A call with another number of arguments is an error of the engine's glue, on this node alone.
+#[test]
+fn the_number_of_arguments_is_the_rows() {
+    for row in rows() {
+        let good = arguments(row);
+        let longer = [&good[..], &[0]].concat();
+        for wrong in
+            [&longer[..], &good[..good.len().saturating_sub(1)]].into_iter().filter(|it| it.len() != good.len())
+        {
+            let called = call(row, wrong, PLENTY, false, false);
+            assert!(matches!(called.result, Err(Stop::Fault(Fault::Broken(_)))), "{} with {}", row.name, wrong.len());
+            assert_eq!((called.asked, called.changes, called.gas_left), (0, 0, Gas::new(PLENTY)), "{}", row.name);
+        }
+    }
+}
+
+/// What an engine leaves in the high half of an i32 is not looked at.
+#[test]
+fn an_i32_has_32_bits() {
+    use lockstep_host::ValueType;
+    for row in rows() {
+        let good = arguments(row);
+        let wild: Vec<u64> = row
+            .parameters
+            .iter()
+            .zip(&good)
+            .map(|(value_type, bits)| match value_type {
+                ValueType::I32 => bits | 0xDEAD_BEEF << 32,
+                ValueType::I64 => *bits,
+            })
+            .collect();
+        let [plain, wild] = [good, wild].map(|arguments| call(row, &arguments, PLENTY, false, false));
+        assert_eq!((plain.result, plain.gas_left), (wild.result, wild.gas_left), "{}", row.name);
+    }
+}

@@ -1,0 +1,161 @@
+//! Writes changed function bodies and the hidden globals that they read.
+
+use super::{
+    super::{invalid::InvalidModule, operators::priced_operator},
+    flow::{Changes, Constant},
+};
+use lockstep_gas::{InstructionPrices, Operator as Priced};
+use std::collections::BTreeMap;
+use wasmparser::{FunctionBody, Operator};
+
+/// Opcodes (Wasm specification, binary format of instructions).
+const UNREACHABLE: u8 = 0x00;
+const NOP: u8 = 0x01;
+const END: u8 = 0x0b;
+const GLOBAL_GET: u8 = 0x23;
+
+/// Writes the bodies of one module.
+pub(super) struct Encoder<'a> {
+    code: &'a [u8],
+    prices: &'a InstructionPrices,
+    /// The index of the first hidden global.
+    first_hidden: u32,
+    /// Hidden globals, each a mutable one that nothing sets.
+    hidden: BTreeMap<Constant<'a>, u32>,
+    /// The same in the order of their indices.
+    in_order: Vec<Constant<'a>>,
+}
+
+impl<'a> Encoder<'a> {
+    pub(super) const fn new(code: &'a [u8], globals: u32, prices: &'a InstructionPrices) -> Self {
+        Self { code, prices, first_hidden: globals, hidden: BTreeMap::new(), in_order: Vec::new() }
+    }
+
+    /// The body with its changes, without its length.
+    pub(super) fn body(&mut self, body: &FunctionBody<'_>, changes: &Changes<'a>) -> Result<Vec<u8>, InvalidModule> {
+        let mut operators = body.get_operators_reader()?;
+        let start = operators.original_position();
+        let mut written = self.code.get(body.range().start..start).unwrap_or_default().to_vec();
+        let mut removed = changes.removed.iter().peekable();
+        while !operators.eof() {
+            let (operator, start) = operators.read_with_offset()?;
+            let end = operators.original_position();
+            match removed.peek() {
+                Some(removal) if removal.start == start => {
+                    written.push(UNREACHABLE);
+                    self.pay(&mut written, removal.operator);
+                }
+                Some(removal) if removal.start < start => {}
+                _ => self.operator(&mut written, changes, &operator, start..end),
+            }
+            removed.next_if(|removal| removal.end == end);
+        }
+        Ok(written)
+    }
+
+    fn operator(
+        &mut self,
+        written: &mut Vec<u8>,
+        changes: &Changes<'a>,
+        operator: &Operator<'_>,
+        range: core::ops::Range<usize>,
+    ) {
+        let Some(priced) = priced_operator(operator) else { return };
+        match operator {
+            Operator::Nop => {}
+            _ => match changes.hidden.get(&range.start) {
+                Some(constant) => {
+                    written.push(GLOBAL_GET);
+                    leb128(written, self.global(*constant));
+                }
+                None => {
+                    written.extend_from_slice(self.code.get(range.clone()).unwrap_or_default());
+                    if !super::NormalModule::FREE.contains(&priced) {
+                        return;
+                    }
+                }
+            },
+        }
+        self.pay(written, priced);
+    }
+
+    /// As many `nop` as `operator` costs.
+    fn pay(&self, written: &mut Vec<u8>, operator: Priced) {
+        let price = self.prices.operator(operator).unwrap_or(u8::MAX);
+        written.extend(core::iter::repeat_n(NOP, usize::from(price)));
+    }
+
+    /// The hidden global with that value.
+    fn global(&mut self, constant: Constant<'a>) -> u32 {
+        let next = self.first_hidden.saturating_add(u32::try_from(self.in_order.len()).unwrap_or(u32::MAX));
+        *self.hidden.entry(constant).or_insert_with(|| {
+            self.in_order.push(constant);
+            next
+        })
+    }
+
+    /// The content of the global section: `count` globals that are there already, and the hidden ones.
+    pub(super) fn globals(&self, count: u32, own: &[u8]) -> Vec<u8> {
+        let mut content = Vec::new();
+        leb128(&mut content, count.saturating_add(u32::try_from(self.in_order.len()).unwrap_or(u32::MAX)));
+        content.extend_from_slice(own);
+        for constant in &self.in_order {
+            content.extend_from_slice(&[constant.value_type, 1]);
+            content.extend_from_slice(constant.expression);
+            content.push(END);
+        }
+        content
+    }
+}
+
+/// Adds a section.
+pub(super) fn section(module: &mut Vec<u8>, id: u8, content: &[u8]) {
+    module.push(id);
+    sized(module, content);
+}
+
+/// The content of a section of items that say their size.
+pub(super) fn vector(items: &[Vec<u8>]) -> Vec<u8> {
+    let mut content = Vec::new();
+    leb128(&mut content, u32::try_from(items.len()).unwrap_or(u32::MAX));
+    for item in items {
+        sized(&mut content, item);
+    }
+    content
+}
+
+fn sized(bytes: &mut Vec<u8>, content: &[u8]) {
+    leb128(bytes, u32::try_from(content.len()).unwrap_or(u32::MAX));
+    bytes.extend_from_slice(content);
+}
+
+/// An unsigned number (Wasm specification, binary format of values).
+fn leb128(bytes: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        let [low, ..] = number.to_le_bytes();
+        bytes.push(low | 0x80);
+        number >>= 7;
+    }
+    let [low, ..] = number.to_le_bytes();
+    bytes.push(low);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_leb128() {
+        for (number, bytes) in [
+            (0, &[0][..]),
+            (127, &[0x7f]),
+            (128, &[0x80, 1]),
+            (624_485, &[0xe5, 0x8e, 0x26]),
+            (u32::MAX, &[0xff, 0xff, 0xff, 0xff, 0xf]),
+        ] {
+            let mut written = Vec::new();
+            leb128(&mut written, number);
+            assert_eq!(written, bytes, "{number}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Memory bombs: growth to the limits and beyond, memory of all frames of a transaction, tables, large segments.
+
+use crate::kit::{A, B, C, RETURN, World, binary, data, halt, main_of, module};
+use lockstep_vm::{Abi, Gas, HaltReason, Tx};
+
+/// Gas for several times the memory of a transaction.
+const MUCH: u64 = 100_000_000;
+
+const EXHAUSTED: HaltReason = HaltReason::TransactionMemoryExhausted;
+
+fn finish_with_i32s(values: &[&str]) -> String {
+    let stores: String =
+        values.iter().enumerate().map(|(at, value)| format!("(i32.store (i32.const {}) ({value}))", 4 * at)).collect();
+    format!("{stores} (call $finish (i32.const 0) (i32.const {}))", 4 * values.len())
+}
+
+fn bytes_of(values: &[i32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+#[test]
+fn growth_gives_the_old_size_up_to_the_limit_and_minus_one_beyond() {
+    let mut world = World::new("memory growth");
+    for (case, memory, steps, expected) in [
+        ("up to 512 pages and no further", "1", &["memory.grow (i32.const 511)", "memory.grow (i32.const 1)", "memory.size"][..], &[1, -1, 512][..]),
+        ("513 pages at once", "1", &["memory.grow (i32.const 512)", "memory.size"], &[-1, 1]),
+        ("page by page", "510", &["memory.grow (i32.const 1)", "memory.grow (i32.const 1)", "memory.grow (i32.const 1)", "memory.grow (i32.const 0)"], &[510, 511, -1, 512]),
+        ("a declared maximum", "1 3", &["memory.grow (i32.const 3)", "memory.grow (i32.const 2)", "memory.grow (i32.const 1)"], &[-1, 1, -1]),
+        ("a maximum beyond what there may be", "1 65536", &["memory.grow (i32.const 512)", "memory.grow (i32.const 511)"], &[-1, 1]),
+        ("as many pages as there are numbers", "1", &["memory.grow (i32.const -1)", "memory.grow (i32.const 65535)", "memory.grow (i32.const 0x80000000)"], &[-1, -1, -1]),
+        ("all at the start", "512", &["memory.grow (i32.const 1)", "memory.grow (i32.const 0)"], &[-1, 512]),
+        ("no memory grows by nothing", "1 1", &["memory.grow (i32.const 0)", "memory.grow (i32.const 1)"], &[1, -1]),
+    ] {
+        world.put(A, &module(&format!("(memory (export \"memory\") {memory}) (func (export \"main\") {})", finish_with_i32s(steps))));
+        let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(A, b"") };
+        let executed = world.run(case, &tx);
+        assert_eq!((executed.receipt.outcome, executed.receipt.output), (RETURN, bytes_of(expected)), "{case}");
+    }
+    // A growth that there is no gas for is no -1.
+    world.put(A, &main_of(&finish_with_i32s(&["memory.grow (i32.const 511)"])));
+    let tx = Tx { gas_limit: Gas::new(1_000_000), ..world.call(A, b"") };
+    assert_eq!(world.run("too little gas", &tx).receipt.outcome, halt(HaltReason::OutOfGas));
+}
+
+/// New pages are zeros, whatever was in the memory that the host takes for them.
+#[test]
+fn new_pages_are_zeros() {
+    let mut world = World::new("new pages");
+    let fills = "(memory.fill (i32.const 0) (i32.const 255) (i32.mul (memory.size) (i32.const 65536)))";
+    let sums = "(local $at i32) (local $sum i64)
+        (drop (memory.grow (i32.const 3)))
+        (loop
+            (local.set $sum (i64.or (local.get $sum) (i64.load (i32.add (i32.const 65536) (local.get $at)))))
+            (br_if 0 (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 8))) (i32.const 196608))))
+        (i64.store (i32.const 0) (local.get $sum))";
+    world.put(A, &main_of(&format!("{sums} {fills} (i64.store (i32.const 0) (local.get $sum)) (call $finish (i32.const 0) (i32.const 8))")));
+    for case in ["first", "second"] {
+        let tx = world.call(A, b"");
+        assert_eq!(world.run(case, &tx).receipt.output, [0; 8]);
+    }
+}
+
+/// A contract of `pages` that grows by `growth` and calls `below`; finishes with the result of the growth, the status of
+/// the call and what the callee finished with.
+fn growing(pages: u32, growth: u32, below: Option<lockstep_vm::Address>) -> Vec<u8> {
+    let call = match below {
+        Some(_) => "call $call (i64.const 0x7fffffffffffffff) (i32.const 1000) (i32.const 1020) (i32.const 0) (i32.const 0)",
+        None => "i32.const 0",
+    };
+    module(&format!(
+        "(memory (export \"memory\") {pages}) {} (func (export \"main\")
+            (i32.store (i32.const 0) (memory.grow (i32.const {growth})))
+            (i32.store (i32.const 4) ({call}))
+            (call $returnDataCopy (i32.const 8) (i32.const 0) (call $getReturnDataSize))
+            (call $finish (i32.const 0) (i32.add (i32.const 8) (call $getReturnDataSize))))",
+        data(1_000, below.unwrap_or_default().as_slice())
+    ))
+}
+
+#[test]
+fn sixty_four_mebibytes_for_all_frames() {
+    let mut world = World::new("memory of a transaction");
+    for (case, contracts, output, halted) in [
+        ("two full frames", [(1, 511), (1, 511), (1, 0)], &[1, 0, 1, 1][..], Some(2)),
+        ("a full and a half", [(1, 511), (1, 255), (1, 255)], &[1, 0, 1, 0, 1, 0], None),
+        ("one page too many", [(1, 511), (1, 255), (1, 256)], &[1, 0, 1, 0, -1, 0], None),
+        ("full at the start", [(512, 0), (511, 0), (1, 1)], &[512, 0, 511, 0, -1, 0], None),
+        ("no page left to start with", [(512, 0), (511, 1), (1, 0)], &[512, 0, 511, 1], Some(2)),
+        ("more at the start than is left", [(512, 0), (256, 0), (257, 0)], &[512, 0, 256, 1], Some(2)),
+        ("as much at the start as is left", [(512, 0), (256, 0), (256, 1)], &[512, 0, 256, 0, -1, 0], None),
+    ] {
+        let addresses = [A, B, C];
+        for (position, (pages, growth)) in contracts.into_iter().enumerate() {
+            world.put(addresses[position], &growing(pages, growth, addresses.get(position + 1).copied()));
+        }
+        let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(A, b"") };
+        let executed = world.run(case, &tx);
+        assert_eq!((executed.receipt.outcome, executed.receipt.output), (RETURN, bytes_of(output)), "{case}");
+        let sites: Vec<_> = executed.halts.iter().map(|site| (site.depth, site.reason)).collect();
+        assert_eq!(sites, halted.map(|depth| (depth, EXHAUSTED)).into_iter().collect::<Vec<_>>(), "{case}");
+    }
+    // What a frame held is free again when it has ended.
+    world.put(B, &growing(1, 511, None));
+    let call = "(if (call $call (i64.const 10000000) (i32.const 1000) (i32.const 1020) (i32.const 0) (i32.const 0)) (then (unreachable)))";
+    world.put(A, &module(&format!("{} (func (export \"main\") {})", data(1_000, B.as_slice()), call.repeat(5))));
+    let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(A, b"") };
+    assert_eq!(world.run("five full frames one after the other", &tx).receipt.outcome, RETURN);
+    // A frame may grow to what was left when it began, whatever it called in between.
+    world.put(A, &module(&format!("{} (func (export \"main\") {call} {})", data(1_000, B.as_slice()), finish_with_i32s(&["memory.grow (i32.const 511)"]))));
+    assert_eq!(world.run("growth after a call", &tx).receipt.output, bytes_of(&[1]));
+}
+
+/// Pages that the host adds for an input count as any other.
+#[test]
+fn pages_for_the_input() {
+    let mut world = World::new("pages for the input");
+    world.put_abi(C, Abi::Packed, &binary("(module (memory (export \"memory\") 1) (func (export \"main\") (param i64) (result i64) (i64.const 0)))"));
+    let calls = |pages: u32, bytes: u32| {
+        module(&format!(
+            "(memory (export \"memory\") {pages}) {} (func (export \"main\") {})",
+            data(1_000, C.as_slice()),
+            finish_with_i32s(&[&format!("call $call (i64.const 10000000) (i32.const 1000) (i32.const 1020) (i32.const 0) (i32.const {bytes})")])
+        ))
+    };
+    world.put(B, &growing(512, 0, Some(A)));
+    for (case, pages, bytes, status) in
+        [("two pages fit", 509, 131_072, 0), ("two pages do not fit", 510, 131_072, 1), ("one page fits", 510, 65_536, 0), ("no input, no page", 511, 0, 0)]
+    {
+        world.put(A, &calls(pages, bytes));
+        let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(B, b"") };
+        let executed = world.run(case, &tx);
+        assert_eq!(executed.receipt.output, bytes_of(&[512, 0, status]), "{case}");
+        // A refusal is nobody's halt and gives the gas back.
+        assert!(executed.halts.is_empty());
+    }
+}
+
+#[test]
+fn tables() {
+    let mut world = World::new("tables");
+    for (case, table, steps, expected) in [
+        ("up to 4,096 and no further", "1 funcref", &["table.grow (ref.null func) (i32.const 4095)", "table.grow (ref.null func) (i32.const 1)", "table.size"][..], &[1, -1, 4_096][..]),
+        ("beyond at once", "1 funcref", &["table.grow (ref.null func) (i32.const 4096)", "table.size"], &[-1, 1]),
+        ("a declared maximum", "1 10 funcref", &["table.grow (ref.null func) (i32.const 10)", "table.grow (ref.null func) (i32.const 9)"], &[-1, 1]),
+        ("a maximum of nothing", "0 0 funcref", &["table.grow (ref.null func) (i32.const 0)", "table.grow (ref.null func) (i32.const 1)"], &[0, -1]),
+        ("as many as there are numbers", "1 funcref", &["table.grow (ref.null func) (i32.const -1)", "table.grow (ref.null func) (i32.const 0x7fffffff)"], &[-1, -1]),
+        ("references to the outside", "4000 externref", &["table.grow (ref.null extern) (i32.const 96)", "table.grow (ref.null extern) (i32.const 1)"], &[4_000, -1]),
+    ] {
+        world.put(A, &module(&format!("(table {table}) (func (export \"main\") {})", finish_with_i32s(steps))));
+        let tx = world.call(A, b"");
+        let executed = world.run(case, &tx);
+        assert_eq!((executed.receipt.outcome, executed.receipt.output), (RETURN, bytes_of(expected)), "{case}");
+    }
+}
+
+/// Segments as large and as many as there may be: what they cost is paid at each start of a frame.
+#[test]
+fn segments() {
+    let mut world = World::new("segments");
+    let large = module(&format!(
+        "(memory (export \"memory\") 16) {} (func (export \"main\") (call $finish (i32.const 1047000) (i32.const 4)))",
+        data(0, &[0x5a; 1_048_000])
+    ));
+    world.put(A, &large);
+    let tx = world.call(A, b"");
+    let executed = world.run("1,048,000 bytes of data", &tx);
+    assert_eq!(executed.receipt.output, [0x5a; 4]);
+    // Frame, code words, data and pages: 3,000, 8 for 32 bytes, 1 for 16 bytes of data and of pages.
+    assert!(executed.receipt.gas_used.get() > 210_000 + 3_000 + 8 * 32_750 + 1_048_000 / 16 + 16 * 4_096);
+    let many: String = (0..1_000).map(|at| data(at * 2, &[at as u8])).collect();
+    world.put(A, &module(&format!("{many} (func (export \"main\") (call $finish (i32.const 1998) (i32.const 1)))")));
+    assert_eq!(world.run("1,000 segments of data", &tx).receipt.output, [231]);
+    let elements: String = (0..1_000).map(|at| format!("(elem (i32.const {at}) func $main)")).collect();
+    world.put(A, &module(&format!("(table 1000 funcref) {elements} (func $main (export \"main\"))")));
+    assert_eq!(world.run("1,000 segments of elements", &tx).receipt.outcome, RETURN);
+    let functions = "$main ".repeat(4_096);
+    world.put(A, &module(&format!("(table 4096 4096 funcref) (elem (i32.const 0) func {functions}) (func $main (export \"main\"))")));
+    assert_eq!(world.run("4,096 elements", &tx).receipt.outcome, RETURN);
+    for (case, items, outcome) in [
+        ("data to the end", "(data (i32.const 65534) \"ab\")", RETURN),
+        ("data across the end", "(data (i32.const 65535) \"ab\")", halt(HaltReason::MemoryOutOfBounds)),
+        ("no data at the end", "(data (i32.const 65536) \"\")", RETURN),
+        ("no data beyond the end", "(data (i32.const 65537) \"\")", halt(HaltReason::MemoryOutOfBounds)),
+        ("data at the end of numbers", "(data (i32.const -1) \"a\")", halt(HaltReason::MemoryOutOfBounds)),
+        ("elements to the end", "(table 2 funcref) (elem (i32.const 1) func $main)", RETURN),
+        ("elements across the end", "(table 2 funcref) (elem (i32.const 2) func $main)", halt(HaltReason::TableOutOfBounds)),
+        ("no elements beyond the end", "(table 2 funcref) (elem (i32.const 3) func)", halt(HaltReason::TableOutOfBounds)),
+        ("a computed place", "(data (i32.add (i32.const 65530) (i32.const 5)) \"ab\")", halt(HaltReason::MemoryOutOfBounds)),
+    ] {
+        world.put(A, &module(&format!("{items} (func $main (export \"main\"))")));
+        assert_eq!(world.run(case, &tx).receipt.outcome, outcome, "{case}");
+    }
+}
