@@ -241,8 +241,8 @@ fn link(linker: &mut Linker<Host>, row: &'static HostImport) -> Result<(), Inval
 /// Runs a host function for the guest that called it.
 fn serve(mut caller: Caller<'_, Host>, row: &'static HostImport, arguments: &[u64]) -> Result<u64, Error> {
     let metered = caller.data().revision.schedule.instructions.is_some();
+    let fuel = if metered { caller.get_fuel()? } else { 0 };
     if metered {
-        let fuel = caller.get_fuel()?;
         caller.data_mut().take_fuel(fuel);
     }
     let (memory, host) = match caller.data().memory {
@@ -258,7 +258,9 @@ fn serve(mut caller: Caller<'_, Host>, row: &'static HostImport, arguments: &[u6
         }
     };
     if metered {
-        let fuel = host.give_fuel(0);
+        // The same slice goes on: wasmi does not return here, so a guest that calls the host again and again must reach
+        // its end all the same.
+        let fuel = host.give_fuel(fuel);
         caller.set_fuel(fuel)?;
     }
     result
@@ -271,10 +273,10 @@ impl Host {
         self.state.gas.set_left(Gas::new(fuel).plus(Gas::new(held_back)));
     }
 
-    /// Gives out a slice of fuel, of `required` at least if there is that much, and holds the rest back.
-    fn give_fuel(&mut self, required: u64) -> u64 {
+    /// Gives out `wanted` fuel, or all that is left, and holds the rest of the gas back.
+    fn give_fuel(&mut self, wanted: u64) -> u64 {
         let left = self.state.gas.left().get();
-        let fuel = fuel_slice(&self.revision).max(required).min(left);
+        let fuel = wanted.min(left);
         self.held_back = left.saturating_sub(fuel);
         fuel
     }
@@ -325,7 +327,9 @@ impl WasmiInstance {
 
     fn give_fuel(&mut self, required: u64) -> Result<(), Fault> {
         if self.is_metered() {
-            let fuel = self.store.data_mut().give_fuel(required);
+            let host = self.store.data_mut();
+            let slice = fuel_slice(&host.revision).max(required);
+            let fuel = host.give_fuel(slice);
             self.store.set_fuel(fuel).map_err(|error| Fault::Broken(error.to_string()))?;
         }
         Ok(())

@@ -100,6 +100,7 @@ impl Pass<'_> {
             let height = validator.operand_stack_height();
             operands = operands.max(height);
             self.operator(reported, offset, &operator, height)?;
+            self.tail_call(offset, &operator)?;
         }
         validator.finish(reader.original_position())?;
         self.bodies.allocations = validator.into_allocations();

@@ -127,6 +127,8 @@ invalid_codes! {
     InputArea = 33, rule "bad input area";
     /// The engine's compiler refuses the module. Never found here: for whoever compiles a valid module.
     Engine = 34, rule "refused by the engine";
+    /// A tail call that is, or can be, of an import.
+    TailCallOfImport = 35, rule "tail call of an import";
 }
 
 /// A violation, and the only error of this stage.

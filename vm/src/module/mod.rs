@@ -15,6 +15,7 @@ mod packed;
 mod pass;
 mod payloads;
 mod sections;
+mod tail_calls;
 mod types;
 
 pub use invalid::{InvalidCode, InvalidModule};

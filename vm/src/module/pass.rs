@@ -11,6 +11,7 @@ use super::{
     operators::wasm_features,
     packed::{PackedFacts, PackedSections},
     payloads::{HEADER, Payloads},
+    tail_calls::TailCalls,
     types::{ExternType, FunctionType, GlobalType, MemoryType, TableType},
 };
 use lockstep_gas::{Abi, Limits, Revision};
@@ -88,6 +89,7 @@ pub(super) struct Pass<'a> {
     pub(super) spaces: IndexSpaces,
     pub(super) bodies: Bodies,
     pub(super) packed: PackedSections<'a>,
+    pub(super) tail_calls: TailCalls,
     pub(super) facts: Facts,
 }
 
@@ -104,6 +106,7 @@ pub(super) fn run(code: &[u8], abi: Abi, revision: &Revision, extent: Extent) ->
         spaces: IndexSpaces::default(),
         bodies: Bodies::default(),
         packed: PackedSections::default(),
+        tail_calls: TailCalls::default(),
         facts: Facts::default(),
     };
     let last = pass.walk().err();
@@ -164,6 +167,7 @@ impl<'a> Pass<'a> {
 
     fn end(&mut self, offset: usize) -> Step {
         self.validator.end(offset)?;
+        self.indirect_tail_calls()?;
         self.required_exports()?;
         self.packed_facts()?;
         self.facts.memory = self.spaces.memories.first().copied();

@@ -62,7 +62,10 @@ impl Pass<'_> {
             let (offset, import) = item?;
             self.import(offset, &import)?;
             match import.ty {
-                TypeRef::Func(index) => self.spaces.functions.push(index),
+                TypeRef::Func(index) => {
+                    self.spaces.functions.push(index);
+                    self.tail_calls.import();
+                }
                 TypeRef::Table(ty) => self.spaces.tables.push(table_type(&ty)),
                 TypeRef::Memory(ty) => self.spaces.memories.push(memory_type(&ty)),
                 TypeRef::Global(ty) => self.spaces.globals.push(Global { ty: global_type(&ty), constant: None }),
@@ -163,9 +166,16 @@ impl Pass<'_> {
             if let ElementKind::Active { offset_expr, .. } = &segment.kind {
                 self.const_expr(offset_expr)?;
             }
-            if let ElementItems::Expressions(_, expressions) = segment.items {
-                for expression in expressions {
-                    self.const_expr(&expression?)?;
+            match segment.items {
+                ElementItems::Functions(functions) => {
+                    for index in functions {
+                        self.tail_calls.reference(index?);
+                    }
+                }
+                ElementItems::Expressions(_, expressions) => {
+                    for expression in expressions {
+                        self.const_expr(&expression?)?;
+                    }
                 }
             }
         }
@@ -197,6 +207,7 @@ impl Pass<'_> {
             match reader.read()? {
                 Operator::End => break,
                 Operator::I32Const { value } if operators == 0 => constant = Some(value),
+                Operator::RefFunc { function_index } => self.tail_calls.reference(function_index),
                 _ => constant = None,
             }
             operators = operators.saturating_add(1);

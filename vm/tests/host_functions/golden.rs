@@ -25,6 +25,7 @@ const SECTIONS: &[&str] = &[
     "depth",
     "ends",
     "engine",
+    "engine: tail calls",
     "environment",
     "export_ends",
     "export_order",
