@@ -118,7 +118,7 @@ mod tests {
 
     /// Gas of a call with empty input before anything runs.
     fn call_gas(vm: &Vm) -> u64 {
-        vm.revision().intrinsic_gas(false, &[], 0).get()
+        vm.revision().intrinsic_gas(&[], lockstep_vm::NewCode::None).get()
     }
 
     /// Return, halt and revert: the chain goes on after each as `execute_block` says.

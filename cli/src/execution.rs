@@ -112,9 +112,9 @@ pub(crate) fn add_outcome(report: &mut Report, outcome: Outcome, halts: &[HaltSi
     report.add("halt_code", Value::maybe(reason, |reason| Value::Number(u64::from(reason.code()))));
     let rows = halts.iter().map(|site| {
         let HaltSite { reason, contract, export, depth } = site;
-        let export_shown: String = export.escape_debug().collect();
-        let line =
-            format!("{reason} in contract {}, export {export_shown}, frame depth {depth}", hex(contract.as_slice()));
+        // A deployment, and an account whose code is no module, have no export.
+        let entered = if export.is_empty() { String::new() } else { format!(", export {}", export.escape_debug()) };
+        let line = format!("{reason} in contract {}{entered}, frame depth {depth}", hex(contract.as_slice()));
         let fields = vec![
             ("reason", Value::text(reason.text())),
             ("code", Value::Number(u64::from(reason.code()))),

@@ -13,7 +13,7 @@ pub struct HostPrice {
     pub base: u64,
     /// For each word of 32 bytes that is copied or hashed, the last one counted as whole.
     pub per_word: u64,
-    /// For each byte that is kept.
+    /// For each byte that is kept, or of init code that is compiled.
     pub per_byte: u64,
     /// For each topic of a log.
     pub per_topic: u64,
@@ -63,6 +63,10 @@ const fn call_export(base: u64, per_word: u64, per_page: u64) -> Option<HostPric
     Some(HostPrice { per_page, ..HostPrice::words(base, per_word) })
 }
 
+const fn create(base: u64, per_word: u64, per_byte: u64) -> Option<HostPrice> {
+    Some(HostPrice { per_byte, ..HostPrice::words(base, per_word) })
+}
+
 const fn flat(base: u64) -> Option<HostPrice> {
     Some(HostPrice::flat(base))
 }
@@ -109,7 +113,7 @@ macro_rules! host_functions {
 
 host_functions! {
     //                      Byzantium              V1: 1 gas is about the time of one simple instruction
-    UseGas                  flat(0),               flat(0);
+    UseGas                  flat(0),               flat(40);
     GetGasLeft              flat(2),               flat(40);
     GetAddress              flat(2),               flat(40);
     GetExternalBalance      flat(400),             flat(4_000);
@@ -127,7 +131,7 @@ host_functions! {
     CodeCopy                words(3, 3),           words(40, 3);
     GetCodeSize             flat(2),               flat(40);
     GetBlockCoinbase        flat(2),               flat(40);
-    Create                  flat(32_000),          words(320_000, 3);
+    Create                  flat(32_000),          create(320_000, 3, 100);
     GetBlockDifficulty      flat(2),               flat(40);
     ExternalCodeCopy        words(700, 3),         words(7_000, 3);
     GetExternalCodeSize     flat(700),             flat(7_000);

@@ -17,7 +17,7 @@ pub use gas::{Gas, GasMeter, OutOfGas};
 pub use host_function::{HostFunction, HostPrice};
 pub use limits::Limits;
 pub use operator::Operator;
-pub use revision::{Revision, Rules};
+pub use revision::{NewCode, Revision, Rules};
 pub use schedule::{
     AccountPrices, FramePrices, InstructionPrices, PAGE_BYTES, Refunds, Schedule, TABLE_ELEMENT_BYTES,
     TransactionPrices,

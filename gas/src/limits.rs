@@ -37,6 +37,8 @@ pub struct Limits {
     pub data_segments_max: u32,
     /// Element segments of a module.
     pub element_segments_max: u32,
+    /// Elements of all element segments of a module: each instantiation goes through them.
+    pub elements_max: u32,
     /// Targets of one `br_table`, without the default.
     pub br_table_targets_max: u32,
     /// Operators of one constant expression, its `end` not counted. wasmi 2.0.0 evaluates and drops them by recursion:
@@ -95,6 +97,7 @@ impl Limits {
         body_bytes_max: 196_608,
         data_segments_max: 1_000,
         element_segments_max: 1_000,
+        elements_max: 10_000,
         br_table_targets_max: 4_096,
         const_operators_max: 63,
         tables_max: 1,
@@ -133,6 +136,7 @@ impl Limits {
         body_bytes_max: 7_654_321,
         data_segments_max: 100_000,
         element_segments_max: 100_000,
+        elements_max: 1_000_000,
         br_table_targets_max: 65_520,
         const_operators_max: 63,
         tables_max: 1,

@@ -95,20 +95,40 @@ impl Revision {
         hasher.0.finalize().into()
     }
 
-    /// The gas that a transaction costs before anything runs: the base, `creates`' surcharge and `payload`'s bytes
-    /// (the input, or the code and input of a creation), and `deployed_code_bytes` of a module that is validated.
-    pub fn intrinsic_gas(&self, creates: bool, payload: &[&[u8]], deployed_code_bytes: u64) -> Gas {
+    /// The gas that a transaction costs before anything runs: the base, the bytes of its `payload` (export name, input
+    /// or code), and what new code costs on top.
+    pub fn intrinsic_gas(&self, payload: &[&[u8]], new_code: NewCode) -> Gas {
         let prices = &self.schedule.transaction;
         let bytes = payload.iter().flat_map(|part| part.iter());
         let zeros = bytes.clone().fold(0_u64, |count, &byte| count.saturating_add(u64::from(byte == 0)));
         let all = payload.iter().fold(0_u64, |sum, part| sum.saturating_add(len_u64(part)));
-        let create = if creates { prices.create } else { 0 };
+        let create = Gas::new(prices.create);
         Gas::new(prices.base)
-            .plus(Gas::new(create))
             .plus(Gas::new(prices.zero_byte).times(zeros))
             .plus(Gas::new(prices.nonzero_byte).times(all.saturating_sub(zeros)))
-            .plus(Gas::new(prices.deployed_code_byte).times(deployed_code_bytes))
+            .plus(match new_code {
+                NewCode::None => Gas::ZERO,
+                NewCode::Init { bytes } => create.plus(Gas::new(prices.init_code_byte).times(bytes)),
+                NewCode::Deployed { bytes } => create.plus(Gas::new(prices.deployed_code_byte).times(bytes)),
+            })
     }
+}
+
+/// The code that a transaction brings along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewCode {
+    /// None: a call.
+    None,
+    /// Init code, which runs once.
+    Init {
+        /// Bytes of it.
+        bytes: u64,
+    },
+    /// A module that is kept.
+    Deployed {
+        /// Bytes of it.
+        bytes: u64,
+    },
 }
 
 fn len_u64(bytes: &[u8]) -> u64 {
@@ -153,9 +173,9 @@ mod tests {
 
     #[test]
     fn intrinsic_gas_is_that_of_the_yellow_paper() {
-        let gas = |creates, payload: &[u8]| Revision::EWASM_BYZANTIUM.intrinsic_gas(creates, &[payload], 0).get();
-        assert_eq!(gas(false, &[]), 21_000);
-        assert_eq!(gas(true, &[]), 53_000);
-        assert_eq!(gas(false, &[0, 0, 1]), 21_000 + 2 * 4 + 68);
+        let gas = |new_code, payload: &[u8]| Revision::EWASM_BYZANTIUM.intrinsic_gas(&[payload], new_code).get();
+        assert_eq!(gas(NewCode::None, &[]), 21_000);
+        assert_eq!(gas(NewCode::Init { bytes: 0 }, &[]), 53_000);
+        assert_eq!(gas(NewCode::None, &[0, 0, 1]), 21_000 + 2 * 4 + 68);
     }
 }

@@ -74,6 +74,16 @@ impl InstructionPrices {
         self.operators.get(operator.index()).copied().flatten()
     }
 
+    /// The same list with another price for `operator`, `None` to forbid it: how a revision differs from the one that
+    /// it copies.
+    #[must_use]
+    pub fn with_operator(mut self, operator: Operator, price: Option<u8>) -> Self {
+        if let Some(entry) = self.operators.get_mut(operator.index()) {
+            *entry = price;
+        }
+        self
+    }
+
     /// The price of moving, filling or adding `bytes` bytes.
     pub const fn bulk(&self, bytes: u64) -> Gas {
         // A schedule with 0 here cannot be made: the field is set in this file alone and a test reads it.
@@ -109,7 +119,7 @@ pub struct FramePrices {
     pub base: u64,
     /// For each 32 bytes of the callee's code, the last counted as whole.
     pub per_code_word: u64,
-    /// For each function, global, import, export and segment.
+    /// For each function, global, import, export, segment and element of an element segment.
     pub per_item: u64,
 }
 
@@ -124,7 +134,9 @@ pub struct TransactionPrices {
     pub zero_byte: u64,
     /// Each other byte of input or code (G_txdatanonzero).
     pub nonzero_byte: u64,
-    /// Each byte of a deployed module, for its validation and compilation.
+    /// Each byte of init code, for its validation and compilation (EIP-3860 prices it for the same reason).
+    pub init_code_byte: u64,
+    /// Each byte of a deployed module, for its validation and compilation, and for keeping it.
     pub deployed_code_byte: u64,
 }
 
@@ -171,6 +183,7 @@ impl Schedule {
             create: 32_000,
             zero_byte: 4,
             nonzero_byte: 68,
+            init_code_byte: 0,
             deployed_code_byte: 0,
         },
         refund: Refunds { storage_clear: 15_000, self_destruct: 24_000, quotient: 2 },
@@ -188,12 +201,13 @@ impl Schedule {
             storage_set: 150_000,
             code_deposit_byte: 2_000,
         },
-        frame: FramePrices { base: 3_000, per_code_word: 8, per_item: 20 },
+        frame: FramePrices { base: 3_000, per_code_word: 320, per_item: 20 },
         transaction: TransactionPrices {
             base: 210_000,
             create: 320_000,
             zero_byte: 40,
             nonzero_byte: 160,
+            init_code_byte: 100,
             deployed_code_byte: 2_000,
         },
         refund: Refunds { storage_clear: 0, self_destruct: 0, quotient: 0 },

@@ -176,10 +176,12 @@ impl<'vm, E: Engine> Frames<'vm, E> {
                 Entry::Export(_) => self.refuse(session, checkpoint, HaltReason::NoCode, &message, gas, reply),
             });
         };
+        // Validation and compilation are work: whoever cannot pay for the code does not get them.
+        if gas < self.vm.code_gas(&code) {
+            return Ok(self.fail(session, checkpoint, HaltReason::OutOfGas, &message, reply));
+        }
         let Some(module) = self.vm.module_of_account(id, &code)? else {
-            self.note_halt(HaltReason::InvalidCode, &message, "");
-            let status = Status::Failure(HaltReason::InvalidCode);
-            return Ok(not_begun(session, checkpoint, status, gas, reply));
+            return Ok(self.fail(session, checkpoint, HaltReason::InvalidCode, &message, reply));
         };
         self.begin(session, Start { checkpoint, message, module, gas, creates: None, reply })
     }
@@ -204,16 +206,14 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             is_static: false,
             depth: caller.depth,
         };
-        let taken = journal.account(&address)?.is_some_and(|account| account.nonce != 0 || account.code.is_some());
-        let module = self.vm.module(CodeId::of(&init_code, Abi::Ewasm), &init_code);
-        let (module, reason) = match (taken, module) {
-            (false, Ok(module)) => (Some(module), HaltReason::InvalidCode),
-            (false, Err(_)) => (None, HaltReason::InvalidCode),
-            (true, _) => (None, HaltReason::AddressCollision),
-        };
-        let Some(module) = module else {
-            self.note_halt(reason, &message, "");
-            return Ok(not_begun(session, checkpoint, Status::Failure(reason), gas, reply));
+        if journal.account(&address)?.is_some_and(|account| account.nonce != 0 || account.code.is_some()) {
+            return Ok(self.fail(session, checkpoint, HaltReason::AddressCollision, &message, reply));
+        }
+        if gas < self.vm.code_gas(&init_code) {
+            return Ok(self.fail(session, checkpoint, HaltReason::OutOfGas, &message, reply));
+        }
+        let Ok(module) = self.vm.module(CodeId::of(&init_code, Abi::Ewasm), &init_code) else {
+            return Ok(self.fail(session, checkpoint, HaltReason::InvalidCode, &message, reply));
         };
         journal.create_contract(&address)?;
         if !journal.transfer(&caller.address, &address, value)? {
@@ -237,7 +237,11 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let plan = entry::plan(&module.valid, &message.input, u32::try_from(pages_max).unwrap_or(u32::MAX));
         let plan = match plan {
             Ok(plan) => plan,
-            Err(reason) => return Ok(self.refuse(session, checkpoint, reason, &message, gas, reply)),
+            Err(reason) => {
+                // The code has been looked into: that much is not given back.
+                let gas = gas.less(self.vm.code_gas(module.valid.code()));
+                return Ok(self.refuse(session, checkpoint, reason, &message, gas, reply));
+            }
         };
         let mut meter = GasMeter::new(gas);
         let exhausted = pages_min > pages_max || stack_bytes > stack_left;
@@ -347,6 +351,19 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             }
             None => Footprint::default(),
         }
+    }
+
+    /// A frame that halts before it runs.
+    fn fail(
+        &mut self,
+        session: &mut Session,
+        checkpoint: Checkpoint,
+        reason: HaltReason,
+        message: &Message,
+        reply: Reply,
+    ) -> Next {
+        self.note_halt(reason, message, "");
+        not_begun(session, checkpoint, Status::Failure(reason), Gas::ZERO, reply)
     }
 
     /// A frame that cannot begin. For the transaction's own that is a halt.

@@ -61,7 +61,7 @@ pub use block::{Block, BlockOutcome, Rejected};
 pub use code::{CodeId, code_hash};
 pub use inspect::{Estimate, NoEstimate, ViewCall, Viewed};
 pub use journal::{Checkpoint, Journal, StateKeys, StateView};
-pub use lockstep_gas::{Abi, Gas, Revision};
+pub use lockstep_gas::{Abi, Gas, NewCode, Revision};
 pub use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, HaltReason, Log, U256};
 pub use machine::{MODULE_CACHE_BYTES, Vm};
 pub use module::{InvalidModule, ValidModule};

@@ -8,7 +8,7 @@ use crate::{
     module_cache::{ModuleCache, ModuleKey},
 };
 use alloy_primitives::Bytes;
-use lockstep_gas::{Gas, HostFunction, PAGE_BYTES, Revision, TABLE_ELEMENT_BYTES};
+use lockstep_gas::{Gas, HostFunction, NewCode, PAGE_BYTES, Revision, TABLE_ELEMENT_BYTES};
 use lockstep_host::Fault;
 use std::sync::Arc;
 
@@ -94,18 +94,24 @@ impl<E: Engine> Vm<E> {
         self.module(id, code).map(|_| ())
     }
 
+    /// What a frame pays for its code alone, before anybody looks into the code: the part of the start that is known
+    /// without it.
+    pub(crate) fn code_gas(&self, code: &[u8]) -> Gas {
+        let prices = &self.revision.schedule.frame;
+        let code_words = u64::try_from(code.len()).unwrap_or(u64::MAX).div_ceil(32);
+        Gas::new(prices.base).plus(Gas::new(prices.per_code_word).times(code_words))
+    }
+
     /// What instantiation costs, by what there is to make and to copy.
     fn module_gas(&self, module: &ValidModule) -> Gas {
         let schedule = &self.revision.schedule;
         let prices = &schedule.frame;
-        let code_words = u64::try_from(module.code().len()).unwrap_or(u64::MAX).div_ceil(32);
         let pages = module.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
         let bytes = pages
             .saturating_mul(PAGE_BYTES)
             .saturating_add(module.data_bytes())
             .saturating_add(module.table_elements().saturating_mul(TABLE_ELEMENT_BYTES));
-        Gas::new(prices.base)
-            .plus(Gas::new(prices.per_code_word).times(code_words))
+        self.code_gas(module.code())
             .plus(Gas::new(prices.per_item).times(module.items()))
             .plus(schedule.instructions.as_ref().map_or(Gas::ZERO, |instructions| instructions.bulk(bytes)))
     }
@@ -122,13 +128,18 @@ impl<E: Engine> Vm<E> {
 
     /// The gas that deploying `code` costs beyond the transaction's input, for information.
     pub fn deploy_gas(&self, code: &[u8]) -> Gas {
-        self.revision.intrinsic_gas(true, &[code], u64::try_from(code.len()).unwrap_or(u64::MAX))
+        let bytes = u64::try_from(code.len()).unwrap_or(u64::MAX);
+        self.revision.intrinsic_gas(&[code], NewCode::Deployed { bytes })
     }
 }
 
-/// Memory that a compiled module takes, roughly: wasmi's code is about eight times as large as the Wasm that it comes
-/// from, and each function and type has a fixed part.
+/// Memory that a compiled module takes, at the most and roughly: wasmi's code is up to ten times as large as the Wasm that
+/// it comes from; each value that a branch hands over can be an instruction of 16 bytes (measured: a body of nothing but
+/// branches with 16 results becomes 93 times as large); each function and type has a fixed part.
 fn compiled_bytes(module: &ValidModule) -> u64 {
     let code = u64::try_from(module.code().len()).unwrap_or(u64::MAX);
-    code.saturating_mul(10).saturating_add(module.items().saturating_mul(256)).saturating_add(16_384)
+    code.saturating_mul(10)
+        .saturating_add(module.branch_values().saturating_mul(24))
+        .saturating_add(module.items().saturating_mul(256))
+        .saturating_add(16_384)
 }

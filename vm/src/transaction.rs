@@ -13,7 +13,7 @@ use crate::{
 use alloy_primitives::{Address, Bytes, U256};
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt;
-use lockstep_gas::{Abi, Gas, Revision};
+use lockstep_gas::{Abi, Gas, NewCode, Revision};
 use lockstep_host::{
     BlockEnv, Buffers, CallKind, CallRequest, CreateRequest, Entry, ExportCall, Fault, FrameResult, HaltReason, Reply,
     Request, Status, TransactionEnv,
@@ -206,14 +206,14 @@ fn intrinsic_gas(tx: &Tx, revision: &Revision) -> Result<Gas, InvalidTx> {
         TxKind::Call { export, .. } => {
             let export = export.as_deref().unwrap_or_default();
             within(export, revision.limits.input_bytes_max)?;
-            Ok(revision.intrinsic_gas(false, &[export, &tx.input], 0))
+            Ok(revision.intrinsic_gas(&[export, &tx.input], NewCode::None))
         }
         TxKind::Create { init_code } => {
             within(init_code, revision.limits(Abi::Ewasm).code_bytes_max)?;
             if !tx.input.is_empty() {
                 return Err(InvalidTx::InputWithoutConstructor { actual: bytes(&tx.input) });
             }
-            Ok(revision.intrinsic_gas(true, &[init_code], 0))
+            Ok(revision.intrinsic_gas(&[init_code], NewCode::Init { bytes: bytes(init_code) }))
         }
         TxKind::Deploy { abi, code } => {
             if !revision.rules.abis.contains(*abi) {
@@ -224,7 +224,9 @@ fn intrinsic_gas(tx: &Tx, revision: &Revision) -> Result<Gas, InvalidTx> {
                 Abi::Ewasm | Abi::Packed if !tx.input.is_empty() => {
                     Err(InvalidTx::InputWithoutConstructor { actual: bytes(&tx.input) })
                 }
-                Abi::Ewasm | Abi::Packed => Ok(revision.intrinsic_gas(true, &[code], bytes(code))),
+                Abi::Ewasm | Abi::Packed => {
+                    Ok(revision.intrinsic_gas(&[code], NewCode::Deployed { bytes: bytes(code) }))
+                }
             }
         }
     }

@@ -33,7 +33,7 @@ struct Step {
 
 impl Step {
     fn line(&self) -> String {
-        format!("{}$ lockstep {}", self.code, self.arguments.join(" "))
+        format!("{}$ lockstep {}", self.code, self.arguments.join(" ")).trim_end().to_owned()
     }
 }
 

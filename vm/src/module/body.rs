@@ -9,7 +9,10 @@ use super::{
     pass::{Pass, Step},
     types::{FunctionType, ValType},
 };
-use wasmparser::{FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, ValidatorResources};
+use wasmparser::{
+    BlockType, FrameKind, FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator,
+    ValidatorResources,
+};
 
 /// What the pass knows of the bodies that it has seen.
 #[derive(Default)]
@@ -96,6 +99,8 @@ impl Pass<'_> {
                 // The proposals of forbidden operators are off: the validator would take them for malformed.
                 return Ok(operands);
             }
+            self.facts.branch_values =
+                self.facts.branch_values.saturating_add(self.branch_values(&validator, &operator)?);
             validator.op(offset, &operator)?;
             let height = validator.operand_stack_height();
             operands = operands.max(height);
@@ -155,6 +160,36 @@ impl Pass<'_> {
         }
         reported.floats = true;
         self.findings.report(InvalidModule::rule(InvalidCode::FloatsForbidden, offset, what))
+    }
+
+    /// The values that a branch hands over, for each of its targets; 0 for what is no branch, or no valid one.
+    fn branch_values(
+        &self,
+        validator: &FuncValidator<ValidatorResources>,
+        operator: &Operator<'_>,
+    ) -> Result<u64, InvalidModule> {
+        let values = |depth: u32| {
+            let frame = usize::try_from(depth).ok().and_then(|depth| validator.get_control_frame(depth));
+            frame.map_or(0, |frame| match (frame.block_type, frame.kind) {
+                (BlockType::FuncType(index), kind) => {
+                    let ty = self.spaces.function_type(index);
+                    ty.map_or(0, |ty| if kind == FrameKind::Loop { ty.parameters.len() } else { ty.results.len() })
+                }
+                (BlockType::Type(_), FrameKind::Loop) | (BlockType::Empty, _) => 0,
+                (BlockType::Type(_), _) => 1,
+            }) as u64
+        };
+        Ok(match operator {
+            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => values(*relative_depth),
+            Operator::BrTable { targets } => {
+                let mut sum = values(targets.default());
+                for target in targets.targets() {
+                    sum = sum.saturating_add(values(target?));
+                }
+                sum
+            }
+            _ => 0,
+        })
     }
 }
 

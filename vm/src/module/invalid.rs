@@ -129,6 +129,8 @@ invalid_codes! {
     Engine = 34, rule "refused by the engine";
     /// A tail call that is, or can be, of an import.
     TailCallOfImport = 35, rule "tail call of an import";
+    /// More elements of all element segments than `elements_max`.
+    TooManyElements = 36, limit "elements of all segments";
 }
 
 /// A violation, and the only error of this stage.
@@ -223,7 +225,7 @@ mod tests {
             assert_eq!(borsh::to_vec(code).unwrap(), [code.code()]);
             assert_eq!(format!("{code:?}"), code.name());
         }
-        assert_eq!(InvalidCode::ALL.len(), 35);
+        assert_eq!(InvalidCode::ALL.len(), 37);
     }
 
     #[test]

@@ -117,6 +117,11 @@ impl ValidModule {
         self.facts.table_elements
     }
 
+    /// Values that branches hand over, counted at each target of each branch. An engine may make an instruction of each.
+    pub const fn branch_values(&self) -> u64 {
+        self.facts.branch_values
+    }
+
     /// Values that one call of the function that needs the most keeps: its locals, parameters included, and its
     /// operands. At most `locals_max + operands_max` of the limits, 0 without functions.
     pub const fn frame_slots_max(&self) -> u32 {

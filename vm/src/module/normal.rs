@@ -3,9 +3,9 @@
 //!
 //! The rule speaks about the text. An engine charges for what its translator emits, and the two agree as long as the
 //! translator can neither compute a condition nor see that a `loop` or an `if` is never reached. Here such places are
-//! found and rewritten. A module without them stays as it is, byte for byte; compilers hardly ever write one with them.
-//! Owns the module around the bodies; what is found in a body is in `flow`, how it is written anew in `encode`. Knows no
-//! engine.
+//! found and rewritten, and with them the two that wasmi 2.0.0 translates wrongly or not at all. A module without them stays as it is,
+//! byte for byte; compilers hardly ever write one with them. Owns the module around the bodies; what is found in a body
+//! is in `flow`, how it is written anew in `encode`.
 
 mod encode;
 mod flow;
@@ -27,7 +27,7 @@ pub struct NormalModule {
 impl NormalModule {
     /// Operators that are free in a rewritten module, where so many `nop` stand behind each as it costs. They are what
     /// rewriting puts in, so whatever they stand for can have its own price.
-    pub const FREE: [Operator; 2] = [Operator::GlobalGet, Operator::Unreachable];
+    pub const FREE: [Operator; 4] = [Operator::GlobalGet, Operator::Unreachable, Operator::Block, Operator::End];
 
     /// The module for `revision`, which is the one that it is valid under.
     ///
@@ -38,8 +38,7 @@ impl NormalModule {
     /// None for a valid module: what cannot be read of it is reported as its validation would have.
     pub fn new(module: &ValidModule, revision: &Revision) -> Result<Self, InvalidModule> {
         let unchanged = Self { code: module.code().clone(), is_rewritten: false };
-        // What is not metered cannot be metered wrongly.
-        let Some(prices) = &revision.schedule.instructions else { return Ok(unchanged) };
+        let prices = revision.schedule.instructions.as_ref();
         let code = module.code();
         let mut shape = Shape::new(code, module.memory());
         let mut bodies = Vec::new();
@@ -97,7 +96,7 @@ fn rewrite(
     code: &[u8],
     shape: &Shape<'_>,
     bodies: &[(FunctionBody<'_>, Changes<'_>)],
-    prices: &InstructionPrices,
+    prices: Option<&InstructionPrices>,
 ) -> Result<Vec<u8>, InvalidModule> {
     let mut encoder = Encoder::new(code, shape.globals_count(), prices);
     let new_bodies = bodies.iter().map(|(body, changes)| encoder.body(body, changes));

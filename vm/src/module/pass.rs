@@ -77,6 +77,8 @@ pub(super) struct Facts {
     pub(super) table_elements: u64,
     /// Locals and operands of the function that has the most.
     pub(super) frame_slots_max: u32,
+    /// Values that branches hand over, counted at each target: what compiled code can be much larger by than the Wasm.
+    pub(super) branch_values: u64,
     pub(super) packed: PackedFacts,
 }
 

@@ -161,11 +161,18 @@ impl Pass<'_> {
         self.count(section, 0, InvalidCode::TooManyElementSegments, self.rules.limits.element_segments_max)?;
         self.validator.element_section(section)?;
         self.add_items(section.count());
+        let mut total = 0_u64;
         for segment in section.clone() {
             let segment = segment?;
             if let ElementKind::Active { offset_expr, .. } = &segment.kind {
                 self.const_expr(offset_expr)?;
             }
+            let elements = match &segment.items {
+                ElementItems::Functions(functions) => functions.count(),
+                ElementItems::Expressions(_, expressions) => expressions.count(),
+            };
+            self.add_items(elements);
+            total = total.saturating_add(u64::from(elements));
             match segment.items {
                 ElementItems::Functions(functions) => {
                     for index in functions {
@@ -179,7 +186,7 @@ impl Pass<'_> {
                 }
             }
         }
-        Ok(())
+        self.at_most(InvalidCode::TooManyElements, section.range().start, total, self.rules.limits.elements_max)
     }
 
     /// Here our rules come first: see `payloads`.

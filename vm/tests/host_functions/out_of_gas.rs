@@ -39,7 +39,7 @@ fn check_byzantium(case: &mut Case, limit: u64) {
     let receipt = case.execute(&BYZANTIUM).receipt;
     assert!(matches!(receipt.outcome, Outcome::Return | Outcome::Revert { .. }), "{}: {}", limit, receipt.outcome);
     case.tx.gas_limit = Gas::new(limit - 1);
-    let intrinsic = BYZANTIUM.revision().intrinsic_gas(false, &[&case.tx.input], 0).get();
+    let intrinsic = BYZANTIUM.revision().intrinsic_gas(&[&case.tx.input], lockstep_gas::NewCode::None).get();
     if limit > intrinsic {
         assert_eq!(case.execute(&BYZANTIUM).receipt.outcome, OUT_OF_GAS, "{limit} less 1");
     }
@@ -81,12 +81,12 @@ fn the_last_gas() {
         if let Some(gas) = byzantium {
             check_byzantium(&mut case, gas);
         }
-        let intrinsic = V1.revision().intrinsic_gas(false, &[&case.tx.input], 0).get();
+        let intrinsic = V1.revision().intrinsic_gas(&[&case.tx.input], lockstep_gas::NewCode::None).get();
         lines.push(format!("{name}: {}", needed(&V1, &mut case, intrinsic)));
     };
     for line in LINES {
         let case = good_call(line);
-        let intrinsic = BYZANTIUM.revision().intrinsic_gas(false, &[&case.tx.input], 0).get();
+        let intrinsic = BYZANTIUM.revision().intrinsic_gas(&[&case.tx.input], lockstep_gas::NewCode::None).get();
         both(line.name, case, byzantium_price(line, line.good).map(|price| intrinsic + price));
     }
     for (name, case, byzantium) in later_charges() {

@@ -44,7 +44,7 @@ fn return_data() {
             .gas(base + 700 + 50_000 + 3)
             .halts_inside(HaltReason::Unreachable),
         found(after("a halt with output", to_b, ""), 1, b"")
-            .contract(B, "(drop (call $call ~9000 @A @ZERO #0 #0)) (call $finish #-1 #1)")
+            .contract(B, "(drop (call $call ~20000 @A @ZERO #0 #0)) (call $finish #-1 #1)")
             .gas(base + 700 + 50_000 + 3)
             .halts_inside(HaltReason::HostAccessOutOfBounds),
         found(after("no module", to_b, ""), 1, b"")

@@ -3,9 +3,7 @@
 
 use crate::kit::{A, B, C, RETURN, SENDER, World, data, main_of, module, word};
 use lockstep_gas::{Operator, Revision};
-use lockstep_vm::{
-    Abi, Address, Block, BlockOutcome, Gas, StateView, Tx, U256, ViewCall, Vm, engine::wasmi::Wasmi,
-};
+use lockstep_vm::{Abi, Address, Block, BlockOutcome, Gas, StateView, Tx, U256, ViewCall, Vm, engine::wasmi::Wasmi};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Another sender.
@@ -19,7 +17,14 @@ fn operators_without_a_price_do_not_lead_back() {
     let free: Vec<_> = Operator::ALL.iter().filter(|&&operator| prices.operator(operator) == Some(0)).collect();
     let names: Vec<_> = free.iter().map(|operator| operator.name()).collect();
     assert_eq!(names, ["unreachable", "nop", "block", "loop", "else", "end", "return", "drop"]);
-    for operator in [Operator::Br, Operator::BrIf, Operator::BrTable, Operator::Call, Operator::ReturnCall, Operator::ReturnCallIndirect] {
+    for operator in [
+        Operator::Br,
+        Operator::BrIf,
+        Operator::BrTable,
+        Operator::Call,
+        Operator::ReturnCall,
+        Operator::ReturnCallIndirect,
+    ] {
         assert!(prices.operator(operator) >= Some(1), "{operator:?}");
     }
 }
@@ -29,12 +34,19 @@ fn every_turn_of_a_loop_costs_something() {
     let mut world = World::new("turns of loops");
     for (case, body) in [
         ("nothing but a branch", "(br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))"),
-        ("nops and blocks", "nop (block) (block (block)) nop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))"),
+        (
+            "nops and blocks",
+            "nop (block) (block (block)) nop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))",
+        ),
         ("a loop that is not repeated", "(loop) (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))"),
     ] {
-        world.put(A, &main_of(&format!(
-            "(local i32) (call $callDataCopy (i32.const 0) (i32.const 0) (i32.const 4)) (local.set 0 (i32.load (i32.const 0))) (loop {body})"
-        )));
+        world.put(
+            A,
+            &main_of(&format!(
+                "(local i32) (call $callDataCopy (i32.const 0) (i32.const 0) (i32.const 4)) (local.set 0 (i32.load
+                (i32.const 0))) (loop {body})"
+            )),
+        );
         let mut gas = |turns: u8| {
             let tx = world.call(A, &[turns, 1, 1, 0]);
             world.run(&format!("{case}, {turns}"), &tx).receipt.gas_used.get()
@@ -43,7 +55,13 @@ fn every_turn_of_a_loop_costs_something() {
         assert!(two > one, "{case}");
         assert_eq!(many - one, 254 * (two - one), "{case}");
     }
-    for body in ["(loop (br 0))", "(loop nop (block) (br 0))", "(loop (loop (br 1)))", "(loop (block (br 1)))", "(loop (br_table 0 0 (i32.load (i32.const 0))))"] {
+    for body in [
+        "(loop (br 0))",
+        "(loop nop (block) (br 0))",
+        "(loop (loop (br 1)))",
+        "(loop (block (br 1)))",
+        "(loop (br_table 0 0 (i32.load (i32.const 0))))",
+    ] {
         world.put(A, &main_of(body));
         let tx = Tx { gas_limit: Gas::new(1_000_000), ..world.call(A, b"") };
         assert_eq!(world.run(body, &tx).receipt.gas_used, tx.gas_limit);
@@ -58,7 +76,8 @@ fn corpus(section: &'static str) -> (World, Vec<Tx>) {
             (call $storageLoad (i32.const 0) (i32.const 64))
             (i64.store (i32.const 88) (i64.add (i64.load (i32.const 88)) (i64.const 1)))
             (call $storageStore (i32.const 0) (i32.const 64))
-            (call $log (i32.const 64) (i32.const 32) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+            (call $log (i32.const 64) (i32.const 32) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)
+                (i32.const 0))
             (call $finish (i32.const 64) (i32.const 32)))",
         data(0, &word(1))
     ));
@@ -84,7 +103,10 @@ fn corpus(section: &'static str) -> (World, Vec<Tx>) {
     world.put(C, &floats);
     world.put(Address::repeat_byte(9), &trap);
     world.fund(OTHER, U256::from(1_u64 << 60));
-    let creates = module(&format!("{} (func (export \"main\") (call $finish (i32.const 0) (i32.const 8)))", data(0, b"leftover")));
+    let creates = module(&format!(
+        "{} (func (export \"main\") (call $finish (i32.const 0) (i32.const 8)))",
+        data(0, b"leftover")
+    ));
     let mut txs = vec![
         world.call(A, b""),
         world.call(B, b""),
@@ -166,7 +188,8 @@ fn beside_views() {
         let views: Vec<_> = [A, B, C, Address::repeat_byte(9), SENDER]
             .map(|to| ViewCall { gas_limit: Gas::new(500_000), ..world.view_call(to, b"") })
             .into();
-        let seen: Vec<_> = views.iter().map(|view| vm.view(world.view(), &world.block, view.clone()).unwrap()).collect();
+        let seen: Vec<_> =
+            views.iter().map(|view| vm.view(world.view(), &world.block, view.clone()).unwrap()).collect();
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)

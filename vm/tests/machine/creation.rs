@@ -1,12 +1,11 @@
 //! Creations by transaction: addresses, what init code leaves behind, what it costs, what stands in the way.
 
-use crate::kit::{
-    A, B, C, RETURN, REVERT, SENDER, World, beside_fees, data, escaped, halt, main_of, module, word,
+use crate::{
+    kit::{A, B, C, RETURN, REVERT, SENDER, World, beside_fees, data, escaped, halt, main_of, module, word},
+    prices,
 };
 use lockstep_host::crypto::keccak256;
-use lockstep_vm::{
-    Abi, Account, Address, Block, CodeId, Gas, HaltReason, StateDiff, Tx, U256, code_hash,
-};
+use lockstep_vm::{Abi, Account, Address, Block, CodeId, Gas, HaltReason, StateDiff, Tx, U256, code_hash};
 
 /// Init code that finishes with `code`, after `before`.
 fn leaving_after(before: &str, code: &[u8]) -> Vec<u8> {
@@ -54,7 +53,8 @@ fn addresses() {
         let tx = Tx { sender: known, nonce, ..world.create(&main_of("")) };
         let created = world.run(&format!("creation with nonce {nonce}"), &tx).receipt.created;
         assert_eq!(created, Some(address_by_hand(known, nonce)));
-        let deploy = Tx { sender: known, nonce, gas_limit: Gas::new(1_000_000), ..world.deploy(Abi::Ewasm, &main_of("")) };
+        let deploy =
+            Tx { sender: known, nonce, gas_limit: Gas::new(1_000_000), ..world.deploy(Abi::Ewasm, &main_of("")) };
         let deployed = world.run(&format!("deployment with nonce {nonce}"), &deploy).receipt.created;
         assert_eq!(deployed, created);
     }
@@ -68,7 +68,8 @@ fn what_init_code_leaves_behind() {
     let bad_export = crate::kit::binary("(module (memory (export \"memory\") 1) (func (export \"main\") (param i32)))");
     let no_main = crate::kit::binary("(module (memory (export \"memory\") 1) (func (export \"f\")))");
     let unknown_import = crate::kit::binary(
-        "(module (import \"debug\" \"print32\" (func (param i32))) (memory (export \"memory\") 1) (func (export \"main\")))",
+        "(module (import \"debug\" \"print32\" (func (param i32))) (memory (export \"memory\") 1) (func
+            (export \"main\")))",
     );
     let truncated = &valid[..valid.len() - 1];
     let not_kept = halt(HaltReason::InvalidCreatedCode);
@@ -139,9 +140,12 @@ fn the_deposit_is_paid_to_the_last_gas() {
     let mut world = World::new("deposit");
     let tx = world.create(&leaving(&[7; 1_000]));
     let used = world.run("1,000 bytes", &tx).receipt.gas_used;
-    // 999 and 1,000 have as many zero bytes and words: nothing differs but the deposit of one byte and the data's.
+    // 999 and 1,000 have as many words: nothing differs but the deposit of a byte and the init code.
     let one_less = world.run("999 bytes", &world.create(&leaving(&[7; 999]))).receipt.gas_used;
-    assert_eq!(used.less(one_less), Gas::new(2_000 + 160));
+    assert_eq!(
+        used.less(one_less),
+        Gas::new(prices::DEPOSIT + prices::creation(&leaving(&[7; 1_000])) - prices::creation(&leaving(&[7; 999])))
+    );
     let exactly = world.run("with exactly enough", &Tx { gas_limit: used, ..tx.clone() });
     assert_eq!((exactly.receipt.outcome, exactly.receipt.gas_used), (RETURN, used));
     let short = world.run("with one less", &Tx { gas_limit: used.less(Gas::new(1)), ..tx });
@@ -239,7 +243,8 @@ fn self_destruction_in_init_code() {
     world.burns = true;
     let destroys = |heir: Address| {
         module(&format!(
-            "{} {} (func (export \"main\") (call $storageStore (i32.const 32) (i32.const 32)) (call $selfDestruct (i32.const 0)))",
+            "{} {} (func (export \"main\") (call $storageStore (i32.const 32) (i32.const 32)) (call $selfDestruct
+                (i32.const 0)))",
             data(0, heir.as_slice()),
             data(32, &word(1))
         ))
@@ -263,7 +268,10 @@ fn recreation_after_destruction_in_the_same_block() {
     let mut world = World::new("recreation");
     let again = B.create(0);
     world.fund(B, U256::from(1_u64 << 60));
-    world.put(again, &module(&format!("{} (func (export \"main\") (call $selfDestruct (i32.const 0)))", data(0, C.as_slice()))));
+    world.put(
+        again,
+        &module(&format!("{} (func (export \"main\") (call $selfDestruct (i32.const 0)))", data(0, C.as_slice()))),
+    );
     for key in 1..=3 {
         world.state.put_storage(again, word(key).to_vec(), word(key).to_vec());
     }
@@ -271,7 +279,8 @@ fn recreation_after_destruction_in_the_same_block() {
     let log = |key: usize| {
         format!(
             "(call $storageLoad (i32.const {}) (i32.const 200))
-             (call $log (i32.const 200) (i32.const 32) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))",
+             (call $log (i32.const 200) (i32.const 32) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+                 (i32.const 0))",
             32 * key
         )
     };
@@ -290,11 +299,8 @@ fn recreation_after_destruction_in_the_same_block() {
     let call = Tx { nonce: 1, ..world.call(again, b"") };
     let block = Block { env: world.block.clone(), transactions: vec![destroy.clone(), create.clone(), call.clone()] };
     let outcome = world.vm().execute_block(world.view(), block).unwrap();
-    let logged: Vec<Vec<Vec<u8>>> = outcome
-        .receipts
-        .iter()
-        .map(|receipt| receipt.logs.iter().map(|log| log.data.clone()).collect())
-        .collect();
+    let logged: Vec<Vec<Vec<u8>>> =
+        outcome.receipts.iter().map(|receipt| receipt.logs.iter().map(|log| log.data.clone()).collect()).collect();
     let words = |keys: &[u8]| keys.iter().map(|&key| word(key).to_vec()).collect::<Vec<_>>();
     assert_eq!(logged, [words(&[]), words(&[0]), words(&[0, 2, 0, 4])]);
     let changes = &outcome.diff.storage[&again];
@@ -305,9 +311,11 @@ fn recreation_after_destruction_in_the_same_block() {
     // One after the other, each on the state that the one before left, is the same.
     let mut at_once = world.state.clone();
     at_once.apply(&outcome.diff);
-    for (case, tx, receipt) in
-        [("destroy", destroy, &outcome.receipts[0]), ("create", create, &outcome.receipts[1]), ("call", call, &outcome.receipts[2])]
-    {
+    for (case, tx, receipt) in [
+        ("destroy", destroy, &outcome.receipts[0]),
+        ("create", create, &outcome.receipts[1]),
+        ("call", call, &outcome.receipts[2]),
+    ] {
         assert_eq!(&world.commit(case, &tx).receipt, receipt);
     }
     assert_eq!(world.state, at_once);
@@ -318,10 +326,17 @@ fn recreation_after_destruction_in_the_same_block() {
 #[test]
 fn destroyed_accounts_live_until_the_transaction_ends() {
     let mut world = World::new("destroyed accounts");
-    world.put(B, &module(&format!("{} (func (export \"main\") (call $selfDestruct (i32.const 0)))", data(0, C.as_slice()))));
+    world.put(
+        B,
+        &module(&format!("{} (func (export \"main\") (call $selfDestruct (i32.const 0)))", data(0, C.as_slice()))),
+    );
     world.fund(B, U256::from(5));
-    let call = "(if (call $call (i64.const 500000) (i32.const 0) (i32.const 64) (i32.const 0) (i32.const 0)) (then (unreachable)))";
-    world.put(A, &module(&format!("{} {} (func (export \"main\") {call} {call} {call})", data(0, B.as_slice()), data(64, &[2]))));
+    let call = "(if (call $call (i64.const 500000) (i32.const 0) (i32.const 64) (i32.const 0) (i32.const 0)) (then
+        (unreachable)))";
+    world.put(
+        A,
+        &module(&format!("{} {} (func (export \"main\") {call} {call} {call})", data(0, B.as_slice()), data(64, &[2]))),
+    );
     world.fund(A, U256::from(100));
     let tx = world.call(A, b"");
     let executed = world.run("called three times", &tx);

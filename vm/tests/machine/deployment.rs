@@ -1,16 +1,12 @@
 //! Deployments, and calls by export name from transactions: scalars, buffers, results, and everything that does not fit.
 
-use crate::kit::{A, C, NOBODY, RETURN, SENDER, World, beside_fees, binary, halt, main_of};
+use crate::{
+    kit::{A, C, NOBODY, RETURN, SENDER, World, beside_fees, binary, halt, main_of},
+    prices,
+};
 use lockstep_vm::{
     Abi, Account, CodeId, Gas, HaltReason, InvalidTx, Outcome, Revision, StateDiff, Tx, TxKind, U256, code_hash,
 };
-
-/// The intrinsic gas of a deployment under `V1`, by hand.
-fn deployment_gas(code: &[u8]) -> u64 {
-    let zeros = code.iter().filter(|&&byte| byte == 0).count() as u64;
-    let all = code.len() as u64;
-    210_000 + 320_000 + 40 * zeros + 160 * (all - zeros) + 2_000 * all
-}
 
 #[test]
 fn a_module_is_put_on_its_address_as_it_is() {
@@ -19,6 +15,7 @@ fn a_module_is_put_on_its_address_as_it_is() {
     let named = binary("(module (func (export \"f\") (param i32) (result i32) (local.get 0)))");
     let simd = binary("(module (memory (export \"memory\") 1) (func (export \"main\") (drop (v128.const i64x2 0 0))))");
     let start = binary("(module (memory (export \"memory\") 1) (func $main (export \"main\")) (start $main))");
+    let table_grow = binary("(module (table 1 funcref) (func (drop (table.grow (ref.null func) (i32.const 1)))))");
     let valid = main_of("(call $finish (i32.const 0) (i32.const 1))");
     let invalid = halt(HaltReason::InvalidCode);
     for (case, abi, code, outcome) in [
@@ -32,8 +29,9 @@ fn a_module_is_put_on_its_address_as_it_is() {
         ("truncated", Abi::Ewasm, &valid[..valid.len() - 1], invalid),
         ("SIMD", Abi::Ewasm, &simd, invalid),
         ("a start function", Abi::Packed, &start, invalid),
+        ("a table that grows", Abi::Packed, &table_grow, invalid),
     ] {
-        let gas = deployment_gas(code);
+        let gas = prices::deployment(code);
         let tx = Tx { value: U256::from(9), gas_limit: Gas::new(gas + 50), ..world.deploy(abi, code) };
         let executed = world.run(case, &tx);
         assert_eq!(executed.receipt.outcome, outcome, "{case}");
@@ -48,7 +46,8 @@ fn a_module_is_put_on_its_address_as_it_is() {
         assert_eq!(beside_fees(&executed.diff), expected, "{case}");
         assert!(executed.receipt.output.is_empty());
         if outcome == RETURN {
-            let exactly = world.run(&format!("{case}, exactly enough gas"), &Tx { gas_limit: Gas::new(gas), ..tx.clone() });
+            let exactly =
+                world.run(&format!("{case}, exactly enough gas"), &Tx { gas_limit: Gas::new(gas), ..tx.clone() });
             assert_eq!((exactly.receipt.outcome, exactly.receipt.gas_used), (RETURN, Gas::new(gas)));
             let short = world.check(&Tx { gas_limit: Gas::new(gas - 1), ..tx });
             assert_eq!(short, Err(InvalidTx::IntrinsicGas { actual: Gas::new(gas - 1), required: Gas::new(gas) }));
@@ -93,9 +92,11 @@ fn shapes() -> Vec<u8> {
             (func (export \"len\") (param i64) (result i32)
                 (i32.wrap_i64 (i64.shr_u (local.get 0) (i64.const 32))))
             (func (export \"joins\") (param i32 i64 i64) (result i64) (local i32)
-                (memory.copy (i32.const 8) (i32.wrap_i64 (local.get 1)) (i32.wrap_i64 (i64.shr_u (local.get 1) (i64.const 32))))
+                (memory.copy (i32.const 8) (i32.wrap_i64 (local.get 1)) (i32.wrap_i64 (i64.shr_u (local.get 1)
+                    (i64.const 32))))
                 (local.set 3 (i32.add (i32.const 8) (i32.wrap_i64 (i64.shr_u (local.get 1) (i64.const 32)))))
-                (memory.copy (local.get 3) (i32.wrap_i64 (local.get 2)) (i32.wrap_i64 (i64.shr_u (local.get 2) (i64.const 32))))
+                (memory.copy (local.get 3) (i32.wrap_i64 (local.get 2)) (i32.wrap_i64 (i64.shr_u (local.get 2)
+                    (i64.const 32))))
                 (local.set 3 (i32.add (local.get 3) (i32.wrap_i64 (i64.shr_u (local.get 2) (i64.const 32)))))
                 (i64.or (i64.or (i64.const 8)
                     (i64.shl (i64.extend_i32_u (i32.sub (local.get 3) (i32.const 8))) (i64.const 24)))
@@ -151,10 +152,28 @@ fn calls_by_name() {
         ("a struct cut off", "len", vec![0; 7], mismatch, vec![]),
         ("two buffers", "joins", joins(0, (24, 2), (26, 3), b"abcde"), RETURN, b"abcde".to_vec()),
         ("overlapping buffers", "joins", joins(0, (24, 4), (25, 4), b"abcde"), RETURN, b"abcdbcde".to_vec()),
-        ("an error number", "joins", joins(7, (24, 2), (26, 3), b"abcde"), Outcome::Revert { errno: 7 }, b"abcde".to_vec()),
-        ("the last error number", "joins", joins(0xfeff, (24, 1), (24, 0), b"x"), Outcome::Revert { errno: 0xfeff }, b"x".to_vec()),
+        (
+            "an error number",
+            "joins",
+            joins(7, (24, 2), (26, 3), b"abcde"),
+            Outcome::Revert { errno: 7 },
+            b"abcde".to_vec(),
+        ),
+        (
+            "the last error number",
+            "joins",
+            joins(0xfeff, (24, 1), (24, 0), b"x"),
+            Outcome::Revert { errno: 0xfeff },
+            b"x".to_vec(),
+        ),
         ("a number of the host's", "joins", joins(0xff00, (24, 1), (24, 0), b"x"), halt(HaltReason::BadResult), vec![]),
-        ("the last number of the host's", "joins", joins(0xffff, (24, 1), (24, 0), b"x"), halt(HaltReason::BadResult), vec![]),
+        (
+            "the last number of the host's",
+            "joins",
+            joins(0xffff, (24, 1), (24, 0), b"x"),
+            halt(HaltReason::BadResult),
+            vec![],
+        ),
         ("main by its name", "main", b"all of it".to_vec(), RETURN, b"all of it".to_vec()),
     ] {
         let tx = world.call_export(A, export, &input);
@@ -172,7 +191,13 @@ fn calls_by_name() {
 #[test]
 fn calls_by_name_of_other_accounts() {
     let mut world = World::new("calls by name of other accounts");
-    world.put(A, &main_of("(call $callDataCopy (i32.const 0) (i32.const 0) (call $getCallDataSize)) (call $finish (i32.const 0) (call $getCallDataSize))"));
+    world.put(
+        A,
+        &main_of(
+            "(call $callDataCopy (i32.const 0) (i32.const 0) (call $getCallDataSize)) (call $finish
+        (i32.const 0) (call $getCallDataSize))",
+        ),
+    );
     world.fund(C, U256::from(1));
     for (case, to, export, outcome, output) in [
         ("main of ewasm", A, "main", RETURN, &b"data"[..]),
@@ -187,7 +212,7 @@ fn calls_by_name_of_other_accounts() {
     }
     let tx = Tx { value: U256::from(5), ..world.call(NOBODY, b"data") };
     let executed = world.run("a plain call of no account", &tx);
-    assert_eq!((executed.receipt.outcome, executed.receipt.gas_used), (RETURN, Gas::new(210_000 + 4 * 160)));
+    assert_eq!((executed.receipt.outcome, executed.receipt.gas_used), (RETURN, Gas::new(prices::intrinsic(b"data"))));
 }
 
 /// Results and inputs that do not lie in the contract's memory.
@@ -207,13 +232,19 @@ fn places_of_inputs_and_results() {
         ("revert data at its limit", "3", result(0, 16_384) | 1 << 48, Outcome::Revert { errno: 1 }),
         ("revert data above its limit", "3", result(0, 16_385) | 1 << 48, halt(HaltReason::LimitExceeded)),
     ] {
-        world.put_abi(A, Abi::Packed, &binary(&format!(
-            "(module (memory (export \"memory\") {memory}) (func (export \"main\") (param i64) (result i64) (i64.const {packed})))"
-        )));
+        world.put_abi(
+            A,
+            Abi::Packed,
+            &binary(&format!(
+                "(module (memory (export \"memory\") {memory}) (func (export \"main\") (param i64) (result i64)
+                (i64.const {packed})))"
+            )),
+        );
         let tx = world.call(A, b"");
         assert_eq!(world.run(case, &tx).receipt.outcome, outcome, "{case}");
     }
-    let echo = "(func (export \"main\") (param i64) (result i64) (i64.store (i32.const 0) (local.get 0)) (i64.const 0x8000000))";
+    let echo = "(func (export \"main\") (param i64) (result i64) (i64.store (i32.const 0) (local.get 0))
+        (i64.const 0x8000000))";
     let at = |offset: u64, length: u64| (offset | length << 32).to_le_bytes().to_vec();
     for (case, fields, input, outcome, output) in [
         ("a page is added", "(memory (export \"memory\") 1)", 5, RETURN, at(65_536, 5)),
@@ -237,7 +268,13 @@ fn places_of_inputs_and_results() {
             halt(HaltReason::NoRoomForInput),
             vec![],
         ),
-        ("the last page that there may be", "(memory (export \"memory\") 511)", 65_536, RETURN, at(511 * 65_536, 65_536)),
+        (
+            "the last page that there may be",
+            "(memory (export \"memory\") 511)",
+            65_536,
+            RETURN,
+            at(511 * 65_536, 65_536),
+        ),
         ("no page that there may be", "(memory (export \"memory\") 512)", 1, halt(HaltReason::NoRoomForInput), vec![]),
     ] {
         world.put_abi(A, Abi::Packed, &binary(&format!("(module {fields} {echo})")));

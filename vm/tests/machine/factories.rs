@@ -1,6 +1,10 @@
 //! Creations by contracts: status, address, return data, nonce, value and gas, as the creator sees them.
 
-use crate::kit::{A, B, C, RETURN, SENDER, World, beside_fees, data, escaped, halt, main_of, module, word};
+use crate::{
+    kit::{A, B, C, RETURN, SENDER, World, beside_fees, data, escaped, halt, main_of, module, word},
+    prices,
+};
+use lockstep_gas::HostFunction::{Create, Finish, GetGasLeft, GetReturnDataSize, ReturnDataCopy};
 use lockstep_vm::{Account, Address, Executed, Gas, HaltReason, Tx, U256};
 
 /// Where init code stands in the creator's memory.
@@ -45,7 +49,10 @@ fn seen(executed: &Executed) -> Seen {
 
 fn world_with_creator(section: &'static str) -> World {
     let mut world = World::new(section);
-    world.put(B, &module(&format!("{} (func (export \"main\") (call $finish (i32.const 0) (i32.const 3)))", data(0, b"old"))));
+    world.put(
+        B,
+        &module(&format!("{} (func (export \"main\") (call $finish (i32.const 0) (i32.const 3)))", data(0, b"old"))),
+    );
     world.fund(A, U256::from(50));
     world
 }
@@ -53,9 +60,12 @@ fn world_with_creator(section: &'static str) -> World {
 #[test]
 fn what_a_creator_sees() {
     let mut world = world_with_creator("creations by contracts");
-    let leaves = module(&format!("{} (func (export \"main\") (call $finish (i32.const 0) (i32.const 3)))", data(0, b"new")));
-    let reverts = module(&format!("{} (func (export \"main\") (call $revert (i32.const 0) (i32.const 3)))", data(0, b"why")));
-    let bad = module(&format!("{} (func (export \"main\") (call $finish (i32.const 0) (i32.const 4)))", data(0, b"\0asm")));
+    let leaves =
+        module(&format!("{} (func (export \"main\") (call $finish (i32.const 0) (i32.const 3)))", data(0, b"new")));
+    let reverts =
+        module(&format!("{} (func (export \"main\") (call $revert (i32.const 0) (i32.const 3)))", data(0, b"why")));
+    let bad =
+        module(&format!("{} (func (export \"main\") (call $finish (i32.const 0) (i32.const 4)))", data(0, b"\0asm")));
     // All but a 64th of what is left goes to the creation; where it halts all of that is gone.
     for (case, init_code, value, status, return_data, halts) in [
         ("leaves code", leaves.as_slice(), 5, 0, &b""[..], None),
@@ -78,11 +88,17 @@ fn what_a_creator_sees() {
         assert_eq!(executed.halts.first().map(|site| site.reason), halts, "{case}");
         let diff = beside_fees(&executed.diff);
         // Too poor: no frame began, the nonce is not used.
-        assert_eq!(diff.accounts.get(&A).cloned().flatten().map_or(1, |account| account.nonce), if value == 51 { 1 } else { 2 });
-        assert_eq!(diff.accounts.get(&address).cloned().flatten().map(|account| (account.nonce, account.balance)),
-            (status == 0).then(|| (1, U256::from(value))), "{case}");
+        assert_eq!(
+            diff.accounts.get(&A).cloned().flatten().map_or(1, |account| account.nonce),
+            if value == 51 { 1 } else { 2 }
+        );
+        assert_eq!(
+            diff.accounts.get(&address).cloned().flatten().map(|account| (account.nonce, account.balance)),
+            (status == 0).then(|| (1, U256::from(value))),
+            "{case}"
+        );
         if value == 51 {
-            assert_eq!(found.gas, 320_000 + 3 * (init_code.len() as u64).div_ceil(32) + 40);
+            assert_eq!(found.gas, prices::host(Create, init_code.len() as u64) + prices::host(GetGasLeft, 0));
         }
     }
 }
@@ -96,9 +112,12 @@ fn a_creation_gets_all_but_a_64th() {
         let tx = Tx { gas_limit: Gas::new(gas_limit), ..world.call(A, b"") };
         let executed = world.run(&format!("limit {gas_limit}"), &tx);
         let (found, used) = (seen(&executed), executed.receipt.gas_used.get());
-        // After the creation: getGasLeft, getReturnDataSize twice, returnDataCopy of nothing, finish of 36 bytes.
-        let left_after_creation = gas_limit - used + 40 + 2 * 40 + 40 + 3 * 2;
-        let before_passing_on = left_after_creation + found.gas - 40 - 320_000 - 3 * (main_of("(unreachable)").len() as u64).div_ceil(32);
+        let reads = prices::host(GetGasLeft, 0);
+        let afterwards =
+            2 * prices::host(GetReturnDataSize, 0) + prices::host(ReturnDataCopy, 0) + prices::host(Finish, 36);
+        let left_after_creation = gas_limit - used + reads + afterwards;
+        let creation = prices::host(Create, main_of("(unreachable)").len() as u64);
+        let before_passing_on = left_after_creation + found.gas - reads - creation;
         assert_eq!(left_after_creation, before_passing_on / 64);
     }
 }
@@ -137,13 +156,17 @@ fn a_collision_uses_the_nonce_and_the_gas() {
     let mut world = world_with_creator("collision in a contract");
     world.state.accounts.insert(A.create(1), Account { nonce: 1, ..Account::default() });
     let init_code = main_of("");
-    let create = format!("(call $create (i32.const 900) (i32.const {INIT}) (i32.const {}) (i32.const 16))", init_code.len());
-    world.put(A, &module(&format!(
-        "(data (i32.const {INIT}) \"{}\") (func (export \"main\")
+    let create =
+        format!("(call $create (i32.const 900) (i32.const {INIT}) (i32.const {}) (i32.const 16))", init_code.len());
+    world.put(
+        A,
+        &module(&format!(
+            "(data (i32.const {INIT}) \"{}\") (func (export \"main\")
             (i32.store8 (i32.const 0) {create}) (i32.store8 (i32.const 1) {create})
             (call $finish (i32.const 0) (i32.const 2)))",
-        escaped(&init_code)
-    )));
+            escaped(&init_code)
+        )),
+    );
     // The first takes all but a 64th: there must be enough left for the second.
     let tx = Tx { gas_limit: Gas::new(100_000_000), ..world.call(A, b"") };
     let executed = world.run("the first collides", &tx);
@@ -173,31 +196,45 @@ fn a_nonce_at_its_end() {
 fn creation_in_a_static_frame_halts_it() {
     let mut world = world_with_creator("static creation");
     world.put(C, &creator(&main_of(""), 0));
-    world.put(A, &module(&format!(
-        "{} (func (export \"main\")
-            (i32.store8 (i32.const 0) (call $callStatic (i64.const 1000000) (i32.const 900) (i32.const 0) (i32.const 0)))
+    world.put(
+        A,
+        &module(&format!(
+            "{} (func (export \"main\")
+            (i32.store8 (i32.const 0) (call $callStatic (i64.const 1000000) (i32.const 900) (i32.const 0)
+                (i32.const 0)))
             (call $finish (i32.const 0) (i32.const 1)))",
-        data(900, C.as_slice())
-    )));
+            data(900, C.as_slice())
+        )),
+    );
     let tx = world.call(A, b"");
     let executed = world.run("static", &tx);
-    assert_eq!((executed.receipt.output.as_slice(), executed.halts[0].reason), (&[1][..], HaltReason::StaticModeViolation));
+    assert_eq!(
+        (executed.receipt.output.as_slice(), executed.halts[0].reason),
+        (&[1][..], HaltReason::StaticModeViolation)
+    );
 }
 
 /// The address is written after the creation: where it does not fit the creator halts and nothing of it stands.
 #[test]
 fn a_place_for_the_address_that_does_not_exist() {
     let mut world = world_with_creator("place of the address");
-    for (place, outcome) in [(65_516_u32, RETURN), (65_517, halt(HaltReason::HostAccessOutOfBounds)), (u32::MAX, halt(HaltReason::HostAccessOutOfBounds))] {
+    for (place, outcome) in [
+        (65_516_u32, RETURN),
+        (65_517, halt(HaltReason::HostAccessOutOfBounds)),
+        (u32::MAX, halt(HaltReason::HostAccessOutOfBounds)),
+    ] {
         let init_code = main_of("");
-        world.put(A, &module(&format!(
-            "{} (data (i32.const {INIT}) \"{}\") (func (export \"main\")
+        world.put(
+            A,
+            &module(&format!(
+                "{} (data (i32.const {INIT}) \"{}\") (func (export \"main\")
                 (call $storageStore (i32.const 32) (i32.const 32))
                 (drop (call $create (i32.const 900) (i32.const {INIT}) (i32.const {}) (i32.const {place}))))",
-            data(32, &word(1)),
-            escaped(&init_code),
-            init_code.len()
-        )));
+                data(32, &word(1)),
+                escaped(&init_code),
+                init_code.len()
+            )),
+        );
         let tx = world.call(A, b"");
         let executed = world.run(&format!("at {place}"), &tx);
         assert_eq!(executed.receipt.outcome, outcome);

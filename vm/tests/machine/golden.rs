@@ -19,6 +19,7 @@ const SECTIONS: &[&str] = &[
     "bounds before charge",
     "calls by name",
     "calls by name of other accounts",
+    "calls of imports",
     "code left behind",
     "collision in a contract",
     "collisions",
@@ -40,21 +41,26 @@ const SECTIONS: &[&str] = &[
     "empty accounts",
     "estimates",
     "estimates of other kinds",
+    "exports that are imports",
     "extreme shapes",
     "fees",
+    "gas left",
     "gas of a block",
     "gas of a creation",
     "gas of bulk operations",
     "gas of calls",
+    "gas of certain traps",
+    "gas of constant conditions",
     "gas of control",
     "gas of loops",
     "gas of reverts and halts",
+    "gas of unreached code",
     "host functions at the limit",
     "init code",
     "invalid deployments",
-    "invalid transactions",
-    "known: regions",
-    "known: tail calls of host functions",
+    "invalid nonces and gas",
+    "invalid prices and values",
+    "invalid sizes and the order of checks",
     "largest code",
     "limits of logs",
     "memory growth",
@@ -66,9 +72,11 @@ const SECTIONS: &[&str] = &[
     "no estimates",
     "nonce at its end",
     "nonce of a creator",
+    "out of gas in every place",
     "pages for the input",
     "place of the address",
     "places of inputs and results",
+    "portions of gas",
     "reasons to halt",
     "recreation",
     "recursion",
@@ -81,6 +89,7 @@ const SECTIONS: &[&str] = &[
     "static creation",
     "tables",
     "tail calls",
+    "tail calls of imports",
     "the frame of a transaction",
     "turns of loops",
     "value stack of frames",
@@ -174,8 +183,7 @@ fn read() -> Sections {
 }
 
 fn write(sections: &Sections) {
-    let text: Vec<_> =
-        sections.iter().map(|(name, lines)| format!("[{name}]\n{}\n", lines.join("\n"))).collect();
+    let text: Vec<_> = sections.iter().map(|(name, lines)| format!("[{name}]\n{}\n", lines.join("\n"))).collect();
     fs::write(path("machine.txt"), text.join("\n")).unwrap();
 }
 

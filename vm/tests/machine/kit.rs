@@ -3,8 +3,8 @@
 use crate::golden::Golden;
 use lockstep_host::{ImportTable, ValueType};
 use lockstep_vm::{
-    Abi, Account, Address, Block, BlockEnv, CodeId, Executed, Gas, HaltReason, InvalidTx, MemoryState, Outcome, Receipt,
-    Revision, StateDiff, StateReader, StateView, Tx, TxKind, U256, ValidTx, ViewCall, Vm, engine::wasmi::Wasmi,
+    Abi, Account, Address, Block, BlockEnv, CodeId, Executed, Gas, HaltReason, InvalidTx, MemoryState, Outcome,
+    Receipt, Revision, StateDiff, StateView, Tx, TxKind, U256, ValidTx, ViewCall, Vm, engine::wasmi::Wasmi,
 };
 use std::{
     collections::BTreeMap,
@@ -83,7 +83,8 @@ impl World {
             beneficiary: BENEFICIARY,
             difficulty: U256::ZERO,
         };
-        let mut world = Self { state: MemoryState::default(), block, burns: false, machines, golden: Golden::new(section) };
+        let mut world =
+            Self { state: MemoryState::default(), block, burns: false, machines, golden: Golden::new(section) };
         world.fund(SENDER, U256::from(WEALTH));
         world
     }
@@ -116,10 +117,6 @@ impl World {
 
     pub(crate) fn account(&self, address: Address) -> Account {
         self.state.accounts.get(&address).cloned().unwrap_or_default()
-    }
-
-    pub(crate) fn storage(&self, address: Address, key: [u8; 32]) -> Option<Vec<u8>> {
-        self.state.storage.get(&address).and_then(|values| values.get(key.as_slice())).cloned()
     }
 
     fn tx(&self, kind: TxKind, input: &[u8]) -> Tx {
@@ -193,8 +190,8 @@ impl World {
         assert_eq!(warm.execute_tx(self.view(), &self.block, valid).as_ref(), Ok(&executed), "the second time");
         let block = Block { env: self.block.clone(), transactions: vec![tx.clone()] };
         let alone = uncached.execute_conformance_block(self.view(), block).unwrap();
-        assert_eq!(alone.receipts, [executed.receipt.clone()], "in a block of one, without a cache");
-        assert_eq!(alone.diff, executed.diff, "in a block of one, without a cache");
+        assert_eq!(alone.receipts.as_slice(), core::slice::from_ref(&executed.receipt), "alone, without a cache");
+        assert_eq!(alone.diff, executed.diff, "alone, without a cache");
         assert_eq!(alone.gas_used, executed.receipt.gas_used);
         self.hold_to_invariants(tx, &executed);
         executed
@@ -295,9 +292,4 @@ pub(crate) fn word(byte: u8) -> [u8; 32] {
     let mut word = [0; 32];
     word[31] = byte;
     word
-}
-
-/// Whether the view has an account, for states that are read through the interface.
-pub(crate) fn exists(view: &dyn StateReader, address: Address) -> bool {
-    view.account(&address).unwrap().is_some()
 }

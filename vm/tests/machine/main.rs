@@ -5,14 +5,17 @@
 
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::unreachable,
     clippy::unwrap_used,
-    reason = "tests panic to fail"
+    reason = "tests panic to fail and count what is small"
 )]
 
 mod caches;
+mod constants;
 mod creation;
 mod deployment;
 mod depth;
@@ -20,12 +23,15 @@ mod encoding;
 mod factories;
 mod golden;
 mod inspect;
+mod journal_model;
 mod kit;
-mod known;
 mod memory;
+mod prices;
 mod property;
 mod recursion;
 mod regions;
 mod reverts;
+mod slices;
+mod tail_calls;
 mod traps;
 mod validity;

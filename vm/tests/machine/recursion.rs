@@ -76,7 +76,8 @@ fn functions() -> Vec<(&'static str, String)> {
              (func $f (param i32) (if (local.get 0) (then
                 (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.and (local.get 0) (i32.const 1))))))
              (func $g (param i32) (local i64 i64) (if (local.get 0) (then
-                (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.and (local.get 0) (i32.const 1))))))"
+                (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.and (local.get 0)
+                    (i32.const 1))))))"
                 .into(),
         ),
     ]
@@ -89,7 +90,9 @@ fn the_limit_of_call_depth_is_met_first_whatever_the_functions_need() {
         world.put(A, &recursive(&function));
         // `$f` calls another function once in this one: one call in progress more.
         let more = u32::from(function.contains("$g (local.get 0)"));
-        for (depth, outcome) in [(2, RETURN), (1_023, RETURN), (1_024, RETURN), (1_025, halt(EXHAUSTED)), (60_000, halt(EXHAUSTED))] {
+        for (depth, outcome) in
+            [(2, RETURN), (1_023, RETURN), (1_024, RETURN), (1_025, halt(EXHAUSTED)), (60_000, halt(EXHAUSTED))]
+        {
             let depth = if depth > 2 { depth - more } else { depth };
             let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(A, &input_for(depth)) };
             let executed = world.run(&format!("{name}, depth {}", depth + more), &tx);
@@ -115,13 +118,21 @@ fn host_functions_at_the_limit() {
     let mut world = World::new("host functions at the limit");
     world.put(B, &main_of("(call $finish (i32.const 0) (i32.const 7))"));
     let bottom = |what: &str| {
-        format!("{} (func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))) (else {what})))", data(100, B.as_slice()))
+        format!(
+            "{} (func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))
+                (else {what})))",
+            data(100, B.as_slice())
+        )
     };
     for (case, what) in [
         ("getGasLeft", "(drop (call $getGasLeft))"),
         ("storageStore", "(call $storageStore (i32.const 100) (i32.const 100))"),
-        ("a contract call", "(if (call $call (i64.const 100000) (i32.const 100) (i32.const 200) (i32.const 0) (i32.const 0)) (then (unreachable)))
-                             (if (i32.ne (call $getReturnDataSize) (i32.const 7)) (then (unreachable)))"),
+        (
+            "a contract call",
+            "(if (call $call (i64.const 100000) (i32.const 100) (i32.const 200) (i32.const 0)
+            (i32.const 0)) (then (unreachable)))
+                             (if (i32.ne (call $getReturnDataSize) (i32.const 7)) (then (unreachable)))",
+        ),
     ] {
         world.put(A, &recursive(&bottom(what)));
         for (depth, outcome) in [(1_024, RETURN), (1_025, halt(EXHAUSTED))] {
@@ -136,13 +147,16 @@ fn host_functions_at_the_limit() {
 fn the_depth_survives_a_contract_call() {
     let mut world = World::new("depth across a contract call");
     world.put(B, &main_of("(call $finish (i32.const 0) (i32.const 7))"));
-    world.put(A, &recursive(&format!(
-        "{} (func $f (param i32)
+    world.put(
+        A,
+        &recursive(&format!(
+            "{} (func $f (param i32)
             (if (i32.eq (local.get 0) (i32.const 500)) (then
                 (drop (call $call (i64.const 100000) (i32.const 100) (i32.const 200) (i32.const 0) (i32.const 0)))))
             (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))))",
-        data(100, B.as_slice())
-    )));
+            data(100, B.as_slice())
+        )),
+    );
     for (depth, outcome) in [(1_024, RETURN), (1_025, halt(EXHAUSTED))] {
         let tx = world.call(A, &input_for(depth));
         assert_eq!(world.run(&format!("depth {depth}"), &tx).receipt.outcome, outcome);
@@ -153,12 +167,21 @@ fn the_depth_survives_a_contract_call() {
 #[test]
 fn frames_do_not_share_the_depth() {
     let mut world = World::new("depth in two frames");
-    let contract = |bottom: &str| recursive(&format!(
-        "{} {} (func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))) (else {bottom})))",
-        data(100, B.as_slice()),
-        data(300, &input_for(1_024))
-    ));
-    world.put(A, &contract("(if (call $call (i64.const 5000000) (i32.const 100) (i32.const 200) (i32.const 300) (i32.const 4)) (then (unreachable)))"));
+    let contract = |bottom: &str| {
+        recursive(&format!(
+            "{} {} (func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))
+                (else {bottom})))",
+            data(100, B.as_slice()),
+            data(300, &input_for(1_024))
+        ))
+    };
+    world.put(
+        A,
+        &contract(
+            "(if (call $call (i64.const 5000000) (i32.const 100) (i32.const 200) (i32.const 300)
+        (i32.const 4)) (then (unreachable)))",
+        ),
+    );
     world.put(B, &contract("(nop)"));
     let tx = world.call(A, &input_for(1_024));
     assert_eq!(world.run("1,024 in each", &tx).receipt.outcome, RETURN);
@@ -168,14 +191,21 @@ fn frames_do_not_share_the_depth() {
 #[test]
 fn tail_calls_do_not_count() {
     let mut world = World::new("tail calls");
-    world.put(A, &recursive("(func $f (param i32) (if (local.get 0) (then (return_call $f (i32.sub (local.get 0) (i32.const 1))))))"));
+    world.put(
+        A,
+        &recursive(
+            "(func $f (param i32) (if (local.get 0) (then (return_call $f (i32.sub (local.get 0) (i32.const 1))))))",
+        ),
+    );
     let tx = world.call(A, &100_000_u32.to_le_bytes());
     assert_eq!(world.run("100,000", &tx).receipt.outcome, RETURN);
     // At the limit a tail call still works, a call does not.
-    let bottom = |call: &str| format!(
+    let bottom = |call: &str| {
+        format!(
         "(func $g (param i32)) (func $f (param i32)
             (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))) (else ({call} $g (local.get 0)))))"
-    );
+    )
+    };
     for (call, outcome) in [("return_call", RETURN), ("call", halt(EXHAUSTED))] {
         world.put(A, &recursive(&bottom(call)));
         let tx = world.call(A, &input_for(1_024));
@@ -188,7 +218,12 @@ fn tail_calls_do_not_count() {
 fn the_value_stack_of_all_frames() {
     let mut world = World::new("value stack of frames");
     let unused = |locals: usize, operands: usize| {
-        format!("(func (param i32) (local {}) {} {})", "i32 ".repeat(locals - 1), push(operands), "(drop)".repeat(operands))
+        format!(
+            "(func (param i32) (local {}) {} {})",
+            "i32 ".repeat(locals - 1),
+            push(operands),
+            "(drop)".repeat(operands)
+        )
     };
     let nesting = |unused: &str| {
         module(&format!(
@@ -203,7 +238,16 @@ fn the_value_stack_of_all_frames() {
         ))
     };
     // 536,870,912 bytes, 8 for a slot, 1,024 calls: 65,536 slots for all frames.
-    for (locals, operands, frames) in [(1_024, 1_024, 32), (1_024, 1_023, 32), (1_000, 1_000, 32), (1_024, 976, 32), (1_000, 986, 32), (1_000, 985, 33), (512, 512, 64), (128, 128, 256)] {
+    for (locals, operands, frames) in [
+        (1_024, 1_024, 32),
+        (1_024, 1_023, 32),
+        (1_000, 1_000, 32),
+        (1_024, 976, 32),
+        (1_000, 986, 32),
+        (1_000, 985, 33),
+        (512, 512, 64),
+        (128, 128, 256),
+    ] {
         assert_eq!(65_536 / (locals + operands), frames, "the table");
         world.put(A, &nesting(&unused(locals, operands)));
         let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(A, b"") };

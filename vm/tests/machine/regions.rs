@@ -1,9 +1,13 @@
 //! The gas of instructions (docs/spec.md, section 2): small functions with gas that was counted by hand from the
 //! operators' prices, each executed with exactly enough gas and with one less.
 //!
-//! Conditions are parameters or loaded values: what holds for constant ones stands in `known`.
+//! Conditions are parameters or loaded values: what holds for constant ones stands in `constants`.
 
-use crate::kit::{A, RETURN, World, binary, halt};
+use crate::{
+    kit::{A, RETURN, World, binary, halt},
+    prices,
+};
+use lockstep_gas::HostFunction;
 use lockstep_vm::{Abi, Gas, HaltReason, U256, ViewCall, Viewed};
 
 /// A function `f` in a module with gas to count: the start of the frame is `items` and `bytes`, see [`start`].
@@ -16,33 +20,47 @@ pub(crate) struct Row {
     bytes: u64,
     /// Arguments, and the gas of the instructions.
     pub(crate) calls: &'static [(&'static [i32], u64)],
+    /// The host function that it calls once: its base comes on top.
+    pub(crate) host: Option<HostFunction>,
 }
 
 const PAGE: u64 = 65_536;
 
 pub(crate) const fn row(name: &'static str, fields: &'static str, calls: &'static [(&'static [i32], u64)]) -> Row {
-    Row { name, fields, items: 2, bytes: 0, calls }
+    Row { name, fields, items: 2, bytes: 0, calls, host: None }
 }
 
-const fn with(items: u64, bytes: u64, row: Row) -> Row {
+pub(crate) const fn with(items: u64, bytes: u64, row: Row) -> Row {
     Row { items, bytes, ..row }
 }
 
-/// 3,000 for the frame, 8 for each 32 bytes of code, 20 for each item, and the bulk price of what is made and copied.
-pub(crate) fn start(code: &[u8], row: &Row) -> u64 {
-    3_000 + 8 * (code.len() as u64).div_ceil(32) + 20 * row.items + row.bytes / 16
+/// A row that imports and calls a host function.
+const fn calling(function: HostFunction, row: Row) -> Row {
+    Row { items: row.items + 1, host: Some(function), ..row }
+}
+
+impl Row {
+    /// The gas of a frame whose instructions cost `instructions`.
+    pub(crate) fn gas(&self, code: &[u8], instructions: u64) -> u64 {
+        let host = self.host.map_or(0, |function| prices::host(function, 0));
+        prices::start(code, self.items, self.bytes) + instructions + host
+    }
 }
 
 const CONTROL: &[Row] = &[
     row("nothing", "(func (export \"f\"))", &[(&[], 1)]),
     row("nops cost nothing", "(func (export \"f\") nop nop nop)", &[(&[], 1)]),
-    row("straight line", "(func (export \"f\") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))", &[
-        (&[1, 2], 1 + 3),
-    ]),
+    row(
+        "straight line",
+        "(func (export \"f\") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))",
+        &[(&[1, 2], 1 + 3)],
+    ),
     row("block", "(func (export \"f\") (param i32) (block (drop (local.get 0))))", &[(&[1], 1 + 1)]),
-    row("block with a result", "(func (export \"f\") (param i32) (result i32) (block (result i32) (local.get 0)))", &[
-        (&[1], 1 + 1),
-    ]),
+    row(
+        "block with a result",
+        "(func (export \"f\") (param i32) (result i32) (block (result i32) (local.get 0)))",
+        &[(&[1], 1 + 1)],
+    ),
     row("br", "(func (export \"f\") (block (br 0)))", &[(&[], 1 + 1)]),
     row(
         "br_if is in one region with what it jumps over",
@@ -67,14 +85,16 @@ const CONTROL: &[Row] = &[
                 (else (i32.add (local.get 0) (i32.const 3)))))",
         &[(&[0], 1 + 2 + 1 + 3), (&[1], 1 + 2 + 1 + 1)],
     ),
-    row("if with empty arms", "(func (export \"f\") (param i32) (if (local.get 0) (then) (else)))", &[
-        (&[0], 1 + 2 + 1),
-        (&[1], 1 + 2 + 1),
-    ]),
-    row("if with an empty arm and none", "(func (export \"f\") (param i32) (if (local.get 0) (then)))", &[
-        (&[0], 1 + 2),
-        (&[1], 1 + 2 + 1),
-    ]),
+    row(
+        "if with empty arms",
+        "(func (export \"f\") (param i32) (if (local.get 0) (then) (else)))",
+        &[(&[0], 1 + 2 + 1), (&[1], 1 + 2 + 1)],
+    ),
+    row(
+        "if with an empty arm and none",
+        "(func (export \"f\") (param i32) (if (local.get 0) (then)))",
+        &[(&[0], 1 + 2), (&[1], 1 + 2 + 1)],
+    ),
     row(
         "what follows an if belongs to the region around it",
         "(func (export \"f\") (param i32) (if (local.get 0) (then nop)) (drop (i32.const 1)) (drop (i32.const 2)))",
@@ -106,19 +126,25 @@ const CONTROL: &[Row] = &[
             (i32.const 30))",
         &[(&[0], 1 + 7), (&[1], 1 + 7), (&[2], 1 + 7), (&[-1], 1 + 7)],
     ),
-    with(2, PAGE, row(
-        "if on a loaded value",
-        "(memory 1)
+    with(
+        2,
+        PAGE,
+        row(
+            "if on a loaded value",
+            "(memory 1)
          (func (export \"f\") (param i32) (i32.store (i32.const 8) (local.get 0))
             (if (i32.load (i32.const 8)) (then (drop (i32.const 1))) (else nop)))",
-        &[(&[0], 1 + 4 + 4 + 1), (&[5], 1 + 4 + 4 + 1 + 1)],
-    )),
+            &[(&[0], 1 + 4 + 4 + 1), (&[5], 1 + 4 + 4 + 1 + 1)],
+        ),
+    ),
 ];
 
 const LOOPS: &[Row] = &[
-    row("a loop that is not repeated", "(func (export \"f\") (param i32) (loop (drop (local.get 0))))", &[
-        (&[9], 1 + 1 + 1),
-    ]),
+    row(
+        "a loop that is not repeated",
+        "(func (export \"f\") (param i32) (loop (drop (local.get 0))))",
+        &[(&[9], 1 + 1 + 1)],
+    ),
     row(
         "a loop of n turns",
         "(func (export \"f\") (param i32)
@@ -194,101 +220,149 @@ const LOOPS: &[Row] = &[
 
 const CALLS: &[Row] = &[
     with(3, 0, row("call", "(func $g) (func (export \"f\") (call $g))", &[(&[], 1 + 8 + 1)])),
-    with(3, 0, row(
-        "call in a loop",
-        "(func $g (param i32) (result i32) (i32.sub (local.get 0) (i32.const 1)))
+    with(
+        3,
+        0,
+        row(
+            "call in a loop",
+            "(func $g (param i32) (result i32) (i32.sub (local.get 0) (i32.const 1)))
          (func (export \"f\") (param i32) (loop (br_if 0 (local.tee 0 (call $g (local.get 0))))))",
-        &[(&[1], 1 + 12 + 4), (&[20], 1 + 20 * (12 + 4))],
-    )),
-    with(3, 0, row(
-        "recursion",
-        "(func $g (param i32) (if (local.get 0) (then (call $g (i32.sub (local.get 0) (i32.const 1))))))
+            &[(&[1], 1 + 12 + 4), (&[20], 1 + 20 * (12 + 4))],
+        ),
+    ),
+    with(
+        3,
+        0,
+        row(
+            "recursion",
+            "(func $g (param i32) (if (local.get 0) (then (call $g (i32.sub (local.get 0) (i32.const 1))))))
          (func (export \"f\") (param i32) (call $g (local.get 0)))",
-        &[(&[0], 1 + 9 + 3), (&[10], 1 + 9 + 10 * (3 + 12) + 3)],
-    )),
-    with(5, 8, row(
-        "call_indirect",
-        "(type $t (func (result i32))) (table 2 2 funcref) (elem (i32.const 0) func $g $h)
+            &[(&[0], 1 + 9 + 3), (&[10], 1 + 9 + 10 * (3 + 12) + 3)],
+        ),
+    ),
+    with(
+        7,
+        8,
+        row(
+            "call_indirect",
+            "(type $t (func (result i32))) (table 2 2 funcref) (elem (i32.const 0) func $g $h)
          (func $g (result i32) (i32.const 1)) (func $h (result i32) (i32.add (i32.const 1) (i32.const 2)))
          (func (export \"f\") (param i32) (result i32) (call_indirect (type $t) (local.get 0)))",
-        &[(&[0], 1 + 13 + 2), (&[1], 1 + 13 + 4)],
-    )),
-    with(3, 0, row(
-        "return_call",
-        "(func $g (param i32) (result i32) (local.get 0))
+            &[(&[0], 1 + 13 + 2), (&[1], 1 + 13 + 4)],
+        ),
+    ),
+    with(
+        3,
+        0,
+        row(
+            "return_call",
+            "(func $g (param i32) (result i32) (local.get 0))
          (func (export \"f\") (param i32) (result i32) (return_call $g (local.get 0)))",
-        &[(&[3], 1 + 9 + 2)],
-    )),
-    with(3, 0, row(
-        "a tail call that goes round",
-        "(func $g (param i32) (if (local.get 0) (then (return_call $g (i32.sub (local.get 0) (i32.const 1))))))
+            &[(&[3], 1 + 9 + 2)],
+        ),
+    ),
+    with(
+        3,
+        0,
+        row(
+            "a tail call that goes round",
+            "(func $g (param i32) (if (local.get 0) (then (return_call $g (i32.sub (local.get 0) (i32.const 1))))))
          (func (export \"f\") (param i32) (call $g (local.get 0)))",
-        &[(&[0], 1 + 9 + 3), (&[5_000], 1 + 9 + 5_000 * (3 + 12) + 3)],
-    )),
-    with(3, 0, row(
-        "a host function",
-        "(import \"ethereum\" \"getGasLeft\" (func $getGasLeft (result i64)))
-         (func (export \"f\") (drop (call $getGasLeft)))",
-        &[(&[], 1 + 8 + 40)],
-    )),
-    with(3, 0, row(
-        "useGas",
-        "(import \"ethereum\" \"useGas\" (func $useGas (param i64)))
-         (func (export \"f\") (param i32) (call $useGas (i64.extend_i32_u (local.get 0))))",
-        &[(&[0], 1 + 10), (&[1_234], 1 + 10 + 1_234)],
-    )),
+            &[(&[0], 1 + 9 + 3), (&[5_000], 1 + 9 + 5_000 * (3 + 12) + 3)],
+        ),
+    ),
+    calling(
+        HostFunction::GetGasLeft,
+        row(
+            "a host function",
+            "(import \"ethereum\" \"getGasLeft\" (func $getGasLeft (result i64)))
+             (func (export \"f\") (drop (call $getGasLeft)))",
+            &[(&[], 1 + 8)],
+        ),
+    ),
+    calling(
+        HostFunction::UseGas,
+        row(
+            "useGas",
+            "(import \"ethereum\" \"useGas\" (func $useGas (param i64)))
+             (func (export \"f\") (param i32) (call $useGas (i64.extend_i32_u (local.get 0))))",
+            &[(&[0], 1 + 10), (&[1_234], 1 + 10 + 1_234)],
+        ),
+    ),
 ];
 
 const BULK: &[Row] = &[
-    with(2, 2 * PAGE, row(
-        "memory.copy",
-        "(memory 2)
+    with(
+        2,
+        2 * PAGE,
+        row(
+            "memory.copy",
+            "(memory 2)
          (func (export \"f\") (param i32) (memory.copy (i32.const 65536) (i32.const 0) (local.get 0)))",
-        &[(&[0], 16), (&[15], 16), (&[16], 17), (&[17], 17), (&[31], 17), (&[32], 18), (&[65_536], 16 + 4_096)],
-    )),
-    with(2, 2 * PAGE, row(
-        "memory.fill",
-        "(memory 2)
+            &[(&[0], 16), (&[15], 16), (&[16], 17), (&[17], 17), (&[31], 17), (&[32], 18), (&[65_536], 16 + 4_096)],
+        ),
+    ),
+    with(
+        2,
+        2 * PAGE,
+        row(
+            "memory.fill",
+            "(memory 2)
          (func (export \"f\") (param i32) (memory.fill (i32.const 1) (i32.const 7) (local.get 0)))",
-        &[(&[0], 16), (&[15], 16), (&[16], 17), (&[17], 17), (&[65_536], 16 + 4_096), (&[131_071], 16 + 8_191)],
-    )),
-    with(3, PAGE, row(
-        "memory.init",
-        "(memory 1) (data \"0123456789abcdefghijklmnopqrstuvwxyz\")
+            &[(&[0], 16), (&[15], 16), (&[16], 17), (&[17], 17), (&[65_536], 16 + 4_096), (&[131_071], 16 + 8_191)],
+        ),
+    ),
+    with(
+        3,
+        PAGE,
+        row(
+            "memory.init",
+            "(memory 1) (data \"0123456789abcdefghijklmnopqrstuvwxyz\")
          (func (export \"f\") (param i32) (memory.init 0 (i32.const 9) (i32.const 0) (local.get 0)))",
-        &[(&[0], 16), (&[15], 16), (&[16], 17), (&[17], 17), (&[36], 18)],
-    )),
-    with(2, PAGE, row(
-        "memory.grow",
-        "(memory 1 20)
+            &[(&[0], 16), (&[15], 16), (&[16], 17), (&[17], 17), (&[36], 18)],
+        ),
+    ),
+    with(
+        2,
+        PAGE,
+        row(
+            "memory.grow",
+            "(memory 1 20)
          (func (export \"f\") (param i32) (result i32) (memory.grow (local.get 0)))",
-        // Beyond its maximum it gives -1 and charges nothing for pages.
-        &[(&[0], 202), (&[1], 202 + 4_096), (&[19], 202 + 19 * 4_096), (&[20], 202), (&[-1], 202)],
-    )),
-    with(2, 4 * 10, row(
-        "table.grow",
-        "(table 10 4000 funcref)
-         (func (export \"f\") (param i32) (result i32) (table.grow (ref.null func) (local.get 0)))",
-        &[(&[0], 103), (&[3], 103), (&[4], 104), (&[3_990], 103 + 997), (&[3_991], 103), (&[-1], 103)],
-    )),
-    with(2, 4 * 100, row(
-        "table.fill",
-        "(table 100 100 funcref)
+            // Beyond its maximum it gives -1 and charges nothing for pages.
+            &[(&[0], 202), (&[1], 202 + 4_096), (&[19], 202 + 19 * 4_096), (&[20], 202), (&[-1], 202)],
+        ),
+    ),
+    with(
+        2,
+        4 * 100,
+        row(
+            "table.fill",
+            "(table 100 100 funcref)
          (func (export \"f\") (param i32) (table.fill (i32.const 0) (ref.null func) (local.get 0)))",
-        &[(&[0], 16), (&[3], 16), (&[4], 17), (&[100], 16 + 25)],
-    )),
-    with(2, 4 * 100, row(
-        "table.copy",
-        "(table 100 100 funcref)
+            &[(&[0], 16), (&[3], 16), (&[4], 17), (&[100], 16 + 25)],
+        ),
+    ),
+    with(
+        2,
+        4 * 100,
+        row(
+            "table.copy",
+            "(table 100 100 funcref)
          (func (export \"f\") (param i32) (table.copy (i32.const 1) (i32.const 0) (local.get 0)))",
-        &[(&[0], 16), (&[3], 16), (&[4], 17), (&[99], 16 + 24)],
-    )),
-    with(3, 4 * 100, row(
-        "table.init",
-        "(table 100 100 funcref) (elem func 0 0 0 0 0 0 0 0)
+            &[(&[0], 16), (&[3], 16), (&[4], 17), (&[99], 16 + 24)],
+        ),
+    ),
+    with(
+        11,
+        4 * 100,
+        row(
+            "table.init",
+            "(table 100 100 funcref) (elem func 0 0 0 0 0 0 0 0)
          (func (export \"f\") (param i32) (table.init 0 (i32.const 1) (i32.const 0) (local.get 0)))",
-        &[(&[0], 16), (&[3], 16), (&[4], 17), (&[8], 18)],
-    )),
+            &[(&[0], 16), (&[3], 16), (&[4], 17), (&[8], 18)],
+        ),
+    ),
 ];
 
 /// A view of export `f`.
@@ -301,14 +375,14 @@ pub(crate) fn view(world: &World, arguments: &[i32], gas_limit: u64) -> Viewed {
     world.vm().view(world.view(), &world.block, call).unwrap()
 }
 
-fn check(section: &'static str, rows: &[Row]) {
+pub(crate) fn check(section: &'static str, rows: &[Row]) {
     let mut world = World::new(section);
     for row in rows {
         let code = binary(&format!("(module {})", row.fields));
         world.put_abi(A, Abi::Packed, &code);
         for (arguments, instructions) in row.calls {
             let case = format!("{} {arguments:?}", row.name);
-            let gas = start(&code, row) + instructions;
+            let gas = row.gas(&code, *instructions);
             let viewed = view(&world, arguments, 10_000_000);
             assert_eq!((viewed.outcome, viewed.gas_used), (RETURN, Gas::new(gas)), "{case}");
             assert_eq!(view(&world, arguments, gas).outcome, RETURN, "{case}: exactly enough");
@@ -324,9 +398,7 @@ fn check(section: &'static str, rows: &[Row]) {
 fn as_transaction(world: &mut World, case: &str, arguments: &[i32], gas: u64) {
     let input: Vec<u8> = arguments.iter().flat_map(|argument| argument.to_le_bytes()).collect();
     let mut tx = world.call_export(A, "f", &input);
-    let zeros = input.iter().filter(|&&byte| byte == 0).count() as u64;
-    let intrinsic = 210_000 + 40 * zeros + 160 * (input.len() as u64 - zeros + 1);
-    tx.gas_limit = Gas::new(intrinsic + gas);
+    tx.gas_limit = Gas::new(prices::intrinsic(&[b"f", &input[..]].concat()) + gas);
     tx.gas_price = U256::ZERO;
     let executed = world.run(case, &tx);
     assert_eq!((executed.receipt.outcome, executed.receipt.gas_used), (RETURN, tx.gas_limit), "{case}");
@@ -368,17 +440,17 @@ fn bounds_come_before_the_charge() {
         ("memory.fill (i32.const 1) (i32.const 0)", 65_536, 3, PAGE, MemoryOutOfBounds),
         ("memory.fill (i32.const 0) (i32.const 0)", 65_536, 3, PAGE, OutOfGas),
         ("memory.init 0 (i32.const 0) (i32.const 0)", 65_536, 3, PAGE, MemoryOutOfBounds),
-        ("table.copy (i32.const 1) (i32.const 0)", 4_000, 3, 16_000, TableOutOfBounds),
-        ("table.copy (i32.const 0) (i32.const 0)", 4_000, 3, 16_000, OutOfGas),
-        ("table.fill (i32.const 1) (ref.null func)", 4_000, 3, 16_000, TableOutOfBounds),
-        ("table.fill (i32.const 0) (ref.null func)", 4_000, 3, 16_000, OutOfGas),
-        ("table.init 0 (i32.const 0) (i32.const 0)", 4_000, 3, 16_000, TableOutOfBounds),
+        ("table.copy (i32.const 1) (i32.const 0)", 4_000, 4, 16_000, TableOutOfBounds),
+        ("table.copy (i32.const 0) (i32.const 0)", 4_000, 4, 16_000, OutOfGas),
+        ("table.fill (i32.const 1) (ref.null func)", 4_000, 4, 16_000, TableOutOfBounds),
+        ("table.fill (i32.const 0) (ref.null func)", 4_000, 4, 16_000, OutOfGas),
+        ("table.init 0 (i32.const 0) (i32.const 0)", 4_000, 4, 16_000, TableOutOfBounds),
     ] {
         let fields = if operator.starts_with("memory") { memory } else { table };
         let code = binary(&format!("(module {fields} (func (export \"f\") (param i32) ({operator} (local.get 0))))"));
         world.put_abi(A, Abi::Packed, &code);
         let region = 1 + 12 + 3;
-        let start = start(&code, &with(items, bytes, row("", "", &[])));
+        let start = prices::start(&code, items, bytes);
         let viewed = view(&world, &[count], start + region);
         assert_eq!(viewed.outcome, halt(reason), "{operator}");
         world.note(operator, &format!("{}, gas {}", viewed.outcome, viewed.gas_used));

@@ -1,6 +1,10 @@
 //! What a frame that does not return undoes, what it keeps, and where its gas goes.
 
-use crate::kit::{A, B, C, NOBODY, RETURN, REVERT, SENDER, World, beside_fees, data, escaped, halt, main_of, module, word};
+use crate::{
+    kit::{A, B, C, NOBODY, RETURN, REVERT, SENDER, World, beside_fees, data, escaped, halt, main_of, module, word},
+    prices,
+};
+use lockstep_gas::HostFunction::{Call, GetGasLeft};
 use lockstep_vm::{Account, Address, Executed, Gas, HaltReason, Revision, StateDiff, Tx, U256};
 
 /// An account whose balance is too large for the interface's amounts.
@@ -19,7 +23,8 @@ fn calls_b(gas: u64) -> Vec<u8> {
     module(&format!(
         "{} (func (export \"main\") (local $before i64)
             (local.set $before (call $getGasLeft))
-            (i32.store (i32.const 64) (call $call (i64.const {gas}) (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 0)))
+            (i32.store (i32.const 64) (call $call (i64.const {gas}) (i32.const 0) (i32.const 32) (i32.const 0)
+                (i32.const 0)))
             (i64.store (i32.const 72) (i64.sub (local.get $before) (call $getGasLeft)))
             (call $returnDataCopy (i32.const 80) (i32.const 0) (call $getReturnDataSize))
             (call $finish (i32.const 64) (i32.add (i32.const 16) (call $getReturnDataSize))))",
@@ -48,16 +53,29 @@ fn effects() -> Vec<(&'static str, String)> {
         ("nothing", String::new()),
         ("storage", "(call $storageStore (i32.const 100) (i32.const 132))".into()),
         ("storage cleared", "(call $storageStore (i32.const 68) (i32.const 164))".into()),
-        ("log", "(call $log (i32.const 1000) (i32.const 3) (i32.const 1) (i32.const 100) (i32.const 0) (i32.const 0) (i32.const 0))".into()),
+        (
+            "log",
+            "(call $log (i32.const 1000) (i32.const 3) (i32.const 1) (i32.const 100) (i32.const 0) (i32.const 0)
+            (i32.const 0))"
+                .into(),
+        ),
         ("value to a contract", send(0)),
         ("value to nobody", send(20)),
         ("creation", creates),
-        ("self-destruct of another", "(drop (call $call (i64.const 1000000) (i32.const 40) (i32.const 216) (i32.const 0) (i32.const 0)))".into()),
+        (
+            "self-destruct of another",
+            "(drop (call $call (i64.const 1000000) (i32.const 40) (i32.const 216)
+            (i32.const 0) (i32.const 0)))"
+                .into(),
+        ),
     ]
 }
 
 fn send(address: u32) -> String {
-    format!("(if (call $call (i64.const 50000) (i32.const {address}) (i32.const 200) (i32.const 0) (i32.const 0)) (then (unreachable)))")
+    format!(
+        "(if (call $call (i64.const 50000) (i32.const {address}) (i32.const 200) (i32.const 0) (i32.const 0)) (then
+            (unreachable)))"
+    )
 }
 
 fn contract_with(effect: &str, end: &str) -> Vec<u8> {
@@ -79,7 +97,10 @@ fn contract_with(effect: &str, end: &str) -> Vec<u8> {
 fn world_of_effects(section: &'static str, revision: &Revision) -> World {
     let mut world = World::under(section, revision);
     world.put(C, &main_of(""));
-    world.put(D, &module(&format!("{} (func (export \"main\") (call $selfDestruct (i32.const 0)))", data(0, C.as_slice()))));
+    world.put(
+        D,
+        &module(&format!("{} (func (export \"main\") (call $selfDestruct (i32.const 0)))", data(0, C.as_slice()))),
+    );
     world.fund(D, U256::from(11));
     world.fund(B, U256::from(1_000));
     world.state.put_storage(B, word(9).to_vec(), word(9).to_vec());
@@ -90,9 +111,12 @@ fn world_of_effects(section: &'static str, revision: &Revision) -> World {
 fn a_frame_that_does_not_return_undoes_every_kind_of_effect() {
     let mut world = world_of_effects("reverts of effects", &Revision::V1);
     for (name, effect) in effects() {
-        for (end, body, status, output) in
-            [("returns", RETURNS, 0, &b"bye"[..]), ("reverts", REVERTS, 2, b"bye"), ("traps", TRAPS, 1, b""), ("runs out", RUNS_OUT, 1, b"")]
-        {
+        for (end, body, status, output) in [
+            ("returns", RETURNS, 0, &b"bye"[..]),
+            ("reverts", REVERTS, 2, b"bye"),
+            ("traps", TRAPS, 1, b""),
+            ("runs out", RUNS_OUT, 1, b""),
+        ] {
             world.put(A, &calls_b(3_000_000));
             world.put(B, &contract_with(&effect, body));
             world.fund(B, U256::from(1_000));
@@ -102,14 +126,18 @@ fn a_frame_that_does_not_return_undoes_every_kind_of_effect() {
             assert_eq!((seen, data.as_slice()), (status, output), "{name}, {end}");
             let beside = beside_fees(&executed.diff);
             if status == 0 {
-                assert_eq!(beside != StateDiff::default() || !executed.receipt.logs.is_empty(), name != "nothing", "{name}");
+                assert_eq!(
+                    beside != StateDiff::default() || !executed.receipt.logs.is_empty(),
+                    name != "nothing",
+                    "{name}"
+                );
             } else {
                 assert_eq!(beside, StateDiff::default(), "{name}, {end}");
                 assert!(executed.receipt.logs.is_empty(), "{name}, {end}");
             }
             if status == 1 {
-                // The call's own 7,000, what was passed on, and the caller's region and getGasLeft: nothing more.
-                assert_eq!(gas, 7_000 + 3_000_000 + 40, "{name}, {end}");
+                // The call's own price, what was passed on, and the caller's region and getGasLeft: nothing more.
+                assert_eq!(gas, prices::host(Call, 0) + 3_000_000 + prices::host(GetGasLeft, 0), "{name}, {end}");
             }
         }
     }
@@ -144,7 +172,8 @@ fn effects_of_a_frame_that_returns_are_exactly_these() {
         let mut accounts = accounts;
         accounts.sort_by_key(|(address, _)| *address);
         assert_eq!(found, accounts, "{name}");
-        let values: Vec<_> = diff.storage.get(&B).map(|changes| changes.values.clone().into_iter().collect()).unwrap_or_default();
+        let values: Vec<_> =
+            diff.storage.get(&B).map(|changes| changes.values.clone().into_iter().collect()).unwrap_or_default();
         let expected = match name {
             "storage" => vec![(word(1).to_vec(), Some(word(7).to_vec()))],
             "storage cleared" => vec![(word(9).to_vec(), None)],
@@ -162,7 +191,8 @@ fn a_frame_undoes_what_is_below_it_and_nothing_above() {
     let mut world = World::new("reverts in three levels");
     let ends = [("returns", RETURNS), ("reverts", REVERTS), ("traps", TRAPS)];
     let contract = |key: u8, below: Option<Address>, end: &str| {
-        let call = "(drop (call $call (i64.const 0x7fffffffffffffff) (i32.const 0) (i32.const 64) (i32.const 0) (i32.const 0)))";
+        let call = "(drop (call $call (i64.const 0x7fffffffffffffff) (i32.const 0) (i32.const 64) (i32.const 0)
+            (i32.const 0)))";
         let call = if below.is_some() { call } else { "" };
         module(&format!(
             "{} {} (func (export \"main\") (call $storageStore (i32.const 100) (i32.const 100)) {call} {end})",
@@ -201,9 +231,10 @@ fn a_halt_takes_what_was_passed_on_and_a_revert_gives_it_back() {
         let tx = world.call(A, b"");
         seen_by_caller(&world.run(&format!("{case}, {gas} passed on"), &tx)).1
     };
+    let call_and_read = prices::host(Call, 0) + prices::host(GetGasLeft, 0);
     for gas in [100_000, 200_000, 1_000_000] {
-        assert_eq!(took(&mut world, "trap", gas, TRAPS), 7_000 + gas + 40);
-        assert_eq!(took(&mut world, "out of gas", gas, RUNS_OUT), 7_000 + gas + 40);
+        assert_eq!(took(&mut world, "trap", gas, TRAPS), call_and_read + gas);
+        assert_eq!(took(&mut world, "out of gas", gas, RUNS_OUT), call_and_read + gas);
     }
     let (less, more) = (took(&mut world, "revert", 100_000, REVERTS), took(&mut world, "revert", 1_000_000, REVERTS));
     assert_eq!(less, more);
@@ -218,7 +249,7 @@ fn a_halt_takes_what_was_passed_on_and_a_revert_gives_it_back() {
     let left = tx.gas_limit.get() - executed.receipt.gas_used.get();
     assert!((140_000..156_000).contains(&left), "{left}");
     // Nothing passed on: the callee cannot begin.
-    assert_eq!(took(&mut world, "nothing", 0, RETURNS), 7_000 + 40);
+    assert_eq!(took(&mut world, "nothing", 0, RETURNS), call_and_read);
 }
 
 /// A transaction whose own frame reverts gives its gas and output back; one that halts does not.
@@ -226,9 +257,11 @@ fn a_halt_takes_what_was_passed_on_and_a_revert_gives_it_back() {
 fn the_frame_of_a_transaction() {
     let mut world = world_of_effects("the frame of a transaction", &Revision::V1);
     for (name, effect) in effects() {
-        for (end, body, outcome) in
-            [("reverts", REVERTS, REVERT), ("traps", TRAPS, halt(HaltReason::Unreachable)), ("runs out", RUNS_OUT, halt(HaltReason::OutOfGas))]
-        {
+        for (end, body, outcome) in [
+            ("reverts", REVERTS, REVERT),
+            ("traps", TRAPS, halt(HaltReason::Unreachable)),
+            ("runs out", RUNS_OUT, halt(HaltReason::OutOfGas)),
+        ] {
             world.put(B, &contract_with(&effect, body));
             world.fund(B, U256::from(1_000));
             let tx = Tx { value: U256::from(17), gas_limit: Gas::new(3_000_000), ..world.call(B, b"") };
@@ -303,7 +336,8 @@ fn limits_of_logs_count_what_stands() {
     let logs = |count: u32, bytes: u32| {
         format!(
             "(local $n i32) (local.set $n (i32.const {count}))
-             (loop (call $log (i32.const 0) (i32.const {bytes}) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+             (loop (call $log (i32.const 0) (i32.const {bytes}) (i32.const 0) (i32.const 0) (i32.const 0)
+                 (i32.const 0) (i32.const 0))
                 (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
         )
     };
@@ -326,7 +360,11 @@ fn limits_of_logs_count_what_stands() {
     }
     world.put(B, &main_of(&format!("{} (call $revert (i32.const 0) (i32.const 0))", logs(100, 600))));
     let call = "(drop (call $call (i64.const 8000000) (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 0)))";
-    let code = module(&format!("{} (func (export \"main\") {} {call})", data(0, B.as_slice()), logs(100, 600).replace("(local $n i32)", &format!("(local $n i32) {call}"))));
+    let code = module(&format!(
+        "{} (func (export \"main\") {} {call})",
+        data(0, B.as_slice()),
+        logs(100, 600).replace("(local $n i32)", &format!("(local $n i32) {call}"))
+    ));
     world.put(A, &code);
     let tx = Tx { gas_limit: Gas::new(60_000_000), ..world.call(A, b"") };
     let executed = world.run("100 logs between 200 that are undone", &tx);

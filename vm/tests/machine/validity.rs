@@ -1,17 +1,133 @@
 //! What makes a transaction invalid, with the numbers that it says; blocks; fees; accounts that come and go.
 
-use crate::kit::{A, B, BENEFICIARY, BLOCK_GAS, NOBODY, RETURN, SENDER, WEALTH, World, beside_fees, halt, main_of};
+use crate::{
+    kit::{A, B, BENEFICIARY, BLOCK_GAS, NOBODY, RETURN, SENDER, WEALTH, World, beside_fees, halt, main_of},
+    prices,
+};
 use lockstep_vm::{
     Abi, Account, Block, BlockEnv, Gas, HaltReason, InvalidTx, MemoryState, Rejected, Revision, StateDiff, Tx, TxKind,
     U256, ValidTx,
 };
 
-const INTRINSIC: u64 = 210_000;
+use prices::BASE as INTRINSIC;
+
+/// A sender with nonce 5.
+fn world_with_nonce(section: &'static str) -> World {
+    let mut world = World::new(section);
+    world.state.accounts.get_mut(&SENDER).unwrap().nonce = 5;
+    world
+}
+
+/// Each transaction is invalid for its reason, and makes a block invalid that it is the second of.
+fn assert_invalid(world: &mut World, cases: Vec<(&'static str, Tx, InvalidTx)>) {
+    let good = world.call(NOBODY, b"");
+    for (case, tx, error) in cases {
+        assert_eq!(world.check(&tx), Err(error.clone()), "{case}");
+        world.note(case, &error.to_string());
+        if matches!(error, InvalidTx::Nonce { .. } | InvalidTx::Balance { .. } | InvalidTx::BlockGas { .. }) {
+            // The numbers are others behind another transaction.
+            continue;
+        }
+        let next = Tx { nonce: tx.nonce + 1, ..tx };
+        let block = Block { env: world.block.clone(), transactions: vec![good.clone(), next] };
+        let rejected = Rejected::Invalid { position: 1, error };
+        assert_eq!(world.vm().execute_block(world.view(), block), Err(rejected), "{case}");
+    }
+}
+
+fn balance(actual: u64, required: U256) -> InvalidTx {
+    InvalidTx::Balance { actual: U256::from(actual), required }
+}
 
 #[test]
-fn each_thing_that_is_wrong_with_its_numbers() {
-    let mut world = World::new("invalid transactions");
-    world.state.accounts.get_mut(&SENDER).unwrap().nonce = 5;
+fn invalid_nonces_and_gas() {
+    let mut world = world_with_nonce("invalid nonces and gas");
+    let good = world.call(NOBODY, b"");
+    let gas = |limit| Tx { gas_limit: Gas::new(limit), ..good.clone() };
+    let call = |export: Vec<u8>, input: Vec<u8>| Tx {
+        kind: TxKind::Call { to: NOBODY, export: Some(export) },
+        input,
+        ..good.clone()
+    };
+    let intrinsic =
+        |actual, required| InvalidTx::IntrinsicGas { actual: Gas::new(actual), required: Gas::new(required) };
+    let cases = vec![
+        ("nonce too low", Tx { nonce: 4, ..good.clone() }, InvalidTx::Nonce { actual: 4, expected: 5 }),
+        ("nonce too high", Tx { nonce: 6, ..good.clone() }, InvalidTx::Nonce { actual: 6, expected: 5 }),
+        (
+            "the largest nonce",
+            Tx { nonce: u64::MAX, ..good.clone() },
+            InvalidTx::Nonce { actual: u64::MAX, expected: 5 },
+        ),
+        ("an absent sender", Tx { sender: A, ..good.clone() }, InvalidTx::Nonce { actual: 5, expected: 0 }),
+        (
+            "an absent sender that pays nothing",
+            Tx { sender: A, nonce: 0, ..good.clone() },
+            balance(0, U256::from(10_000_000)),
+        ),
+        ("no gas", gas(0), intrinsic(0, INTRINSIC)),
+        ("one gas too little", gas(INTRINSIC - 1), intrinsic(INTRINSIC - 1, INTRINSIC)),
+        (
+            "one gas too little for the input",
+            Tx { input: vec![0, 1, 0], ..gas(prices::intrinsic(&[0, 1, 0]) - 1) },
+            intrinsic(prices::intrinsic(&[0, 1, 0]) - 1, prices::intrinsic(&[0, 1, 0])),
+        ),
+        (
+            "one gas too little for the name",
+            call(b"ab".to_vec(), vec![]).with_gas(prices::intrinsic(b"ab") - 1),
+            intrinsic(prices::intrinsic(b"ab") - 1, prices::intrinsic(b"ab")),
+        ),
+        (
+            "one gas too little for init code",
+            Tx { kind: TxKind::Create { init_code: vec![0, 9] }, ..gas(prices::creation(&[0, 9]) - 1) },
+            intrinsic(prices::creation(&[0, 9]) - 1, prices::creation(&[0, 9])),
+        ),
+        (
+            "more gas than the block has",
+            gas(BLOCK_GAS + 1),
+            InvalidTx::BlockGas { actual: Gas::new(BLOCK_GAS + 1), limit: Gas::new(BLOCK_GAS) },
+        ),
+        ("all gas", gas(u64::MAX), InvalidTx::BlockGas { actual: Gas::MAX, limit: Gas::new(BLOCK_GAS) }),
+    ];
+    assert_invalid(&mut world, cases);
+}
+
+#[test]
+fn invalid_prices_and_values() {
+    let mut world = world_with_nonce("invalid prices and values");
+    let good = world.call(NOBODY, b"");
+    let gas = |limit| Tx { gas_limit: Gas::new(limit), ..good.clone() };
+    let price = |limit, price, value| Tx { gas_price: price, value, ..gas(limit) };
+    let wealth = U256::from(WEALTH);
+    let cases = vec![
+        (
+            "a price one too high",
+            price(1_000_000, wealth / U256::from(1_000_000) + U256::from(1), U256::ZERO),
+            balance(WEALTH, wealth + U256::from(1_000_000)),
+        ),
+        (
+            "a value one too high",
+            price(1_000_000, U256::from(1), wealth - U256::from(999_999)),
+            balance(WEALTH, wealth + U256::from(1)),
+        ),
+        (
+            "a price that exceeds 256 bits with the limit",
+            price(1_000_000, U256::MAX, U256::ZERO),
+            balance(WEALTH, U256::MAX),
+        ),
+        (
+            "a price that exceeds 256 bits by one bit",
+            price(1 << 20, U256::from(1) << 236, U256::ZERO),
+            balance(WEALTH, U256::MAX),
+        ),
+        ("a sum that exceeds 256 bits", price(1_000_000, U256::from(1), U256::MAX), balance(WEALTH, U256::MAX)),
+    ];
+    assert_invalid(&mut world, cases);
+}
+
+#[test]
+fn invalid_sizes_and_the_order_of_checks() {
+    let mut world = world_with_nonce("invalid sizes and the order of checks");
     let good = world.call(NOBODY, b"");
     let gas = |limit| Tx { gas_limit: Gas::new(limit), ..good.clone() };
     let price = |limit, price, value| Tx { gas_price: price, value, ..gas(limit) };
@@ -20,44 +136,34 @@ fn each_thing_that_is_wrong_with_its_numbers() {
         input,
         ..good.clone()
     };
-    let balance = |actual: u64, required| InvalidTx::Balance { actual: U256::from(actual), required };
-    let intrinsic = |actual, required| InvalidTx::IntrinsicGas { actual: Gas::new(actual), required: Gas::new(required) };
     let too_large = InvalidTx::TooLarge { actual: 131_073, limit: 131_072 };
-    let wealth = U256::from(WEALTH);
-    for (case, tx, error) in [
-        ("nonce too low", Tx { nonce: 4, ..good.clone() }, InvalidTx::Nonce { actual: 4, expected: 5 }),
-        ("nonce too high", Tx { nonce: 6, ..good.clone() }, InvalidTx::Nonce { actual: 6, expected: 5 }),
-        ("the largest nonce", Tx { nonce: u64::MAX, ..good.clone() }, InvalidTx::Nonce { actual: u64::MAX, expected: 5 }),
-        ("an absent sender", Tx { sender: A, ..good.clone() }, InvalidTx::Nonce { actual: 5, expected: 0 }),
-        ("an absent sender that pays nothing", Tx { sender: A, nonce: 0, ..good.clone() }, balance(0, U256::from(10_000_000))),
-        ("no gas", gas(0), intrinsic(0, INTRINSIC)),
-        ("one gas too little", gas(INTRINSIC - 1), intrinsic(INTRINSIC - 1, INTRINSIC)),
-        ("one gas too little for the input", Tx { input: vec![0, 1, 0], ..gas(INTRINSIC + 239) }, intrinsic(INTRINSIC + 239, INTRINSIC + 240)),
-        ("one gas too little for the name", call(b"ab".to_vec(), vec![]).with_gas(INTRINSIC + 319), intrinsic(INTRINSIC + 319, INTRINSIC + 320)),
-        ("one gas too little for init code", Tx { kind: TxKind::Create { init_code: vec![0, 9] }, ..gas(530_199) }, intrinsic(530_199, 530_200)),
-        ("more gas than the block has", gas(BLOCK_GAS + 1), InvalidTx::BlockGas { actual: Gas::new(BLOCK_GAS + 1), limit: Gas::new(BLOCK_GAS) }),
-        ("all gas", gas(u64::MAX), InvalidTx::BlockGas { actual: Gas::MAX, limit: Gas::new(BLOCK_GAS) }),
-        ("a price one too high", price(1_000_000, wealth / U256::from(1_000_000) + U256::from(1), U256::ZERO), balance(WEALTH, wealth + U256::from(1_000_000))),
-        ("a value one too high", price(1_000_000, U256::from(1), wealth - U256::from(999_999)), balance(WEALTH, wealth + U256::from(1))),
-        ("a price that exceeds 256 bits with the limit", price(1_000_000, U256::MAX, U256::ZERO), balance(WEALTH, U256::MAX)),
-        ("a price that exceeds 256 bits by one bit", price(1 << 20, U256::from(1) << 236, U256::ZERO), balance(WEALTH, U256::MAX)),
-        ("a sum that exceeds 256 bits", price(1_000_000, U256::from(1), U256::MAX), balance(WEALTH, U256::MAX)),
+    let cases = vec![
         ("input too large", Tx { input: vec![0; 131_073], ..good.clone() }, too_large.clone()),
         ("export too large", call(vec![b'a'; 131_073], vec![]), too_large.clone()),
         ("sizes come before the nonce", Tx { nonce: 9, input: vec![0; 131_073], ..good.clone() }, too_large),
         ("the nonce comes before the gas", Tx { nonce: 9, ..gas(0) }, InvalidTx::Nonce { actual: 9, expected: 5 }),
-        ("the block's gas comes before the balance", price(BLOCK_GAS + 1, U256::MAX, U256::ZERO), InvalidTx::BlockGas { actual: Gas::new(BLOCK_GAS + 1), limit: Gas::new(BLOCK_GAS) }),
-        ("init code too large", world.create(&vec![1; 1_048_577]), InvalidTx::TooLarge { actual: 1_048_577, limit: 1_048_576 }),
-        ("input for init code", Tx { input: vec![0], ..world.create(b"") }, InvalidTx::InputWithoutConstructor { actual: 1 }),
-        ("code too large", world.deploy(Abi::Packed, &vec![1; 1_048_577]), InvalidTx::TooLarge { actual: 1_048_577, limit: 1_048_576 }),
-    ] {
-        assert_eq!(world.check(&tx), Err(error.clone()), "{case}");
-        world.note(case, &error.to_string());
-        let block = Block { env: world.block.clone(), transactions: vec![good.clone(), Tx { nonce: tx.nonce + u64::from(tx.nonce == 5), ..tx.clone() }] };
-        if !matches!(error, InvalidTx::Nonce { .. } | InvalidTx::Balance { .. } | InvalidTx::BlockGas { .. }) && tx.nonce == 5 {
-            assert_eq!(world.vm().execute_block(world.view(), block), Err(Rejected::Invalid { position: 1, error }), "{case}");
-        }
-    }
+        (
+            "the block's gas comes before the balance",
+            price(BLOCK_GAS + 1, U256::MAX, U256::ZERO),
+            InvalidTx::BlockGas { actual: Gas::new(BLOCK_GAS + 1), limit: Gas::new(BLOCK_GAS) },
+        ),
+        (
+            "init code too large",
+            world.create(&vec![1; 1_048_577]),
+            InvalidTx::TooLarge { actual: 1_048_577, limit: 1_048_576 },
+        ),
+        (
+            "input for init code",
+            Tx { input: vec![0], ..world.create(b"") },
+            InvalidTx::InputWithoutConstructor { actual: 1 },
+        ),
+        (
+            "code too large",
+            world.deploy(Abi::Packed, &vec![1; 1_048_577]),
+            InvalidTx::TooLarge { actual: 1_048_577, limit: 1_048_576 },
+        ),
+    ];
+    assert_invalid(&mut world, cases);
 }
 
 trait WithGas {
@@ -110,10 +216,13 @@ fn a_block_and_a_transaction_with_all_gas() {
     let mut world = World::new("all gas");
     world.block.gas_limit = u64::MAX;
     world.fund(SENDER, U256::MAX >> 1);
-    world.put(A, &main_of(
-        "(i64.store (i32.const 0) (call $getGasLeft)) (i64.store (i32.const 8) (call $getBlockGasLimit))
+    world.put(
+        A,
+        &main_of(
+            "(i64.store (i32.const 0) (call $getGasLeft)) (i64.store (i32.const 8) (call $getBlockGasLimit))
          (call $finish (i32.const 0) (i32.const 16))",
-    ));
+        ),
+    );
     world.put(B, &main_of("(unreachable)"));
     let tx = Tx { gas_price: U256::from(3), ..world.call(A, b"") }.with_gas(u64::MAX);
     let executed = world.run("u64::MAX", &tx);
@@ -147,7 +256,10 @@ fn the_gas_of_a_block() {
     assert_eq!(run(&[1_000_000, 790_000, 580_001, 370_000]), Err(Rejected::Invalid { position: 2, error }));
     let error = InvalidTx::BlockGas { actual: Gas::new(INTRINSIC), limit: Gas::new(160_000) };
     assert_eq!(run(&[INTRINSIC; 5]), Err(Rejected::Invalid { position: 4, error }));
-    assert_eq!(run(&[]).unwrap(), lockstep_vm::BlockOutcome { receipts: vec![], diff: StateDiff::default(), gas_used: Gas::ZERO });
+    assert_eq!(
+        run(&[]).unwrap(),
+        lockstep_vm::BlockOutcome { receipts: vec![], diff: StateDiff::default(), gas_used: Gas::ZERO }
+    );
     let single = tx(0, 1_000_000);
     world.run("alone", &single);
 }
@@ -176,7 +288,8 @@ fn fees_go_to_the_beneficiary() {
         ("a halt", A, 7, 100, 1_000_000),
         ("a free one", NOBODY, 0, 100, INTRINSIC),
     ] {
-        let tx = Tx { gas_price: U256::from(price), value: U256::from(value), ..world.call(to, b"") }.with_gas(1_000_000);
+        let tx =
+            Tx { gas_price: U256::from(price), value: U256::from(value), ..world.call(to, b"") }.with_gas(1_000_000);
         let executed = world.run(case, &tx);
         let fee = U256::from(used) * U256::from(price);
         let moved = U256::from(if to == A { 0 } else { value });

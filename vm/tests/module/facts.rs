@@ -36,8 +36,8 @@ fn counts_are_those_of_the_module() {
     assert_eq!(module.abi(), Abi::Ewasm);
     let imports: Vec<_> = module.imports().iter().map(|row| (row.module, row.name)).collect();
     assert_eq!(imports, [("ethereum", "finish"), ("ethereum", "getGasLeft"), ("ethereum", "finish")]);
-    // 2 functions, 2 globals, 3 imports, 5 exports, 3 data and 2 element segments.
-    assert_eq!(module.items(), 17);
+    // 2 functions, 2 globals, 3 imports, 5 exports, 3 data and 2 element segments of an element each.
+    assert_eq!(module.items(), 19);
     assert_eq!(module.data_bytes(), 7);
     assert_eq!(module.table_elements(), 5);
     assert_eq!(module.frame_slots_max(), 7, "5 locals and 2 operands");

@@ -38,6 +38,7 @@ fn limit_of(code: C, limits: &Limits) -> u32 {
         C::TooManyGlobals => limits.globals_max,
         C::TooManyExports => limits.exports_max,
         C::TooManyElementSegments => limits.element_segments_max,
+        C::TooManyElements => limits.elements_max,
         C::TooManyBodyBytes => limits.body_bytes_max,
         C::TooManyLocals => limits.locals_max,
         C::TooManyModuleLocals => limits.module_locals_max,
@@ -77,6 +78,11 @@ const ROWS: &[(C, Make)] = &[
         binary(&format!("(module (func) {exports})"))
     }),
     (C::TooManyElementSegments, |n| times("(func)", n, "(elem func 0)")),
+    (C::TooManyElements, |n| binary(&format!("(module (func) (elem func {}))", "0 ".repeat(n as usize)))),
+    (C::TooManyElements, |n| {
+        let (functions, rest) = ("0 ".repeat(n as usize / 2), "(ref.null func)".repeat((n - n / 2) as usize));
+        binary(&format!("(module (func) (elem func {functions}) (elem funcref {rest}))"))
+    }),
     (C::TooManyBodyBytes, |n| {
         // A count of locals, the operators and their `end`.
         binary(&format!("(module (func {}))", "nop ".repeat(n as usize - 2)))
@@ -166,7 +172,9 @@ fn constant_expressions_have_an_odd_number_of_operators() {
         |sums| format!("(module (memory 1) (data (offset (i32.const 0) {sums}) \"x\"))"),
         |sums| format!("(module (table 1 funcref) (elem (offset (i32.const 0) {sums}) func))"),
     ] {
-        assert!(verdict(&binary(&make(sums(Revision::V1.limits.const_operators_max))), Abi::Packed, &Revision::V1).is_ok());
+        assert!(
+            verdict(&binary(&make(sums(Revision::V1.limits.const_operators_max))), Abi::Packed, &Revision::V1).is_ok()
+        );
         let code = binary(&make(sums(Revision::V1.limits.const_operators_max + 2)));
         let violations = verdict(&code, Abi::Packed, &Revision::V1).unwrap_err();
         let found: Vec<_> = violations.iter().map(|invalid| (invalid.code, invalid.actual, invalid.limit)).collect();

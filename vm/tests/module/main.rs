@@ -11,6 +11,7 @@
 mod facts;
 mod hostile;
 mod limits;
+mod normal;
 mod rules;
 
 use lockstep_gas::{Abi, Revision};

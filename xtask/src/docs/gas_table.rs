@@ -113,6 +113,7 @@ fn limits(revision: &Revision) -> Vec<Field> {
             body_bytes_max,
             data_segments_max,
             element_segments_max,
+            elements_max,
             br_table_targets_max,
             const_operators_max,
             tables_max,
@@ -137,7 +138,7 @@ fn limits(revision: &Revision) -> Vec<Field> {
 fn transactions(revision: &Revision) -> Vec<Field> {
     fields!(
         &revision.schedule.transaction,
-        TransactionPrices { base, create, zero_byte, nonzero_byte, deployed_code_byte }
+        TransactionPrices { base, create, zero_byte, nonzero_byte, init_code_byte, deployed_code_byte }
     )
 }
 
@@ -148,7 +149,7 @@ fn frames(revision: &Revision) -> Vec<Field> {
 fn accounts(revision: &Revision) -> Vec<Field> {
     fields!(
         &revision.schedule.account,
-        AccountPrices { call_value, call_stipend, new_account, storage_set, code_deposit_byte }
+        AccountPrices { call_value, call_stipend, delegate_stipend, new_account, storage_set, code_deposit_byte }
     )
 }
 

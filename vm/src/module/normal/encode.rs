@@ -11,13 +11,17 @@ use wasmparser::{FunctionBody, Operator};
 /// Opcodes (Wasm specification, binary format of instructions).
 const UNREACHABLE: u8 = 0x00;
 const NOP: u8 = 0x01;
+const BLOCK: u8 = 0x02;
 const END: u8 = 0x0b;
 const GLOBAL_GET: u8 = 0x23;
+/// The type of a block without parameters and results.
+const EMPTY: u8 = 0x40;
 
 /// Writes the bodies of one module.
 pub(super) struct Encoder<'a> {
     code: &'a [u8],
-    prices: &'a InstructionPrices,
+    /// `None` if nothing is metered: then nothing is paid for.
+    prices: Option<&'a InstructionPrices>,
     /// The index of the first hidden global.
     first_hidden: u32,
     /// Hidden globals, each a mutable one that nothing sets.
@@ -27,7 +31,7 @@ pub(super) struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    pub(super) const fn new(code: &'a [u8], globals: u32, prices: &'a InstructionPrices) -> Self {
+    pub(super) const fn new(code: &'a [u8], globals: u32, prices: Option<&'a InstructionPrices>) -> Self {
         Self { code, prices, first_hidden: globals, hidden: BTreeMap::new(), in_order: Vec::new() }
     }
 
@@ -61,27 +65,34 @@ impl<'a> Encoder<'a> {
         range: core::ops::Range<usize>,
     ) {
         let Some(priced) = priced_operator(operator) else { return };
-        match operator {
-            Operator::Nop => {}
-            _ => match changes.hidden.get(&range.start) {
-                Some(constant) => {
-                    written.push(GLOBAL_GET);
-                    leb128(written, self.global(*constant));
+        let same = self.code.get(range.clone()).unwrap_or_default();
+        match (operator, changes.hidden.get(&range.start)) {
+            (Operator::Nop, _) => self.pay(written, priced),
+            (_, Some(constant)) => {
+                written.push(GLOBAL_GET);
+                leb128(written, self.global(*constant));
+                self.pay(written, priced);
+            }
+            // What pays for an `end` must stand in the region that it ends.
+            (Operator::End, None) => {
+                self.pay(written, priced);
+                written.extend_from_slice(same);
+            }
+            _ => {
+                if changes.spilled.contains(&range.start) {
+                    written.extend_from_slice(&[BLOCK, EMPTY, END]);
                 }
-                None => {
-                    written.extend_from_slice(self.code.get(range.clone()).unwrap_or_default());
-                    if !super::NormalModule::FREE.contains(&priced) {
-                        return;
-                    }
+                written.extend_from_slice(same);
+                if super::NormalModule::FREE.contains(&priced) {
+                    self.pay(written, priced);
                 }
-            },
+            }
         }
-        self.pay(written, priced);
     }
 
     /// As many `nop` as `operator` costs.
     fn pay(&self, written: &mut Vec<u8>, operator: Priced) {
-        let price = self.prices.operator(operator).unwrap_or(u8::MAX);
+        let price = self.prices.map_or(0, |prices| prices.operator(operator).unwrap_or(u8::MAX));
         written.extend(core::iter::repeat_n(NOP, usize::from(price)));
     }
 

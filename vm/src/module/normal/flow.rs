@@ -1,14 +1,14 @@
 //! What of a body has to be changed: constants that a translator could compute with until a condition, a division or an
-//! address is known, and `loop` and `if` that control cannot reach.
+//! address is known; `loop` and `if` that control cannot reach; stores that wasmi 2.0.0 has no instruction for.
 //!
-//! One pass over the operators with the operand stack reduced to one question: which constant an operand is, if it is
-//! one. Hiding a constant that need not be hidden costs nothing and changes no charge, so whenever the answer is not
+//! One pass over the operators with the operand stack reduced to one question: which constant or which local an operand
+//! is, if it is one. A change that is not needed costs nothing and alters no charge, so whenever the answer is not
 //! certain it is yes. Reachability is that of control flow alone, whatever the values are.
 
 use super::super::{invalid::InvalidModule, types::MemoryType};
 use core::ops::Range;
 use lockstep_gas::{Operator as Priced, PAGE_BYTES};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::{
     BlockType, ConstExpr, ContType, FrameKind, FuncType, FunctionBody, GlobalType, MemArg, ModuleArity, Operator,
     Payload, RefType, SubType, TypeRef, ValType,
@@ -36,11 +36,13 @@ pub(super) struct Changes<'a> {
     pub(super) hidden: BTreeMap<usize, Constant<'a>>,
     /// In ascending order, none inside another.
     pub(super) removed: Vec<Removal>,
+    /// Operators before which the operands have to leave their registers.
+    pub(super) spilled: BTreeSet<usize>,
 }
 
 impl Changes<'_> {
     pub(super) fn is_empty(&self) -> bool {
-        self.hidden.is_empty() && self.removed.is_empty()
+        self.hidden.is_empty() && self.removed.is_empty() && self.spilled.is_empty()
     }
 }
 
@@ -49,8 +51,8 @@ pub(super) struct Shape<'a> {
     code: &'a [u8],
     types: Vec<SubType>,
     functions: Vec<u32>,
-    /// The values of immutable globals; `None` for all others.
-    globals: Vec<Option<Constant<'a>>>,
+    /// The values of immutable globals, and the number where it is a literal; `None` for all others.
+    globals: Vec<Option<(Constant<'a>, Option<u64>)>>,
     imported_globals: usize,
     own_globals: &'a [u8],
     /// Bytes that the memory has from the start.
@@ -95,8 +97,7 @@ impl<'a> Shape<'a> {
                 }
             }
             Payload::GlobalSection(section) => {
-                self.own_globals =
-                    self.code.get(section.original_position()..section.range().end).unwrap_or_default();
+                self.own_globals = self.code.get(section.original_position()..section.range().end).unwrap_or_default();
                 for global in section.clone() {
                     let global = global?;
                     self.globals.push(self.constant(global.ty, &global.init_expr));
@@ -107,13 +108,16 @@ impl<'a> Shape<'a> {
         Ok(())
     }
 
-    fn constant(&self, ty: GlobalType, init: &ConstExpr<'_>) -> Option<Constant<'a>> {
+    fn constant(&self, ty: GlobalType, init: &ConstExpr<'_>) -> Option<(Constant<'a>, Option<u64>)> {
         if ty.mutable {
             return None;
         }
         let range = init.get_binary_reader().range();
         let expression = self.code.get(range.start..range.end.checked_sub(1)?)?;
-        Some(Constant { value_type: value_type(ty.content_type)?, expression })
+        let mut operators = init.get_operators_reader();
+        let number = operators.read().ok().as_ref().and_then(literal);
+        let number = number.filter(|_| matches!(operators.read(), Ok(Operator::End)));
+        Some((Constant { value_type: value_type(ty.content_type)?, expression }, number))
     }
 
     /// All globals, imported ones included.
@@ -132,7 +136,7 @@ impl<'a> Shape<'a> {
     }
 
     /// The constant that `operator`, which stands in `range`, gives.
-    fn leaf(&self, operator: &Operator<'_>, range: &Range<usize>) -> Option<Constant<'a>> {
+    fn leaf(&self, operator: &Operator<'_>, range: &Range<usize>) -> Option<Leaf<'a>> {
         let ty = match operator {
             Operator::I32Const { .. } => ValType::I32,
             Operator::I64Const { .. } => ValType::I64,
@@ -140,11 +144,13 @@ impl<'a> Shape<'a> {
             Operator::F64Const { .. } => ValType::F64,
             Operator::RefNull { hty } => ValType::Ref(RefType::new(true, *hty)?),
             Operator::GlobalGet { global_index } => {
-                return *self.globals.get(usize::try_from(*global_index).ok()?)?;
+                let (constant, literal) = (*self.globals.get(usize::try_from(*global_index).ok()?)?)?;
+                return Some(Leaf { start: range.start, constant, literal, local: None });
             }
             _ => return None,
         };
-        Some(Constant { value_type: value_type(ty)?, expression: self.code.get(range.clone())? })
+        let constant = Constant { value_type: value_type(ty)?, expression: self.code.get(range.clone())? };
+        Some(Leaf { start: range.start, constant, literal: literal(operator), local: None })
     }
 }
 
@@ -193,15 +199,57 @@ impl ModuleArity for Shape<'_> {
     }
 }
 
-/// An operand: the constant that it is, by where it stands and what it is, or something else.
-type Operand<'a> = Option<Leaf<'a>>;
+/// What is known of an operand.
+#[derive(Debug, Clone, Copy)]
+enum Operand<'a> {
+    /// A constant, or what is computed from constants alone; then one of them, without which it is not.
+    Constant(Leaf<'a>),
+    /// The value of a local, of whatever type it is taken for.
+    Local(u32),
+    /// Whether something is zero, or is not.
+    Test,
+    Other,
+}
 
+/// A constant where it stands.
 #[derive(Debug, Clone, Copy)]
 struct Leaf<'a> {
     start: usize,
     constant: Constant<'a>,
     /// The number, if it is a literal integer.
     literal: Option<u64>,
+    /// The local that it went through: what it is, once it is hidden.
+    local: Option<u32>,
+}
+
+impl Leaf<'_> {
+    /// What is computed with it.
+    const fn computed(self) -> Self {
+        Self { literal: None, local: None, ..self }
+    }
+}
+
+impl Operand<'_> {
+    const fn is_constant(&self) -> bool {
+        matches!(self, Self::Constant(_))
+    }
+
+    /// The same bits as a value of another type.
+    const fn reinterpreted(self) -> Self {
+        match self {
+            Self::Constant(leaf) => Self::Constant(Leaf { literal: None, ..leaf }),
+            Self::Test => Self::Other,
+            Self::Local(_) | Self::Other => self,
+        }
+    }
+
+    const fn local(&self) -> Option<u32> {
+        match self {
+            Self::Local(local) => Some(*local),
+            Self::Constant(leaf) => leaf.local,
+            Self::Test | Self::Other => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -290,12 +338,12 @@ impl<'a> Flow<'_, 'a> {
 
     /// Takes the topmost operand, which control depends on, and hides it if it is a constant.
     fn hide_top(&mut self) {
-        let operand = self.operands.pop().flatten();
+        let operand = self.operands.pop().unwrap_or(Operand::Other);
         self.hide(operand);
     }
 
     fn hide(&mut self, operand: Operand<'a>) {
-        if let Some(leaf) = operand {
+        if let Operand::Constant(leaf) = operand {
             self.changes.hidden.insert(leaf.start, leaf.constant);
         }
     }
@@ -318,7 +366,7 @@ impl<'a> Flow<'_, 'a> {
         let height = self.operands.len().saturating_sub(index(parameters));
         let taken = self.operands.split_off(height);
         // What enters a loop is not the same in every turn.
-        let inside = if kind == Kind::Loop { vec![None; taken.len()] } else { taken.clone() };
+        let inside = if kind == Kind::Loop { vec![Operand::Other; taken.len()] } else { taken.clone() };
         self.operands.extend(inside);
         let parameters = if kind == Kind::If { taken } else { Vec::new() };
         let results = index(results);
@@ -353,7 +401,7 @@ impl<'a> Flow<'_, 'a> {
         // What leaves by several ways is not one constant. By the end alone the operands stay what they are.
         if is_left || !self.is_reached || block.kind == Kind::Else {
             self.operands.truncate(block.height);
-            self.operands.extend(core::iter::repeat_n(None, block.results));
+            self.operands.extend(core::iter::repeat_n(Operand::Other, block.results));
         }
         self.is_reached |= is_left;
     }
@@ -370,27 +418,51 @@ impl<'a> Flow<'_, 'a> {
     fn plain(&mut self, operator: &Operator<'_>, range: &Range<usize>) {
         let (taken, given) = operator.operator_arity(self.shape).unwrap_or_default();
         let taken = self.operands.split_off(self.operands.len().saturating_sub(index(taken)));
-        if let Some(constant) = self.shape.leaf(operator, range) {
-            self.operands.push(Some(Leaf { start: range.start, constant, literal: literal(operator) }));
-            return;
+        match self.result(operator, range, &taken) {
+            Some(result) => self.operands.push(result),
+            None => self.operands.extend(core::iter::repeat_n(Operand::Other, index(given))),
         }
-        match (operator, taken.as_slice()) {
-            // The value stays the same operand.
-            (Operator::LocalTee { .. }, [value]) => {
-                self.operands.push(*value);
-                return;
+    }
+
+    /// Notes what `operator` makes necessary. Gives what its one result is, if that is known.
+    fn result(&mut self, operator: &Operator<'_>, range: &Range<usize>, taken: &[Operand<'a>]) -> Option<Operand<'a>> {
+        use Operand::{Constant, Local};
+        if let Some(leaf) = self.shape.leaf(operator, range) {
+            return Some(Constant(leaf));
+        }
+        if is_far_store(operator, taken) || is_choice_by_test(operator, taken) {
+            self.changes.spilled.insert(range.start);
+        }
+        match (operator, taken) {
+            (Operator::LocalGet { local_index }, _) => return Some(Local(*local_index)),
+            // A constant stays one.
+            (Operator::LocalTee { local_index }, [Constant(leaf)]) => {
+                return Some(Constant(Leaf { local: Some(*local_index), ..*leaf }));
             }
-            // Of two equal constants the choice is known without the condition.
-            (Operator::Select | Operator::TypedSelect { .. }, [Some(_), otherwise, _]) => self.hide(*otherwise),
-            (Operator::RefIsNull, [reference]) => self.hide(*reference),
-            (_, [_, divisor]) if is_division(operator) && !is_nonzero(divisor) => self.hide(*divisor),
-            (_, [address] | [address, _]) if is_outside(memarg(operator), address, self.shape.memory_bytes) => {
+            (Operator::LocalTee { local_index }, _) => return Some(Local(*local_index)),
+            // Of two equal values the choice is known without the condition.
+            (Operator::Select | Operator::TypedSelect { .. }, [Local(then), Local(otherwise), _])
+                if then == otherwise =>
+            {
+                return Some(Local(*then));
+            }
+            (Operator::Select | Operator::TypedSelect { .. }, [Constant(_), Constant(leaf), _])
+            | (Operator::RefIsNull, [Constant(leaf)]) => return Some(Constant(leaf.computed())),
+            (operator, [_, divisor]) if is_division(operator) && is_zero(divisor) => self.hide(*divisor),
+            (operator, [address] | [address, _]) if is_outside(memarg(operator), address, self.shape.memory_bytes) => {
                 self.hide(*address);
             }
-            (_, [.., last]) if is_numeric(operator) && taken.iter().all(Option::is_some) => self.hide(*last),
+            // No instruction stands for these.
+            (operator, [same]) if is_reinterpretation(operator) => return Some(same.reinterpreted()),
+            (operator, [.., Constant(leaf)]) if is_numeric(operator) && taken.iter().all(Operand::is_constant) => {
+                if !can_trap(operator) {
+                    return Some(Constant(leaf.computed()));
+                }
+                self.hide(Constant(*leaf));
+            }
             _ => {}
         }
-        self.operands.extend(core::iter::repeat_n(None, index(given)));
+        is_test(operator, taken).then_some(Operand::Test)
     }
 }
 
@@ -420,14 +492,72 @@ const fn is_division(operator: &Operator<'_>) -> bool {
     )
 }
 
-/// Whether a divisor is known not to be zero, or is not known at all.
-fn is_nonzero(divisor: &Operand<'_>) -> bool {
-    divisor.is_none_or(|leaf| leaf.literal.is_some_and(|number| number != 0))
+/// Whether the operator is numeric and traps for some operands.
+const fn can_trap(operator: &Operator<'_>) -> bool {
+    is_division(operator)
+        || matches!(
+            operator,
+            Operator::I32TruncF32S
+                | Operator::I32TruncF32U
+                | Operator::I32TruncF64S
+                | Operator::I32TruncF64U
+                | Operator::I64TruncF32S
+                | Operator::I64TruncF32U
+                | Operator::I64TruncF64S
+                | Operator::I64TruncF64U
+        )
+}
+
+/// Whether a divisor is a constant that may be zero.
+const fn is_zero(divisor: &Operand<'_>) -> bool {
+    matches!(divisor, Operand::Constant(Leaf { literal: Some(0) | None, .. }))
+}
+
+/// Whether the operator leaves the bits as they are.
+const fn is_reinterpretation(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::I64ExtendI32U
+            | Operator::I32ReinterpretF32
+            | Operator::I64ReinterpretF64
+            | Operator::F32ReinterpretI32
+            | Operator::F64ReinterpretI64
+    )
+}
+
+/// The largest offset that wasmi has short instructions for.
+const NEAR: u64 = 0xffff;
+
+/// Whether a store with a large offset has one local for both operands: where that is in a register, wasmi 2.0.0 has no
+/// instruction for it and panics.
+fn is_far_store(operator: &Operator<'_>, taken: &[Operand<'_>]) -> bool {
+    let [address, value] = taken else { return false };
+    memarg(operator).is_some_and(|argument| argument.offset > NEAR)
+        && address.local().is_some()
+        && address.local() == value.local()
+}
+
+/// Whether the operator asks if something is zero.
+fn is_test(operator: &Operator<'_>, taken: &[Operand<'_>]) -> bool {
+    match operator {
+        Operator::I32Eqz | Operator::RefIsNull => true,
+        Operator::I32Eq | Operator::I32Ne => taken.iter().any(Operand::is_constant),
+        _ => false,
+    }
+}
+
+/// Whether a choice is made by a test: wasmi 2.0.0 makes one instruction of the two that takes its condition from a
+/// register, where the operand of the test may never have been.
+const fn is_choice_by_test(operator: &Operator<'_>, taken: &[Operand<'_>]) -> bool {
+    matches!(
+        (operator, taken),
+        (Operator::Select | Operator::TypedSelect { .. }, [_, _, Operand::Test | Operand::Constant(_)])
+    )
 }
 
 /// Whether an access at a constant address is not surely within the memory's initial bytes.
 fn is_outside(argument: Option<MemArg>, address: &Operand<'_>, memory_bytes: u64) -> bool {
-    let (Some(argument), Some(leaf)) = (argument, address) else { return false };
+    let (Some(argument), Operand::Constant(leaf)) = (argument, address) else { return false };
     let end = leaf.literal.and_then(|address| address.checked_add(argument.offset)?.checked_add(8));
     end.is_none_or(|end| end > memory_bytes)
 }

@@ -1,0 +1,147 @@
+//! Modules for an engine that meters by operators: which are rewritten, and what becomes of them.
+
+use crate::{binary, verdict};
+use lockstep_gas::{Abi, Operator, Revision};
+use lockstep_vm::module::{NormalModule, ValidModule};
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+
+fn valid(fields: &str) -> ValidModule {
+    verdict(&binary(&format!("(module {fields})")), Abi::Packed, &Revision::V1).unwrap()
+}
+
+fn normal(module: &ValidModule) -> NormalModule {
+    let normal = NormalModule::new(module, &Revision::V1).unwrap();
+    let features = WasmFeatures::WASM2 | WasmFeatures::TAIL_CALL | WasmFeatures::EXTENDED_CONST;
+    Validator::new_with_features(features).validate_all(normal.code()).unwrap();
+    normal
+}
+
+/// The operators of all bodies, by name.
+fn operators(code: &[u8]) -> Vec<String> {
+    let mut operators = Vec::new();
+    for payload in Parser::new(0).parse_all(code) {
+        if let Payload::CodeSectionEntry(body) = payload.unwrap() {
+            for operator in body.get_operators_reader().unwrap() {
+                let text = format!("{:?}", operator.unwrap());
+                operators.push(text.split([' ', '(']).next().unwrap().to_owned());
+            }
+        }
+    }
+    operators
+}
+
+#[test]
+fn what_nobody_can_look_through_stays_as_it_is() {
+    for fields in [
+        "",
+        "(func)",
+        "(func (param i32) (if (local.get 0) (then (drop (i32.const 1))) (else nop)))",
+        "(func (param i32) (result i32) (i32.div_s (local.get 0) (i32.const 10)))",
+        "(func (param i32) (result i32) (i32.shl (i32.add (local.get 0) (i32.const 3)) (i32.const 0)))",
+        "(func (param i32) (block (br_if 0 (local.get 0)) (return)) (loop))",
+        "(func (param i32) (result i32) (return (local.get 0)) (drop (i32.add (i32.const 1) (i32.const 2))))",
+        "(func (result i32) unreachable)",
+        "(func (param i32) (local.set 0 (i32.add (i32.const 1) (i32.mul (i32.const 2) (i32.const 3)))))",
+        "(global i32 (i32.const 8)) (memory 1) (func (i32.store (global.get 0) (i32.add (global.get 0) (i32.const 1))))",
+        "(func (param i32) (block (block (br_table 0 1 (local.get 0))) (return)) (loop))",
+        "(memory 1) (func (param i32) (i32.store offset=65528 (i32.const 0) (i32.const 1)))",
+        "(memory 2) (func (param i32 i32) (i32.store offset=65536 (local.get 0) (local.get 1)))",
+        "(memory 2) (func (param i32) (i32.store offset=65535 (local.get 0) (local.get 0)))",
+        "(global (mut i32) (i32.const 1)) (func (if (global.get 0) (then)))",
+        "(func $f (param i32)) (func (call $f (i32.const 1)))",
+        "(func (param i32 i32 i32) (result i32) (select (local.get 0) (i32.const 0) (local.get 2)))",
+        "(func (param i32 i32) (result i32) (select (local.get 0) (i32.const 0) (i32.lt_s (local.get 1) (i32.const 2))))",
+        "(func (param i32) (if (i32.eqz (local.get 0)) (then (br_if 0 (i32.eqz (local.get 0))))))",
+    ] {
+        let module = valid(fields);
+        let normal = normal(&module);
+        assert!(!normal.is_rewritten(), "{fields}");
+        assert_eq!(normal.code(), &module.code()[..], "{fields}");
+        assert_eq!(normal.engine_price(Operator::GlobalGet, 2), 2);
+    }
+}
+
+#[test]
+fn rewriting_changes_what_it_must() {
+    for (fields, expected) in [
+        // A constant condition is read from a hidden global, and 1 nop pays for the constant.
+        ("(func (if (i32.const 1) (then)))", "GlobalGet Nop If End End"),
+        // Only one of the two constants has to be hidden.
+        ("(func (br_if 0 (i32.add (i32.const 1) (i32.const 2))))", "I32Const GlobalGet Nop I32Add BrIf End"),
+        ("(func (drop (i32.div_s (i32.const 0x80000000) (i32.const -1))))", "I32Const GlobalGet Nop I32DivS Drop End"),
+        (
+            "(func (param i32) (drop (i32.div_u (local.get 0) (i32.const 0))))",
+            "LocalGet GlobalGet Nop I32DivU Drop End",
+        ),
+        // What cannot be reached goes; the operator `if` is in the region around it and was paid for there.
+        ("(func (return) (loop (drop (i32.const 1))))", "Return Unreachable End"),
+        (
+            "(func (return) (block (if (i32.const 1) (then (loop)) (else))))",
+            "Return Block I32Const Unreachable Nop End End",
+        ),
+        ("(func (block (return)) (loop))", "Block Return End Unreachable End"),
+        // Two nops pay for a `global.get`; a nop that was there cost nothing.
+        (
+            "(global (mut i32) (i32.const 5)) (func (nop) (br_if 0 (i32.const 0)) (drop (global.get 0)))",
+            "GlobalGet Nop BrIf GlobalGet Nop Nop Drop End",
+        ),
+        // An immutable global of its own is a constant.
+        ("(global i32 (i32.const 5)) (func (br_if 0 (global.get 0)))", "GlobalGet Nop Nop BrIf End"),
+        // The operands leave their registers at the start of a block.
+        (
+            "(memory 2) (func (param i32) (i32.store offset=65536 (local.get 0) (local.get 0)))",
+            "LocalGet LocalGet Block End I32Store End",
+        ),
+        (
+            "(func (param i32) (result i32) (select (i32.const 1) (local.get 0) (i32.eqz (local.get 0))))",
+            "I32Const LocalGet LocalGet I32Eqz Block End Select End",
+        ),
+    ] {
+        let normal = normal(&valid(fields));
+        assert!(normal.is_rewritten(), "{fields}");
+        assert_eq!(operators(normal.code()).join(" "), expected, "{fields}");
+        assert_eq!(normal.engine_price(Operator::Nop, 0), 1);
+        assert_eq!(normal.engine_price(Operator::GlobalGet, 2), 0);
+        assert_eq!(normal.engine_price(Operator::I32Add, 1), 1);
+    }
+}
+
+/// Each value once, of its own type, behind the globals that are there.
+#[test]
+fn hidden_globals_are_shared() {
+    let normal = normal(&valid(
+        "(global (mut i64) (i64.const 1))
+         (func (br_if 0 (i32.const 1)) (br_if 0 (i32.const 1)) (br_if 0 (i64.eqz (i64.const 1)))
+            (drop (i32.trunc_f32_s (f32.const nan:0x200001))) (drop (i32.trunc_f64_s (f64.const 1)))
+            (br_if 0 (ref.is_null (ref.null func))) (br_if 0 (ref.is_null (ref.null extern))))",
+    ));
+    let mut globals = Vec::new();
+    for payload in Parser::new(0).parse_all(normal.code()) {
+        if let Payload::GlobalSection(section) = payload.unwrap() {
+            globals = section.into_iter().map(|global| global.unwrap().ty).collect();
+        }
+    }
+    let text: Vec<_> = globals.iter().map(|ty| ty.content_type.to_string()).collect();
+    assert_eq!(text, ["i64", "i32", "i64", "f32", "f64", "funcref", "externref"]);
+    assert!(globals.iter().all(|ty| ty.mutable));
+}
+
+/// The example contracts are what compilers and people write.
+#[test]
+fn no_example_contract_is_rewritten() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts");
+    let mut seen = 0;
+    for contract in folder.read_dir().unwrap() {
+        for file in contract.unwrap().path().read_dir().into_iter().flatten() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "wasm") {
+                let code = std::fs::read(&path).unwrap();
+                let abi = lockstep_vm::module::guess_abi(&code);
+                let module = verdict(&code, abi, &Revision::V1).unwrap();
+                assert!(!normal(&module).is_rewritten(), "{}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 12, "{seen}");
+}
