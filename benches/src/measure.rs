@@ -80,7 +80,7 @@ mod tests {
         let mut drift = 0.0;
         let mut ours = || {
             drift += 100.0;
-            Ok(drift)
+            Ok::<_, std::convert::Infallible>(drift)
         };
         // The second side always takes half of what the first took just before it.
         let times: Vec<f64> = (0..4).map(|_| ours().unwrap()).collect();
