@@ -39,7 +39,20 @@ impl Bare {
     ///
     /// If the process is gone or does not know the program.
     pub fn run(&mut self, program: &Program, times: u32) -> anyhow::Result<f64> {
-        writeln!(self.requests, "{} {times}", program.name)?;
+        self.ask(program, false, times)
+    }
+
+    /// The same with wasmi's own metering, at its own prices.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_metered(&mut self, program: &Program, times: u32) -> anyhow::Result<f64> {
+        self.ask(program, true, times)
+    }
+
+    fn ask(&mut self, program: &Program, metered: bool, times: u32) -> anyhow::Result<f64> {
+        writeln!(self.requests, "{} {metered} {times}", program.name)?;
         let mut answer = String::new();
         self.answers.read_line(&mut answer)?;
         answer.trim().parse().with_context(|| format!("the peer answered {answer:?} to {}", program.name))
@@ -59,7 +72,7 @@ fn build() -> anyhow::Result<PathBuf> {
     let target = root.join("target/peers");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--release", "--locked", "--manifest-path"])
+        .args(["build", "--quiet", "--release", "--locked", "--manifest-path"])
         .arg(root.join("benches/peers/Cargo.toml"))
         .arg("--target-dir")
         .arg(&target)

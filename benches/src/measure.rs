@@ -77,17 +77,12 @@ mod tests {
 
     #[test]
     fn rounds_compare_what_was_measured_side_by_side() {
-        let mut drift = 0.0;
-        let mut ours = || {
-            drift += 100.0;
-            Ok::<_, std::convert::Infallible>(drift)
-        };
-        // The second side always takes half of what the first took just before it.
-        let times: Vec<f64> = (0..4).map(|_| ours().unwrap()).collect();
-        let mut halves = times.iter().map(|time| Ok(time / 2.0));
-        let mut times = times.iter().map(|time| Ok(*time));
-        let rounds = Rounds::interleave(3, || times.next().unwrap(), || halves.next().unwrap()).unwrap();
+        // Everything becomes slower, and the second side always takes half of what the first did just before it.
+        let mut ours = [100.0, 200.0, 300.0, 400.0].into_iter().map(Ok);
+        let mut theirs = [50.0, 100.0, 150.0, 200.0].into_iter().map(Ok);
+        let rounds = Rounds::interleave(3, || ours.next().unwrap(), || theirs.next().unwrap()).unwrap();
         assert_eq!((rounds.ours(), rounds.theirs()), (300.0, 150.0));
         assert_eq!((rounds.speed(), rounds.excess()), (0.5, 150.0));
+        assert_eq!(rounds.fastest(), (200.0, 100.0));
     }
 }

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, ensure};
 use lockstep_vm::{
-    Abi, Account, Address, Block, BlockEnv, CodeId, Executed, Gas, MemoryState, Outcome, Revision, StateView, Tx,
-    TxKind, U256, ValidTx, Vm,
+    Abi, Account, Address, Block, BlockEnv, BlockOutcome, CodeId, Executed, Gas, MemoryState, Outcome, Revision,
+    StateView, Tx, TxKind, U256, ValidTx, Vm,
 };
 use std::sync::Arc;
 
@@ -77,14 +77,13 @@ impl Scene {
         Ok(executed)
     }
 
-    /// Executes a block of transactions of the sender and gives the number that returned.
+    /// Executes a block.
     ///
     /// # Errors
     ///
     /// If the block is rejected.
-    pub fn execute_block(&self, block: Block) -> anyhow::Result<usize> {
-        let outcome = self.vm.execute_block(Arc::clone(&self.view), block)?;
-        Ok(outcome.receipts.iter().filter(|receipt| receipt.outcome == Outcome::Return).count())
+    pub fn execute_block(&self, block: Block) -> anyhow::Result<BlockOutcome> {
+        Ok(self.vm.execute_block(Arc::clone(&self.view), block)?)
     }
 }
 

@@ -1,26 +1,27 @@
-//! Prints what everything that `V1` has a price for takes, and what its price should be.
+//! Prints what everything that `V1` has a price for takes in time, and what that time is worth in gas.
+//!
+//! `--rounds N` measures longer. A row that is more than twice too cheap is marked.
 
-use lockstep_benches::prices::{Row, measure_frames, measure_host_functions, measure_operators};
+use anyhow::{Context as _, bail};
+use lockstep_benches::prices::measure_all;
+use std::env;
 
 fn main() -> anyhow::Result<()> {
-    let rounds = std::env::args().nth(1).map_or(Ok(15), |rounds| rounds.parse())?;
-    print("Operators", &measure_operators(rounds)?);
-    print("Host functions", &measure_host_functions(rounds)?);
-    print("Frames", &measure_frames(rounds)?);
-    Ok(())
-}
-
-fn print(title: &str, rows: &[Row]) {
-    println!("\n{title}\n\n| what | ns | gas | worth | times too cheap |\n|---|---|---|---|---|");
-    for row in rows {
-        let mark = if row.cheapness() > 2.0 { " (!)" } else { "" };
-        println!(
-            "| {} | {:.2} | {:.1} | {:.1} | {:.2}{mark} |",
-            row.name,
-            row.nanoseconds,
-            row.gas,
-            row.worth(),
-            row.cheapness()
-        );
+    let mut rounds = 9;
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--rounds" => rounds = arguments.next().context("--rounds takes a number")?.parse()?,
+            _ => bail!("unknown argument {argument}; known: --rounds N"),
+        }
     }
+    for table in measure_all(rounds)? {
+        println!("\n## {}\n\n| what | ns | gas | worth in gas | too cheap by |\n|---|---|---|---|---|", table.title);
+        for row in &table.rows {
+            let mark = if row.cheapness() > 2.0 { " (!)" } else { "" };
+            let (name, nanoseconds, gas) = (&row.name, row.nanoseconds, row.gas);
+            println!("| {name} | {nanoseconds:.2} | {gas:.1} | {:.1} | {:.2}{mark} |", row.worth(), row.cheapness());
+        }
+    }
+    Ok(())
 }

@@ -1,10 +1,9 @@
 //! What code costs before its first frame: validation and compilation, by the byte.
 
-use super::{Comparison, Probe, Row, Spent, in_gas, row, yardstick};
+use super::{Comparison, Row, Spent, in_gas};
 use crate::{
     measure::nanoseconds,
     programs::{chain_link, many_functions, module},
-    scene::Scene,
 };
 use lockstep_vm::{Abi, CodeId, Revision, Vm};
 
@@ -13,9 +12,7 @@ pub(super) fn measure(rounds: usize) -> anyhow::Result<Vec<Row>> {
     // A cache of no bytes keeps nothing.
     let vm: Vm = Vm::with_engine(Revision::V1, 0)?;
     let gas = in_gas(vm.revision().schedule.transaction.deployed_code_byte);
-    let measured = super::Measured { probe: 1, baseline: 2, times: f64::from(yardstick().copies * yardstick().turns) };
-    let modules = [yardstick().module(&yardstick().body)?, yardstick().module("")?];
-    let unit = Comparison { scene: Scene::new(&modules)?, yardstick: measured };
+    let comparison = Comparison::new(Vec::new(), &[])?;
     let rows = shapes()?.into_iter().map(|(name, code)| {
         let bytes = u32::try_from(code.len())?;
         let (id, code) = (CodeId::of(&code, Abi::Ewasm), code.into());
@@ -25,7 +22,7 @@ pub(super) fn measure(rounds: usize) -> anyhow::Result<Vec<Row>> {
             result?;
             Ok(Spent { nanoseconds: time / f64::from(bytes), gas })
         };
-        row(format!("{name}, each of {bytes} bytes"), rounds, || unit.difference(unit.yardstick), compile)
+        comparison.row(format!("{name}, each of {bytes} bytes"), rounds, compile)
     });
     rows.collect()
 }
@@ -63,6 +60,5 @@ mod tests {
             assert!(vm.check_code(id, &code.clone().into()).is_ok(), "{name}");
             assert!(code.len() > 100, "{name}");
         }
-        assert!(Probe::new("", "").module("(unreachable").is_err());
     }
 }

@@ -1,21 +1,17 @@
 //! Probes of host functions, each with the Wasm call and its operands.
 
-use super::{Comparison, Probe, Row, data_text};
+use super::{Probe, data_text};
 use anyhow::Context as _;
 
-/// Measures every host function that does not start a frame.
-///
-/// # Errors
-///
-/// If a probe is not valid.
-pub fn measure(rounds: usize) -> anyhow::Result<Vec<Row>> {
-    let mut probes = vec![];
+/// Probes of every host function that does not start a frame or end one.
+pub(super) fn probes() -> anyhow::Result<Vec<Probe>> {
+    let mut probes = Vec::new();
     environment(&mut probes);
     accounts(&mut probes);
     copies(&mut probes);
     hashes(&mut probes);
     signatures(&mut probes)?;
-    Comparison::measure(&[], &probes, rounds)
+    Ok(probes)
 }
 
 /// Makes the key or address at 0 another one.
@@ -25,17 +21,13 @@ fn ethereum(name: &str, ty: &str, operands: &str) -> Probe {
     let call = format!("(call $f {operands})");
     let body = if ty.contains("result") { format!("(drop {call})") } else { call };
     let fields = format!("(import \"ethereum\" \"{name}\" (func $f {ty}))");
-    Probe::new(name, body, 1).fields(fields).times(16, 100)
-}
-
-fn named(probe: Probe, what: &str) -> Probe {
-    Probe { name: format!("{}, {what}", probe.name), ..probe }
+    Probe::new(name, body).fields(fields).times(16, 100)
 }
 
 /// A probe that is told from the same with nothing to copy, hash or keep.
 fn each_word(function: impl Fn(u32) -> Probe, bytes: u32) -> Probe {
-    let probe = Probe { operators: bytes / 32, ..function(bytes) };
-    named(probe.against(function(0).body).times(4, 25), &format!("each word of {bytes} bytes"))
+    let probe = function(bytes).against(function(0).body).each_of(bytes / 32);
+    probe.times(4, 25).named(&format!("each word of {bytes} bytes"))
 }
 
 fn environment(probes: &mut Vec<Probe>) {
@@ -68,8 +60,8 @@ fn accounts(probes: &mut Vec<Probe>) {
     let store = ethereum("storageStore", "(param i32 i32)", "(i32.const 0) (i32.const 0)");
     for probe in [balance, size, load, store] {
         let another = Probe { body: format!("{NEXT} {}", probe.body), ..probe.clone() };
-        probes.push(named(probe, "the same again"));
-        probes.push(named(another, "another each time"));
+        probes.push(probe.named("the same again"));
+        probes.push(another.named("another each time"));
     }
     let log = |bytes: u32, topics: u32| {
         let operands = format!("(i32.const 0) (i32.const {bytes}) (i32.const {topics})");
@@ -77,9 +69,9 @@ fn accounts(probes: &mut Vec<Probe>) {
         let places = "(i32.const 0)".repeat(4);
         ethereum("log", ty, &format!("{operands} {places}")).times(1, 100)
     };
-    probes.push(named(log(0, 0), "empty"));
-    probes.push(named(Probe { operators: 4, ..log(0, 4) }.against(log(0, 0).body), "each topic"));
-    probes.push(named(Probe { operators: 512, ..log(512, 0) }.against(log(0, 0).body), "each byte of 512"));
+    probes.push(log(0, 0).named("empty"));
+    probes.push(log(0, 4).against(log(0, 0).body).each_of(4).named("each topic"));
+    probes.push(log(512, 0).against(log(0, 0).body).each_of(512).named("each byte of 512"));
 }
 
 fn copies(probes: &mut Vec<Probe>) {
@@ -88,7 +80,7 @@ fn copies(probes: &mut Vec<Probe>) {
             let operands = format!("(i32.const 0) (i32.const 0) (i32.const {bytes})");
             ethereum(name, "(param i32 i32 i32)", &operands)
         };
-        probes.push(named(copy(0), "0 bytes"));
+        probes.push(copy(0).named("0 bytes"));
         if range > 0 {
             probes.push(each_word(copy, 1_024));
             probes.push(each_word(copy, range));
@@ -108,7 +100,7 @@ fn crypto(name: &str, parameters: usize, operands: &str) -> Probe {
 fn hashes(probes: &mut Vec<Probe>) {
     for name in ["sha256", "sha3_256", "keccak256", "blake2b_256", "ripemd160"] {
         let hash = |bytes: u32| crypto(name, 3, &format!("(i32.const 0) (i32.const {bytes}) (i32.const 0)"));
-        probes.push(named(hash(0), "0 bytes"));
+        probes.push(hash(0).named("0 bytes"));
         probes.push(each_word(hash, 4_096));
     }
 }
@@ -138,8 +130,8 @@ fn signatures(probes: &mut Vec<Probe>) -> anyhow::Result<()> {
     };
     let data = format!("{} (data (i32.const 0) \"{}\")", verify(0).fields, bytes_of(&ED25519)?);
     probes.push(verify(0).fields(data.as_str()).times(1, 20));
-    let words = Probe { operators: 2_000, ..verify(64_000) }.against(verify(0).body);
-    probes.push(named(words.fields(data).times(1, 10), "each word of 64,000 bytes"));
+    let words = verify(64_000).against(verify(0).body).each_of(2_000).named("each word of 64,000 bytes");
+    probes.push(words.fields(data).times(1, 10));
     Ok(())
 }
 

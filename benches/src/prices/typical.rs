@@ -1,26 +1,17 @@
 //! What the gas of whole programs is worth: the kernels, and transfers of a token.
 
-use super::{Comparison, Row, Spent, in_gas, row, spent_by, yardstick};
-use crate::{
-    measure::nanoseconds,
-    programs::KERNELS,
-    scene::{Scene, token_block},
-};
+use super::{Comparison, Row, Spent, in_gas};
+use crate::{measure::nanoseconds, programs::KERNELS, scene::token_block};
 
 /// The kernels and a block of transfers, each 1,000 gas of them.
 pub(super) fn measure(rounds: usize) -> anyhow::Result<Vec<Row>> {
-    let mut modules = vec![yardstick().module(&yardstick().body)?, yardstick().module("")?];
-    for kernel in &KERNELS {
-        modules.push(kernel.wasm()?);
-    }
-    let times = f64::from(yardstick().copies * yardstick().turns);
-    let measured = super::Measured { probe: 1, baseline: 2, times };
-    let unit = Comparison { scene: Scene::new(&modules)?, yardstick: measured };
+    let kernels = KERNELS.iter().map(crate::programs::Program::wasm).collect::<anyhow::Result<_>>()?;
+    let comparison = Comparison::new(kernels, &[])?;
     let thousand = |spent: Spent| Spent { nanoseconds: spent.nanoseconds / spent.gas * 1e3, gas: 1e3 };
     let mut rows = Vec::new();
-    for (kernel, number) in KERNELS.iter().zip(3..) {
-        let run = || Ok(thousand(spent_by(&unit.scene, unit.scene.call(number, &[])?)?));
-        rows.push(row(format!("{}, 1,000 gas", kernel.name), rounds.min(5), || unit.difference(measured), run)?);
+    for (kernel, number) in KERNELS.iter().zip(1..) {
+        let run = || comparison.run(number, &[]).map(thousand);
+        rows.push(comparison.row(format!("{}, 1,000 gas", kernel.name), rounds.min(5), run)?);
     }
     let (token, block) = token_block(1_000)?;
     let run = || {
@@ -30,6 +21,6 @@ pub(super) fn measure(rounds: usize) -> anyhow::Result<Vec<Row>> {
         let gas = outcome.transpose()?.map_or(0, |outcome| outcome.gas_used.get());
         Ok(thousand(Spent { nanoseconds, gas: in_gas(gas) }))
     };
-    rows.push(row("1,000 transfers of wrc20, 1,000 gas".into(), rounds, || unit.difference(measured), run)?);
+    rows.push(comparison.row("transfers of wrc20, 1,000 gas".into(), rounds, run)?);
     Ok(rows)
 }

@@ -69,7 +69,7 @@ fn every_turn_of_a_loop_costs_something() {
 }
 
 /// A world with contracts of several kinds, and transactions that use them in many ways.
-fn corpus(section: &'static str) -> (World, Vec<Tx>) {
+pub(crate) fn corpus(section: &'static str) -> (World, Vec<Tx>) {
     let mut world = World::new(section);
     let counter = module(&format!(
         "{} (func (export \"main\")

@@ -345,3 +345,18 @@ fn destroyed_accounts_live_until_the_transaction_ends() {
     assert_eq!((balances(A), balances(B), balances(C)), (Some(U256::from(94)), None, Some(U256::from(11))));
     assert_eq!(executed.diff.accounts[&B], None);
 }
+
+/// A contract that destroys itself to itself takes its balance with it, whatever that is.
+#[test]
+fn all_the_money_there_can_be_is_destroyed() {
+    let mut world = World::new("destroyed money");
+    world.put(
+        B,
+        &module(&format!("{} (func (export \"main\") (call $selfDestruct (i32.const 0)))", data(0, B.as_slice()))),
+    );
+    world.fund(B, U256::MAX - U256::from(crate::kit::WEALTH));
+    world.burns = true;
+    let tx = world.call(B, b"");
+    let executed = world.run("to itself", &tx);
+    assert_eq!((executed.receipt.outcome, &executed.diff.accounts[&B]), (RETURN, &None));
+}

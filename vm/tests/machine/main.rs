@@ -21,6 +21,7 @@ mod deployment;
 mod depth;
 mod encoding;
 mod factories;
+mod faults;
 mod golden;
 mod inspect;
 mod journal_model;

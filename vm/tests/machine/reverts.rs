@@ -1,11 +1,13 @@
 //! What a frame that does not return undoes, what it keeps, and where its gas goes.
 
 use crate::{
-    kit::{A, B, C, NOBODY, RETURN, REVERT, SENDER, World, beside_fees, data, escaped, halt, main_of, module, word},
+    kit::{
+        A, B, C, NOBODY, RETURN, REVERT, SENDER, World, beside_fees, binary, data, escaped, halt, main_of, module, word,
+    },
     prices,
 };
 use lockstep_gas::HostFunction::{Call, GetGasLeft};
-use lockstep_vm::{Account, Address, Executed, Gas, HaltReason, Revision, StateDiff, Tx, U256};
+use lockstep_vm::{Abi, Account, Address, Executed, Gas, HaltReason, Revision, StateDiff, Tx, U256};
 
 /// An account whose balance is too large for the interface's amounts.
 const D: Address = Address::repeat_byte(0xd4);
@@ -250,6 +252,22 @@ fn a_halt_takes_what_was_passed_on_and_a_revert_gives_it_back() {
     assert!((140_000..156_000).contains(&left), "{left}");
     // Nothing passed on: the callee cannot begin.
     assert_eq!(took(&mut world, "nothing", 0, RETURNS), call_and_read);
+}
+
+/// A frame that is refused gives its gas back but for its code, which somebody had to look into.
+#[test]
+fn a_refusal_costs_the_code() {
+    let mut world = World::new("gas of a refusal");
+    world.put(A, &calls_b(1_000_000));
+    let code = binary(&format!("(module {} (func (export \"not_main\")))", "(func)".repeat(100)));
+    world.put_abi(B, Abi::Packed, &code);
+    let tx = world.call(A, b"");
+    let executed = world.run("no main", &tx);
+    let looked_into = prices::start(&code, 0, 0);
+    let (status, gas, data) = seen_by_caller(&executed);
+    assert_eq!((status, data.as_slice()), (1, &b""[..]));
+    assert_eq!(gas, prices::host(Call, 0) + prices::host(GetGasLeft, 0) + looked_into);
+    assert!(executed.halts.is_empty());
 }
 
 /// A transaction whose own frame reverts gives its gas and output back; one that halts does not.

@@ -248,6 +248,12 @@ fn extreme_shapes() {
         let tx = world.call(A, &5_u32.to_le_bytes());
         assert_eq!(world.run(case, &tx).receipt.outcome, RETURN, "{case}");
     }
+    // Conditions that are constants, each another, beside as many globals as there may be.
+    let conditions: String = (0..25_000).map(|at| format!("i32.const {} if end ", at % 24_000)).collect();
+    let globals = "(global i32 (i32.const 7))".repeat(1_000);
+    world.put(A, &module(&format!("{globals} (func (export \"main\") {conditions})")));
+    let tx = world.call(A, b"");
+    assert_eq!(world.run("25,000 constant conditions", &tx).receipt.outcome, RETURN);
     let functions = "(func)".repeat(9_000);
     world.put(A, &module(&format!("{functions} (func (export \"main\"))")));
     let tx = world.call(A, b"");
