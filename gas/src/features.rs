@@ -23,6 +23,10 @@ pub struct Features {
     pub tail_calls: bool,
     /// Arithmetic in constant expressions.
     pub extended_const: bool,
+    /// Several memories.
+    pub multi_memory: bool,
+    /// 128-bit addition, subtraction and multiplication.
+    pub wide_arithmetic: bool,
 }
 
 impl Features {
@@ -37,7 +41,13 @@ impl Features {
         reference_types: true,
         tail_calls: true,
         extended_const: true,
+        multi_memory: false,
+        wide_arithmetic: false,
     };
+
+    /// `SPEC`: whatever the engine has as it is built for production: without 64-bit memories, which would make each of
+    /// its loads and stores larger.
+    pub(crate) const SPEC: Self = Self { multi_memory: true, wide_arithmetic: true, ..Self::V1 };
 
     /// Wasm version 1 without floats (ewasm's rule).
     pub(crate) const BYZANTIUM: Self = Self {
@@ -50,5 +60,7 @@ impl Features {
         reference_types: false,
         tail_calls: false,
         extended_const: false,
+        multi_memory: false,
+        wide_arithmetic: false,
     };
 }

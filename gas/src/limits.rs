@@ -155,4 +155,18 @@ impl Limits {
         transaction_logs_max: u32::MAX,
         transaction_log_bytes_max: u32::MAX,
     };
+
+    /// `SPEC`: those of Byzantium, which are large, and what the features of `SPEC` need beyond them.
+    pub(crate) const SPEC: Self = Self {
+        parameters_max: 10_000,
+        results_max: 10_000,
+        locals_max: 50_000,
+        exports_max: 100_000,
+        imports_max: 100_000,
+        const_operators_max: 1_000,
+        tables_max: 1_000,
+        table_elements_max: 10_000_000,
+        call_depth_max: 1_024,
+        ..Self::BYZANTIUM
+    };
 }

@@ -44,6 +44,9 @@ pub struct Rules {
     /// Whether this revision exists to run a conformance suite and must not carry a chain: its contracts can loop for
     /// ever.
     pub conformance: bool,
+    /// Whether modules link with each other and not with the host, as in the testsuite of the Wasm specification: no
+    /// rule of an ABI about imports, exports or start functions holds then.
+    pub linked_modules: bool,
 }
 
 impl Revision {
@@ -59,6 +62,7 @@ impl Revision {
             exact_exports: true,
             unchecked_code: true,
             conformance: true,
+            linked_modules: false,
         },
     };
 
@@ -74,6 +78,24 @@ impl Revision {
             exact_exports: false,
             unchecked_code: false,
             conformance: false,
+            linked_modules: false,
+        },
+    };
+
+    /// The testsuite of the Wasm specification: every feature that the engine has, no limit that the suite could meet,
+    /// every operator at another price, so that no two can be mixed up in what a test costs.
+    pub const SPEC: Self = Self {
+        number: u16::MAX,
+        features: Features::SPEC,
+        limits: Limits::SPEC,
+        schedule: Schedule::SPEC,
+        rules: Rules {
+            abis: AbiSet::of(&[Abi::Packed]),
+            extensions: false,
+            exact_exports: false,
+            unchecked_code: false,
+            conformance: true,
+            linked_modules: true,
         },
     };
 

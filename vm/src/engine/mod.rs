@@ -3,6 +3,7 @@
 //!
 //! The frame loop is written against these traits and knows no engine. Only [`wasmi`](self::wasmi) names wasmi.
 
+pub mod embedding;
 pub mod wasmi;
 
 use crate::{

@@ -160,9 +160,9 @@ fn set_features(config: &mut Config, features: &Features) {
         .wasm_reference_types(features.reference_types)
         .wasm_tail_call(features.tail_calls)
         .wasm_extended_const(features.extended_const)
-        .wasm_multi_memory(false)
-        .wasm_custom_page_sizes(false)
-        .wasm_wide_arithmetic(false);
+        .wasm_multi_memory(features.multi_memory)
+        .wasm_wide_arithmetic(features.wide_arithmetic)
+        .wasm_custom_page_sizes(false);
 }
 
 /// The price list as wasmi's table. A forbidden operator never gets here: validation refuses it.

@@ -29,6 +29,7 @@ impl Pass<'_> {
                 return Err(InvalidModule::rule(InvalidCode::Malformed, offset, detail));
             };
             match self.rules.abi {
+                _ if self.is_linked() => {}
                 Abi::Ewasm => self.ewasm_export(offset, export.name, &ty)?,
                 Abi::Packed => self.packed_export(offset, &export, &ty)?,
             }

@@ -1,5 +1,5 @@
 //! From a valid module to one of the same behaviour that a metering engine charges by the gas rule (`docs/spec.md`,
-//! section 2; the reason is in `docs/decisions/0005`).
+//! section 2; the reason is in `docs/decisions/0007`).
 //!
 //! The rule speaks about the text. An engine charges for what its translator emits, and the two agree as long as the
 //! translator can neither compute a condition nor see that a `loop` or an `if` is never reached. Here such places are

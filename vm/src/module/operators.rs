@@ -10,8 +10,7 @@ use wasmparser::WasmFeatures;
 ///
 /// Floats are always among them: where a revision has none, they are found here, by function and by name, and not by
 /// the parser, which would stop at the first. Everything that [`Features`] has no word for is off: SIMD, threads,
-/// 64-bit memories, several memories, exceptions, garbage collection, typed function references, custom page sizes,
-/// wide arithmetic, components.
+/// 64-bit memories, exceptions, garbage collection, typed function references, custom page sizes, components.
 pub(super) fn wasm_features(features: &Features) -> WasmFeatures {
     // Destructured, so that a new feature cannot be forgotten here.
     let Features {
@@ -24,6 +23,8 @@ pub(super) fn wasm_features(features: &Features) -> WasmFeatures {
         reference_types,
         tail_calls,
         extended_const,
+        multi_memory,
+        wide_arithmetic,
     } = *features;
     let mut wasm = WasmFeatures::FLOATS;
     wasm.set(WasmFeatures::MUTABLE_GLOBAL, mutable_globals);
@@ -36,6 +37,8 @@ pub(super) fn wasm_features(features: &Features) -> WasmFeatures {
     wasm.set(WasmFeatures::GC_TYPES, reference_types);
     wasm.set(WasmFeatures::TAIL_CALL, tail_calls);
     wasm.set(WasmFeatures::EXTENDED_CONST, extended_const);
+    wasm.set(WasmFeatures::MULTI_MEMORY, multi_memory);
+    wasm.set(WasmFeatures::WIDE_ARITHMETIC, wide_arithmetic);
     wasm
 }
 

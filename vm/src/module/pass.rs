@@ -152,6 +152,9 @@ impl<'a> Pass<'a> {
             Payload::CustomSection(section) => self.custom(&section),
             Payload::StartSection { func, range } => {
                 self.validator.start_section(func, &range)?;
+                if self.is_linked() {
+                    return Ok(());
+                }
                 self.findings.report(InvalidModule::rule(
                     InvalidCode::StartFunction,
                     range.start,
@@ -169,11 +172,18 @@ impl<'a> Pass<'a> {
 
     fn end(&mut self, offset: usize) -> Step {
         self.validator.end(offset)?;
-        self.indirect_tail_calls()?;
-        self.required_exports()?;
-        self.packed_facts()?;
+        if !self.is_linked() {
+            self.indirect_tail_calls()?;
+            self.required_exports()?;
+            self.packed_facts()?;
+        }
         self.facts.memory = self.spaces.memories.first().copied();
         Ok(())
+    }
+
+    /// Whether the module links with modules, so that no rule of an ABI holds.
+    pub(super) const fn is_linked(&self) -> bool {
+        self.rules.revision.rules.linked_modules
     }
 
     /// Notes that there is more of something than `limit`.

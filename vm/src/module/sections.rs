@@ -60,7 +60,9 @@ impl Pass<'_> {
         self.add_items(section.count());
         for item in section.clone().into_iter_with_offsets() {
             let (offset, import) = item?;
-            self.import(offset, &import)?;
+            if !self.is_linked() {
+                self.import(offset, &import)?;
+            }
             match import.ty {
                 TypeRef::Func(index) => {
                     self.spaces.functions.push(index);
@@ -127,7 +129,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// The specification allows one memory.
+    /// The specification says how many there can be.
     pub(super) fn memories(&mut self, section: &MemorySectionReader<'_>) -> Step {
         self.validator.memory_section(section)?;
         for item in section.clone().into_iter_with_offsets() {

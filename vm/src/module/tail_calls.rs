@@ -41,7 +41,9 @@ impl Pass<'_> {
             Operator::ReturnCallIndirect { .. } => {
                 self.tail_calls.indirect.get_or_insert(offset);
             }
-            Operator::ReturnCall { function_index } if function_index < self.tail_calls.imported_functions => {
+            Operator::ReturnCall { function_index }
+                if function_index < self.tail_calls.imported_functions && !self.is_linked() =>
+            {
                 return self.findings.report(InvalidModule::rule(InvalidCode::TailCallOfImport, offset, "return_call"));
             }
             _ => {}

@@ -52,6 +52,7 @@ fn what_nobody_can_look_through_stays_as_it_is() {
         "(func (param i32 i32 i32) (result i32) (select (local.get 0) (i32.const 0) (local.get 2)))",
         "(func (param i32 i32) (result i32) (select (local.get 0) (i32.const 0) (i32.lt_s (local.get 1) (i32.const 2))))",
         "(func (param i32) (if (i32.eqz (local.get 0)) (then (br_if 0 (i32.eqz (local.get 0))))))",
+        "(func (param i32 i32) (result i32) (select (local.get 0) (i32.const 0) (i32.eq (local.get 1) (i32.const 105))))",
     ] {
         let module = valid(fields);
         let normal = normal(&module);

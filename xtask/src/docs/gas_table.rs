@@ -73,7 +73,7 @@ fn sections() -> [Section; 6] {
 }
 
 fn rules(revision: &Revision) -> Vec<Field> {
-    fields!(&revision.rules, Rules { abis, extensions, exact_exports, unchecked_code, conformance })
+    fields!(&revision.rules, Rules { abis, extensions, exact_exports, unchecked_code, conformance, linked_modules })
 }
 
 fn features(revision: &Revision) -> Vec<Field> {
@@ -89,6 +89,8 @@ fn features(revision: &Revision) -> Vec<Field> {
             reference_types,
             tail_calls,
             extended_const,
+            multi_memory,
+            wide_arithmetic,
         }
     )
 }

@@ -508,9 +508,9 @@ const fn can_trap(operator: &Operator<'_>) -> bool {
         )
 }
 
-/// Whether a divisor is a constant that may be zero.
-const fn is_zero(divisor: &Operand<'_>) -> bool {
-    matches!(divisor, Operand::Constant(Leaf { literal: Some(0) | None, .. }))
+/// Whether an operand is a constant that may be zero.
+const fn is_zero(operand: &Operand<'_>) -> bool {
+    matches!(operand, Operand::Constant(Leaf { literal: Some(0) | None, .. }))
 }
 
 /// Whether the operator leaves the bits as they are.
@@ -541,7 +541,7 @@ fn is_far_store(operator: &Operator<'_>, taken: &[Operand<'_>]) -> bool {
 fn is_test(operator: &Operator<'_>, taken: &[Operand<'_>]) -> bool {
     match operator {
         Operator::I32Eqz | Operator::RefIsNull => true,
-        Operator::I32Eq | Operator::I32Ne => taken.iter().any(Operand::is_constant),
+        Operator::I32Eq | Operator::I32Ne => taken.iter().any(is_zero),
         _ => false,
     }
 }
