@@ -233,9 +233,9 @@ impl Decoder<'_> {
                 Instruction::Block { arity: self.arity(*blockty)?, end: 0 }
             }
             Parsed::Loop { blockty } => {
+                self.pay(priced)?;
                 let region = self.region();
                 self.arms.push(Arm { start: Some(position), region });
-                self.pay(priced)?;
                 Instruction::Loop { arity: self.arity(*blockty)?, region }
             }
             Parsed::If { blockty } => {
@@ -245,10 +245,10 @@ impl Decoder<'_> {
                 Instruction::If { arity: self.arity(*blockty)?, region, otherwise: None, end: 0 }
             }
             Parsed::Else => {
+                self.pay(priced)?;
                 let then = self.arms.pop().ok_or_else(|| broken("an else without an if"))?;
                 let region = self.region();
                 self.arms.push(Arm { start: then.start, region });
-                self.pay(priced)?;
                 let start = position.saturating_add(1);
                 self.connect(then.start, |instruction| {
                     if let Instruction::If { otherwise, .. } = instruction {
@@ -261,6 +261,7 @@ impl Decoder<'_> {
                 self.pay(priced)?;
                 let arm = self.arms.pop().ok_or_else(|| broken("an end of nothing"))?;
                 self.close(arm.start, position);
+                self.add_implied_else(arm.start, position);
                 Instruction::End
             }
             other => {
@@ -290,6 +291,23 @@ impl Decoder<'_> {
                     *end = position;
                 }
             });
+        }
+    }
+
+    /// An `if` that has results and no `else` has an empty else-arm.
+    fn add_implied_else(&mut self, start: Option<usize>, position: usize) {
+        let region = self.body.regions.len();
+        let mut is_implied = false;
+        self.connect(start, |instruction| {
+            if let Instruction::If { arity, otherwise: otherwise @ None, .. } = instruction
+                && arity.results > 0
+            {
+                *otherwise = Some(Otherwise { start: position, region });
+                is_implied = true;
+            }
+        });
+        if is_implied {
+            self.region();
         }
     }
 
