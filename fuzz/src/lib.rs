@@ -1,0 +1,25 @@
+//! Fuzzers of the machine: each a function of arbitrary bytes that panics where a property is broken.
+//!
+//! [`TARGETS`] lists them. What a target asserts and how it is run stands in `fuzz/README.md`. The crate knows nothing
+//! of libFuzzer: the same functions run as tests on seeded inputs, in the command `fuzz-run`, and in the workspace
+//! `fuzz/libfuzzer`.
+
+mod input;
+mod modules;
+pub mod runner;
+pub mod validate;
+
+/// A fuzz target.
+///
+/// # Panics
+///
+/// Where the property that it stands for is broken.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name.
+pub const TARGETS: &[(&str, Target)] = &[("validate", validate::validate)];
+
+/// The target called `name`.
+pub fn target(name: &str) -> Option<Target> {
+    TARGETS.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)
+}
