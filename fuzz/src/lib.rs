@@ -4,7 +4,9 @@
 //! of libFuzzer: the same functions run as tests on seeded inputs, in the command `fuzz-run`, and in the workspace
 //! `fuzz/libfuzzer`.
 
+pub mod codec;
 mod input;
+pub mod journal;
 mod modules;
 pub mod runner;
 pub mod validate;
@@ -17,7 +19,8 @@ pub mod validate;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: &[(&str, Target)] = &[("validate", validate::validate)];
+pub const TARGETS: &[(&str, Target)] =
+    &[("codec", codec::codec), ("journal", journal::journal), ("validate", validate::validate)];
 
 /// The target called `name`.
 pub fn target(name: &str) -> Option<Target> {
