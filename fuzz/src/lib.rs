@@ -5,6 +5,8 @@
 //! `fuzz/libfuzzer`.
 
 pub mod codec;
+pub mod differential;
+mod frame;
 mod input;
 pub mod journal;
 mod modules;
@@ -19,8 +21,12 @@ pub mod validate;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: &[(&str, Target)] =
-    &[("codec", codec::codec), ("journal", journal::journal), ("validate", validate::validate)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("codec", codec::codec),
+    ("differential", differential::differential),
+    ("journal", journal::journal),
+    ("validate", validate::validate),
+];
 
 /// The target called `name`.
 pub fn target(name: &str) -> Option<Target> {

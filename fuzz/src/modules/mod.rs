@@ -1,7 +1,10 @@
 //! Modules out of arbitrary bytes.
 
 pub(crate) mod declarations;
+mod operations;
+pub(crate) mod shapes;
 pub(crate) mod smith;
+mod statements;
 
 use crate::input::Input;
 
