@@ -1,11 +1,11 @@
 //! The production engine against the reference interpreter: what an export gives or halts with, the gas that it used, and
 //! the memory that it leaves.
 //!
-//! Half of the inputs are modules of `modules::shapes`, where charging could differ from the rule; the others are
-//! wasm-smith's.
+//! The programs are those of `modules::shapes`, written where charging could differ from the rule, under the production
+//! revision and under one with a price of its own for every operator.
 
 use crate::{
-    frame,
+    frame::{self, Loaded},
     input::Input,
     modules::shapes::{self, Shaped},
 };
@@ -65,13 +65,17 @@ static REVISIONS: LazyLock<[Arc<Revision>; 2]> = LazyLock::new(|| {
 impl Case {
     /// The case that the input stands for; `None` if it stands for none.
     pub fn of(bytes: &[u8]) -> Option<Self> {
-        let mut input = Input::new(bytes);
+        Self::out_of(&mut Input::new(bytes), true)
+    }
+
+    /// The case that the input stands for; with `may_ask`, the program may ask for the gas that it has left.
+    pub(crate) fn out_of(input: &mut Input<'_>, may_ask: bool) -> Option<Self> {
         let revision = Arc::clone(&REVISIONS[input.index(2)]);
         let gas = Gas::new(input.choose(&[3_000, 10_000, 500, 30_000]));
-        let host = input.once_in(4);
+        let host = input.once_in(4) && may_ask;
         let choice = input.byte();
-        let numbers: [i64; 2] = core::array::from_fn(|_| shapes::number(&mut input));
-        let Shaped { code, functions } = shapes::module(&mut input, host);
+        let numbers: [i64; 2] = core::array::from_fn(|_| shapes::number(input));
+        let Shaped { code, functions } = shapes::module(input, host);
         let (export, parameters) = functions[usize::from(choice) % functions.len()].clone();
         let argument = |(ty, number): (&ValType, i64)| match ty {
             ValType::I32 => Argument::I32(shapes::narrow(number).cast_unsigned()),
@@ -83,29 +87,64 @@ impl Case {
     }
 }
 
-/// What the engine `E` makes of `case` with `gas`.
+/// A case, compiled by an engine.
+pub struct Run<'a, E: Engine> {
+    case: &'a Case,
+    loaded: Loaded<E>,
+}
+
+impl<'a, E: Engine> Run<'a, E> {
+    /// `case` on an engine of its own.
+    ///
+    /// # Panics
+    ///
+    /// If the engine cannot be made or refuses the module.
+    pub fn new(case: &'a Case) -> Self {
+        Self { case, loaded: Loaded::new(&case.revision, &case.module) }
+    }
+
+    /// `case` on `engine`.
+    ///
+    /// # Panics
+    ///
+    /// If the engine refuses the module.
+    pub fn on(engine: E, case: &'a Case) -> Self {
+        Self { case, loaded: Loaded::on(engine, &case.revision, &case.module) }
+    }
+
+    /// What it makes of the case with `gas`.
+    ///
+    /// # Panics
+    ///
+    /// If the engine has a fault.
+    pub fn with(&self, gas: Gas) -> Seen {
+        let frame = frame::frame(&self.case.module, Default::default(), false);
+        let mut instance = match self.loaded.instance(frame, gas) {
+            Ok(instance) => instance,
+            Err(Stop::Halt(reason)) => {
+                return Seen { ended: Ended::Halted(reason), gas_used: Gas::ZERO, memory: Vec::new() };
+            }
+            Err(stop) => panic!("an instantiation stopped with {stop:?}"),
+        };
+        let session = frame::session(Default::default());
+        let (exit, _) = instance.call(session, &self.case.export, &self.case.arguments).expect("no fault");
+        let ended = match exit {
+            Exit::Returned(bits) => Ended::Returned(bits),
+            Exit::Stopped(Stop::Halt(reason)) => Ended::Halted(reason),
+            Exit::Stopped(stop) => panic!("a call stopped with {stop:?}"),
+        };
+        let left = if ended == Ended::Halted(HaltReason::OutOfGas) { Gas::ZERO } else { instance.gas().left() };
+        Seen { ended, gas_used: gas.less(left), memory: instance.memory().to_vec() }
+    }
+}
+
+/// What the engine `E` makes of `case`.
 ///
 /// # Panics
 ///
 /// If the engine has a fault.
-pub fn seen<E: Engine>(case: &Case, gas: Gas) -> Seen {
-    let state = frame::session(Default::default());
-    let message = frame::frame(&case.module, Default::default(), false);
-    let mut instance = match frame::instance::<E>(&case.revision, &case.module, message, gas) {
-        Ok(instance) => instance,
-        Err(Stop::Halt(reason)) => {
-            return Seen { ended: Ended::Halted(reason), gas_used: Gas::ZERO, memory: Vec::new() };
-        }
-        Err(stop) => panic!("an instantiation stopped with {stop:?}"),
-    };
-    let (exit, _) = instance.call(state, &case.export, &case.arguments).expect("no fault");
-    let ended = match exit {
-        Exit::Returned(bits) => Ended::Returned(bits),
-        Exit::Stopped(Stop::Halt(reason)) => Ended::Halted(reason),
-        Exit::Stopped(stop) => panic!("a call stopped with {stop:?}"),
-    };
-    let left = if ended == Ended::Halted(HaltReason::OutOfGas) { Gas::ZERO } else { instance.gas().left() };
-    Seen { ended, gas_used: gas.less(left), memory: instance.memory().to_vec() }
+pub fn seen<E: Engine>(case: &Case) -> Seen {
+    Run::<E>::new(case).with(case.gas)
 }
 
 /// What both engines are held to.
@@ -114,7 +153,7 @@ pub fn seen<E: Engine>(case: &Case, gas: Gas) -> Seen {
 ///
 /// Where they differ.
 pub fn differential(bytes: &[u8]) {
-    against(bytes, |case| seen::<Wasmi>(case, case.gas));
+    against(bytes, seen::<Wasmi>);
 }
 
 /// The same for an execution that need not be the production engine's.
@@ -124,17 +163,23 @@ pub fn differential(bytes: &[u8]) {
 /// Where it differs from the reference.
 pub fn against(bytes: &[u8], engine: impl Fn(&Case) -> Seen) {
     let Some(case) = Case::of(bytes) else { return };
-    compare(&case, &engine(&case), &seen::<Reference>(&case, case.gas));
+    compare(&case, case.gas, &engine(&case), &seen::<Reference>(&case));
 }
 
-fn compare(case: &Case, engine: &Seen, reference: &Seen) {
-    let call =
-        || format!("{}{:?} with {} gas, of {:02x?}", case.export, case.arguments, case.gas, &**case.module.code());
+/// Holds what two engines made of a case with `gas` against each other.
+///
+/// # Panics
+///
+/// Where they differ.
+pub(crate) fn compare(case: &Case, gas: Gas, engine: &Seen, reference: &Seen) {
+    let call = || format!("{}{:?} with {gas} gas, of {:02x?}", case.export, case.arguments, &**case.module.code());
     assert_eq!(engine.ended, reference.ended, "how it ended: {}", call());
     assert_eq!(engine.gas_used, reference.gas_used, "gas used: {}", call());
-    let differs = engine.memory.iter().zip(&reference.memory).position(|(one, other)| one != other);
     assert_eq!(engine.memory.len(), reference.memory.len(), "bytes of memory: {}", call());
-    assert_eq!(differs, None, "memory: {}", call());
+    if engine.memory != reference.memory {
+        let differs = engine.memory.iter().zip(&reference.memory).position(|(one, other)| one != other);
+        panic!("memory differs at {differs:?}: {}", call());
+    }
 }
 
 #[cfg(test)]
@@ -155,7 +200,7 @@ mod tests {
         for case in 0..runner::SMOKE_CASES {
             let how = match Case::of(&runner::input(runner::SMOKE_SEED, case)) {
                 None => "invalid".to_owned(),
-                Some(case) => match seen::<Reference>(&case, case.gas).ended {
+                Some(case) => match seen::<Reference>(&case).ended {
                     Ended::Returned(_) => "returned".to_owned(),
                     Ended::Halted(reason) => format!("{reason:?}"),
                 },

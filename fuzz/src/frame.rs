@@ -47,23 +47,40 @@ pub(crate) fn frame(module: &ValidModule, input: Bytes, is_static: bool) -> Fram
     }
 }
 
-/// An instance of `module` on the engine `E`.
-///
-/// # Errors
-///
-/// Why there is none: a segment does not fit.
-///
-/// # Panics
-///
-/// If the engine cannot be made, or refuses the module.
-pub(crate) fn instance<E: Engine>(
-    revision: &Arc<Revision>,
-    module: &ValidModule,
-    frame: Frame,
-    gas: Gas,
-) -> Result<E::Instance, Stop> {
-    let engine = E::new(Arc::clone(revision)).expect("the engine starts");
-    let code = engine.compile(module).unwrap_or_else(|error| panic!("the engine refuses a valid module: {error}"));
-    let memory_pages_max = u64::from(revision.limits.memory_pages_max);
-    engine.instantiate(&code, FrameState { frame, gas: GasMeter::new(gas), memory_pages_max })
+/// A module on the engine `E`.
+pub(crate) struct Loaded<E: Engine> {
+    engine: E,
+    code: E::Code,
+    memory_pages_max: u64,
+}
+
+impl<E: Engine> Loaded<E> {
+    /// Compiles `module` on `engine`.
+    ///
+    /// # Panics
+    ///
+    /// If the engine refuses it.
+    pub(crate) fn on(engine: E, revision: &Revision, module: &ValidModule) -> Self {
+        let code = engine.compile(module).unwrap_or_else(|error| panic!("the engine refuses a valid module: {error}"));
+        Self { engine, code, memory_pages_max: u64::from(revision.limits.memory_pages_max) }
+    }
+
+    /// Compiles `module` on an engine of its own.
+    ///
+    /// # Panics
+    ///
+    /// If the engine cannot be made or refuses the module.
+    pub(crate) fn new(revision: &Arc<Revision>, module: &ValidModule) -> Self {
+        Self::on(E::new(Arc::clone(revision)).expect("the engine starts"), revision, module)
+    }
+
+    /// An instance that runs `frame`.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none: a segment does not fit.
+    pub(crate) fn instance(&self, frame: Frame, gas: Gas) -> Result<E::Instance, Stop> {
+        let state = FrameState { frame, gas: GasMeter::new(gas), memory_pages_max: self.memory_pages_max };
+        self.engine.instantiate(&self.code, state)
+    }
 }

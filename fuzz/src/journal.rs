@@ -40,6 +40,9 @@ impl Ledger for Journal {
 const ACCOUNTS: u32 = 5;
 const KEYS: u32 = 3;
 
+/// Steps of one input.
+const STEPS_MAX: u32 = 150;
+
 fn address(input: &mut Input<'_>) -> Address {
     Address::repeat_byte(1 + u8::try_from(input.below(ACCOUNTS)).expect("few"))
 }
@@ -128,7 +131,10 @@ pub fn against<L: Ledger>(bytes: &[u8]) {
     let mut open: Vec<(Checkpoint, Model)> = Vec::new();
     // What is read late must not differ from what is read early.
     let looks = input.once_in(2);
-    while !input.is_empty() {
+    for _ in 0..STEPS_MAX {
+        if input.is_empty() {
+            break;
+        }
         step(&mut input, &mut ledger, &mut model, &mut open);
         if looks {
             compare(ledger.journal(), &model);

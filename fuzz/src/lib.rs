@@ -7,6 +7,7 @@
 pub mod codec;
 pub mod differential;
 mod frame;
+pub mod gas_points;
 mod input;
 pub mod journal;
 mod modules;
@@ -24,6 +25,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("codec", codec::codec),
     ("differential", differential::differential),
+    ("gas_points", gas_points::gas_points),
     ("journal", journal::journal),
     ("validate", validate::validate),
 ];
