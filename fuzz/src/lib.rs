@@ -8,6 +8,7 @@ pub mod codec;
 pub mod differential;
 mod frame;
 pub mod gas_points;
+pub mod host_abi;
 mod input;
 pub mod journal;
 mod modules;
@@ -26,6 +27,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("codec", codec::codec),
     ("differential", differential::differential),
     ("gas_points", gas_points::gas_points),
+    ("host_byzantium", host_abi::host_byzantium),
+    ("host_crypto", host_abi::host_crypto),
+    ("host_ethereum", host_abi::host_ethereum),
+    ("host_packed", host_abi::host_packed),
     ("journal", journal::journal),
     ("validate", validate::validate),
 ];
