@@ -4,6 +4,7 @@
 //! of libFuzzer: the same functions run as tests on seeded inputs, in the command `fuzz-run`, and in the workspace
 //! `fuzz/libfuzzer`.
 
+pub mod calls;
 pub mod codec;
 pub mod differential;
 mod frame;
@@ -24,6 +25,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("calls", calls::calls),
     ("codec", codec::codec),
     ("differential", differential::differential),
     ("gas_points", gas_points::gas_points),
