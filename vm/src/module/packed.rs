@@ -61,6 +61,9 @@ pub(super) struct PackedSections<'a> {
 
 impl<'a> Pass<'a> {
     pub(super) fn custom(&mut self, section: &CustomSectionReader<'a>) -> Step {
+        if self.is_linked() {
+            return Ok(());
+        }
         let offset = section.data_offset();
         let (code, is_second) = match (self.rules.abi, section.name()) {
             (Abi::Packed, PackedAbi::SECTION) => {

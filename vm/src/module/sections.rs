@@ -75,7 +75,8 @@ impl Pass<'_> {
             }
         }
         let imported = self.spaces.functions.len() as u64;
-        self.at_most(InvalidCode::TooManyFunctions, section.range().start, imported, self.rules.limits.functions_max)
+        self.at_most(InvalidCode::TooManyFunctions, section.range().start, imported, self.rules.limits.functions_max)?;
+        self.parameters_of_all(section.range().start)
     }
 
     fn import(&mut self, offset: usize, import: &Import<'_>) -> Step {
@@ -105,14 +106,16 @@ impl Pass<'_> {
         for item in section.clone() {
             self.spaces.functions.push(item?);
         }
+        self.parameters_of_all(section.range().start)
+    }
+
+    /// Holds the parameters of all functions so far to their limit: behind the imports, for a module need not have
+    /// functions of its own, and behind those.
+    fn parameters_of_all(&mut self, offset: usize) -> Step {
         let types = self.spaces.functions.iter().filter_map(|&index| self.spaces.function_type(index));
         let parameters = types.fold(0_u64, |sum, ty| sum.saturating_add(ty.parameters.len() as u64));
-        self.at_most(
-            InvalidCode::TooManyModuleParameters,
-            section.range().start,
-            parameters,
-            limits.module_parameters_max,
-        )
+        let parameters_max = self.rules.limits.module_parameters_max;
+        self.at_most(InvalidCode::TooManyModuleParameters, offset, parameters, parameters_max)
     }
 
     pub(super) fn tables(&mut self, section: &TableSectionReader<'_>) -> Step {

@@ -229,3 +229,19 @@ fn check_goes_on_after_a_limit() {
         ]
     );
 }
+
+/// A module need not have functions of its own; under `V1` other limits are met first then.
+#[test]
+fn parameters_of_imports_count_without_a_function_section() {
+    let mut revision = Revision::V1;
+    revision.limits.module_parameters_max = 6;
+    for (name, parameters, accepted) in [("log", 7, false), ("call", 5, true)] {
+        let types = if name == "log" { "i32 ".repeat(7) } else { "i64 i32 i32 i32 i32".into() };
+        let result = if name == "log" { "" } else { "(result i32)" };
+        let code = binary(&format!("(module (import \"ethereum\" \"{name}\" (func (param {types}) {result})))"));
+        let violations = verdict(&code, Abi::Packed, &revision).err().unwrap_or_default();
+        let found: Vec<_> = violations.iter().map(|invalid| (invalid.code, invalid.actual)).collect();
+        let expect = if accepted { vec![] } else { vec![(C::TooManyModuleParameters, parameters)] };
+        assert_eq!(found, expect, "{name}");
+    }
+}

@@ -389,3 +389,13 @@ fn the_input_area_lies_in_the_initial_memory() {
         assert_violations(&binary(&wat), EWASM, V1, &[]);
     }
 }
+
+/// To a module that links with modules they are custom sections like any other.
+#[test]
+fn packed_sections_mean_nothing_to_linked_modules() {
+    for (name, content) in [("packed_order", &[2][..]), ("packed_abi", b"?")] {
+        let code = raw(&[(0, &custom(name, content))]);
+        assert!(verdict(&code, Abi::Packed, &Revision::SPEC).is_ok(), "{name}");
+        assert!(verdict(&code, Abi::Packed, &Revision::V1).is_err(), "{name}");
+    }
+}

@@ -1,0 +1,137 @@
+//! One host function with arbitrary arguments, memory, gas and static flag: one target for each table of imports.
+//!
+//! Asserts that nothing faults, that gas only goes down, that a range out of bounds halts and that nothing else halts for
+//! that reason, that memory changes only where a result belongs, that a static frame changes nothing; that the body
+//! called directly, on both engines, and once more, does the same; and that a transaction of it, with the frames below
+//! it, is the same on both engines.
+
+mod bounds;
+mod probe;
+mod whole;
+
+use crate::input::Input;
+use bounds::Bounds;
+use lockstep_gas::{Abi, Revision};
+use lockstep_host::{HaltReason, HostBody, HostImport, ImportTable, Stop};
+use lockstep_reference::Reference;
+use lockstep_vm::engine::wasmi::Wasmi;
+use probe::{Happened, Probe};
+
+/// The rows of one module, `callExport` apart, under a revision.
+fn rows(revision: &Revision, wanted: impl Fn(&HostImport) -> bool) -> Vec<&'static HostImport> {
+    ImportTable::of(Abi::Ewasm, revision).rows().filter(|row| wanted(row)).collect()
+}
+
+fn is_ethereum(row: &HostImport) -> bool {
+    row.module == "ethereum" && row.name != "callExport"
+}
+
+/// The 33 functions of module `ethereum` under `V1`.
+///
+/// # Panics
+///
+/// See the module.
+pub fn host_ethereum(bytes: &[u8]) {
+    against(bytes, &Revision::V1, &rows(&Revision::V1, is_ethereum), |row| row.body);
+}
+
+/// The same 33 under `EWASM_BYZANTIUM`.
+///
+/// # Panics
+///
+/// See the module.
+pub fn host_byzantium(bytes: &[u8]) {
+    let revision = &Revision::EWASM_BYZANTIUM;
+    against(bytes, revision, &rows(revision, is_ethereum), |row| row.body);
+}
+
+/// `callExport`.
+///
+/// # Panics
+///
+/// See the module.
+pub fn host_packed(bytes: &[u8]) {
+    against(bytes, &Revision::V1, &rows(&Revision::V1, |row| row.name == "callExport"), |row| row.body);
+}
+
+/// The functions of module `crypto`.
+///
+/// # Panics
+///
+/// See the module.
+pub fn host_crypto(bytes: &[u8]) {
+    against(bytes, &Revision::V1, &rows(&Revision::V1, |row| row.module == "crypto"), |row| row.body);
+}
+
+/// A body for each row of `rows`: the row's own, or one that need not be.
+///
+/// # Panics
+///
+/// See the module.
+pub fn against(
+    bytes: &[u8],
+    revision: &Revision,
+    rows: &[&'static HostImport],
+    body: impl Fn(&HostImport) -> HostBody,
+) {
+    let mut input = Input::new(bytes);
+    let row = input.choose(rows);
+    let probe = Probe::new(&mut input, revision, row);
+    let direct = probe.direct(body(row));
+    hold(&probe, &direct);
+    assert_eq!(probe.direct(body(row)), direct, "once more: {probe}");
+    let direct = direct.seen_by(&probe);
+    assert_eq!(probe.on_engine::<Wasmi>().seen_by(&probe), direct, "on the engine: {probe}");
+    assert_eq!(probe.on_engine::<Reference>().seen_by(&probe), direct, "on the reference: {probe}");
+    // A hash or a signature starts no frame.
+    if row.module == "ethereum" {
+        whole::compare(&probe);
+    }
+}
+
+/// What is true of every call.
+fn hold(probe: &Probe, happened: &Happened) {
+    let bounds = Bounds::of(probe);
+    match &happened.result {
+        Err(Stop::Fault(fault)) => panic!("{fault}: {probe}"),
+        Err(Stop::Halt(HaltReason::HostAccessOutOfBounds)) => {
+            assert!(bounds.may_be_broken(probe), "in bounds all the same: {probe}");
+        }
+        Err(Stop::Halt(_)) => {}
+        other => assert!(!bounds.are_broken(probe), "out of bounds, and {other:?}: {probe}"),
+    }
+    assert!(happened.gas_left <= probe.gas, "gas was made: {probe}");
+    if happened.result == Err(Stop::Halt(HaltReason::OutOfGas)) {
+        assert!(happened.memory == probe.memory, "memory was written before it was paid for: {probe}");
+    }
+    if probe.is_static {
+        assert!(happened.changes_nothing(), "a static frame changed the state: {probe}");
+    }
+    bounds.hold_writes(probe, &happened.memory);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::smoke;
+
+    #[test]
+    fn smoke_ethereum() {
+        smoke("host_ethereum", host_ethereum);
+    }
+
+    #[test]
+    fn smoke_byzantium() {
+        smoke("host_byzantium", host_byzantium);
+    }
+
+    #[test]
+    fn smoke_packed() {
+        smoke("host_packed", host_packed);
+    }
+
+    #[test]
+    fn smoke_crypto() {
+        smoke("host_crypto", host_crypto);
+    }
+}

@@ -1,0 +1,43 @@
+//! Fuzzers of the machine: each a function of arbitrary bytes that panics where a property is broken.
+//!
+//! [`TARGETS`] lists them. What a target asserts and how it is run stands in `fuzz/README.md`. The crate knows nothing
+//! of libFuzzer: the same functions run as tests on seeded inputs, in the command `fuzz-run`, and in the workspace
+//! `fuzz/libfuzzer`.
+
+pub mod calls;
+pub mod codec;
+pub mod differential;
+mod frame;
+pub mod gas_points;
+pub mod host_abi;
+mod input;
+pub mod journal;
+mod modules;
+pub mod runner;
+pub mod validate;
+
+/// A fuzz target.
+///
+/// # Panics
+///
+/// Where the property that it stands for is broken.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("calls", calls::calls),
+    ("codec", codec::codec),
+    ("differential", differential::differential),
+    ("gas_points", gas_points::gas_points),
+    ("host_byzantium", host_abi::host_byzantium),
+    ("host_crypto", host_abi::host_crypto),
+    ("host_ethereum", host_abi::host_ethereum),
+    ("host_packed", host_abi::host_packed),
+    ("journal", journal::journal),
+    ("validate", validate::validate),
+];
+
+/// The target called `name`.
+pub fn target(name: &str) -> Option<Target> {
+    TARGETS.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)
+}

@@ -1,0 +1,161 @@
+//! Validation against an oracle: wasmparser's own validator and the rules of `docs/spec.md`, counted again.
+//!
+//! Asserts that no bytes panic, that a module is accepted exactly if the oracle accepts it, that `check` finds something
+//! exactly if `parse` refuses and finds that first, that what is known of a module is what the oracle counts, and that
+//! the engine's form of the module is itself valid Wasm.
+
+mod oracle;
+
+use crate::{
+    input::Input,
+    modules::{declarations, mutated, smith},
+};
+use lockstep_gas::{Abi, Revision};
+use lockstep_vm::module::{self, InvalidCode, InvalidModule, NormalModule, ValidModule};
+
+/// A revision like `V1` in which some limits are so small that small modules meet them.
+fn narrowed(input: &mut Input<'_>) -> Revision {
+    let mut revision = Revision::V1;
+    let limits = &mut revision.limits;
+    for (limit, narrow) in [
+        (&mut limits.code_bytes_max, 260),
+        (&mut limits.functions_max, 4),
+        (&mut limits.types_max, 3),
+        (&mut limits.globals_max, 3),
+        (&mut limits.imports_max, 2),
+        (&mut limits.exports_max, 3),
+        (&mut limits.parameters_max, 3),
+        (&mut limits.results_max, 1),
+        (&mut limits.locals_max, 4),
+        (&mut limits.operands_max, 3),
+        (&mut limits.module_parameters_max, 6),
+        (&mut limits.module_locals_max, 4),
+        (&mut limits.body_bytes_max, 20),
+        (&mut limits.data_segments_max, 1),
+        (&mut limits.element_segments_max, 1),
+        (&mut limits.elements_max, 3),
+        (&mut limits.br_table_targets_max, 2),
+        (&mut limits.const_operators_max, 2),
+        (&mut limits.table_elements_max, 9),
+        (&mut limits.memory_pages_max, 2),
+    ] {
+        if input.once_in(5) {
+            *limit = narrow;
+        }
+    }
+    revision
+}
+
+/// The revision and the ABI that a module is validated for.
+fn rules(input: &mut Input<'_>) -> (Revision, Abi) {
+    match input.below(16) {
+        0..=2 => (Revision::V1, Abi::Ewasm),
+        3..=5 => (Revision::V1, Abi::Packed),
+        6 => (Revision::SPEC, Abi::Packed),
+        7 | 8 => (Revision::EWASM_BYZANTIUM, if input.once_in(6) { Abi::Packed } else { Abi::Ewasm }),
+        9..=12 => (narrowed(input), Abi::Ewasm),
+        _ => (narrowed(input), Abi::Packed),
+    }
+}
+
+/// The module that the input stands for.
+fn code(input: &mut Input<'_>, revision: &Revision, abi: Abi) -> Vec<u8> {
+    let code = match input.below(16) {
+        0 => return input.bytes(4_096).to_vec(),
+        1 => return [b"\0asm\x01\0\0\0", input.bytes(4_096)].concat(),
+        2..=4 => {
+            let mut config = smith::config(revision);
+            config.max_exports = input.index(3);
+            config.max_instructions = 40;
+            config.max_funcs = 8;
+            config.allow_floats |= input.once_in(4);
+            config.simd_enabled = input.once_in(8);
+            config.generate_custom_sections = true;
+            smith::module(input, config).unwrap_or_else(|| declarations::module(input, abi, revision))
+        }
+        _ => declarations::module(input, abi, revision),
+    };
+    if input.once_in(6) { mutated(input, code) } else { code }
+}
+
+/// What validation is held to.
+///
+/// # Panics
+///
+/// See the module.
+pub fn validate(bytes: &[u8]) {
+    let _ = against(bytes, parse);
+}
+
+/// The machine's validation.
+///
+/// # Errors
+///
+/// What it refuses a module with.
+pub fn parse(code: &[u8], abi: Abi, revision: &Revision) -> Result<ValidModule, InvalidModule> {
+    ValidModule::parse(code.to_vec().into(), abi, revision)
+}
+
+/// The same for a validation that need not be the machine's; what it says of the module.
+///
+/// # Errors
+///
+/// The code that the module is refused with.
+///
+/// # Panics
+///
+/// See the module.
+pub fn against(
+    bytes: &[u8],
+    parse: impl Fn(&[u8], Abi, &Revision) -> Result<ValidModule, InvalidModule>,
+) -> Result<(), InvalidCode> {
+    let mut input = Input::new(bytes);
+    let (revision, abi) = rules(&mut input);
+    let code = code(&mut input, &revision, abi);
+    let parsed = parse(&code, abi, &revision);
+    let expected = oracle::verdict(&code, abi, &revision);
+    match (&parsed, &expected) {
+        (Ok(_), Ok(_)) | (Err(_), Err(_)) => {}
+        (Ok(_), Err(reason)) => panic!("accepted for {abi}, but {reason}\n{code:02x?}"),
+        (Err(invalid), Ok(_)) => panic!("refused for {abi} without a reason: {invalid}\n{code:02x?}"),
+    }
+    let violations = module::check(&code, abi, &revision);
+    assert_eq!(violations.first(), parsed.as_ref().err(), "check and parse");
+    if let (Ok(module), Ok(counted)) = (&parsed, &expected) {
+        assert_eq!(&oracle::Counted::of(module), counted, "what is known of {code:02x?}");
+        let normal = NormalModule::new(module, &revision).expect("a valid module has a normal form");
+        assert!(normal.is_rewritten() || normal.code() == &*code, "a module that was not rewritten is the same");
+        let mut features = oracle::wasm_features(&revision.features);
+        // Hidden globals are mutable; that they are not exported needs no feature.
+        features.set(wasmparser::WasmFeatures::FLOATS, true);
+        if let Err(error) = wasmparser::Validator::new_with_features(features).validate_all(normal.code()) {
+            panic!("the engine's form is not valid: {error}\n{code:02x?}");
+        }
+    }
+    parsed.map(|_| ()).map_err(|invalid| invalid.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn smoke() {
+        runner::smoke("validate", validate);
+    }
+
+    /// Inputs that are all refused for the same reason would show nothing.
+    #[test]
+    fn the_inputs_meet_nearly_every_rule() {
+        let mut met: BTreeMap<Option<InvalidCode>, u32> = BTreeMap::new();
+        for case in 0..runner::SMOKE_CASES {
+            *met.entry(against(&runner::input(runner::SMOKE_SEED, case), parse).err()).or_default() += 1;
+        }
+        assert!(met[&None] > 200, "{met:?}");
+        // The engine's refusal is not found here.
+        let missed: Vec<_> = InvalidCode::ALL.iter().filter(|code| !met.contains_key(&Some(**code))).collect();
+        assert_eq!(missed, [&InvalidCode::Engine], "{met:?}");
+    }
+}
