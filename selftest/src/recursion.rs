@@ -1,9 +1,9 @@
 //! Wasm calls and contract calls at the limit of their depth and one beyond, on functions that need little and much of an
 //! engine's stack.
 
-use crate::chain::{Chain, data};
+use crate::chain::Chain;
 use lockstep_gas::Revision;
-use lockstep_vm::{Abi, Fault, engine::Engine};
+use lockstep_vm::{Fault, engine::Engine};
 
 /// A call of `$f` with one less, unless the parameter is 0.
 const DOWN: &str = "(if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))))";
@@ -84,21 +84,5 @@ fn contract_calls<E: Engine>(chain: &mut Chain<'_, E>) -> Result<(), Fault> {
         chain.call(contract, &[])?;
         chain.end(format!("{name} of itself until it fails"));
     }
-    let packed = chain.put(
-        Abi::Packed,
-        &crate::chain::assemble(
-            "(module (memory (export \"memory\") 1) (func (export \"main\") (param i64) (result i64)
-                (i64.add (local.get 0) (i64.const 0))))",
-        )?,
-    )?;
-    let caller = chain.put_module(&format!(
-        "{} (func (export \"main\") (i64.store (i32.const 64)
-            (call $callExport {gas} (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
-                (i32.const 0) (i32.const 0)))
-            (call $finish (i32.const 64) (i32.const 8)))",
-        data(0, packed.as_slice())
-    ))?;
-    chain.call(caller, &[])?;
-    chain.end("a call between the ABIs");
     Ok(())
 }
