@@ -42,6 +42,8 @@ impl fmt::Display for Difference {
     }
 }
 
+impl core::error::Error for Difference {}
+
 /// A line of a golden that has no section, digest or case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MalformedGolden(String);

@@ -6,7 +6,7 @@
 use crate::{
     chain::{Chain, data},
     numbers::NumberType::{self, F32, F64},
-    operators::{put_mapping, records},
+    operators::{call_mapping, put_mapping},
 };
 use lockstep_vm::{Fault, engine::Engine};
 
@@ -91,14 +91,14 @@ fn way<E: Engine>(
     (name, items, expression): (&str, &str, &str),
 ) -> Result<(), Fault> {
     let typed = |text: &str| text.replace("TYPE", number.name());
-    let expression = typed(expression).replace("FLOAT", &number.from_bits("(local.get $a)"));
+    let expression = typed(expression).replace("FLOAT", &number.of_bits("(local.get $a)"));
     // Locals come first in a function, so the way is a function of its own.
     let items =
         format!("{} (func $way (param $a i64) (param $b i64) (result {}) {expression})", typed(items), number.name());
     let call = number.to_bits("(call $way (local.get $a) (local.get $b))");
-    let contract = put_mapping(chain, &items, &call)?;
+    let mapping = put_mapping(chain, &items, &[call])?;
     let pairs: Vec<_> = number.nans().flat_map(|nan| [(nan, 0), (nan, 1), (nan, u64::MAX)]).collect();
-    chain.call(contract, &records(&pairs))?;
+    call_mapping(chain, mapping, &pairs)?;
     chain.end(format!("{}, {name}", number.name()));
     Ok(())
 }

@@ -163,7 +163,7 @@ impl NumberType {
     }
 
     /// An expression that gives the number whose bits `expression` has as an i64.
-    pub(crate) fn from_bits(self, expression: &str) -> String {
+    pub(crate) fn of_bits(self, expression: &str) -> String {
         match self {
             I32 => format!("(i32.wrap_i64 {expression})"),
             I64 => expression.to_owned(),

@@ -84,37 +84,55 @@ impl Numeric {
     }
 
     /// Pairs of operands; where there is one, the second is 0.
-    fn pairs(&self) -> Vec<(u64, u64)> {
+    fn pairs(&self) -> Vec<Pair> {
         let grid = self.operand.grid();
         let right = if self.is_binary { grid } else { &[0] };
         grid.iter().flat_map(|left| right.iter().map(|right| (*left, *right))).collect()
     }
+
+    /// Whether it may trap on these operands: a division by 0 or -1 (which overflows for one dividend), a conversion.
+    const fn may_trap(&self, (_, right): Pair) -> bool {
+        let minus_one = if matches!(self.operand, I32) { 0xffff_ffff } else { u64::MAX };
+        self.traps && (!self.is_binary || right == 0 || right == minus_one)
+    }
 }
 
-/// A contract that replaces the first number of each 16 bytes of its input by `expression` of both (`$a` and `$b`, bits
-/// as i64), and finishes with them.
+/// The bits of two operands.
+pub(crate) type Pair = (u64, u64);
+
+/// Where the results of a mapping lie; the records lie below.
+const RESULTS: u32 = 32_768;
+
+/// A contract that finishes with the values of `expressions`, i64, for each pair of its input. They find the pair in the
+/// locals `$a` and `$b`.
 pub(crate) fn put_mapping<E: Engine>(
     chain: &mut Chain<'_, E>,
     items: &str,
-    expression: &str,
+    expressions: &[String],
 ) -> Result<Address, Fault> {
+    let store = |expression: &String| {
+        format!("(i64.store (local.get $to) {expression}) (local.set $to (i32.add (local.get $to) (i32.const 8)))")
+    };
+    let stores: String = expressions.iter().map(store).collect();
     chain.put_module(&format!(
         "{items}
-        (func $of (param $a i64) (param $b i64) (result i64) {expression})
-        (func (export \"main\") (local $at i32) (local $size i32)
-            (local.set $size (call $getCallDataSize))
-            (call $callDataCopy (i32.const 0) (i32.const 0) (local.get $size))
+        (func (export \"main\") (local $at i32) (local $to i32) (local $a i64) (local $b i64)
+            (call $callDataCopy (i32.const 0) (i32.const 0) (call $getCallDataSize))
+            (local.set $to (i32.const {RESULTS}))
             (loop $next
-                (i64.store (local.get $at) (call $of (i64.load (local.get $at)) (i64.load offset=8 (local.get $at))))
-                (br_if $next
-                    (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 16))) (local.get $size))))
-            (call $finish (i32.const 0) (local.get $size)))"
+                (local.set $a (i64.load (local.get $at)))
+                (local.set $b (i64.load offset=8 (local.get $at)))
+                {stores}
+                (br_if $next (i32.lt_u
+                    (local.tee $at (i32.add (local.get $at) (i32.const 16))) (call $getCallDataSize))))
+            (call $finish (i32.const {RESULTS}) (i32.sub (local.get $to) (i32.const {RESULTS}))))"
     ))
 }
 
-/// The input of such a contract.
-pub(crate) fn records(pairs: &[(u64, u64)]) -> Vec<u8> {
-    pairs.iter().flat_map(|(a, b)| a.to_le_bytes().into_iter().chain(b.to_le_bytes())).collect()
+/// Calls such a contract with `pairs`.
+pub(crate) fn call_mapping<E: Engine>(chain: &mut Chain<'_, E>, mapping: Address, pairs: &[Pair]) -> Result<(), Fault> {
+    let input: Vec<u8> = pairs.iter().flat_map(|(a, b)| a.to_le_bytes().into_iter().chain(b.to_le_bytes())).collect();
+    chain.call(mapping, &input).map(|_| ())
 }
 
 pub(crate) fn run_integers<E: Engine>(chain: &mut Chain<'_, E>) -> Result<(), Fault> {
@@ -126,61 +144,56 @@ pub(crate) fn run_floats<E: Engine>(chain: &mut Chain<'_, E>) -> Result<(), Faul
 }
 
 fn run<E: Engine>(chain: &mut Chain<'_, E>, operator: Numeric) -> Result<(), Fault> {
-    let [a, b] = ["(local.get $a)", "(local.get $b)"].map(|bits| operator.operand.from_bits(bits));
-    let contract = put_mapping(chain, "", &operator.apply(&a, &b))?;
-    call(chain, contract, operator, &operator.pairs())?;
+    let number = operator.operand;
+    let [a, b] = ["(local.get $a)", "(local.get $b)"].map(|bits| number.of_bits(bits));
+    let mapping = put_mapping(chain, "", &[operator.apply(&a, &b)])?;
+    call(chain, mapping, operator, &operator.pairs())?;
     chain.end(operator.name);
-    // One of two operands a constant: a contract for each constant.
     if operator.is_binary {
-        for (case, left) in [("a constant on the right", false), ("a constant on the left", true)] {
-            for bits in operator.operand.grid() {
-                let constant = operator.operand.constant(*bits);
-                let expression = if left { operator.apply(&constant, &b) } else { operator.apply(&a, &constant) };
-                let contract = put_mapping(chain, "", &expression)?;
-                let pairs: Vec<_> = operator.operand.grid().iter().map(|other| (*other, *other)).collect();
-                call(chain, contract, operator, &pairs)?;
-            }
-            chain.end(format!("{}, {case}", operator.name));
+        let (alone, together): (Vec<u64>, Vec<u64>) =
+            number.grid().iter().partition(|bits| operator.may_trap((0, **bits)));
+        let alone: Vec<Vec<u64>> = alone.into_iter().map(|bits| vec![bits]).collect();
+        for constants in [vec![together], alone].concat() {
+            let apply = |bits: &u64| operator.apply(&a, &number.constant(*bits));
+            let mapping = put_mapping(chain, "", &constants.iter().map(apply).collect::<Vec<_>>())?;
+            let right = constants.first().copied().unwrap_or_default();
+            call(chain, mapping, operator, &number.grid().iter().map(|left| (*left, right)).collect::<Vec<_>>())?;
         }
+        chain.end(format!("{}, constants on the right", operator.name));
+        let apply = |bits: &u64| operator.apply(&number.constant(*bits), &b);
+        let mapping = put_mapping(chain, "", &number.grid().iter().map(apply).collect::<Vec<_>>())?;
+        call(chain, mapping, operator, &number.grid().iter().map(|right| (0, *right)).collect::<Vec<_>>())?;
+        chain.end(format!("{}, constants on the left", operator.name));
     }
     constants(chain, operator)
 }
 
-/// Calls with all pairs at once, or, where one may trap, with each for itself.
-fn call<E: Engine>(
-    chain: &mut Chain<'_, E>,
-    contract: Address,
-    operator: Numeric,
-    pairs: &[(u64, u64)],
-) -> Result<(), Fault> {
-    let together = if operator.traps { 1 } else { pairs.len().max(1) };
-    pairs.chunks(together).try_for_each(|pairs| chain.call(contract, &records(pairs)).map(|_| ()))
+/// Calls with all pairs at once, but with each that it may trap on alone.
+fn call<E: Engine>(chain: &mut Chain<'_, E>, mapping: Address, operator: Numeric, pairs: &[Pair]) -> Result<(), Fault> {
+    let (alone, together): (Vec<Pair>, Vec<Pair>) = pairs.iter().partition(|pair| operator.may_trap(**pair));
+    if !together.is_empty() {
+        call_mapping(chain, mapping, &together)?;
+    }
+    alone.into_iter().try_for_each(|pair| call_mapping(chain, mapping, &[pair]))
 }
 
-/// All operands constants: a contract of one store for each pair, or, where one may trap, with a way to choose the pair.
+/// All operands constants: an expression for each pair, and a choice among those that may trap.
 fn constants<E: Engine>(chain: &mut Chain<'_, E>, operator: Numeric) -> Result<(), Fault> {
-    let pairs = operator.pairs();
-    let values = pairs.iter().map(|(a, b)| {
-        let [a, b] = [a, b].map(|bits| operator.operand.constant(*bits));
-        operator.apply(&a, &b)
-    });
-    let numbered = (0_u32..).zip(values);
-    if operator.traps {
-        let body: String = numbered
-            .map(|(number, value)| format!("(if (i64.eq (local.get $a) (i64.const {number})) (then (return {value})))"))
-            .collect();
-        let contract = put_mapping(chain, "", &format!("{body} (i64.const -1)"))?;
-        for (number, _) in (0..).zip(&pairs) {
-            chain.call(contract, &records(&[(number, 0)]))?;
-        }
-    } else {
-        let stores: String = numbered
-            .map(|(number, value)| format!("(i64.store (i32.const {}) {value})", number.saturating_mul(8)))
-            .collect();
-        let size = pairs.len().saturating_mul(8);
-        let main = format!("(func (export \"main\") {stores} (call $finish (i32.const 0) (i32.const {size})))");
-        let contract = chain.put_module(&main)?;
-        chain.call(contract, &[])?;
+    let (alone, together): (Vec<Pair>, Vec<Pair>) = operator.pairs().iter().partition(|pair| operator.may_trap(**pair));
+    let apply = |(a, b): &Pair| operator.apply(&operator.operand.constant(*a), &operator.operand.constant(*b));
+    if !together.is_empty() {
+        let mapping = put_mapping(chain, "", &together.iter().map(apply).collect::<Vec<_>>())?;
+        call_mapping(chain, mapping, &[(0, 0)])?;
+    }
+    if !alone.is_empty() {
+        let numbered = (0_u32..).zip(&alone);
+        let arm = |(number, pair)| {
+            format!("(if (i64.eq (local.get 0) (i64.const {number})) (then (return {})))", apply(pair))
+        };
+        let choose: String = numbered.map(arm).collect();
+        let items = format!("(func $choose (param i64) (result i64) {choose} (i64.const -1))");
+        let mapping = put_mapping(chain, &items, &["(call $choose (local.get $a))".to_owned()])?;
+        (0..).zip(&alone).try_for_each(|(number, _)| call_mapping(chain, mapping, &[(number, 0)]))?;
     }
     chain.end(format!("{}, constants", operator.name));
     Ok(())
@@ -210,6 +223,14 @@ mod tests {
         for name in ["i32.load", "i64.store8", "i32.const", "local.get", "memory.grow", "i64.add128", "if"] {
             assert_eq!(Numeric::of(name), None);
         }
+    }
+
+    #[test]
+    fn what_may_trap_is_told() {
+        let of = |name| Numeric::of(name).unwrap();
+        assert!(of("i32.div_s").may_trap((0x8000_0000, 0xffff_ffff)) && of("i64.rem_u").may_trap((1, 0)));
+        assert!(!of("i64.div_s").may_trap((1, 0xffff_ffff)) && !of("f32.div").may_trap((1, 0)));
+        assert!(of("i32.trunc_f32_s").may_trap((0, 0)) && !of("i32.trunc_sat_f32_s").may_trap((0, 0)));
     }
 
     /// What the table of operators has between the comparisons and the reference types is numeric.
