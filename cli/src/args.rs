@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Account(AccountArguments),
     /// Print the storage of a contract, or set a value
     Storage(StorageArguments),
+    /// Execute a corpus on this machine and compare with the digests of the release
+    Selftest(SelftestArguments),
 }
 
 /// The state file.
@@ -261,6 +263,13 @@ pub(crate) struct StorageArguments {
     /// Put this value there first, without a transaction: up to 32 bytes in hex; zero removes the key
     #[arg(long, value_name = "VALUE", value_parser = parse_value, requires = "key")]
     pub(crate) set: Option<Hex>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArguments {
+    /// Compare with the digests in this file instead of the release's: a line `SECTION DIGEST CASE` for each case
+    #[arg(long, value_name = "FILE")]
+    pub(crate) golden: Option<PathBuf>,
 }
 
 /// A revision by its name.

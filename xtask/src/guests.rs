@@ -1,4 +1,4 @@
-//! The example contracts, built from their sources.
+//! The example contracts, and the program that the engine checks itself with, built from their sources.
 //!
 //! WAT goes through the `wat` crate in this process and must give the prebuilt bytes. Rust needs a compiler of one
 //! version with the target for Wasm; where that is missing the contract is skipped and the reason given.
@@ -9,6 +9,9 @@ use std::{path::Path, process::Command};
 
 /// The folder of the example contracts.
 const CONTRACTS: &str = "contracts";
+
+/// The folder of the engine's own program.
+const ENGINE: &str = "vm/src/engine";
 
 /// The compiler that the prebuilt modules of Rust contracts come from (contracts/README.md). It is newer than the
 /// toolchain of the repository: a contract is what today's compilers emit.
@@ -51,7 +54,8 @@ pub fn from_wat(tree: &Tree) -> Result<Vec<Guest>> {
         let path = source.replace(".wat", ".wasm");
         Ok(Guest::Built(Module { path, wasm }))
     };
-    tree.files_in(CONTRACTS, "wat")?.into_iter().map(build).collect()
+    let sources = [tree.files_in(CONTRACTS, "wat")?, tree.files_in(ENGINE, "wat")?].concat();
+    sources.into_iter().map(build).collect()
 }
 
 /// Builds every contract whose folder ends with `-rust`; its module stands in the folder, named after it.

@@ -3,6 +3,7 @@
 //! The command is in `main.rs`; what it does is here, so that the rules under `tests/rules` compare with the same code.
 
 pub mod bless;
+pub mod determinism;
 pub mod docs;
 pub mod guests;
 mod tree;

@@ -3,7 +3,9 @@
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use xtask::{
-    Tree, bless, docs,
+    Tree, bless,
+    determinism::{self, BUILDS, CROSS},
+    docs,
     guests::{self, Guest},
 };
 
@@ -19,6 +21,15 @@ struct Arguments {
 enum Chore {
     /// Run the tests with their goldens rewritten, and print the generated pages anew
     Bless,
+    /// Execute the corpus of the digest on every target and compare
+    ///
+    /// The variable LOCKSTEP_CROSS can name a program that builds and runs for other targets; docs/determinism.md says
+    /// how.
+    Determinism {
+        /// A target to build and run, which then must be possible [default: all that can be]
+        #[arg(long = "target", value_name = "TARGET")]
+        targets: Vec<String>,
+    },
     /// Print docs/gas-table.md and docs/host-abi.md from the tables in the code
     Docs,
     /// Rebuild the prebuilt modules of the example contracts
@@ -33,6 +44,7 @@ fn main() -> Result<()> {
     let tree = Tree::of_this_crate();
     match Arguments::parse().chore {
         Chore::Bless => bless(&tree),
+        Chore::Determinism { targets } => compare_targets(&tree, &targets),
         Chore::Docs => print_docs(&tree),
         Chore::Guests { check } => rebuild_guests(&tree, check),
     }
@@ -64,6 +76,40 @@ fn rebuild_guests(tree: &Tree, check: bool) -> Result<()> {
     }
     if stale > 0 {
         bail!("{stale} prebuilt modules differ from their sources: run `cargo xtask guests`");
+    }
+    Ok(())
+}
+
+/// Prints a row of a table for each build. Fails if two differ, or if a target that was asked for did not run.
+fn compare_targets(tree: &Tree, targets: &[String]) -> Result<()> {
+    if let Some(unknown) = targets.iter().find(|name| BUILDS.iter().all(|build| build.target != **name)) {
+        bail!("{unknown} is not among the targets: {}", BUILDS.map(|build| build.target).join(", "));
+    }
+    println!("| target | profile | digest | seconds |\n|---|---|---|---|");
+    let mut first: Option<determinism::Digests> = None;
+    let (mut differences, mut missing) = (Vec::new(), Vec::new());
+    for build in BUILDS.iter().filter(|build| targets.is_empty() || targets.iter().any(|name| name == build.target)) {
+        let name = format!("{} | {}", build.target, build.profile);
+        match determinism::execute(tree, build) {
+            Ok(ran) => {
+                println!("| {name} | {} | {:.1} |", ran.digests.total, ran.seconds);
+                let first = first.get_or_insert_with(|| ran.digests.clone());
+                differences.extend(first.difference(&ran.digests).map(|case| format!("{name}: {case}")));
+            }
+            Err(reason) => {
+                println!("| {name} | not run | |");
+                missing.push(format!("{name}: {reason:#}"));
+            }
+        }
+    }
+    for reason in &missing {
+        println!("not run: {reason}");
+    }
+    if !differences.is_empty() {
+        bail!("the first difference of each build from the first:\n  {}", differences.join("\n  "));
+    }
+    if first.is_none() || !(targets.is_empty() || missing.is_empty()) {
+        bail!("a target was not run; {CROSS} can name what builds and runs it (docs/determinism.md)");
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod check;
 mod deploy;
 mod estimate;
 mod run;
+mod selftest;
 mod storage;
 mod view;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Estimate(arguments) => estimate::estimate(arguments),
         Command::Account(arguments) => account::account(&arguments),
         Command::Storage(arguments) => storage::storage(arguments),
+        Command::Selftest(arguments) => selftest::selftest(&arguments),
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::{fs, path::PathBuf};
 
 /// Commands that must leave every file as it is, unless one of the arguments says otherwise.
-const LOOKING: [&str; 6] = ["run", "check", "view", "estimate", "account", "storage"];
+const LOOKING: [&str; 7] = ["run", "check", "view", "estimate", "account", "storage", "selftest"];
 const CHANGING_ARGUMENTS: [&str; 2] = ["--credit", "--set"];
 
 #[derive(Debug, Default)]
@@ -182,6 +182,7 @@ transcripts! {
     estimates "estimate.txt";
     halts "halts.txt";
     run "run.txt";
+    selftest "selftest.txt";
     wrong_arguments "wrong-arguments.txt";
     wrong_files "wrong-files.txt";
     wrong_transactions "wrong-transactions.txt";

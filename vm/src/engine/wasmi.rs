@@ -3,6 +3,8 @@
 //! The only module that names wasmi, and the only one where gas is called fuel. A gas schedule is lowered to wasmi's
 //! table of operator costs, so the charge for a region is one instruction of the interpreter.
 
+mod dispatch;
+
 use super::{Argument, Engine, Exit, FrameState, Instance};
 use crate::{
     module::{InvalidModule, NormalModule, ValidModule},
@@ -84,6 +86,7 @@ impl Engine for Wasmi {
     type Instance = WasmiInstance;
 
     fn new(revision: Arc<Revision>) -> Result<Self, Fault> {
+        dispatch::check()?;
         Ok(Self { config: config(&revision), revision })
     }
 

@@ -5,12 +5,13 @@ use ::toml::Table;
 use xtask::Tree;
 
 /// The libraries, each with the crates of the workspace that it may depend on.
-const LIBRARIES: [(&str, &[&str]); 5] = [
+const LIBRARIES: [(&str, &[&str]); 6] = [
     ("lockstep-gas", &[]),
     ("lockstep-host", &["lockstep-gas"]),
     ("lockstep-vm", &["lockstep-gas", "lockstep-host"]),
     ("lockstep-reference", &["lockstep-gas", "lockstep-host", "lockstep-vm"]),
     ("lockstep-store", &["lockstep-vm"]),
+    ("lockstep-selftest", &["lockstep-gas", "lockstep-host", "lockstep-vm"]),
 ];
 
 /// The crates that stand on top and may depend on everything but the command.

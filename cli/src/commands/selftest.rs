@@ -1,0 +1,50 @@
+//! `lockstep selftest`: whether this machine executes a corpus as the release does.
+
+use super::machine;
+use crate::{
+    args::SelftestArguments,
+    failure::{Class, Classify, Failure},
+    files::Source,
+    report::{Report, Value},
+};
+use anyhow::Context as _;
+use lockstep_selftest::{Difference, Golden, Section, total};
+use std::path::Path;
+
+/// Bytes of a file of digests: a few times the release's.
+const GOLDEN_BYTES_MAX: u64 = 1_048_576;
+
+/// Runs the command. A difference is a fault of this node; what follows the first one is not executed.
+pub(crate) fn selftest(arguments: &SelftestArguments) -> Result<Report, Failure> {
+    let golden = match &arguments.golden {
+        None => Golden::release().class(Class::Fault)?,
+        Some(path) => read(path)?,
+    };
+    let vm = machine()?;
+    let mut all = Vec::new();
+    for section in Section::ALL {
+        let ran = section.run(&vm)?;
+        compare(golden.only(&[section]).difference(&Golden::of(core::slice::from_ref(&ran))))?;
+        all.push(ran);
+    }
+    compare(golden.difference(&Golden::of(&all)))?;
+    let cases = all.iter().map(|ran| ran.cases.len()).sum::<usize>();
+    let mut report = Report::new("selftest");
+    report.add("result", Value::text("passed"));
+    report.add("cases", Value::Number(u64::try_from(cases).unwrap_or(u64::MAX)));
+    report.add("digest", Value::bytes(total(&all).0));
+    Ok(report)
+}
+
+fn read(path: &Path) -> Result<Golden, Failure> {
+    let bytes = Source::open(path, Class::File)?.read(GOLDEN_BYTES_MAX, "the limit of digests", Class::File)?;
+    let named = || path.display().to_string();
+    let text = String::from_utf8(bytes).with_context(named).class(Class::File)?;
+    text.parse::<Golden>().with_context(named).class(Class::File)
+}
+
+fn compare(difference: Option<Difference>) -> Result<(), Failure> {
+    let Some(difference) = difference else { return Ok(()) };
+    let error = anyhow::Error::new(difference).context("this machine does not execute as it must");
+    Err(Failure::new(Class::Fault, error))
+}

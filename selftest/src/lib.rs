@@ -1,0 +1,98 @@
+//! A corpus of contracts and transactions under `V1`, and the digests that every machine must make of it.
+//!
+//! Each [`Section`] executes on any [`Vm`] and gives [`Case`]s: a name, and a digest over the receipts (outcome, gas,
+//! output, logs) and the state that came of it. A contract whose memory is of interest puts it out. [`Golden`] holds the
+//! digests of the release, and names the first case that differs. The crate reads no file and needs no clock, so it
+//! gives the same on every processor or shows that one is broken.
+
+mod chain;
+mod contracts;
+mod crypto;
+mod environment;
+mod golden;
+mod memory;
+mod nans;
+mod numbers;
+mod operators;
+mod record;
+mod recursion;
+
+pub use golden::{Difference, Golden, MalformedGolden};
+pub use record::{Case, Digest, Ran, Recording, total};
+
+use chain::Chain;
+use lockstep_vm::{Fault, Vm, engine::Engine};
+
+/// A part of the corpus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// The example contracts: deployed, called, calling each other.
+    Contracts,
+    /// The kernels of the benches: tens of millions of instructions.
+    Kernels,
+    /// What a contract can ask about itself, its call, the transaction, the block and other accounts.
+    Environment,
+    /// Hashes and signatures.
+    Crypto,
+    /// Every integer operator over a grid of values.
+    Integers,
+    /// Every float operator over a grid of values.
+    Floats,
+    /// Payloads of NaNs on every way through a program.
+    NanPayloads,
+    /// Wasm calls and contract calls at the limit of their depth and beyond.
+    Recursion,
+    /// Memory at the limit of its growth and beyond.
+    Memory,
+}
+
+impl Section {
+    /// Every section, in the order in which they are run.
+    pub const ALL: [Self; 9] = [
+        Self::Contracts,
+        Self::Kernels,
+        Self::Environment,
+        Self::Crypto,
+        Self::Integers,
+        Self::Floats,
+        Self::NanPayloads,
+        Self::Recursion,
+        Self::Memory,
+    ];
+
+    /// The name, without spaces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Contracts => "contracts",
+            Self::Kernels => "kernels",
+            Self::Environment => "environment",
+            Self::Crypto => "crypto",
+            Self::Integers => "integers",
+            Self::Floats => "floats",
+            Self::NanPayloads => "nan-payloads",
+            Self::Recursion => "recursion",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// Executes the section on `vm`, a machine under `V1`, from an empty state.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] of this node, or of a corpus that the machine refuses.
+    pub fn run<E: Engine>(self, vm: &Vm<E>) -> Result<Ran, Fault> {
+        let mut chain = Chain::new(vm);
+        match self {
+            Self::Contracts => contracts::run(&mut chain),
+            Self::Kernels => contracts::run_kernels(&mut chain),
+            Self::Environment => environment::run(&mut chain),
+            Self::Crypto => crypto::run(&mut chain),
+            Self::Integers => operators::run_integers(&mut chain),
+            Self::Floats => operators::run_floats(&mut chain),
+            Self::NanPayloads => nans::run(&mut chain),
+            Self::Recursion => recursion::run(&mut chain),
+            Self::Memory => memory::run(&mut chain),
+        }?;
+        Ok(Ran { section: self.name().into(), cases: chain.into_cases() })
+    }
+}

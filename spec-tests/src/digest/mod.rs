@@ -1,0 +1,62 @@
+//! One digest over the whole corpus: every outcome, gas figure, log, memory and state root that must be the same on
+//! every processor, in every build and at every time.
+//!
+//! The sections of the self-test come first; what needs more than the command may carry stands here.
+
+mod state_tests;
+
+use lockstep_selftest::{Ran, Section};
+use lockstep_vm::{Fault, MODULE_CACHE_BYTES, Revision, Vm, engine::wasmi::Wasmi};
+
+/// A part of the corpus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// A section of the self-test.
+    Selftest(Section),
+    /// The state tests in `fixtures`.
+    StateTests,
+}
+
+impl Part {
+    /// Every part, in the order in which they are run.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let selftest = Section::ALL.into_iter().map(Self::Selftest);
+        selftest.chain([Self::StateTests])
+    }
+
+    /// The part of that name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::all().find(|part| part.name() == name)
+    }
+
+    /// Its name, without spaces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Selftest(section) => section.name(),
+            Self::StateTests => "state-tests",
+        }
+    }
+
+    /// Runs it on the production engine, on a machine of its own.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] of this node, or of a corpus that the machine refuses.
+    pub fn run(self) -> Result<Ran, Fault> {
+        self.run_with(MODULE_CACHE_BYTES)
+    }
+
+    /// As [`run`](Self::run), with a cache of that many bytes.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] of this node, or of a corpus that the machine refuses.
+    pub fn run_with(self, cache_bytes: u64) -> Result<Ran, Fault> {
+        let machine = |revision| Vm::<Wasmi>::with_engine(revision, cache_bytes);
+        let cases = match self {
+            Self::Selftest(section) => return section.run(&machine(Revision::V1)?),
+            Self::StateTests => state_tests::run(&machine(Revision::EWASM_BYZANTIUM)?),
+        }?;
+        Ok(Ran { section: self.name().into(), cases })
+    }
+}
