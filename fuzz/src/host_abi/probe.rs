@@ -267,7 +267,9 @@ fn argument(input: &mut Input<'_>, name: &str, ty: ValueType, pages: usize) -> u
             0 => input.u32(),
             1 => u32::MAX - input.below(40),
             2 => end + input.below(3),
-            3..=5 => end.saturating_sub(input.below(70)),
+            3 => end.saturating_sub(input.below(70)),
+            // At the last place for what is written and read, and one beyond it.
+            4..=6 => end.saturating_sub(input.choose(&[20, 19, 19, 32, 31, 16, 15, 64, 63, 65, 1, 0])),
             _ => u32::try_from(input.choose(FURNITURE).0).expect("small"),
         }
     };

@@ -83,7 +83,7 @@ fn imports(input: &mut Input<'_>, declared: &mut Declared, abi: Abi, revision: &
         declared.types.push((vec![ValType::I64], vec![ValType::I64]));
     }
     for _ in 0..input.below(4) {
-        declared.types.push((value_types(input, 4), value_types(input, 3)));
+        declared.types.push((value_types(input, 4), value_types(input, 2)));
     }
     let mut section = ImportSection::new();
     let rows: Vec<_> = ImportTable::of(abi, revision).rows().collect();
@@ -92,7 +92,7 @@ fn imports(input: &mut Input<'_>, declared: &mut Declared, abi: Abi, revision: &
         let row = input.choose(&rows);
         let mut ty = (row.parameters.iter().map(wasm).collect(), row.result.iter().map(wasm).collect());
         let (mut module, mut name) = (row.module, row.name);
-        match input.below(24) {
+        match input.below(70) {
             20 => ty = (value_types(input, 4), value_types(input, 2)),
             21 => module = "env",
             22 => name = "useGases",
@@ -130,7 +130,7 @@ fn memory(input: &mut Input<'_>) -> MemoryType {
 
 fn tables_and_memories(input: &mut Input<'_>, declared: &mut Declared, module: &mut Module) {
     let mut tables = TableSection::new();
-    for _ in 0..input.choose(&[0, 1, 1, 1, 1, 1, 1, 2]) {
+    for _ in 0..input.choose(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 2]) {
         let minimum = u64::from(input.below(14));
         let maximum = input.once_in(2).then(|| minimum + u64::from(input.below(9)));
         let element_type = input.choose(&[RefType::FUNCREF, RefType::FUNCREF, RefType::EXTERNREF]);
@@ -139,7 +139,7 @@ fn tables_and_memories(input: &mut Input<'_>, declared: &mut Declared, module: &
     }
     module.section(&tables);
     let mut memories = MemorySection::new();
-    for _ in 0..input.choose(&[1, 1, 1, 1, 1, 1, 1, 1, 0, 2]) {
+    for _ in 0..input.choose(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 2]) {
         memories.memory(memory(input));
         declared.memories += 1;
     }
@@ -263,7 +263,7 @@ fn body(input: &mut Input<'_>, declared: &Declared, ty: u32) -> Function {
 /// Something that leaves the operand stack as it was, if it is valid.
 fn statement(input: &mut Input<'_>, declared: &Declared, body: &mut Function) {
     let callee = function(input, declared);
-    match input.below(9) {
+    match input.below(12) {
         0 => {
             let depth = input.below(8);
             (0..depth).for_each(|_| {
@@ -273,7 +273,7 @@ fn statement(input: &mut Input<'_>, declared: &Declared, body: &mut Function) {
                 body.instruction(&I::Drop);
             });
         }
-        1 => {
+        1 | 9..=11 => {
             let targets = vec![0; input.below(6) as usize];
             body.instruction(&I::Block(BlockType::Empty)).instruction(&I::I32Const(0));
             body.instruction(&I::BrTable(targets.into(), 0)).instruction(&I::End);
@@ -286,7 +286,7 @@ fn statement(input: &mut Input<'_>, declared: &Declared, body: &mut Function) {
             body.instruction(&I::Block(BlockType::Empty)).instruction(&I::Unreachable);
             body.instruction(&I::ReturnCallIndirect { type_index: 0, table_index: 0 }).instruction(&I::End);
         }
-        4 => {
+        4 if input.once_in(3) => {
             body.instruction(&I::RefFunc(callee)).instruction(&I::Drop);
         }
         5 if declared.tables > 0 => {

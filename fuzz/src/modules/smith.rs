@@ -1,8 +1,11 @@
 //! Valid modules of any shape, by wasm-smith.
 
+use super::shapes::Shaped;
 use crate::input::Input;
 use lockstep_gas::Revision;
+use wasm_encoder::{ExportKind, ExportSection, Section, ValType};
 use wasm_smith::{Config, Module};
+use wasmparser::{FuncType, Parser, Payload};
 
 /// What wasm-smith may use under `revision`: its features, no imports, bounded tables.
 pub(crate) fn config(revision: &Revision) -> Config {
@@ -38,4 +41,66 @@ pub(crate) fn config(revision: &Revision) -> Config {
 /// A module that wasm-smith makes of the input with `config`, `None` where the input does not suffice.
 pub(crate) fn module(input: &mut Input<'_>, config: Config) -> Option<Vec<u8>> {
     Some(Module::new(config, input.unstructured()).ok()?.to_bytes())
+}
+
+/// A module of wasm-smith with an export section of our own: its memory, and every function that integers can call.
+pub(crate) fn callable(input: &mut Input<'_>, revision: &Revision) -> Option<Shaped> {
+    let mut config = config(revision);
+    config.max_exports = 0;
+    config.max_instructions = 120;
+    config.max_funcs = 6;
+    config.max_nesting_depth = 6;
+    config.min_funcs = 1;
+    let code = module(input, config)?;
+    let (mut types, mut functions) = (Vec::new(), Vec::new());
+    let mut exports = ExportSection::new();
+    let mut split = code.len();
+    for payload in Parser::new(0).parse_all(&code) {
+        let payload = payload.ok()?;
+        match &payload {
+            Payload::TypeSection(section) => types.extend(section.clone().into_iter_err_on_gc_types().flatten()),
+            Payload::FunctionSection(section) => functions.extend(section.clone().into_iter().flatten()),
+            Payload::MemorySection(section) if section.count() > 0 => {
+                exports.export("memory", ExportKind::Memory, 0);
+            }
+            _ => {}
+        }
+        // Exports stand behind the globals and before the start, elements and code.
+        if let Some((id, range)) = payload.as_section()
+            && matches!(id, 8..=12)
+        {
+            let content = u32::try_from(range.len()).ok()?;
+            split = split.min(range.start - 1 - leb_bytes(content));
+        }
+    }
+    let mut callable = Vec::new();
+    for (index, ty) in (0_u32..).zip(&functions) {
+        let ty: &FuncType = types.get(*ty as usize)?;
+        let integers = |values: &[wasmparser::ValType]| {
+            let integer = |value: &wasmparser::ValType| match value {
+                wasmparser::ValType::I32 => Some(ValType::I32),
+                wasmparser::ValType::I64 => Some(ValType::I64),
+                _ => None,
+            };
+            values.iter().map(integer).collect::<Option<Vec<_>>>()
+        };
+        if let Some(parameters) = integers(ty.params()).filter(|parameters| parameters.len() <= 2)
+            && integers(ty.results()).is_some_and(|results| results.len() <= 1)
+        {
+            exports.export(&format!("f{index}"), ExportKind::Func, index);
+            callable.push((format!("f{index}"), parameters));
+        }
+    }
+    if callable.is_empty() {
+        return None;
+    }
+    let mut with_exports = code[..split].to_vec();
+    exports.append_to(&mut with_exports);
+    with_exports.extend_from_slice(&code[split..]);
+    Some(Shaped { code: with_exports, functions: callable })
+}
+
+/// Bytes of `number` in LEB128.
+fn leb_bytes(number: u32) -> usize {
+    (u32::BITS - number.leading_zeros()).div_ceil(7).max(1) as usize
 }

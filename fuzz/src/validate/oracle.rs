@@ -1,7 +1,7 @@
 //! The verdict on a module, written down a second time: first wasmparser's, then a count of everything that a limit or a
 //! rule speaks about, over a module that is known to be valid.
 
-use lockstep_gas::{Abi, Features, Operator, Revision, for_each_operator};
+use lockstep_gas::{Abi, Features, Limits, Operator, Revision, for_each_operator};
 use lockstep_host::{
     ImportTable, ValueType,
     packed::{Descriptor, PackOrder, PackedAbi},
@@ -117,17 +117,51 @@ pub(super) fn verdict(code: &[u8], abi: Abi, revision: &Revision) -> Result<Coun
     if !revision.rules.abis.contains(abi) {
         return Err("the revision does not have the ABI".into());
     }
-    if code.len() as u64 > u64::from(revision.limits.code_bytes_max) {
-        return Err("it has too many bytes".into());
-    }
     let features = wasm_features(&revision.features);
     Validator::new_with_features(features).validate_all(code).map_err(|error| error.to_string())?;
     let count = Count::of(code, features, abi, revision);
-    count.hold_to_limits(revision)?;
+    count.hold_to_limits(code, revision)?;
     if !revision.rules.linked_modules {
         count.hold_to_abi(abi, revision)?;
     }
     Ok(count.known(revision))
+}
+
+/// Number of limits.
+const LIMITS: usize = 21;
+
+/// Every limit of a module, and what it bounds.
+pub(super) fn limits_of(limits: &mut Limits) -> [(&'static str, &mut u32); LIMITS] {
+    [
+        ("bytes", &mut limits.code_bytes_max),
+        ("types", &mut limits.types_max),
+        ("parameters", &mut limits.parameters_max),
+        ("results", &mut limits.results_max),
+        ("imports", &mut limits.imports_max),
+        ("functions", &mut limits.functions_max),
+        ("parameters of all", &mut limits.module_parameters_max),
+        ("tables", &mut limits.tables_max),
+        ("table elements", &mut limits.table_elements_max),
+        ("memory pages", &mut limits.memory_pages_max),
+        ("globals", &mut limits.globals_max),
+        ("exports", &mut limits.exports_max),
+        ("element segments", &mut limits.element_segments_max),
+        ("elements", &mut limits.elements_max),
+        ("data segments", &mut limits.data_segments_max),
+        ("operators of a constant expression", &mut limits.const_operators_max),
+        ("bytes of a body", &mut limits.body_bytes_max),
+        ("locals", &mut limits.locals_max),
+        ("locals of all", &mut limits.module_locals_max),
+        ("operands", &mut limits.operands_max),
+        ("targets", &mut limits.br_table_targets_max),
+    ]
+}
+
+/// What a module that the Wasm specification accepts has of everything that is limited.
+pub(super) fn numbers(code: &[u8], abi: Abi, revision: &Revision) -> Option<[u64; LIMITS]> {
+    let features = wasm_features(&revision.features);
+    Validator::new_with_features(features).validate_all(code).ok()?;
+    Some(Count::of(code, features, abi, revision).numbers(code))
 }
 
 impl Count {
@@ -322,39 +356,41 @@ impl Count {
         self.bodies.push(counted);
     }
 
-    fn hold_to_limits(&self, revision: &Revision) -> Result<(), String> {
-        let limits = &revision.limits;
+    /// What limits bound, in the order of [`limits_of`].
+    fn numbers(&self, code: &[u8]) -> [u64; LIMITS] {
         let most = |count: &dyn Fn(&Body) -> u64| self.bodies.iter().map(count).max().unwrap_or_default();
         let parameters = |ty: &FuncType| ty.params().len() as u64;
         let types_of_functions = self.functions.iter().map(|&ty| &self.types[ty as usize]);
         let elements = self.tables.iter().map(|(least, most)| (*least).max(most.unwrap_or_default()));
-        for (what, actual, limit) in [
-            ("types", self.types.len() as u64, limits.types_max),
-            ("parameters", self.types.iter().map(parameters).max().unwrap_or_default(), limits.parameters_max),
-            (
-                "results",
-                self.types.iter().map(|ty| ty.results().len() as u64).max().unwrap_or_default(),
-                limits.results_max,
-            ),
-            ("imports", self.imports, limits.imports_max),
-            ("functions", self.functions.len() as u64, limits.functions_max),
-            ("parameters of all", types_of_functions.map(parameters).sum(), limits.module_parameters_max),
-            ("tables", self.tables.len() as u64, limits.tables_max),
-            ("table elements", elements.max().unwrap_or_default(), limits.table_elements_max),
-            ("memory pages", self.memories.iter().copied().max().unwrap_or_default(), limits.memory_pages_max),
-            ("globals", self.globals.len() as u64, limits.globals_max),
-            ("exports", self.exports.len() as u64, limits.exports_max),
-            ("element segments", self.element_segments, limits.element_segments_max),
-            ("elements", self.elements, limits.elements_max),
-            ("data segments", self.data_segments, limits.data_segments_max),
-            ("operators of a constant expression", self.const_operators_max, limits.const_operators_max),
-            ("bytes of a body", most(&|body| body.bytes), limits.body_bytes_max),
-            ("locals", most(&|body| body.locals), limits.locals_max),
-            ("locals of all", self.bodies.iter().map(|body| body.locals).sum(), limits.module_locals_max),
-            ("operands", most(&|body| body.operands), limits.operands_max),
-            ("targets", most(&|body| body.targets), limits.br_table_targets_max),
-        ] {
-            if actual > u64::from(limit) {
+        [
+            code.len() as u64,
+            self.types.len() as u64,
+            self.types.iter().map(parameters).max().unwrap_or_default(),
+            self.types.iter().map(|ty| ty.results().len() as u64).max().unwrap_or_default(),
+            self.imports,
+            self.functions.len() as u64,
+            types_of_functions.map(parameters).sum(),
+            self.tables.len() as u64,
+            elements.max().unwrap_or_default(),
+            self.memories.iter().copied().max().unwrap_or_default(),
+            self.globals.len() as u64,
+            self.exports.len() as u64,
+            self.element_segments,
+            self.elements,
+            self.data_segments,
+            self.const_operators_max,
+            most(&|body| body.bytes),
+            most(&|body| body.locals),
+            self.bodies.iter().map(|body| body.locals).sum(),
+            most(&|body| body.operands),
+            most(&|body| body.targets),
+        ]
+    }
+
+    fn hold_to_limits(&self, code: &[u8], revision: &Revision) -> Result<(), String> {
+        let mut limits = revision.limits.clone();
+        for (actual, (what, limit)) in self.numbers(code).into_iter().zip(limits_of(&mut limits)) {
+            if actual > u64::from(*limit) {
                 return Err(format!("it has {actual} {what} where {limit} are allowed"));
             }
         }

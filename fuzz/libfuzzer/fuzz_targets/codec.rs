@@ -1,0 +1,5 @@
+//! `codec` of `lockstep-fuzz` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lockstep_fuzz::codec::codec(bytes));

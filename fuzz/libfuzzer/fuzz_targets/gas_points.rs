@@ -1,0 +1,5 @@
+//! `gas_points` of `lockstep-fuzz` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lockstep_fuzz::gas_points::gas_points(bytes));

@@ -1,0 +1,277 @@
+//! Faults planted on purpose: each is what a real fault of its kind would do at a seam of the machine, and each must be
+//! found by the inputs of the smoke run. A fuzzer that cannot find these would not find others.
+
+#[path = "planted/engine.rs"]
+mod engine;
+
+use engine::{Faulty, LostLogs, StaticForgotten, WrongRounding};
+use lockstep_fuzz::{calls, codec, codec::Codec, differential, gas_points, host_abi, journal, runner, validate};
+use lockstep_gas::{Gas, Operator, Revision};
+use lockstep_host::{
+    HaltReason, HostBody, HostCall, HostImport, HostResult, ImportTable,
+    packed::{Argument, BufIn},
+};
+use lockstep_vm::{Abi, Bytes, Checkpoint, Journal, StateView, Vm, engine::Engine, engine::wasmi::Wasmi};
+use std::{panic, sync::Arc};
+
+/// Runs every planted fault until it is found.
+#[test]
+fn every_planted_fault_is_found() {
+    let mut unfound = Vec::new();
+    for (fault, property) in faults() {
+        // The panics are what is looked for.
+        let loud = panic::take_hook();
+        panic::set_hook(Box::new(|_| {}));
+        let found = runner::first_finding(property);
+        panic::set_hook(loud);
+        match found {
+            Some((case, text)) => {
+                let text: String = text.lines().next().unwrap_or_default().chars().take(100).collect();
+                println!("{fault}: found by input {case}: {text}");
+            }
+            None => unfound.push(fault),
+        }
+    }
+    assert!(unfound.is_empty(), "not found: {unfound:?}");
+}
+
+type Property = Box<dyn Fn(&[u8])>;
+
+fn faults() -> Vec<(&'static str, Property)> {
+    vec![
+        ("validation: one local more than allowed", Box::new(|bytes| one_more(bytes, |limits| &mut limits.locals_max))),
+        (
+            "validation: one import more than allowed",
+            Box::new(|bytes| one_more(bytes, |limits| &mut limits.imports_max)),
+        ),
+        ("validation: a forbidden operator is let through", Box::new(forbidden_allowed)),
+        ("journal: a revert forgets logs", Box::new(journal::against::<KeepsLogs>)),
+        ("journal: a revert forgets storage", Box::new(journal::against::<KeepsStorage>)),
+        ("codec: the low half of a packed value is extended with its sign", Box::new(sign_extended)),
+        ("codec: an i32 argument loses its sign", Box::new(sign_lost)),
+        ("codec: bytes behind a receipt are not looked at", Box::new(trailing_bytes)),
+        ("engine: a NaN is not canonical", Box::new(not_canonical)),
+        ("engine: one operator is not charged", Box::new(|bytes| at_price(bytes, Operator::LocalTee, 0))),
+        ("engine: one operator costs another's price", Box::new(|bytes| at_price(bytes, Operator::If, 7))),
+        ("engine: gas is overdrawn by one", Box::new(overdrawn)),
+        ("engine: what is left is not enough although it is", Box::new(underdrawn)),
+        ("host: a pointer one byte too far is let through", Box::new(|bytes| host(bytes, off_by_one))),
+        ("host: a static frame can write", Box::new(|bytes| host(bytes, static_ignored))),
+        ("host: a charge is skipped", Box::new(|bytes| host(bytes, for_free))),
+        ("calls: the stipend is one gas short", Box::new(wrong_stipend)),
+        ("calls: the 64th is rounded the other way", Box::new(|bytes| on::<WrongRounding>(bytes))),
+        ("calls: the static flag is not inherited", Box::new(|bytes| on::<StaticForgotten>(bytes))),
+        ("calls: logs of a reverted frame stay", Box::new(|bytes| on::<LostLogs>(bytes))),
+    ]
+}
+
+fn one_more(bytes: &[u8], limit: fn(&mut lockstep_gas::Limits) -> &mut u32) {
+    let _ = validate::against(bytes, |revision| {
+        let mut faulty = revision.clone();
+        let limit = limit(&mut faulty.limits);
+        *limit = limit.saturating_add(1);
+        faulty
+    });
+}
+
+fn forbidden_allowed(bytes: &[u8]) {
+    let _ = validate::against(bytes, |revision| {
+        let mut faulty = revision.clone();
+        let prices = faulty.schedule.instructions.take();
+        faulty.schedule.instructions = prices.map(|prices| prices.with_operator(Operator::TableGrow, Some(1)));
+        faulty
+    });
+}
+
+struct KeepsLogs(Journal);
+
+impl journal::Ledger for KeepsLogs {
+    fn over(view: StateView) -> Self {
+        Self(Journal::new(view))
+    }
+
+    fn journal(&mut self) -> &mut Journal {
+        &mut self.0
+    }
+
+    fn back_to(&mut self, checkpoint: Checkpoint) {
+        let logs = self.0.logs().0.to_vec();
+        self.0.revert(checkpoint);
+        let kept = self.0.logs().0.len();
+        logs.into_iter().skip(kept).for_each(|log| self.0.add_log(log));
+    }
+}
+
+struct KeepsStorage(Journal);
+
+impl journal::Ledger for KeepsStorage {
+    fn over(view: StateView) -> Self {
+        Self(Journal::new(view))
+    }
+
+    fn journal(&mut self) -> &mut Journal {
+        &mut self.0
+    }
+
+    fn back_to(&mut self, checkpoint: Checkpoint) {
+        let written: Vec<(_, Vec<u8>, Option<Bytes>)> = self
+            .0
+            .keys_read()
+            .storage
+            .into_iter()
+            .flat_map(|(address, keys)| keys.into_iter().map(move |key| (address, key)))
+            .map(|(address, key)| {
+                let value = self.0.storage(&address, &key).unwrap();
+                (address, key, value)
+            })
+            .collect();
+        self.0.revert(checkpoint);
+        for (address, key, value) in written {
+            self.0.set_storage(&address, &key, value).unwrap();
+        }
+    }
+}
+
+fn sign_extended(bytes: &[u8]) {
+    let buffer = |value: i64, order| {
+        let [a, b, c, d, ..] = value.to_le_bytes();
+        let low = i32::from_le_bytes([a, b, c, d]);
+        BufIn::unpack((value & (-1 << 32)).wrapping_add(i64::from(low)), order)
+    };
+    codec::against(bytes, &Codec { buffer, ..Codec::MACHINE });
+}
+
+fn sign_lost(bytes: &[u8]) {
+    let codec = Codec {
+        arguments: |layout, bytes| {
+            let arguments = layout.read(bytes).ok()?;
+            let lose = |argument| match argument {
+                Argument::I32(value) => Argument::I32(value & i32::MAX),
+                other => other,
+            };
+            Some(arguments.into_iter().map(lose).collect())
+        },
+        ..Codec::MACHINE
+    };
+    codec::against(bytes, &codec);
+}
+
+fn trailing_bytes(bytes: &[u8]) {
+    let receipt = |mut bytes: &[u8]| borsh::BorshDeserialize::deserialize(&mut bytes).ok();
+    codec::against(bytes, &Codec { receipt, ..Codec::MACHINE });
+}
+
+/// A NaN that came out of an operator as some processors leave it: with its sign set.
+fn not_canonical(bytes: &[u8]) {
+    differential::against(bytes, |case| {
+        let mut seen = differential::seen::<Wasmi>(case);
+        let canonical = f64::from_bits(0x7ff8 << 48).to_le_bytes();
+        for at in 0..seen.memory.len().min(512) {
+            if seen.memory[at..].starts_with(&canonical) {
+                seen.memory[at + 7] |= 0x80;
+            }
+        }
+        if let differential::Ended::Returned(bits @ 0x7ff8_0000_0000_0000) = &mut seen.ended {
+            *bits |= 1 << 63;
+        }
+        seen
+    });
+}
+
+/// The engine with a price list in which one operator stands wrong.
+fn at_price(bytes: &[u8], operator: Operator, price: u8) {
+    differential::against(bytes, |case| {
+        let mut revision = Revision::clone(&case.revision);
+        let prices = revision.schedule.instructions.take().expect("it is metered");
+        revision.schedule.instructions = Some(prices.with_operator(operator, Some(price)));
+        let engine = Wasmi::new(Arc::new(revision)).expect("the engine starts");
+        differential::Run::on(engine, case).with(case.gas)
+    });
+}
+
+/// An engine that goes on with one gas more than it has, and does not say so.
+fn overdrawn(bytes: &[u8]) {
+    gas_points::against(bytes, |case| {
+        let run = differential::Run::<Wasmi>::new(case);
+        Box::new(move |gas| {
+            let seen = run.with(gas.plus(Gas::new(1)));
+            differential::Seen { gas_used: seen.gas_used.min(gas), ..seen }
+        })
+    });
+}
+
+/// An engine that wants to have more than a charge.
+fn underdrawn(bytes: &[u8]) {
+    gas_points::against(bytes, |case| {
+        let run = differential::Run::<Wasmi>::new(case);
+        Box::new(move |gas| {
+            let seen = run.with(gas.less(Gas::new(1)));
+            let halted = seen.ended == differential::Ended::Halted(HaltReason::OutOfGas);
+            differential::Seen { gas_used: if halted { gas } else { seen.gas_used }, ..seen }
+        })
+    });
+}
+
+fn host(bytes: &[u8], body: fn(&HostImport) -> HostBody) {
+    let rows: Vec<_> =
+        ImportTable::of(Abi::Ewasm, &Revision::V1).rows().filter(|row| row.module == "ethereum").collect();
+    host_abi::against(bytes, &Revision::V1, &rows, body);
+}
+
+/// The row of the function that a planted body stands for.
+fn row(name: &str) -> &'static HostImport {
+    ImportTable::of(Abi::Ewasm, &Revision::V1).find("ethereum", name).expect("it is in the table")
+}
+
+/// Functions that write 20 bytes at their only argument.
+const WRITES_ADDRESS: [&str; 4] = ["getCaller", "getAddress", "getBlockCoinbase", "getTxOrigin"];
+
+fn off_by_one(row: &HostImport) -> HostBody {
+    fn planted<const N: usize>(call: &mut HostCall<'_>, arguments: &[u64]) -> HostResult<u64> {
+        let pointer = u32::try_from(arguments[0]).expect("32 bits");
+        let too_far = call.guest.load(pointer, 20).is_err();
+        let nearly = pointer.checked_sub(1).is_some_and(|before| call.guest.load(before, 20).is_ok());
+        let pointer = if too_far && nearly { pointer - 1 } else { pointer };
+        (self::row(WRITES_ADDRESS[N]).body)(call, &[u64::from(pointer)])
+    }
+    match WRITES_ADDRESS.iter().position(|name| *name == row.name) {
+        Some(0) => planted::<0>,
+        Some(1) => planted::<1>,
+        Some(2) => planted::<2>,
+        Some(_) => planted::<3>,
+        None => row.body,
+    }
+}
+
+fn static_ignored(row: &HostImport) -> HostBody {
+    fn planted(call: &mut HostCall<'_>, arguments: &[u64]) -> HostResult<u64> {
+        let is_static = core::mem::take(&mut call.frame.message.is_static);
+        let result = (self::row("log").body)(call, arguments);
+        call.frame.message.is_static = is_static;
+        result
+    }
+    if row.name == "log" { planted } else { row.body }
+}
+
+fn for_free(row: &HostImport) -> HostBody {
+    fn planted(call: &mut HostCall<'_>, arguments: &[u64]) -> HostResult<u64> {
+        let before = call.guest.gas_left();
+        let result = (self::row("storageLoad").body)(call, arguments);
+        let after = call.guest.gas_left();
+        call.guest.give_back(before.less(after));
+        result
+    }
+    if row.name == "storageLoad" { planted } else { row.body }
+}
+
+fn wrong_stipend(bytes: &[u8]) {
+    let mut revision = Revision::V1;
+    revision.schedule.account.call_stipend -= 1;
+    let vm = Vm::<Wasmi>::with_engine(revision, 0).expect("the engine starts");
+    calls::against(bytes, |scene| scene.on(&vm));
+}
+
+fn on<K: engine::Kind>(bytes: &[u8]) {
+    let vm = Vm::<Faulty<K>>::with_engine(Revision::V1, 0).expect("the engine starts");
+    calls::against(bytes, |scene| scene.on(&vm));
+}
