@@ -2,21 +2,31 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy.toml allows it in test functions alone")]
 
+use lockstep_reference::Reference;
 use lockstep_spec_tests::suite::{self, Tally};
-use lockstep_vm::{Revision, Vm};
+use lockstep_vm::{
+    MODULE_CACHE_BYTES, Revision, Vm,
+    engine::{Engine, wasmi::Wasmi},
+};
 use std::{
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// The environment variable that names the file or folder of the official ewasm state tests.
 const OFFICIAL: &str = "LOCKSTEP_STATE_TESTS";
 
-/// Runs `path`, where no case may fail.
-fn run(path: PathBuf) -> Tally {
-    let vm = Vm::new(Revision::EWASM_BYZANTIUM).unwrap();
+/// Runs `path` on the production engine and on the reference interpreter, where no case may fail.
+fn run(path: &Path) -> Tally {
+    let tally = run_on::<Wasmi>(path);
+    assert_eq!(run_on::<Reference>(path), tally, "on the reference interpreter");
+    tally
+}
+
+fn run_on<E: Engine>(path: &Path) -> Tally {
+    let vm: Vm<E> = Vm::with_engine(Revision::EWASM_BYZANTIUM, MODULE_CACHE_BYTES).unwrap();
     let mut failures = String::new();
-    let tally = suite::run(&vm, &[path], |failure| failures.push_str(&format!("{failure}\n")));
+    let tally = suite::run(&vm, &[path.into()], |failure| failures.push_str(&format!("{failure}\n")));
     assert_eq!(tally.failed, 0, "{failures}{tally}");
     tally
 }
@@ -24,7 +34,7 @@ fn run(path: PathBuf) -> Tally {
 /// `fixtures/derive.py` derives them without any code of this workspace.
 #[test]
 fn own_state_tests() {
-    let tally = run(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"));
+    let tally = run(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"));
     assert_eq!(tally, Tally { passed: 26, failed: 0, other_forks: 1 });
 }
 
@@ -39,7 +49,7 @@ fn official_ewasm_state_tests() {
             .unwrap();
         return;
     };
-    let tally = run(path.into());
+    let tally = run(Path::new(&path));
     assert_ne!(tally.passed, 0, "{OFFICIAL} has no case of Byzantium");
     writeln!(out, "official ewasm state tests: {tally}").unwrap();
 }

@@ -9,8 +9,10 @@ use crate::{
 };
 use lockstep_gas::{Abi, Gas, Revision};
 use lockstep_host::{Address, B256, BlockEnv, HaltReason, Log, U256};
+use lockstep_reference::Reference;
 use lockstep_vm::{
     Account, CodeId, Executed, MemoryState, Outcome, StateDiff, StateReader, StateView, Tx, TxKind, ValidTx, Vm,
+    engine::Engine,
 };
 use std::{
     collections::BTreeMap,
@@ -20,6 +22,11 @@ use std::{
 
 pub(crate) static BYZANTIUM: LazyLock<Vm> = LazyLock::new(|| Vm::new(Revision::EWASM_BYZANTIUM).unwrap());
 pub(crate) static V1: LazyLock<Vm> = LazyLock::new(|| Vm::new(Revision::V1).unwrap());
+
+/// The same two on the reference interpreter.
+static REFERENCES: LazyLock<[Vm<Reference>; 2]> = LazyLock::new(|| {
+    [Revision::EWASM_BYZANTIUM, Revision::V1].map(|revision| Vm::with_engine(revision, 1 << 26).unwrap())
+});
 
 /// The gas limit of a case that does not say one.
 pub(crate) const GAS_LIMIT: u64 = 10_000_000;
@@ -254,19 +261,24 @@ impl Case {
 
     // Checks.
 
-    /// Executes the transaction, twice: the second time from the module cache.
+    /// Executes the transaction three times: the second time from the module cache, the third on the reference
+    /// interpreter.
     pub(crate) fn execute(&self, vm: &Vm) -> Executed {
-        let run = || {
-            let world = self.world.clone();
-            let sender = world.account(&SENDER).unwrap();
-            let valid = ValidTx::check(self.tx.clone(), sender.as_ref(), Gas::MAX, vm.revision());
-            let valid = valid.unwrap_or_else(|error| panic!("{}: {error}", self.name));
-            let view: StateView = Arc::new(world);
-            vm.execute_tx(view, &block(), valid).unwrap_or_else(|fault| panic!("{}: fault: {fault}", self.name))
-        };
-        let first = run();
-        assert_eq!(first, run(), "{}: the second execution differs", self.name);
+        let first = self.execute_on(vm);
+        assert_eq!(first, self.execute_on(vm), "{}: the second execution differs", self.name);
+        if let Some(reference) = REFERENCES.iter().find(|reference| reference.revision() == vm.revision()) {
+            assert_eq!(first, self.execute_on(reference), "{}: the reference interpreter differs", self.name);
+        }
         first
+    }
+
+    fn execute_on<E: Engine>(&self, vm: &Vm<E>) -> Executed {
+        let world = self.world.clone();
+        let sender = world.account(&SENDER).unwrap();
+        let valid = ValidTx::check(self.tx.clone(), sender.as_ref(), Gas::MAX, vm.revision());
+        let valid = valid.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let view: StateView = Arc::new(world);
+        vm.execute_tx(view, &block(), valid).unwrap_or_else(|fault| panic!("{}: fault: {fault}", self.name))
     }
 
     /// Checks it under every revision that it is for. Gives the line of the golden file.

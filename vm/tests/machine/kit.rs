@@ -2,6 +2,7 @@
 
 use crate::golden::Golden;
 use lockstep_host::{ImportTable, ValueType};
+use lockstep_reference::Reference;
 use lockstep_vm::{
     Abi, Account, Address, Block, BlockEnv, CodeId, Executed, Gas, HaltReason, InvalidTx, MemoryState, Outcome,
     Receipt, Revision, StateDiff, StateView, Tx, TxKind, U256, ValidTx, ViewCall, Vm, engine::wasmi::Wasmi,
@@ -36,16 +37,18 @@ pub(crate) const fn halt(reason: HaltReason) -> Outcome {
     Outcome::Halt { reason }
 }
 
-/// Machines for one revision: with a cache, and with none.
+/// Machines for one revision: with a cache, with none, and one on the reference interpreter.
 struct Machines {
     warm: Vm,
     uncached: Vm,
+    reference: Vm<Reference>,
 }
 
 impl Machines {
     fn new(revision: &Revision) -> Self {
         let machine = |bytes| Vm::<Wasmi>::with_engine(revision.clone(), bytes).unwrap();
-        Self { warm: machine(64 * 1_024 * 1_024), uncached: machine(0) }
+        let reference = Vm::with_engine(revision.clone(), 64 * 1_024 * 1_024).unwrap();
+        Self { warm: machine(64 * 1_024 * 1_024), uncached: machine(0), reference }
     }
 }
 
@@ -185,9 +188,12 @@ impl World {
     #[track_caller]
     pub(crate) fn execute(&self, tx: &Tx) -> Executed {
         let valid = self.check(tx).unwrap();
-        let Machines { warm, uncached } = &*self.machines;
+        let Machines { warm, uncached, reference } = &*self.machines;
         let executed = warm.execute_tx(self.view(), &self.block, valid.clone()).unwrap();
-        assert_eq!(warm.execute_tx(self.view(), &self.block, valid).as_ref(), Ok(&executed), "the second time");
+        let again = warm.execute_tx(self.view(), &self.block, valid.clone());
+        assert_eq!(again.as_ref(), Ok(&executed), "the second time");
+        let interpreted = reference.execute_tx(self.view(), &self.block, valid);
+        assert_eq!(interpreted.as_ref(), Ok(&executed), "on the reference interpreter");
         let block = Block { env: self.block.clone(), transactions: vec![tx.clone()] };
         let alone = uncached.execute_conformance_block(self.view(), block).unwrap();
         assert_eq!(alone.receipts.as_slice(), core::slice::from_ref(&executed.receipt), "alone, without a cache");

@@ -1,0 +1,235 @@
+//! The interpreter behind the machine's own interface: one store, one instance and one thread for each frame.
+
+use crate::{
+    instantiate::instantiate,
+    module::{ImportType, Module},
+    observer::{Event, SharedObserver, Watch},
+    store::{Bounds, Code, Extern, Function, Store},
+    thread::{Machine, Pause, Thread},
+    value::{Executed, Value, broken, index},
+};
+use lockstep_gas::{GasMeter, Revision};
+use lockstep_host::{Fault, Frame, Guest, HaltReason, HostCall, HostImport, Stop, ValueType};
+use lockstep_vm::{
+    InvalidModule, Session, ValidModule,
+    engine::{Argument, Engine, Exit, FrameState, Instance},
+    module::ValType,
+};
+use std::sync::Arc;
+
+/// The interpreter, set up for one revision.
+pub struct Reference {
+    revision: Arc<Revision>,
+    watch: Watch,
+}
+
+/// A decoded module.
+pub struct ReferenceCode {
+    module: Module,
+    imports: Vec<&'static HostImport>,
+}
+
+/// The instance of one frame.
+pub struct ReferenceInstance {
+    store: Store,
+    thread: Thread,
+    state: FrameState,
+    revision: Arc<Revision>,
+    watch: Watch,
+    /// The address of the memory that the host reaches.
+    memory: Option<usize>,
+    /// The host function that asked for another frame.
+    suspended: Option<&'static HostImport>,
+}
+
+impl Reference {
+    /// The interpreter for `revision`, with an observer that is told everything.
+    pub fn observed(revision: Arc<Revision>, observer: SharedObserver) -> Self {
+        Self { revision, watch: Watch::new(observer) }
+    }
+}
+
+impl Engine for Reference {
+    type Code = ReferenceCode;
+    type Instance = ReferenceInstance;
+
+    fn new(revision: Arc<Revision>) -> Result<Self, Fault> {
+        Ok(Self { revision, watch: Watch::default() })
+    }
+
+    /// Whatever is valid can be interpreted. A module that cannot is a fault of this interpreter, and shows when it is
+    /// instantiated: this interface has no other way to say so.
+    fn compile(&self, module: &ValidModule) -> Result<ReferenceCode, InvalidModule> {
+        let decoded = Module::decode(module.code(), self.revision.schedule.instructions.as_ref());
+        let decoded = decoded.map_err(|stop| InvalidModule::engine(format!("{stop:?}")))?;
+        Ok(ReferenceCode { module: decoded, imports: module.imports().to_vec() })
+    }
+
+    fn instantiate(&self, code: &ReferenceCode, state: FrameState) -> Result<ReferenceInstance, Stop> {
+        let mut store = Store::new(Bounds::of(&self.revision, state.memory_pages_max));
+        let mut imports = Vec::new();
+        for (import, row) in code.module.imports.iter().zip(&code.imports) {
+            let ImportType::Function(ty) = import.ty else { return Err(broken("an import that is no function")) };
+            let ty = code.module.types.get(index(ty)).cloned().ok_or_else(|| broken("an import without a type"))?;
+            imports.push(Extern::Function(store.functions.len()));
+            store.functions.push(Function { ty, code: Code::Host(row) });
+        }
+        let instance = instantiate(&mut store, &code.module, &imports)?;
+        let memory = match store.instance(instance)?.exports.get("memory") {
+            Some(Extern::Memory(address)) => Some(*address),
+            _ => None,
+        };
+        Ok(ReferenceInstance {
+            store,
+            thread: Thread::default(),
+            state,
+            revision: Arc::clone(&self.revision),
+            watch: self.watch.clone(),
+            memory,
+            suspended: None,
+        })
+    }
+}
+
+impl ReferenceInstance {
+    /// Goes on with `pause` until the export has returned or something stops it.
+    fn run(&mut self, session: &mut Session, mut pause: Executed<Option<Pause>>) -> Executed<u64> {
+        loop {
+            match pause? {
+                None => {
+                    let (mut machine, thread) = self.machine();
+                    pause = thread.run(&mut machine).map(Some);
+                }
+                Some(Pause::Finished) => return self.result(),
+                Some(Pause::Host(import, arguments)) => {
+                    let bits = self.host(session, import, &arguments)?;
+                    self.returned_from_host(import, bits)?;
+                    pause = Ok(None);
+                }
+            }
+        }
+    }
+
+    fn machine(&mut self) -> (Machine<'_>, &mut Thread) {
+        let machine = Machine { store: &mut self.store, meter: &mut self.state.gas, watch: &self.watch };
+        (machine, &mut self.thread)
+    }
+
+    /// The bits of the export's result, 0 if it has none.
+    fn result(&mut self) -> Executed<u64> {
+        if self.thread.operands.height() == 0 { Ok(0) } else { self.thread.operands.pop_bits() }
+    }
+
+    fn host(&mut self, session: &mut Session, import: &'static HostImport, arguments: &[u64]) -> Executed<u64> {
+        let memory = self.memory.and_then(|address| self.store.memories.get_mut(address));
+        let memory: &mut [u8] = memory.map_or(Default::default(), |memory| &mut memory.bytes);
+        let gas_left = self.state.gas.left();
+        self.watch.tell(&Event::HostCalled { import, arguments, memory, gas_left });
+        let mut call = HostCall {
+            guest: Guest::new(memory, &mut self.state.gas),
+            frame: &mut self.state.frame,
+            world: session,
+            revision: &self.revision,
+        };
+        let result = (import.body)(&mut call, arguments);
+        if matches!(result, Err(Stop::Suspend(_))) {
+            self.suspended = Some(import);
+        }
+        result
+    }
+
+    fn returned_from_host(&mut self, import: &'static HostImport, bits: u64) -> Executed<()> {
+        self.watch.tell(&Event::HostReturned { import, result: bits, gas_left: self.state.gas.left() });
+        if let Some(ty) = import.result {
+            let ty = match ty {
+                ValueType::I32 => ValType::I32,
+                ValueType::I64 => ValType::I64,
+            };
+            self.thread.operands.push(Value::of_bits(ty, bits)?);
+        }
+        Ok(())
+    }
+
+    fn exit(&mut self, executed: Executed<u64>) -> Exit {
+        let stop = executed.as_ref().err();
+        if !matches!(stop, Some(Stop::Suspend(_))) {
+            let backtrace = if stop.is_some() { self.thread.backtrace() } else { Vec::new() };
+            self.watch.tell(&Event::FrameEnds { stop, gas_left: self.state.gas.left(), backtrace: &backtrace });
+        }
+        match executed {
+            Ok(bits) => Exit::Returned(bits),
+            Err(stop) => Exit::Stopped(stop),
+        }
+    }
+}
+
+impl Instance for ReferenceInstance {
+    fn call(
+        &mut self,
+        mut session: Box<Session>,
+        export: &str,
+        arguments: &[Argument],
+    ) -> Result<(Exit, Box<Session>), Fault> {
+        let exports = self.store.instances.last().map(|instance| &instance.exports);
+        let Some(Extern::Function(address)) = exports.and_then(|exports| exports.get(export)).copied() else {
+            return Err(Fault::Broken(format!("no export {export} to call")));
+        };
+        self.watch.tell(&Event::FrameBegins { frame: &self.state.frame, gas_left: self.state.gas.left() });
+        for argument in arguments {
+            self.thread.operands.push(match *argument {
+                Argument::I32(bits) => Value::I32(bits),
+                Argument::I64(bits) => Value::I64(bits),
+            });
+        }
+        let (mut machine, thread) = self.machine();
+        let pause = thread.call(&mut machine, address);
+        let executed = self.run(&mut session, pause);
+        Ok((self.exit(executed), session))
+    }
+
+    fn resume(&mut self, mut session: Box<Session>, result: u64) -> Result<(Exit, Box<Session>), Fault> {
+        let import = self.suspended.take().ok_or_else(|| Fault::Broken("nothing to resume".into()))?;
+        let pause = self.returned_from_host(import, result).map(|()| None);
+        let executed = self.run(&mut session, pause);
+        Ok((self.exit(executed), session))
+    }
+
+    fn host_call<T>(
+        &mut self,
+        mut session: Box<Session>,
+        serve: impl FnOnce(&mut HostCall<'_>) -> T,
+    ) -> Result<(T, Box<Session>), Fault> {
+        let memory = self.memory.and_then(|address| self.store.memories.get_mut(address));
+        let memory: &mut [u8] = memory.map_or(Default::default(), |memory| &mut memory.bytes);
+        let served = serve(&mut HostCall {
+            guest: Guest::new(memory, &mut self.state.gas),
+            frame: &mut self.state.frame,
+            world: &mut *session,
+            revision: &self.revision,
+        });
+        Ok((served, session))
+    }
+
+    fn frame(&self) -> &Frame {
+        &self.state.frame
+    }
+
+    fn gas(&mut self) -> &mut GasMeter {
+        &mut self.state.gas
+    }
+
+    fn memory(&mut self) -> &mut [u8] {
+        let memory = self.memory.and_then(|address| self.store.memories.get_mut(address));
+        memory.map_or(Default::default(), |memory| &mut memory.bytes)
+    }
+
+    fn grow_memory(&mut self, pages: u32) -> Result<(), Stop> {
+        let pages_max = self.state.memory_pages_max;
+        let memory = self.memory.and_then(|address| self.store.memories.get_mut(address));
+        let memory = memory.ok_or(HaltReason::NoRoomForInput)?;
+        if !memory.can_grow(pages, pages_max) {
+            return Err(HaltReason::NoRoomForInput.into());
+        }
+        memory.extend(u64::from(pages))
+    }
+}

@@ -1,0 +1,110 @@
+//! What can be seen of an execution. Nothing that is told here can change it: an observer gets references to what is
+//! there and gives nothing back.
+
+use lockstep_gas::{Gas, Operator};
+use lockstep_host::{Frame, HostImport, Stop};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A frame's export is called.
+    FrameBegins {
+        /// The frame.
+        frame: &'a Frame,
+        /// Gas that it has, its start paid for.
+        gas_left: Gas,
+    },
+    /// A charge is due: of a region, or of a bulk operation.
+    Charge {
+        /// How much.
+        gas: Gas,
+        /// What is left before it. If that is less, the frame halts.
+        gas_left: Gas,
+    },
+    /// An instruction is about to be executed.
+    Instruction {
+        /// The function that it stands in, imports counted first.
+        function: u32,
+        /// The operator.
+        operator: Operator,
+        /// The byte offset of the operator in the module.
+        offset: usize,
+        /// What is left.
+        gas_left: Gas,
+    },
+    /// A Wasm function is entered.
+    FunctionEntered {
+        /// Its index, imports counted first.
+        function: u32,
+    },
+    /// The function that was entered last and not left returns, or hands over to a tail call.
+    FunctionLeft,
+    /// A function of the host is called.
+    HostCalled {
+        /// Which.
+        import: &'static HostImport,
+        /// The bits of its arguments.
+        arguments: &'a [u64],
+        /// The caller's memory.
+        memory: &'a [u8],
+        /// What is left.
+        gas_left: Gas,
+    },
+    /// The host returns to the guest.
+    HostReturned {
+        /// From which function.
+        import: &'static HostImport,
+        /// The bits of its result, 0 if it has none.
+        result: u64,
+        /// What is left.
+        gas_left: Gas,
+    },
+    /// A frame is over.
+    FrameEnds {
+        /// Why, `None` if the export returned.
+        stop: Option<&'a Stop>,
+        /// What is left, before a halt takes it.
+        gas_left: Gas,
+        /// Functions in progress, the innermost last; empty if the export returned.
+        backtrace: &'a [Position],
+    },
+}
+
+/// Where a function in progress is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Index of the function, imports counted first.
+    pub function: u32,
+    /// Byte offset in the module of the operator that it is at.
+    pub offset: usize,
+}
+
+/// Somebody who is told what happens.
+pub trait Observer: Send {
+    /// It happened.
+    fn event(&mut self, event: &Event<'_>);
+}
+
+/// An observer that several machines can tell.
+pub type SharedObserver = Arc<Mutex<dyn Observer>>;
+
+/// Tells an observer, if there is one.
+#[derive(Clone, Default)]
+pub(crate) struct Watch(Option<SharedObserver>);
+
+impl Watch {
+    pub(crate) fn new(observer: SharedObserver) -> Self {
+        Self(Some(observer))
+    }
+
+    pub(crate) const fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.0 {
+            observer.lock().unwrap_or_else(PoisonError::into_inner).event(event);
+        }
+    }
+}
