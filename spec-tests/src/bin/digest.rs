@@ -1,7 +1,7 @@
 //! `digest`: executes the whole corpus and prints one digest over everything that came of it.
 
 use clap::{Parser, builder::PossibleValuesParser};
-use lockstep_selftest::{Ran, total};
+use lockstep_selftest::{Case, Ran, total};
 use lockstep_spec_tests::digest::Part;
 use serde_json::json;
 use std::{
@@ -76,10 +76,7 @@ fn print(ran: &Ran, with_cases: bool, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn section(ran: &Ran, with_cases: bool) -> serde_json::Value {
-    let mut object = json!({ "name": ran.section, "count": ran.cases.len(), "digest": ran.digest().to_string() });
-    if with_cases {
-        let cases = ran.cases.iter().map(|case| json!({ "name": case.name, "digest": case.digest.to_string() }));
-        object["cases"] = cases.collect();
-    }
-    object
+    let case = |case: &Case| json!({ "name": case.name, "digest": case.digest.to_string() });
+    let cases = with_cases.then(|| ran.cases.iter().map(case).collect::<Vec<_>>());
+    json!({ "name": ran.section, "count": ran.cases.len(), "digest": ran.digest().to_string(), "cases": cases })
 }
