@@ -7,8 +7,8 @@ use crate::{
     error::StoreError,
     node::{Child, Path, TreeNode, nibble_of, range, range_hash},
     proof::{
-        AccountLeaf, AccountProof, EMPTY_ROOT, MerklePath, StorageProof, account_key, account_value,
-        account_value_hash, storage_key, storage_value,
+        AccountLeaf, AccountProof, EMPTY_ROOT, MerklePath, StorageProof, account_key, account_value, storage_key,
+        storage_value,
     },
 };
 use borsh::{BorshDeserialize, BorshSerialize};

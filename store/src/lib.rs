@@ -4,16 +4,19 @@
 //! [views](View) of every kept height and proofs of every key, and goes back to an earlier height. The root depends on
 //! the content of the state alone.
 
+mod check;
 mod commit;
 mod error;
 mod forest;
 mod history;
 mod node;
+mod overlay;
 mod proof;
 mod store;
 mod tables;
 mod view;
 
+pub use check::{Checked, DIFFERENCES_MAX, check};
 pub use commit::{ExecutedBlock, HEIGHT_MAX};
 pub use error::StoreError;
 pub use proof::{AccountLeaf, AccountProof, EMPTY_ROOT, InvalidProof, MerklePath, StorageProof};

@@ -48,10 +48,6 @@ impl Path {
     pub(crate) fn of_jmt(path: &NibblePath) -> Self {
         Self(path.nibbles().map(u8::from).collect())
     }
-
-    pub(crate) fn to_jmt(&self) -> NibblePath {
-        self.0.iter().map(|&nibble| (nibble & 15).into()).collect()
-    }
 }
 
 impl BorshDeserialize for Path {

@@ -145,3 +145,30 @@ pub(crate) fn commit(store: &Store, height: u64, diff: &StateDiff) -> B256 {
     let receipts = receipts(height);
     store.commit(&ExecutedBlock { height, hash: block_hash(height), diff, receipts: &receipts }).unwrap()
 }
+
+/// `short` rounds, or `long` ones where `LOCKSTEP_LONG=1` asks for them.
+pub(crate) fn rounds(short: u64, long: u64) -> u64 {
+    if std::env::var("LOCKSTEP_LONG").is_ok_and(|value| value == "1") { long } else { short }
+}
+
+/// The diff of the block at `height` of a chain in which a block does not look at the state: accounts with storage come,
+/// change and go.
+pub(crate) fn busy_diff(height: u64, changes: u64) -> StateDiff {
+    let mut random = Random(height);
+    let mut diff = StateDiff::default();
+    for _ in 0..changes {
+        let address = address(random.below(300));
+        let values = (0..3).map(|_| {
+            let value = (random.below(4) != 0).then(|| random.bytes(32));
+            (B256::with_last_byte(random.below(200) as u8).to_vec(), value)
+        });
+        diff.storage.insert(address, StorageDiff { cleared: false, values: values.collect() });
+        diff.accounts.insert(address, Some(Account { nonce: height, ..Account::default() }));
+    }
+    if height % 5 == 4 {
+        let address = address(random.below(300));
+        diff.accounts.insert(address, None);
+        diff.storage.insert(address, StorageDiff { cleared: true, ..StorageDiff::default() });
+    }
+    diff
+}

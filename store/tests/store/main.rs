@@ -12,8 +12,11 @@
     clippy::unwrap_used
 )]
 
+mod damage;
+mod disk;
 mod kit;
 mod model;
 mod proofs;
 mod refusals;
 mod roots;
+mod soak;
