@@ -27,6 +27,8 @@ pub struct ExecutedBlock<'a> {
     pub diff: &'a StateDiff,
     /// What its transactions gave.
     pub receipts: &'a [Receipt],
+    /// The root that it must give, where somebody has said it.
+    pub root: Option<B256>,
 }
 
 impl Store {
@@ -35,10 +37,10 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Height`] if it does not follow, [`StoreError::OtherBlock`] if another one has its height,
-    /// [`StoreError::Diff`] if the diff contradicts the state, or that the database cannot be read or written. Nothing is
+    /// [`StoreError::Diff`] if the diff contradicts the state, [`StoreError::Root`] if it gives another root, or that the database cannot be read or written. Nothing is
     /// changed then.
     pub fn commit(&self, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
-        let &ExecutedBlock { height, hash, diff, receipts } = executed;
+        let &ExecutedBlock { height, hash, diff, receipts, root } = executed;
         // Begun first, so that nobody commits between reading and writing.
         let writing = self.begin_write()?;
         let reading = self.db.begin_read()?;
@@ -63,6 +65,9 @@ impl Store {
         }
         let view = View::new(&reading, before.map(|kept| kept.tip))?;
         let update = update(&view, view.head, height, diff)?;
+        if let Some(expected) = root.filter(|root| *root != update.head.root) {
+            return Err(StoreError::Root { actual: update.head.root, expected });
+        }
         let mut history = History::default();
         write_accounts(&writing, &view, height, &update, diff, &mut history)?;
         write_storage(&writing, &view, height, &update, diff, &mut history)?;

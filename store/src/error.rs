@@ -32,6 +32,13 @@ pub enum StoreError {
         /// Hash of the block that is there.
         committed: B256,
     },
+    /// The block gives another root than it was said to.
+    Root {
+        /// The root that it gives.
+        actual: B256,
+        /// The root that it was said to give.
+        expected: B256,
+    },
     /// The height is not kept.
     NotKept {
         /// The height.
@@ -72,6 +79,7 @@ impl fmt::Display for StoreError {
             Self::OtherBlock { height, committed } => {
                 write!(f, "height {height} has another block, {committed}: roll back first")
             }
+            Self::Root { actual, expected } => write!(f, "the block gives root {actual}, not {expected}"),
             Self::NotKept { height, oldest, tip } => {
                 write!(f, "height {height} is not kept: heights {oldest} to {tip} are")
             }

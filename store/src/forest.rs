@@ -292,9 +292,9 @@ pub(crate) fn path_to<F: Forest>(
 /// The child that stands where `nibble` leads to, which may be a lonely leaf with another nibble; the hashes beside the
 /// way go into `siblings`.
 fn descend<'a>(children: &'a [Child], nibble: u8, siblings: &mut Vec<B256>) -> Option<&'a Child> {
-    for width in [8, 4, 2, 1] {
+    for width in [8_u8, 4, 2, 1] {
         // `width` is a power of two: the part of the nibble above it, and the other half.
-        let start = nibble & !(width - 1_u8);
+        let start = nibble & !(width.saturating_sub(1));
         siblings.push(range_hash(children, start ^ width, width));
         match range(children, start, width) {
             [] => return None,

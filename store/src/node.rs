@@ -197,7 +197,7 @@ mod tests {
     use crate::forest::Sha3;
 
     fn child(nibble: u8, is_leaf: bool) -> Child {
-        Child { nibble, is_leaf, hash: B256::repeat_byte(nibble + 1), version: 7 }
+        Child { nibble, is_leaf, hash: B256::repeat_byte(nibble | 0x40), version: 7 }
     }
 
     /// Sets of up to 16 children, all over the range of them, hash here as in jmt, and survive the way there and back.

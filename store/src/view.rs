@@ -21,6 +21,9 @@ use std::{
 /// A table of bytes, to be read.
 type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
+/// The height that a row was written at and what it says; `None` for a removal.
+type Version<T> = (u64, Option<T>);
+
 /// The state at one height. Any number of views can be used by any number of threads.
 pub struct View {
     height: u64,
@@ -67,13 +70,13 @@ impl View {
     }
 
     /// The row of an account and the height that it was written at, removals included.
-    pub(crate) fn account_version(&self, address: &Address) -> Result<Option<(u64, Option<AccountRow>)>, StoreError> {
+    pub(crate) fn account_version(&self, address: &Address) -> Result<Option<Version<AccountRow>>, StoreError> {
         let row = newest(&self.accounts, address.as_slice(), self.height)?;
         row.map(|(height, row)| Ok((height, decode(&row)?))).transpose()
     }
 
     /// The height and the value of the newest row of a storage key, removals included.
-    pub(crate) fn storage_version(&self, prefix: &[u8]) -> Result<Option<(u64, Option<Vec<u8>>)>, StoreError> {
+    pub(crate) fn storage_version(&self, prefix: &[u8]) -> Result<Option<Version<Vec<u8>>>, StoreError> {
         let row = newest(&self.storage, prefix, self.height)?;
         row.map(|(height, row)| Ok((height, decode_value(&row)?.map(<[u8]>::to_vec)))).transpose()
     }

@@ -121,7 +121,7 @@ fn prepared() -> (Vec<u8>, Vec<B256>) {
 
 fn try_commit(store: &Store) -> Result<B256, StoreError> {
     let diff = busy_diff(BLOCKS, CHANGES);
-    store.commit(&ExecutedBlock { height: BLOCKS, hash: block_hash(BLOCKS), diff: &diff, receipts: &[] })
+    store.commit(&ExecutedBlock { height: BLOCKS, hash: block_hash(BLOCKS), diff: &diff, receipts: &[], root: None })
 }
 
 /// Asserts that what is on the disk is the chain with the last block or without it, and can go on.

@@ -143,7 +143,7 @@ pub(crate) fn receipts(height: u64) -> Vec<Receipt> {
 /// Commits a diff as the block of that height.
 pub(crate) fn commit(store: &Store, height: u64, diff: &StateDiff) -> B256 {
     let receipts = receipts(height);
-    store.commit(&ExecutedBlock { height, hash: block_hash(height), diff, receipts: &receipts }).unwrap()
+    store.commit(&ExecutedBlock { height, hash: block_hash(height), diff, receipts: &receipts, root: None }).unwrap()
 }
 
 /// `short` rounds, or `long` ones where `LOCKSTEP_LONG=1` asks for them.

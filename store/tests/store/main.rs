@@ -19,4 +19,6 @@ mod model;
 mod proofs;
 mod refusals;
 mod roots;
+mod snapshots;
 mod soak;
+mod witnesses;

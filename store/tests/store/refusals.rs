@@ -6,7 +6,7 @@ use lockstep_vm::{Abi, Account, B256, CodeId, StateDiff, StorageDiff};
 use std::fs;
 
 fn try_commit(store: &Store, height: u64, hash: B256, diff: &StateDiff) -> Result<B256, StoreError> {
-    store.commit(&ExecutedBlock { height, hash, diff, receipts: &[] })
+    store.commit(&ExecutedBlock { height, hash, diff, receipts: &[], root: None })
 }
 
 #[test]
