@@ -21,7 +21,8 @@ pub struct Replayed {
     pub root: B256,
 }
 
-/// Executes the block of a witness.
+/// Executes the block of a witness on the state that the witness says. Whether its [`root`](Witness::root) is to be
+/// believed is for the caller to know.
 ///
 /// # Errors
 ///

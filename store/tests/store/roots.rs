@@ -82,7 +82,9 @@ fn different_content_has_different_roots() {
         with(&|state| state.accounts.get_mut(&address(7)).unwrap().code = None),
         with(&|state| state.accounts.get_mut(&address(3)).unwrap().nonce += 1),
         with(&|state| state.accounts.get_mut(&address(3)).unwrap().balance += U256::from(1)),
-        with(&|state| drop(state.accounts.insert(address(99), Account::default()))),
+        with(&|state| {
+            state.accounts.insert(address(99), Account::default());
+        }),
     ];
     let distinct: std::collections::BTreeSet<B256> = roots.into_iter().collect();
     assert_eq!(distinct.len(), roots.len());
