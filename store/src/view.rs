@@ -24,7 +24,7 @@ type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 /// The height that a row was written at and what it says; `None` for a removal.
 type Version<T> = (u64, Option<T>);
 
-/// The state at one height. Any number of views can be used by any number of threads.
+/// The state at one height. Any number of views can be used by any number of threads, for as long as the store is open.
 pub struct View {
     height: u64,
     pub(crate) head: Head,

@@ -27,7 +27,7 @@ enum ProofFile {
 /// Runs `lockstep prove`.
 pub(crate) fn prove(arguments: ProveArguments) -> Result<Report, Failure> {
     let ProveArguments { address, key, database, at, out } = arguments;
-    let Database { view, .. } = Database::open(&database.db, IfMissing::Refuse, at)?;
+    let Database { store: _open, view, .. } = Database::open(&database.db, IfMissing::Refuse, at)?;
     let proof = match key {
         None => ProofFile::Account(address, view.prove_account(&address)?),
         Some(key) => {
