@@ -1,10 +1,11 @@
 //! The arguments: what can be written on the command line, and what it is turned into.
 
 use crate::bytes::{
-    Hex, InputSource, Preset, parse_address, parse_amount, parse_gas, parse_input, parse_key, parse_preset, parse_value,
+    Hex, InputSource, Preset, parse_address, parse_amount, parse_any_key, parse_gas, parse_hash, parse_input,
+    parse_key, parse_preset, parse_value,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lockstep_vm::{Abi, Address, Revision, U256};
+use lockstep_vm::{Abi, Address, B256, Revision, U256};
 use std::{path::PathBuf, str::FromStr};
 
 /// The account that sends where none is named.
@@ -20,7 +21,8 @@ Exit codes:
   0  the contract returned, or the command did what it was asked for
   1  the contract reverted
   2  the contract halted: it did what it must not, and all its gas is gone
-  3  something given is invalid: arguments, file, module, transaction, state file
+  3  something given is invalid: arguments, file, module, transaction, state file,
+     database
   4  this machine failed"
     };
 }
@@ -32,7 +34,8 @@ const AFTER_LONG_HELP: &str = concat!(
 A state file holds a chain: accounts, storage, code and the number of the last
 block. Every transaction of `deploy` and `call` is a block of its own, whose
 timestamp is its number. Gas costs nothing. What fails with code 3 or 4 leaves
-the file as it was.
+the file as it was. A database (--db) holds a chain with its past: states by
+height under one root, which can be proven, taken back and checked.
 
 ",
     exit_codes!(),
@@ -43,7 +46,7 @@ Counts, gas among them, are numbers below 2^53 and strings of digits from there
 on; balances are always strings of digits; bytes are strings of 0x and hex
 digits; what is not there is null. A command that cannot be carried out prints
 {\"error\": {\"class\": ..., \"message\": ..., \"exit_code\": ...}}, where the class is
-usage, file, module, transaction, state_file (3) or fault (4)."
+usage, file, module, transaction, state_file, database (3) or fault (4)."
 );
 
 /// Lockstep, a deterministic WebAssembly virtual machine for consensus.
@@ -79,14 +82,45 @@ pub(crate) enum Command {
     Storage(StorageArguments),
     /// Execute a corpus on this machine and compare with the digests of the release
     Selftest(SelftestArguments),
+    /// Begin a database with accounts and contracts, as block 0
+    Genesis(GenesisArguments),
+    /// Execute blocks of transactions on a database
+    #[command(subcommand)]
+    Block(BlockCommand),
+    /// Look at the blocks of a database, take them back, forget early states, check everything
+    #[command(subcommand)]
+    Chain(ChainCommand),
+    /// Prove an account or a storage value of a database, or that there is none
+    Prove(ProveArguments),
+    /// Verify a proof against a root; no database is needed
+    Verify(VerifyArguments),
+    /// Execute a block on its witness alone; no database is needed
+    Replay(ReplayArguments),
+    /// Write the state of a database at one height into a file
+    Export(ExportArguments),
+    /// Begin a database with such a file
+    Import(ImportArguments),
 }
 
-/// The state file.
+/// Where the chain lies.
 #[derive(Debug, Args)]
-pub(crate) struct StateArgument {
+#[group(required = true, multiple = false)]
+pub(crate) struct PlaceArgument {
     /// The state file
     #[arg(long, value_name = "FILE")]
-    pub(crate) state: PathBuf,
+    pub(crate) state: Option<PathBuf>,
+
+    /// The folder of the database
+    #[arg(long, value_name = "DIR")]
+    pub(crate) db: Option<PathBuf>,
+}
+
+/// A database.
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseArgument {
+    /// The folder of the database
+    #[arg(long, value_name = "DIR")]
+    pub(crate) db: PathBuf,
 }
 
 /// What is called, with what, by whom.
@@ -153,9 +187,8 @@ pub(crate) struct DeployArguments {
     /// A module, binary (.wasm) or text (.wat)
     pub(crate) file: PathBuf,
 
-    /// The state file; it is made if it does not exist
-    #[arg(long, value_name = "FILE")]
-    pub(crate) state: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgument,
 
     /// Its ABI: ewasm or packed [default: guessed from the module]
     #[arg(long, value_parser = parse_abi)]
@@ -185,7 +218,7 @@ pub(crate) struct CallArguments {
     pub(crate) address: Address,
 
     #[command(flatten)]
-    pub(crate) state: StateArgument,
+    pub(crate) place: PlaceArgument,
 
     #[command(flatten)]
     pub(crate) entry: EntryArguments,
@@ -206,10 +239,14 @@ pub(crate) struct ViewArguments {
     pub(crate) address: Address,
 
     #[command(flatten)]
-    pub(crate) state: StateArgument,
+    pub(crate) place: PlaceArgument,
 
     #[command(flatten)]
     pub(crate) entry: EntryArguments,
+
+    /// The height to look at, of a database [default: the last]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas, requires = "db")]
+    pub(crate) at: Option<u64>,
 
     /// Gas that it may use; a view is no transaction and costs no gas as such
     #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = DEFAULT_GAS)]
@@ -223,7 +260,7 @@ pub(crate) struct EstimateArguments {
     pub(crate) address: Address,
 
     #[command(flatten)]
-    pub(crate) state: StateArgument,
+    pub(crate) place: PlaceArgument,
 
     #[command(flatten)]
     pub(crate) entry: EntryArguments,
@@ -240,7 +277,7 @@ pub(crate) struct AccountArguments {
     pub(crate) address: Address,
 
     #[command(flatten)]
-    pub(crate) state: StateArgument,
+    pub(crate) place: PlaceArgument,
 
     /// Add this to its balance first, without a transaction; the state file is made if it does not exist
     #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true)]
@@ -258,7 +295,7 @@ pub(crate) struct StorageArguments {
     pub(crate) key: Option<Hex>,
 
     #[command(flatten)]
-    pub(crate) state: StateArgument,
+    pub(crate) place: PlaceArgument,
 
     /// Put this value there first, without a transaction: up to 32 bytes in hex; zero removes the key
     #[arg(long, value_name = "VALUE", value_parser = parse_value, requires = "key")]
@@ -270,6 +307,142 @@ pub(crate) struct SelftestArguments {
     /// Compare with the digests in this file instead of the release's: a line `SECTION DIGEST CASE` for each case
     #[arg(long, value_name = "FILE")]
     pub(crate) golden: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenesisArguments {
+    /// Accounts and contracts, in JSON
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+}
+
+/// What to do with blocks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BlockCommand {
+    /// Execute blocks and make them the last ones; one that is there already changes nothing
+    Apply(ApplyArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArguments {
+    /// A block in JSON or borsh (.borsh), or a list of blocks in JSON
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+
+    /// Write the witness of the last of these blocks into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) witness: Option<PathBuf>,
+}
+
+/// What to do with a chain.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChainCommand {
+    /// Print the blocks whose states are kept, the last first
+    Log(LogArguments),
+    /// Make an earlier block the last one; those after it are gone
+    Rollback(RollbackArguments),
+    /// Forget the states of all but the last heights
+    Prune(PruneArguments),
+    /// Read everything, compute it anew, and print what differs; the database stays as it is
+    Check(DatabaseArgument),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArguments {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+
+    /// Blocks to print at the most
+    #[arg(long, value_name = "N", value_parser = parse_gas, default_value_t = 20)]
+    pub(crate) limit: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArguments {
+    /// The height to go back to
+    #[arg(value_parser = parse_gas)]
+    pub(crate) height: u64,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArguments {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+
+    /// Heights to keep
+    #[arg(long, value_name = "N", value_parser = parse_gas)]
+    pub(crate) keep: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArguments {
+    /// The account
+    #[arg(value_parser = parse_address)]
+    pub(crate) address: Address,
+
+    /// A key of its storage, in hex
+    #[arg(value_parser = parse_any_key)]
+    pub(crate) key: Option<Hex>,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+
+    /// The height [default: the last]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas)]
+    pub(crate) at: Option<u64>,
+
+    /// The file to write the proof into
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// A proof
+    pub(crate) file: PathBuf,
+
+    /// The root of the state that it is about, in hex
+    #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
+    pub(crate) root: B256,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArguments {
+    /// A witness
+    pub(crate) file: PathBuf,
+
+    /// The root of the state that the block is executed on; a witness of another one is refused
+    #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
+    pub(crate) root: Option<B256>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// The file to write
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+
+    /// The height [default: the last]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas)]
+    pub(crate) at: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The file to read
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
 }
 
 /// A revision by its name.

@@ -1,7 +1,7 @@
 //! Bytes and numbers as people write them: hex, addresses, gas, amounts. Pure text, no files.
 
 use core::fmt::Write;
-use lockstep_vm::{Address, U256};
+use lockstep_vm::{Address, B256, U256};
 use std::path::PathBuf;
 
 /// Bytes of a storage key and of a storage value of the ABIs that there are.
@@ -81,6 +81,17 @@ pub(crate) fn parse_input(text: &str) -> Result<InputSource, String> {
 pub(crate) fn parse_key(text: &str) -> Result<Hex, String> {
     let key = parse_hex(text)?;
     if key.len() == WORD_BYTES { Ok(Hex(key)) } else { Err(format!("{} bytes where a storage key has 32", key.len())) }
+}
+
+/// A storage key of any length.
+pub(crate) fn parse_any_key(text: &str) -> Result<Hex, String> {
+    parse_hex(text).map(Hex)
+}
+
+/// 32 bytes in hex.
+pub(crate) fn parse_hash(text: &str) -> Result<B256, String> {
+    let bytes = parse_hex(text)?;
+    B256::try_from(bytes.as_slice()).map_err(|_| format!("{} bytes where a hash has 32", bytes.len()))
 }
 
 /// A storage value: up to 32 bytes in hex, filled up with zeros at the end. All zeros are no value, as for a contract.

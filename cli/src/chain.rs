@@ -61,15 +61,7 @@ impl Chain {
     /// The block that comes next, with room for `gas_limit`: what a call is executed in, and what one that only looks
     /// is told.
     pub(crate) fn next_block(&self, gas_limit: u64) -> Result<BlockEnv, Failure> {
-        let number = self.number.checked_add(1);
-        let number = number.ok_or_else(|| Failure::new(Class::StateFile, anyhow!("the block number is at its end")))?;
-        Ok(BlockEnv {
-            number,
-            timestamp: number,
-            gas_limit: gas_limit.max(BLOCK_GAS_LIMIT),
-            beneficiary: Address::ZERO,
-            difficulty: U256::ZERO,
-        })
+        block_after(self.number, gas_limit)
     }
 
     /// The transaction, with the nonce that its sender has now.
@@ -88,7 +80,7 @@ impl Chain {
         let sender = self.state.accounts.get(&tx.sender);
         let valid = ValidTx::check(tx, sender, Gas::new(env.gas_limit), vm.revision())?;
         let executed = vm.execute_tx(self.view(), &env, valid)?;
-        let changes = Changes::of(&self.state, &executed.diff);
+        let changes = Changes::of(&*self.state, &executed.diff)?;
         let state = self.prepare();
         state.apply(&executed.diff);
         state.block_hashes.insert(env.number, hash);
@@ -105,6 +97,19 @@ impl Chain {
         let encoded = borsh::to_vec(&(parent, env, tx)).map_err(Error::msg).class(Class::Fault)?;
         Ok(B256::new(Sha3_256::digest(encoded).into()))
     }
+}
+
+/// The environment of the block after number `number`.
+pub(crate) fn block_after(number: u64, gas_limit: u64) -> Result<BlockEnv, Failure> {
+    let number = number.checked_add(1);
+    let number = number.ok_or_else(|| Failure::new(Class::StateFile, anyhow!("the block number is at its end")))?;
+    Ok(BlockEnv {
+        number,
+        timestamp: number,
+        gas_limit: gas_limit.max(BLOCK_GAS_LIMIT),
+        beneficiary: Address::ZERO,
+        difficulty: U256::ZERO,
+    })
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use crate::{
     bytes::{hex, printable},
-    failure::Exit,
+    failure::{Exit, Failure},
     report::{Report, Row, Value},
 };
-use lockstep_vm::{Address, HaltSite, Log, MemoryState, Outcome, StateDiff, U256};
+use lockstep_store::View;
+use lockstep_vm::{Account, Address, HaltSite, Log, MemoryState, Outcome, StateDiff, StateReader, U256};
 use std::collections::BTreeMap;
 
 /// A storage value before and after.
@@ -25,6 +26,46 @@ struct BalanceChange {
     after: U256,
 }
 
+/// A state that was there before a diff.
+pub(crate) trait Before {
+    /// An account.
+    fn account_before(&self, address: &Address) -> Result<Option<Account>, Failure>;
+
+    /// A storage value.
+    fn value_before(&self, address: &Address, key: &[u8]) -> Result<Option<Vec<u8>>, Failure>;
+
+    /// The whole storage of an account.
+    fn values_before(&self, address: &Address) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Failure>;
+}
+
+impl Before for MemoryState {
+    fn account_before(&self, address: &Address) -> Result<Option<Account>, Failure> {
+        Ok(self.accounts.get(address).cloned())
+    }
+
+    fn value_before(&self, address: &Address, key: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.storage.get(address).and_then(|values| values.get(key)).cloned())
+    }
+
+    fn values_before(&self, address: &Address) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Failure> {
+        Ok(self.storage.get(address).cloned().unwrap_or_default())
+    }
+}
+
+impl Before for View {
+    fn account_before(&self, address: &Address) -> Result<Option<Account>, Failure> {
+        Ok(self.account(address)?)
+    }
+
+    fn value_before(&self, address: &Address, key: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.value(address, key)?)
+    }
+
+    fn values_before(&self, address: &Address) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Failure> {
+        Ok(self.values(address)?)
+    }
+}
+
 /// What a diff changes, with what was there before.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Changes {
@@ -35,11 +76,11 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// What `diff` changes in `state`.
-    pub(crate) fn of(state: &MemoryState, diff: &StateDiff) -> Self {
+    pub(crate) fn of(state: &impl Before, diff: &StateDiff) -> Result<Self, Failure> {
         let mut changes = Self::default();
         for (account, now) in &diff.accounts {
-            let before = state.accounts.get(account);
-            let balance_before = before.map_or(U256::ZERO, |before| before.balance);
+            let before = state.account_before(account)?;
+            let balance_before = before.as_ref().map_or(U256::ZERO, |before| before.balance);
             let balance_now = now.as_ref().map_or(U256::ZERO, |now| now.balance);
             if balance_before != balance_now {
                 let change = BalanceChange { account: *account, before: balance_before, after: balance_now };
@@ -51,18 +92,16 @@ impl Changes {
         }
         for (account, changed) in &diff.storage {
             let mut after: BTreeMap<&[u8], Option<&Vec<u8>>> = BTreeMap::new();
-            let old = state.storage.get(account);
-            if changed.cleared {
-                after.extend(old.into_iter().flatten().map(|(key, _)| (key.as_slice(), None)));
-            }
+            let old = if changed.cleared { state.values_before(account)? } else { BTreeMap::new() };
+            after.extend(old.keys().map(|key| (key.as_slice(), None)));
             after.extend(changed.values.iter().map(|(key, value)| (key.as_slice(), value.as_ref())));
             for (key, after) in after {
-                let before = old.and_then(|old| old.get(key)).cloned();
+                let before = state.value_before(account, key)?;
                 let after = after.cloned();
                 changes.storage.push(StorageChange { account: *account, key: key.to_vec(), before, after });
             }
         }
-        changes
+        Ok(changes)
     }
 
     /// Adds what changed to a report.
@@ -160,7 +199,7 @@ fn shown(value: &Option<Vec<u8>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lockstep_vm::{Account, StorageDiff};
+    use lockstep_vm::StorageDiff;
 
     #[test]
     fn a_destroyed_contract_loses_every_key_that_it_had() {
@@ -175,7 +214,7 @@ mod tests {
             storage: [(account, StorageDiff { cleared: true, values })].into(),
             ..StateDiff::default()
         };
-        let changes = Changes::of(&state, &diff);
+        let changes = Changes::of(&state, &diff).unwrap();
         let change = |key, before: Option<u8>, after: Option<u8>| StorageChange {
             account,
             key: vec![key],

@@ -3,6 +3,7 @@
 //! How a contract ended is no failure: that stands in a report.
 
 use core::fmt;
+use lockstep_store::StoreError;
 use lockstep_vm::{Fault, InvalidTx};
 use serde_json::json;
 
@@ -47,6 +48,8 @@ pub(crate) enum Class {
     Transaction,
     /// The state file.
     StateFile,
+    /// The database.
+    Database,
     /// This machine.
     Fault,
 }
@@ -59,6 +62,7 @@ impl Class {
             Self::Module => "module",
             Self::Transaction => "transaction",
             Self::StateFile => "state_file",
+            Self::Database => "database",
             Self::Fault => "fault",
         }
     }
@@ -99,7 +103,9 @@ impl Failure {
     /// How the process ends.
     pub(crate) const fn exit(&self) -> Exit {
         match self.class {
-            Class::Usage | Class::File | Class::Module | Class::Transaction | Class::StateFile => Exit::Invalid,
+            Class::Usage | Class::File | Class::Module | Class::Transaction | Class::StateFile | Class::Database => {
+                Exit::Invalid
+            }
             Class::Fault => Exit::Fault,
         }
     }
@@ -122,6 +128,17 @@ impl fmt::Display for Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self::new(Class::Fault, fault)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let class = match &error {
+            StoreError::Refused(_) | StoreError::Root { .. } => Class::File,
+            error if error.is_invalid() => Class::Database,
+            _ => Class::Fault,
+        };
+        Self::new(class, error)
     }
 }
 

@@ -1,16 +1,19 @@
 //! The command `lockstep`: arguments in, a report and an exit code out.
 //!
 //! This crate is the only one that prints, reads files and knows `anyhow`; this file is its only place that writes to
-//! the standard streams.
+//! the standard streams, but for the bar that shows the progress of long work on a terminal (`progress.rs`).
 
 mod args;
+mod block_file;
 mod bytes;
 mod chain;
 mod commands;
 mod execution;
 mod failure;
 mod files;
+mod ledger;
 mod module_file;
+mod progress;
 mod report;
 mod state_file;
 

@@ -1,4 +1,4 @@
-//! `lockstep call`: a transaction to a contract of a state file; what it changed is kept.
+//! `lockstep call`: a transaction to a contract of a chain; what it changed is kept.
 
 use super::{add_receipt, halt_sites, machine, note_missing_code};
 use crate::{
@@ -7,23 +7,23 @@ use crate::{
     execution::add_outcome,
     failure::Failure,
     files,
+    ledger::Ledger,
     report::{Report, Value},
-    state_file::{self, IfMissing},
+    state_file::IfMissing,
 };
 use lockstep_vm::TxKind;
 
 /// Runs the command.
 pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
-    let CallArguments { address, state, entry, gas, value } = arguments;
+    let CallArguments { address, place, entry, gas, value } = arguments;
     let EntryArguments { export, input, caller } = entry;
     let vm = machine()?;
     let input = files::input(input, vm.revision())?;
-    let (writing, mut chain) = state_file::write(&state.state, IfMissing::Refuse)?;
+    let ledger = Ledger::write(&place, IfMissing::Refuse)?;
     let mut report = Report::new("call");
-    note_missing_code(&mut report, &chain, &address);
+    note_missing_code(&mut report, &ledger, &address)?;
     let kind = TxKind::Call { to: address, export: export.clone().map(String::into_bytes) };
-    let sealed = chain.seal(&vm, Order { sender: caller, gas_limit: gas, value, kind, input })?;
-    writing.save(&chain)?;
+    let sealed = ledger.seal(&vm, Order { sender: caller, gas_limit: gas, value, kind, input })?;
 
     let receipt = &sealed.executed.receipt;
     let halts = halt_sites(receipt.outcome, sealed.executed.halts, address, export.as_deref());

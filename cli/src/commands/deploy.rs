@@ -1,4 +1,4 @@
-//! `lockstep deploy`: a module onto a new account of a state file, as it is or by running it as init code.
+//! `lockstep deploy`: a module onto a new account of a chain, as it is or by running it as init code.
 
 use super::{add_receipt, machine};
 use crate::{
@@ -6,15 +6,16 @@ use crate::{
     chain::Order,
     execution::add_outcome,
     failure::Failure,
+    ledger::Ledger,
     module_file::ModuleFile,
     report::{Report, Value},
-    state_file::{self, IfMissing},
+    state_file::IfMissing,
 };
 use lockstep_vm::{Abi, HaltSite, Outcome, TxKind};
 
 /// Runs the command.
 pub(crate) fn deploy(arguments: DeployArguments) -> Result<Report, Failure> {
-    let DeployArguments { file, state, abi, sender, value, gas, create } = arguments;
+    let DeployArguments { file, place, abi, sender, value, gas, create } = arguments;
     let vm = machine()?;
     let module = ModuleFile::read(&file, if create { Some(Abi::Ewasm) } else { abi }, vm.revision())?;
     // On a chain such a deployment would be a halt that costs all its gas; here it is a file that is no module.
@@ -26,10 +27,9 @@ pub(crate) fn deploy(arguments: DeployArguments) -> Result<Report, Failure> {
         (TxKind::Deploy { abi: module.abi, code }, vm.deploy_gas(&module.code).get())
     };
     let gas_limit = gas.unwrap_or(gas_default);
-    let (writing, mut chain) = state_file::write(&state, IfMissing::Begin)?;
-    let nonce = chain.state.accounts.get(&sender).map_or(0, |account| account.nonce);
-    let sealed = chain.seal(&vm, Order { sender, gas_limit, value, kind, input: Vec::new() })?;
-    writing.save(&chain)?;
+    let ledger = Ledger::write(&place, IfMissing::Begin)?;
+    let nonce = ledger.account(&sender)?.map_or(0, |account| account.nonce);
+    let sealed = ledger.seal(&vm, Order { sender, gas_limit, value, kind, input: Vec::new() })?;
 
     let receipt = &sealed.executed.receipt;
     let halts = match receipt.outcome {

@@ -8,23 +8,23 @@ use crate::{
     execution::{add_outcome, add_output},
     failure::Failure,
     files,
+    ledger::Ledger,
     report::{Report, Row, Value},
-    state_file,
 };
 use lockstep_vm::{Address, Estimate, NoEstimate, StateDiff, StateKeys, TxKind};
 
 /// Runs the command.
 pub(crate) fn estimate(arguments: EstimateArguments) -> Result<Report, Failure> {
-    let EstimateArguments { address, state, entry, value } = arguments;
+    let EstimateArguments { address, place, entry, value } = arguments;
     let EntryArguments { export, input, caller } = entry;
     let vm = machine()?;
     let input = files::input(input, vm.revision())?;
-    let chain = state_file::read(&state.state)?;
+    let ledger = Ledger::read(&place, None)?;
     let mut report = Report::new("estimate");
-    note_missing_code(&mut report, &chain, &address);
+    note_missing_code(&mut report, &ledger, &address)?;
     let kind = TxKind::Call { to: address, export: export.clone().map(String::into_bytes) };
-    let tx = chain.transaction(Order { sender: caller, gas_limit: BLOCK_GAS_LIMIT, value, kind, input });
-    match vm.estimate(&chain.view(), &chain.next_block(BLOCK_GAS_LIMIT)?, &tx) {
+    let tx = ledger.transaction(Order { sender: caller, gas_limit: BLOCK_GAS_LIMIT, value, kind, input })?;
+    match vm.estimate(&ledger.view(), &ledger.next_block(BLOCK_GAS_LIMIT)?, &tx) {
         Ok(estimate) => add_estimate(&mut report, &estimate),
         Err(NoEstimate::Fails { receipt, halts }) => {
             report.note(format!("there is no gas limit up to {BLOCK_GAS_LIMIT} with which the call returns"));

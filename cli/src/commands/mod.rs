@@ -1,20 +1,26 @@
 //! The commands, one file each: arguments in, a report or a failure out. Nothing here prints.
 
 mod account;
+mod block;
 mod call;
+mod chain;
 mod check;
 mod deploy;
 mod estimate;
+mod genesis;
+mod proof;
+mod replay;
 mod run;
 mod selftest;
+mod snapshot;
 mod storage;
 mod view;
 
 use crate::{
-    args::Command,
-    chain::Chain,
+    args::{BlockCommand, ChainCommand, Command},
     execution::{add_logs, add_output},
     failure::Failure,
+    ledger::Ledger,
     report::{Report, Value},
 };
 use lockstep_vm::{Address, HaltSite, MemoryState, Outcome, Receipt, Revision, Vm};
@@ -31,6 +37,17 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Account(arguments) => account::account(&arguments),
         Command::Storage(arguments) => storage::storage(arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
+        Command::Genesis(arguments) => genesis::genesis(&arguments),
+        Command::Block(BlockCommand::Apply(arguments)) => block::apply(&arguments),
+        Command::Chain(ChainCommand::Log(arguments)) => chain::log(&arguments),
+        Command::Chain(ChainCommand::Rollback(arguments)) => chain::rollback(&arguments),
+        Command::Chain(ChainCommand::Prune(arguments)) => chain::prune(&arguments),
+        Command::Chain(ChainCommand::Check(arguments)) => chain::check(&arguments),
+        Command::Prove(arguments) => proof::prove(arguments),
+        Command::Verify(arguments) => proof::verify(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Export(arguments) => snapshot::export(&arguments),
+        Command::Import(arguments) => snapshot::import(&arguments),
     }
 }
 
@@ -48,10 +65,11 @@ fn add_receipt(report: &mut Report, receipt: &Receipt, gas_limit: u64) {
 }
 
 /// Remarks that nothing runs where there is no contract: such a call returns, and that may surprise.
-fn note_missing_code(report: &mut Report, chain: &Chain, address: &Address) {
-    if chain.state.accounts.get(address).is_none_or(|account| account.code.is_none()) {
+fn note_missing_code(report: &mut Report, ledger: &Ledger, address: &Address) -> Result<(), Failure> {
+    if ledger.account(address)?.is_none_or(|account| account.code.is_none()) {
         report.note("there is no contract at this address: nothing runs, only a value can move");
     }
+    Ok(())
 }
 
 /// Where a call of `to` halted. A call that the contract could not even be entered with has no frame; it halted at the

@@ -1,44 +1,38 @@
-//! `lockstep storage`: the storage of a contract of a state file; can set a value.
+//! `lockstep storage`: the storage of a contract of a chain; can set a value.
 
-use super::put_storage;
 use crate::{
     args::StorageArguments,
     bytes::hex,
     failure::{Class, Failure},
+    ledger::{Ledger, storage_diff},
     report::{Report, Row, Value},
-    state_file::{self, IfMissing},
+    state_file::IfMissing,
 };
 use anyhow::anyhow;
 
 /// Runs the command.
 pub(crate) fn storage(arguments: StorageArguments) -> Result<Report, Failure> {
-    let StorageArguments { address, key, state, set } = arguments;
-    let chain = match (&key, set) {
-        (Some(key), Some(value)) => {
-            let (writing, mut chain) = state_file::write(&state.state, IfMissing::Refuse)?;
-            if chain.state.accounts.get(&address).is_none_or(|account| account.code.is_none()) {
-                let error =
-                    anyhow!("there is no contract at {}: nothing would read its storage", hex(address.as_slice()));
-                return Err(Failure::new(Class::Usage, error));
-            }
-            put_storage(chain.prepare(), address, key.0.clone(), value.0);
-            writing.save(&chain)?;
-            chain
+    let StorageArguments { address, key, place, set } = arguments;
+    if let (Some(key), Some(value)) = (&key, set) {
+        let ledger = Ledger::write(&place, IfMissing::Refuse)?;
+        if ledger.account(&address)?.is_none_or(|account| account.code.is_none()) {
+            let error = anyhow!("there is no contract at {}: nothing would read its storage", hex(address.as_slice()));
+            return Err(Failure::new(Class::Usage, error));
         }
-        _ => state_file::read(&state.state)?,
-    };
-    let storage = chain.state.storage.get(&address);
+        ledger.amend(&storage_diff(address, key.0.clone(), value.0))?;
+    }
+    let storage = Ledger::read(&place, None)?.values(&address)?;
     let mut report = Report::new("storage");
     report.add("address", Value::bytes(address));
     match key {
         Some(key) => {
-            let value = storage.and_then(|storage| storage.get(&key.0));
+            let value = storage.get(&key.0);
             report.add("key", Value::bytes(&key.0));
             report.add("present", Value::Flag(value.is_some()));
             report.add("value", Value::maybe(value, Value::bytes));
         }
         None => {
-            let rows: Vec<Row> = storage.into_iter().flatten().map(|(key, value)| entry(key, value)).collect();
+            let rows: Vec<Row> = storage.iter().map(|(key, value)| entry(key, value)).collect();
             report.add("entries", Value::Number(u64::try_from(rows.len()).unwrap_or(u64::MAX)));
             report.add("storage", Value::Rows(rows));
         }

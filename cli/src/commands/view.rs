@@ -1,4 +1,4 @@
-//! `lockstep view`: a call in static mode on a state file, which stays as it is.
+//! `lockstep view`: a call in static mode on a chain, which stays as it is.
 
 use super::{halt_sites, machine, note_missing_code};
 use crate::{
@@ -6,20 +6,20 @@ use crate::{
     execution::{add_outcome, add_output},
     failure::Failure,
     files,
+    ledger::Ledger,
     report::{Report, Value},
-    state_file,
 };
 use lockstep_vm::{Gas, ViewCall};
 
 /// Runs the command.
 pub(crate) fn view(arguments: ViewArguments) -> Result<Report, Failure> {
-    let ViewArguments { address, state, entry, gas } = arguments;
+    let ViewArguments { address, place, entry, at, gas } = arguments;
     let EntryArguments { export, input, caller } = entry;
     let vm = machine()?;
     let input = files::input(input, vm.revision())?;
-    let chain = state_file::read(&state.state)?;
+    let ledger = Ledger::read(&place, at)?;
     let mut report = Report::new("view");
-    note_missing_code(&mut report, &chain, &address);
+    note_missing_code(&mut report, &ledger, &address)?;
     let call = ViewCall {
         caller,
         to: address,
@@ -27,7 +27,7 @@ pub(crate) fn view(arguments: ViewArguments) -> Result<Report, Failure> {
         input,
         gas_limit: Gas::new(gas),
     };
-    let viewed = vm.view(chain.view(), &chain.next_block(gas)?, call)?;
+    let viewed = vm.view(ledger.view(), &ledger.next_block(gas)?, call)?;
 
     let halts = halt_sites(viewed.outcome, viewed.halts, address, export.as_deref());
     add_outcome(&mut report, viewed.outcome, &halts);

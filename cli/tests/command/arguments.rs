@@ -129,7 +129,10 @@ fn an_argument_that_is_not_utf8_is_refused() {
 #[test]
 fn help_and_version_are_no_errors() {
     let folder = Folder::new();
-    let commands = ["run", "check", "deploy", "call", "view", "estimate", "account", "storage"];
+    let commands = [
+        "run", "check", "deploy", "call", "view", "estimate", "account", "storage", "genesis", "block", "chain",
+        "prove", "verify", "replay", "export", "import",
+    ];
     let help = folder.run(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (0, ""));
     for text in ["Exit codes:", "--json", "state file"].iter().chain(&commands) {

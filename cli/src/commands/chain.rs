@@ -1,0 +1,91 @@
+//! `lockstep chain`: the blocks of a database, going back, forgetting, checking.
+
+use crate::{
+    args::{DatabaseArgument, LogArguments, PruneArguments, RollbackArguments},
+    bytes::hex,
+    failure::{Exit, Failure},
+    progress::Progress,
+    report::{Report, Row, Value},
+};
+use lockstep_store::{Store, Tip};
+
+/// Runs `lockstep chain log`.
+pub(crate) fn log(arguments: &LogArguments) -> Result<Report, Failure> {
+    let store = Store::open_existing(&arguments.database.db)?;
+    let mut report = Report::new("chain log");
+    let tip = store.tip()?;
+    report.add("last", Value::maybe(tip, |tip| Value::Number(tip.height)));
+    report.add("oldest_kept", Value::maybe(tip, |tip| Value::Number(tip.oldest)));
+    let mut rows = Vec::new();
+    if let Some(Tip { height, oldest, .. }) = tip {
+        for height in (oldest..=height).rev().zip(0..arguments.limit).map(|(height, _)| height) {
+            rows.push(block_row(&store, height)?);
+        }
+    }
+    report.add("blocks", Value::Rows(rows));
+    Ok(report)
+}
+
+fn block_row(store: &Store, height: u64) -> Result<Row, Failure> {
+    let (hash, root, receipts) = (store.block_hash(height)?, store.root(height)?, store.receipts(height)?);
+    let gas_used = receipts.iter().fold(0_u64, |sum, receipt| sum.saturating_add(receipt.gas_used.get()));
+    let lines = vec![
+        format!("{height} root {}", hex(root.as_slice())),
+        format!("  hash {} transactions {} gas used {gas_used}", hex(hash.as_slice()), receipts.len()),
+    ];
+    let fields = vec![
+        ("block", Value::Number(height)),
+        ("block_hash", Value::bytes(hash)),
+        ("root", Value::bytes(root)),
+        ("transactions", Value::Number(u64::try_from(receipts.len()).unwrap_or(u64::MAX))),
+        ("gas_used", Value::Number(gas_used)),
+    ];
+    Ok(Row { lines, fields })
+}
+
+/// Runs `lockstep chain rollback`.
+pub(crate) fn rollback(arguments: &RollbackArguments) -> Result<Report, Failure> {
+    let store = Store::open_existing(&arguments.database.db)?;
+    let before = store.tip()?.map_or(0, |tip| tip.height);
+    store.rollback(arguments.height)?;
+    let root = store.root(arguments.height)?;
+    store.close()?;
+    let mut report = Report::new("chain rollback");
+    report.add("last", Value::Number(arguments.height));
+    report.add("root", Value::bytes(root));
+    report.add("blocks_gone", Value::Number(before.saturating_sub(arguments.height)));
+    Ok(report)
+}
+
+/// Runs `lockstep chain prune`.
+pub(crate) fn prune(arguments: &PruneArguments) -> Result<Report, Failure> {
+    let mut store = Store::open_existing(&arguments.database.db)?;
+    let progress = Progress::new("heights");
+    let forgotten = store.prune(arguments.keep, &mut |done, all| progress.at(done, all))?;
+    drop(progress);
+    store.compact()?;
+    let tip = store.tip()?;
+    store.close()?;
+    let mut report = Report::new("chain prune");
+    report.add("heights_forgotten", Value::Number(forgotten));
+    report.add("last", Value::maybe(tip, |tip| Value::Number(tip.height)));
+    report.add("oldest_kept", Value::maybe(tip, |tip| Value::Number(tip.oldest)));
+    Ok(report)
+}
+
+/// Runs `lockstep chain check`. Damage ends it with the code of a fault.
+pub(crate) fn check(arguments: &DatabaseArgument) -> Result<Report, Failure> {
+    let progress = Progress::new("rows");
+    let checked = lockstep_store::check(&arguments.db, &mut |done, all| progress.at(done, all))?;
+    drop(progress);
+    let mut report = Report::new("chain check");
+    if !checked.differences.is_empty() {
+        report.set_exit(Exit::Fault);
+    }
+    report.add("sound", Value::Flag(checked.differences.is_empty()));
+    report.add("oldest_kept", Value::maybe(checked.heights, |(oldest, _)| Value::Number(oldest)));
+    report.add("last", Value::maybe(checked.heights, |(_, last)| Value::Number(last)));
+    report.add("rows", Value::Number(checked.rows));
+    report.add("differences", Value::List(checked.differences.iter().map(Value::text).collect()));
+    Ok(report)
+}

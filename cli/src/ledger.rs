@@ -1,0 +1,187 @@
+//! A chain wherever it lies: in a state file, or in a database with its past.
+
+use crate::{
+    args::PlaceArgument,
+    chain::{Chain, Order, Sealed, block_after},
+    execution::{Before, Changes},
+    failure::{Class, Classify, Failure},
+    state_file::{self, IfMissing, Writing},
+};
+use anyhow::{Error, anyhow};
+use lockstep_store::{ExecutedBlock, Store, View};
+use lockstep_vm::{
+    Account, Address, B256, Block, BlockEnv, Gas, StateDiff, StateReader, StateView, StorageDiff, Tx, U256, ValidTx, Vm,
+};
+use sha3::{Digest, Sha3_256};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+/// A chain that is open.
+pub(crate) enum Ledger {
+    /// In a state file; with the lock of whoever is going to write it.
+    File(Chain, Option<Writing>),
+    /// In a database.
+    Database(Database),
+}
+
+/// A database and the state to look at.
+pub(crate) struct Database {
+    pub(crate) store: Store,
+    pub(crate) view: Arc<View>,
+    /// The number of the block that the view is of, 0 if there is none.
+    number: u64,
+}
+
+impl Ledger {
+    /// Opens a chain to look at it, a database at the height `at`.
+    pub(crate) fn read(place: &PlaceArgument, at: Option<u64>) -> Result<Self, Failure> {
+        match (&place.state, &place.db) {
+            (Some(file), _) => Ok(Self::File(state_file::read(file)?, None)),
+            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, IfMissing::Refuse, at)?)),
+            (None, None) => Err(nowhere()),
+        }
+    }
+
+    /// Opens a chain to change it.
+    pub(crate) fn write(place: &PlaceArgument, if_missing: IfMissing) -> Result<Self, Failure> {
+        match (&place.state, &place.db) {
+            (Some(file), _) => {
+                let (writing, chain) = state_file::write(file, if_missing)?;
+                Ok(Self::File(chain, Some(writing)))
+            }
+            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, if_missing, None)?)),
+            (None, None) => Err(nowhere()),
+        }
+    }
+
+    /// The number of the last block, or of the one that is looked at; 0 if there is none.
+    pub(crate) fn number(&self) -> u64 {
+        match self {
+            Self::File(chain, _) => chain.number,
+            Self::Database(database) => database.number,
+        }
+    }
+
+    /// The state to look at.
+    pub(crate) fn view(&self) -> StateView {
+        match self {
+            Self::File(chain, _) => chain.view(),
+            Self::Database(database) => Arc::clone(&database.view) as StateView,
+        }
+    }
+
+    /// The account at `address`.
+    pub(crate) fn account(&self, address: &Address) -> Result<Option<Account>, Failure> {
+        Ok(self.view().account(address)?)
+    }
+
+    /// The whole storage of an account.
+    pub(crate) fn values(&self, address: &Address) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Failure> {
+        match self {
+            Self::File(chain, _) => chain.state.values_before(address),
+            Self::Database(database) => database.view.values_before(address),
+        }
+    }
+
+    /// The block that comes next.
+    pub(crate) fn next_block(&self, gas_limit: u64) -> Result<BlockEnv, Failure> {
+        block_after(self.number(), gas_limit)
+    }
+
+    /// The transaction, with the nonce that its sender has now.
+    pub(crate) fn transaction(&self, order: Order) -> Result<Tx, Failure> {
+        let Order { sender, gas_limit, value, kind, input } = order;
+        let nonce = self.account(&sender)?.map_or(0, |account| account.nonce);
+        Ok(Tx { sender, nonce, gas_limit: Gas::new(gas_limit), gas_price: U256::ZERO, value, kind, input })
+    }
+
+    /// Executes one transaction as the next block and keeps what it changed. An invalid one, or a fault, leaves
+    /// everything as it is.
+    pub(crate) fn seal(self, vm: &Vm, order: Order) -> Result<Sealed, Failure> {
+        match self {
+            Self::File(mut chain, writing) => {
+                let sealed = chain.seal(vm, order)?;
+                if let Some(writing) = writing {
+                    writing.save(&chain)?;
+                }
+                Ok(sealed)
+            }
+            Self::Database(_) => self.seal_in_database(vm, order),
+        }
+    }
+
+    fn seal_in_database(self, vm: &Vm, order: Order) -> Result<Sealed, Failure> {
+        let env = self.next_block(order.gas_limit)?;
+        let tx = self.transaction(order)?;
+        let sender = self.account(&tx.sender)?;
+        let block = Block { env: env.clone(), transactions: vec![tx.clone()] };
+        let valid = ValidTx::check(tx, sender.as_ref(), Gas::new(env.gas_limit), vm.revision())?;
+        let executed = vm.execute_tx(self.view(), &env, valid)?;
+        let Self::Database(database) = self else { return Err(nowhere()) };
+        let changes = Changes::of(&*database.view, &executed.diff)?;
+        let hash = block_hash(database.parent_hash()?, &block)?;
+        let receipts = [executed.receipt.clone()];
+        let diff = &executed.diff;
+        database.store.commit(&ExecutedBlock { height: env.number, hash, diff, receipts: &receipts, root: None })?;
+        database.store.close()?;
+        Ok(Sealed { number: env.number, executed, changes })
+    }
+
+    /// Changes the state without a transaction, as whoever starts a chain does. A database takes it as a block of its
+    /// own. Gives the number of the last block.
+    pub(crate) fn amend(self, diff: &StateDiff) -> Result<u64, Failure> {
+        match self {
+            Self::File(mut chain, writing) => {
+                chain.prepare().apply(diff);
+                if let Some(writing) = writing {
+                    writing.save(&chain)?;
+                }
+                Ok(chain.number)
+            }
+            Self::Database(database) => {
+                let height = block_after(database.number, 0)?.number;
+                let hash = block_hash(database.parent_hash()?, diff)?;
+                database.store.commit(&ExecutedBlock { height, hash, diff, receipts: &[], root: None })?;
+                database.store.close()?;
+                Ok(height)
+            }
+        }
+    }
+}
+
+impl Database {
+    /// Opens a database at a height, or at its last block.
+    pub(crate) fn open(folder: &Path, if_missing: IfMissing, at: Option<u64>) -> Result<Self, Failure> {
+        let store = match if_missing {
+            IfMissing::Begin => Store::open(folder)?,
+            IfMissing::Refuse => Store::open_existing(folder)?,
+        };
+        let view = match at {
+            Some(height) => store.view(height)?,
+            None => store.latest()?,
+        };
+        let number = view.height();
+        Ok(Self { store, view: Arc::new(view), number })
+    }
+
+    /// The hash of the block that the view is of; zero if there is none.
+    pub(crate) fn parent_hash(&self) -> Result<B256, Failure> {
+        Ok(self.view.block_hash(self.number)?.unwrap_or_default())
+    }
+}
+
+/// The hash of a block: sha3-256 over the borsh encoding of the hash of the one before it and of what it consists of.
+pub(crate) fn block_hash(parent: B256, content: &impl borsh::BorshSerialize) -> Result<B256, Failure> {
+    let encoded = borsh::to_vec(&(parent, content)).map_err(Error::msg).class(Class::Fault)?;
+    Ok(B256::new(Sha3_256::digest(encoded).into()))
+}
+
+/// The diff that puts a value into a contract's storage as the contract would: the empty value removes the key.
+pub(crate) fn storage_diff(address: Address, key: Vec<u8>, value: Vec<u8>) -> StateDiff {
+    let values = [(key, Some(value).filter(|value| !value.is_empty()))].into();
+    StateDiff { storage: [(address, StorageDiff { cleared: false, values })].into(), ..StateDiff::default() }
+}
+
+/// The parser of the arguments asks for one place.
+fn nowhere() -> Failure {
+    Failure::new(Class::Usage, anyhow!("neither --state nor --db is given"))
+}

@@ -1,0 +1,126 @@
+//! Why the store refuses or fails. What the caller got wrong, what the file is, and what this node suffers are told
+//! apart.
+
+use core::fmt;
+use lockstep_vm::{B256, Fault};
+
+/// A refusal or a failure of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreError {
+    /// Another process, or another `Store` of this one, has the database open.
+    InUse,
+    /// The file is not a database of this crate.
+    Foreign(String),
+    /// The database has another format version than this build reads.
+    Format {
+        /// The version of the file.
+        actual: u32,
+        /// The version that this build reads and writes.
+        expected: u32,
+    },
+    /// The block does not follow the last one.
+    Height {
+        /// Height of the block.
+        actual: u64,
+        /// The height that follows.
+        expected: u64,
+    },
+    /// Another block was committed at this height.
+    OtherBlock {
+        /// The height.
+        height: u64,
+        /// Hash of the block that is there.
+        committed: B256,
+    },
+    /// The block gives another root than it was said to.
+    Root {
+        /// The root that it gives.
+        actual: B256,
+        /// The root that it was said to give.
+        expected: B256,
+    },
+    /// The height is not kept.
+    NotKept {
+        /// The height.
+        height: u64,
+        /// The lowest height that is kept.
+        oldest: u64,
+        /// The height of the last block.
+        tip: u64,
+    },
+    /// There is no block yet.
+    Empty,
+    /// The diff contradicts the state that it is for.
+    Diff(String),
+    /// Something given from outside is false: a proof, a witness, a snapshot.
+    Refused(String),
+    /// What the database holds contradicts itself: it was damaged.
+    Damaged(String),
+    /// The database could not be read or written.
+    Database(String),
+}
+
+impl StoreError {
+    /// Whether what the caller gave is wrong, and not this node.
+    pub const fn is_invalid(&self) -> bool {
+        !matches!(self, Self::Damaged(_) | Self::Database(_))
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse => f.write_str("the database is in use by another process"),
+            Self::Foreign(why) => write!(f, "not a database of lockstep: {why}"),
+            Self::Format { actual, expected } => {
+                write!(f, "format version {actual}; this lockstep reads version {expected}")
+            }
+            Self::Height { actual, expected } => write!(f, "height {actual} where {expected} follows"),
+            Self::OtherBlock { height, committed } => {
+                write!(f, "height {height} has another block, {committed}: roll back first")
+            }
+            Self::Root { actual, expected } => write!(f, "the block gives root {actual}, not {expected}"),
+            Self::NotKept { height, oldest, tip } => {
+                write!(f, "height {height} is not kept: heights {oldest} to {tip} are")
+            }
+            Self::Empty => f.write_str("the database has no block yet"),
+            Self::Diff(why) => write!(f, "the diff contradicts the state: {why}"),
+            Self::Refused(why) => f.write_str(why),
+            Self::Damaged(what) => write!(f, "the database is damaged: {what}"),
+            Self::Database(cause) => write!(f, "the database failed: {cause}"),
+        }
+    }
+}
+
+impl core::error::Error for StoreError {}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::State(error.to_string())
+    }
+}
+
+/// An error of redb, by its meaning.
+impl From<redb::Error> for StoreError {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
+            redb::Error::Corrupted(what) => Self::Damaged(what),
+            redb::Error::UpgradeRequired(version) => Self::Foreign(format!("redb file format {version}")),
+            redb::Error::TableTypeMismatch { table, .. } => Self::Foreign(format!("its table {table} has other types")),
+            error => Self::Database(error.to_string()),
+        }
+    }
+}
+
+macro_rules! from_redb {
+    ($($error:ident)*) => {
+        $(impl From<redb::$error> for StoreError {
+            fn from(error: redb::$error) -> Self {
+                redb::Error::from(error).into()
+            }
+        })*
+    };
+}
+
+from_redb! { DatabaseError TransactionError TableError StorageError CommitError CompactionError SetDurabilityError }

@@ -1,0 +1,98 @@
+//! Snapshots: the state at one height in one stream, for another machine.
+//!
+//! A snapshot is the diff that makes the state out of nothing, with the block that it belongs to, and a checksum. It has
+//! no trees: the root is computed anew, and must be the one that it says.
+
+use crate::{
+    commit::ExecutedBlock,
+    error::StoreError,
+    store::Store,
+    tables::{HASHES, decode, encode, height_key, put},
+};
+use borsh::{BorshDeserialize, BorshSerialize};
+use lockstep_vm::{B256, StateDiff, StorageDiff};
+use sha3::{Digest, Sha3_256};
+use std::collections::BTreeMap;
+
+const MAGIC: &[u8; 8] = b"LOCKSNAP";
+
+/// The version of the snapshot format.
+pub const SNAPSHOT_VERSION: u32 = 1;
+
+/// The block that a snapshot belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SnapshotHead {
+    /// Height.
+    pub height: u64,
+    /// Hash of the block.
+    pub hash: B256,
+    /// Root of the state.
+    pub root: B256,
+    /// Hashes of blocks that contracts can still ask for.
+    pub block_hashes: BTreeMap<u64, B256>,
+}
+
+impl Store {
+    /// The snapshot of a kept height.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotKept`], [`StoreError::Empty`], or that the database cannot be read.
+    pub fn export(&self, height: u64) -> Result<(SnapshotHead, Vec<u8>), StoreError> {
+        let view = self.view(height)?;
+        let mut diff = StateDiff::default();
+        view.for_each_account(|address, account| {
+            if let Some(id) = account.code {
+                let code = view.code_bytes(&id.hash)?;
+                let code = code.ok_or_else(|| StoreError::Damaged(format!("there is no code {}", id.hash)))?;
+                diff.code.insert(id.hash, code);
+            }
+            let values = view.values(address)?;
+            if !values.is_empty() {
+                let values = values.into_iter().map(|(key, value)| (key, Some(value))).collect();
+                diff.storage.insert(*address, StorageDiff { cleared: false, values });
+            }
+            diff.accounts.insert(*address, Some(account.clone()));
+            Ok(())
+        })?;
+        let hash = self.block_hash(height)?;
+        let head = SnapshotHead { height, hash, root: view.root(), block_hashes: view.block_hashes()? };
+        let mut bytes = [MAGIC.as_slice(), &SNAPSHOT_VERSION.to_le_bytes(), &encode(&(&head, &diff))?].concat();
+        let checksum = Sha3_256::digest(&bytes);
+        bytes.extend(checksum);
+        Ok((head, bytes))
+    }
+
+    /// Begins with a snapshot, in a store without blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] if it is no snapshot, damaged, or if the store has blocks; [`StoreError::Root`] if its state
+    /// has not the root that it says; or that the database cannot be written. Nothing is changed then.
+    pub fn import(&self, bytes: &[u8]) -> Result<SnapshotHead, StoreError> {
+        let refused = |why: &str| StoreError::Refused(format!("not a snapshot: {why}"));
+        let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| refused("it begins otherwise"))?;
+        let (version, rest) = rest.split_first_chunk().ok_or_else(|| refused("it is too short"))?;
+        match u32::from_le_bytes(*version) {
+            SNAPSHOT_VERSION => {}
+            version => return Err(refused(&format!("version {version}, this lockstep reads {SNAPSHOT_VERSION}"))),
+        }
+        let (body, checksum) = rest.split_last_chunk::<32>().ok_or_else(|| refused("it is too short"))?;
+        let content = bytes.get(..bytes.len().saturating_sub(32)).unwrap_or_default();
+        if Sha3_256::digest(content).as_slice() != checksum {
+            return Err(refused("the checksum does not match"));
+        }
+        let (head, diff): (SnapshotHead, StateDiff) = decode(body).map_err(|_| refused("it cannot be decoded"))?;
+        if self.tip()?.is_some() {
+            return Err(StoreError::Refused("there are blocks already: a snapshot begins a database".into()));
+        }
+        let SnapshotHead { height, hash, root, .. } = head;
+        self.commit(&ExecutedBlock { height, hash, diff: &diff, receipts: &[], root: Some(root) })?;
+        let writing = self.begin_write()?;
+        for (known, hash) in head.block_hashes.range(..height) {
+            put(&mut writing.open_table(HASHES)?, &height_key(*known), &hash.0)?;
+        }
+        writing.commit()?;
+        Ok(head)
+    }
+}

@@ -1,0 +1,137 @@
+//! Damage to the file: each flipped bit is found, or it is in no place that matters.
+
+use crate::kit::{Random, busy_diff, commit, random_diff, rounds};
+use lockstep_store::{FILE_NAME, Store, StoreError, View, check};
+use lockstep_vm::{Account, Address, B256, MemoryState};
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// Everything that the store says.
+type Everything = BTreeMap<u64, (B256, Vec<(Address, Account, BTreeMap<Vec<u8>, Vec<u8>>)>)>;
+
+fn everything(folder: &Path) -> Result<Everything, StoreError> {
+    let store = Store::open_existing(folder)?;
+    let mut found = BTreeMap::new();
+    let Some(tip) = store.tip()? else { return Ok(found) };
+    for height in tip.oldest..=tip.height {
+        let view: View = store.view(height)?;
+        let mut accounts = Vec::new();
+        view.for_each_account(|address, account| {
+            accounts.push((*address, account.clone(), view.values(address)?));
+            Ok(())
+        })?;
+        store.receipts(height)?;
+        found.insert(height, (view.root(), accounts));
+    }
+    Ok(found)
+}
+
+fn sound(folder: &Path) {
+    let checked = check(folder, &mut |_, _| {}).unwrap();
+    assert_eq!(checked.differences, Vec::<String>::new());
+    assert!(checked.rows > 0);
+}
+
+/// A small database with everything that one can have: code, destroyed storages, a pruned past.
+fn small(folder: &Path) {
+    let store = Store::open(folder).unwrap();
+    let mut random = Random(5);
+    let mut state = MemoryState::default();
+    for height in 0..30 {
+        let diff = random_diff(&mut random, &state);
+        state.apply(&diff);
+        commit(&store, height, &diff);
+    }
+    store.rollback(27).unwrap();
+    store.prune(6, &mut |_, _| {}).unwrap();
+    store.close().unwrap();
+}
+
+#[test]
+fn a_sound_database_has_no_difference_and_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    small(folder.path());
+    let before = fs::read(folder.path().join(FILE_NAME)).unwrap();
+    sound(folder.path());
+    assert!(fs::read(folder.path().join(FILE_NAME)).unwrap() == before);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(check(folder.path(), &mut |_, _| {}), Err(StoreError::InUse));
+    for height in 28..70 {
+        commit(&store, height, &busy_diff(height, 4));
+        if height % 10 == 0 {
+            store.rollback(height - 3).unwrap();
+            (height - 2..=height).for_each(|height| {
+                commit(&store, height, &busy_diff(height, 4));
+            });
+            store.prune(9, &mut |_, _| {}).unwrap();
+        }
+    }
+    drop(store);
+    sound(folder.path());
+}
+
+#[test]
+fn a_flipped_bit_is_found_or_harmless() {
+    let seed = 99;
+    eprintln!("seed {seed}");
+    let folder = tempfile::tempdir().unwrap();
+    small(folder.path());
+    let truth = everything(folder.path()).unwrap();
+    let file = folder.path().join(FILE_NAME);
+    let good = fs::read(&file).unwrap();
+    let mut random = Random(seed);
+    let used: Vec<usize> = (0..good.len()).filter(|&at| good[at] != 0).collect();
+    let (mut found, mut harmless) = (0, 0);
+    for round in 0..rounds(160, 1_000) {
+        // The header, places that hold something, and any.
+        let at = match round % 4 {
+            0 => random.below(320) as usize,
+            1 | 2 => used[random.below(used.len() as u64) as usize],
+            _ => random.below(good.len() as u64) as usize,
+        };
+        let bit = random.below(8);
+        let mut bytes = good.clone();
+        bytes[at] ^= 1 << bit;
+        fs::write(&file, &bytes).unwrap();
+        let context = format!("seed {seed}, bit {bit} of byte {at}");
+        match check(folder.path(), &mut |_, _| {}) {
+            Ok(checked) if checked.differences.is_empty() => {
+                assert_eq!(everything(folder.path()).unwrap(), truth, "{context} was not found");
+                harmless += 1;
+            }
+            Ok(_) | Err(_) => found += 1,
+        }
+    }
+    eprintln!("{found} found, {harmless} harmless");
+    assert!(found > 10 && harmless > 10, "{found} found, {harmless} harmless");
+}
+
+/// Damage that redb's checksums do not see, because it was written through redb: rows that contradict each other.
+#[test]
+fn rows_that_contradict_each_other_are_found() {
+    let tables = ["accounts", "storage", "nodes", "code", "code_uses", "blocks", "hashes", "receipts", "history"];
+    for (table, change) in tables.into_iter().flat_map(|table| [(table, true), (table, false)]) {
+        let folder = tempfile::tempdir().unwrap();
+        small(folder.path());
+        let redb = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();
+        let definition: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new(table);
+        let transaction = redb.begin_write().unwrap();
+        {
+            let mut rows = transaction.open_table(definition).unwrap();
+            let (key, value) = {
+                let (key, value) = redb::ReadableTable::last(&rows).unwrap().unwrap();
+                (key.value().to_vec(), value.value().to_vec())
+            };
+            if change {
+                let mut value = value;
+                *value.last_mut().unwrap() ^= 1;
+                rows.insert(key.as_slice(), value.as_slice()).unwrap();
+            } else {
+                rows.remove(key.as_slice()).unwrap();
+            }
+        }
+        transaction.commit().unwrap();
+        drop(redb);
+        let found = check(folder.path(), &mut |_, _| {}).unwrap().differences;
+        assert!(!found.is_empty(), "{table}, changed: {change}");
+    }
+}

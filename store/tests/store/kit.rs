@@ -1,0 +1,174 @@
+//! A model of a chain and a source of random diffs.
+
+use lockstep_store::{ExecutedBlock, Store};
+use lockstep_vm::{Abi, Account, Address, B256, CodeId, MemoryState, Receipt, StateDiff, StorageDiff, U256, code_hash};
+use std::collections::BTreeMap;
+
+/// splitmix64: small, seeded, the same everywhere.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next() as u8).collect()
+    }
+}
+
+pub(crate) fn address(number: u64) -> Address {
+    let mut bytes = [0; 20];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    Address::from(bytes)
+}
+
+/// Keys of every kind of length: none, one that begins another, 32 bytes, the longest of V1.
+pub(crate) fn key(number: u64) -> Vec<u8> {
+    match number {
+        0 => Vec::new(),
+        1 => vec![0],
+        2 => vec![0; 9],
+        3 => vec![0; 1_024],
+        4 => [[0; 1_023].as_slice(), &[1]].concat(),
+        _ => B256::with_last_byte(number as u8).to_vec(),
+    }
+}
+
+pub(crate) const ADDRESSES: u64 = 12;
+pub(crate) const KEYS: u64 = 14;
+
+/// A diff that a block could have made of `state`.
+pub(crate) fn random_diff(random: &mut Random, state: &MemoryState) -> StateDiff {
+    let mut diff = StateDiff::default();
+    for _ in 0..random.below(6) {
+        let address = address(random.below(ADDRESSES));
+        let present = state.accounts.contains_key(&address);
+        match random.below(8) {
+            0 | 1 if present => {
+                diff.accounts.insert(address, None);
+                diff.storage.insert(address, StorageDiff { cleared: true, ..StorageDiff::default() });
+            }
+            2 if present => {
+                // Destroyed, and something came back to the address within the block.
+                let account = random_account(random, &mut diff.code);
+                diff.accounts.insert(address, Some(account));
+                diff.storage.insert(address, StorageDiff { cleared: true, ..random_storage(random) });
+            }
+            3 | 4 if present && !diff.accounts.contains_key(&address) => {
+                diff.storage.insert(address, random_storage(random));
+            }
+            _ if !diff.storage.contains_key(&address) => {
+                let account = random_account(random, &mut diff.code);
+                diff.accounts.insert(address, Some(account));
+                if random.below(2) == 0 {
+                    diff.storage.insert(address, random_storage(random));
+                }
+            }
+            _ => {}
+        }
+    }
+    diff
+}
+
+fn random_account(random: &mut Random, code: &mut BTreeMap<B256, Vec<u8>>) -> Account {
+    let with_code = random.below(2) == 0;
+    let bytes = vec![random.below(3) as u8; 40];
+    let id = CodeId::of(&bytes, if random.below(2) == 0 { Abi::Ewasm } else { Abi::Packed });
+    // The code of an account that a diff does not bring along must be there; here a diff always brings it.
+    let brings = with_code && random.below(4) != 0;
+    if brings {
+        code.insert(code_hash(&bytes), bytes);
+    }
+    Account { nonce: random.below(3), balance: U256::from(random.next()), code: brings.then_some(id) }
+}
+
+fn random_storage(random: &mut Random) -> StorageDiff {
+    let values = (0..random.below(6)).map(|_| {
+        let value = match random.below(5) {
+            0 | 1 => None,
+            2 => Some(Vec::new()),
+            _ => {
+                let count = random.below(70) as usize;
+                Some(random.bytes(count))
+            }
+        };
+        (key(random.below(KEYS)), value)
+    });
+    StorageDiff { cleared: false, values: values.collect() }
+}
+
+/// The whole of `state` as one diff.
+pub(crate) fn whole(state: &MemoryState) -> StateDiff {
+    let storage = state.storage.iter().map(|(address, values)| {
+        let values = values.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+        (*address, StorageDiff { cleared: false, values })
+    });
+    StateDiff {
+        accounts: state.accounts.iter().map(|(address, account)| (*address, Some(account.clone()))).collect(),
+        storage: storage.collect(),
+        code: state.code.clone(),
+    }
+}
+
+/// The root of `state` in a store that never held anything else.
+pub(crate) fn fresh_root(state: &MemoryState) -> B256 {
+    commit(&Store::memory().unwrap(), 0, &whole(state))
+}
+
+pub(crate) fn block_hash(height: u64) -> B256 {
+    B256::from(U256::from(height + 1))
+}
+
+pub(crate) fn receipts(height: u64) -> Vec<Receipt> {
+    let receipt = |gas: u64| Receipt {
+        outcome: lockstep_vm::Outcome::Return,
+        gas_used: lockstep_vm::Gas::new(gas),
+        output: vec![1, 2],
+        logs: Vec::new(),
+        created: None,
+    };
+    (0..height % 3).map(receipt).collect()
+}
+
+/// Commits a diff as the block of that height.
+pub(crate) fn commit(store: &Store, height: u64, diff: &StateDiff) -> B256 {
+    let receipts = receipts(height);
+    store.commit(&ExecutedBlock { height, hash: block_hash(height), diff, receipts: &receipts, root: None }).unwrap()
+}
+
+/// `short` rounds, or `long` ones where `LOCKSTEP_LONG=1` asks for them.
+pub(crate) fn rounds(short: u64, long: u64) -> u64 {
+    if std::env::var("LOCKSTEP_LONG").is_ok_and(|value| value == "1") { long } else { short }
+}
+
+/// The diff of the block at `height` of a chain in which a block does not look at the state: accounts with storage come,
+/// change and go.
+pub(crate) fn busy_diff(height: u64, changes: u64) -> StateDiff {
+    let mut random = Random(height);
+    let mut diff = StateDiff::default();
+    for _ in 0..changes {
+        let address = address(random.below(300));
+        let values = (0..3).map(|_| {
+            let value = (random.below(4) != 0).then(|| random.bytes(32));
+            (B256::with_last_byte(random.below(200) as u8).to_vec(), value)
+        });
+        diff.storage.insert(address, StorageDiff { cleared: false, values: values.collect() });
+        diff.accounts.insert(address, Some(Account { nonce: height, ..Account::default() }));
+    }
+    if height % 5 == 4 {
+        let address = address(random.below(300));
+        diff.accounts.insert(address, None);
+        diff.storage.insert(address, StorageDiff { cleared: true, ..StorageDiff::default() });
+    }
+    diff
+}

@@ -1,0 +1,24 @@
+//! Tests of the store: against a model, against damage, against everything that a disk and a power supply can do.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
+
+mod damage;
+mod disk;
+mod kit;
+mod model;
+mod proofs;
+mod refusals;
+mod roots;
+mod snapshots;
+mod soak;
+mod witnesses;

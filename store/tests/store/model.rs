@@ -1,0 +1,103 @@
+//! Random chains of commits, rollbacks and prunings: at every kept height the store is what a plain map is.
+
+use crate::kit::{ADDRESSES, KEYS, Random, address, block_hash, commit, fresh_root, key, random_diff, receipts};
+use lockstep_store::{Store, StoreError, View};
+use lockstep_vm::{B256, MemoryState, StateReader};
+use std::collections::BTreeMap;
+
+/// Asserts that a view says what the model says, and proves it.
+pub(crate) fn assert_is(view: &View, model: &MemoryState, context: &str) {
+    let root = view.root();
+    let mut accounts = BTreeMap::new();
+    view.for_each_account(|address, account| {
+        accounts.insert(*address, account.clone());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(accounts, model.accounts, "{context}");
+    for number in 0..=ADDRESSES {
+        let address = address(number);
+        let account = view.account(&address).unwrap();
+        assert_eq!(account.as_ref(), model.accounts.get(&address), "{context}");
+        if let Some(id) = account.and_then(|account| account.code) {
+            assert_eq!(view.code(&id.hash).unwrap().unwrap(), model.code[&id.hash], "{context}");
+        }
+        let proof = view.prove_account(&address).unwrap();
+        let proven = proof.verify(&root, &address).unwrap().map(|leaf| &leaf.account);
+        assert_eq!(proven, model.accounts.get(&address), "{context}");
+        let values = model.storage.get(&address).cloned().unwrap_or_default();
+        assert_eq!(view.values(&address).unwrap(), values, "{context}");
+        for key in (0..=KEYS).map(key) {
+            let value = view.storage(&address, &key).unwrap();
+            let value = value.map(|value| value.to_vec());
+            assert_eq!(value.as_deref(), values.get(&key).map(Vec::as_slice), "{context}");
+            let proof = view.prove_storage(&address, &key).unwrap();
+            let proven = proof.verify(&root, &address, &key).unwrap();
+            assert_eq!(proven, values.get(&key).map(Vec::as_slice), "{context}");
+        }
+    }
+}
+
+fn run(seed: u64, steps: u64) {
+    eprintln!("seed {seed}");
+    let mut random = Random(seed);
+    let store = Store::memory().unwrap();
+    let first = random.below(3);
+    let mut states: BTreeMap<u64, (MemoryState, B256)> = BTreeMap::new();
+    let mut held: Vec<(View, MemoryState)> = Vec::new();
+    for step in 0..steps {
+        let tip = states.keys().next_back().copied();
+        let context = format!("seed {seed}, step {step}, tip {tip:?}");
+        match (tip, random.below(10)) {
+            (Some(tip), 0) => {
+                let oldest = *states.keys().next().unwrap();
+                let target = oldest + random.below(tip - oldest + 1);
+                store.rollback(target).unwrap();
+                states.retain(|&height, _| height <= target);
+            }
+            (Some(tip), 1) => {
+                let keep = random.below(6);
+                store.prune(keep, &mut |_, _| {}).unwrap();
+                states.retain(|&height, _| height + keep.max(1) > tip);
+            }
+            (tip, _) => {
+                let height = tip.map_or(first, |tip| tip + 1);
+                let mut state = tip.map(|tip| states[&tip].0.clone()).unwrap_or_default();
+                let diff = random_diff(&mut random, &state);
+                state.apply(&diff);
+                let root = commit(&store, height, &diff);
+                assert_eq!(root, fresh_root(&state), "the root depends on more than the content: {context}");
+                states.insert(height, (state, root));
+            }
+        }
+        let tip = store.tip().unwrap().unwrap();
+        assert_eq!(Some(&tip.height), states.keys().next_back(), "{context}");
+        assert_eq!(Some(&tip.oldest), states.keys().next(), "{context}");
+        assert_eq!((tip.hash, tip.root), (block_hash(tip.height), states[&tip.height].1));
+        let (&height, (state, root)) = states.iter().nth(random.below(states.len() as u64) as usize).unwrap();
+        let view = store.view(height).unwrap();
+        assert_eq!((view.root(), store.root(height).unwrap()), (*root, *root), "{context}");
+        assert_eq!(store.receipts(height).unwrap(), receipts(height), "{context}");
+        assert_is(&view, state, &context);
+        if random.below(10) == 0 {
+            held.push((view, state.clone()));
+        }
+        let beyond = tip.height + 1;
+        let error = StoreError::NotKept { height: beyond, oldest: tip.oldest, tip: tip.height };
+        assert_eq!(store.root(beyond).unwrap_err(), error);
+    }
+    for (height, (state, _)) in &states {
+        assert_is(&store.view(*height).unwrap(), state, &format!("seed {seed}, height {height} at the end"));
+    }
+    // What came after a view was made has not reached it.
+    for (view, state) in &held {
+        assert_is(view, state, &format!("seed {seed}, a view of height {} that was kept", view.height()));
+    }
+}
+
+#[test]
+fn the_store_is_a_map_at_every_height() {
+    for seed in 1..=4 {
+        run(seed, 50);
+    }
+}

@@ -1,0 +1,113 @@
+//! What the store refuses, and how it says so.
+
+use crate::kit::{address, block_hash, commit};
+use lockstep_store::{ExecutedBlock, FILE_NAME, HEIGHT_MAX, Store, StoreError};
+use lockstep_vm::{Abi, Account, B256, CodeId, StateDiff, StorageDiff};
+use std::fs;
+
+fn try_commit(store: &Store, height: u64, hash: B256, diff: &StateDiff) -> Result<B256, StoreError> {
+    store.commit(&ExecutedBlock { height, hash, diff, receipts: &[], root: None })
+}
+
+#[test]
+fn a_block_follows_or_is_refused() {
+    let store = Store::memory().unwrap();
+    let nothing = StateDiff::default();
+    assert_eq!(store.tip().unwrap(), None);
+    assert_eq!(store.root(0), Err(StoreError::Empty));
+    assert_eq!(store.rollback(0), Err(StoreError::Empty));
+    assert_eq!(store.prune(1, &mut |_, _| {}), Ok(0));
+    let beyond = HEIGHT_MAX + 1;
+    let height = |actual, expected| Err(StoreError::Height { actual, expected });
+    assert_eq!(try_commit(&store, beyond, block_hash(0), &nothing), height(beyond, HEIGHT_MAX));
+    for number in 3..8 {
+        commit(&store, number, &nothing);
+    }
+    store.prune(3, &mut |_, _| {}).unwrap();
+    let root = store.root(7).unwrap();
+    let other = B256::repeat_byte(0xee);
+    for (number, hash, expect) in [
+        (9, block_hash(9), height(9, 8)),
+        (7, block_hash(7), Ok(root)),
+        (6, block_hash(6), Ok(root)),
+        (7, other, Err(StoreError::OtherBlock { height: 7, committed: block_hash(7) })),
+        (5, other, Err(StoreError::OtherBlock { height: 5, committed: block_hash(5) })),
+        (4, block_hash(4), Err(StoreError::NotKept { height: 4, oldest: 5, tip: 7 })),
+    ] {
+        assert_eq!(try_commit(&store, number, hash, &nothing), expect, "height {number}");
+    }
+    assert_eq!(store.rollback(4), Err(StoreError::NotKept { height: 4, oldest: 5, tip: 7 }));
+    assert_eq!(store.rollback(8), Err(StoreError::NotKept { height: 8, oldest: 5, tip: 7 }));
+    assert_eq!(store.tip().unwrap().unwrap().height, 7);
+}
+
+#[test]
+fn a_diff_that_contradicts_the_state_changes_nothing() {
+    let store = Store::memory().unwrap();
+    commit(&store, 0, &StateDiff { accounts: [(address(1), Some(Account::default()))].into(), ..StateDiff::default() });
+    let code = CodeId::of(b"code", Abi::Ewasm);
+    let with_code = [(address(2), Some(Account { code: Some(code), ..Account::default() }))];
+    let value = |address| [(address, StorageDiff { cleared: false, values: [(vec![1], Some(vec![2]))].into() })];
+    let long = StorageDiff { cleared: false, values: [(vec![0; 65_536], Some(vec![2]))].into() };
+    for diff in [
+        StateDiff { storage: value(address(2)).into(), ..StateDiff::default() },
+        StateDiff { accounts: [(address(1), None)].into(), storage: value(address(1)).into(), ..StateDiff::default() },
+        StateDiff { accounts: with_code.clone().into(), ..StateDiff::default() },
+        StateDiff { accounts: with_code.into(), code: [(code.hash, b"other".to_vec())].into(), ..StateDiff::default() },
+        StateDiff { storage: [(address(1), long)].into(), ..StateDiff::default() },
+    ] {
+        let error = try_commit(&store, 1, block_hash(1), &diff).unwrap_err();
+        assert!(matches!(error, StoreError::Diff(_)), "{error}");
+        assert!(error.is_invalid());
+        assert_eq!(store.tip().unwrap().unwrap().height, 0);
+    }
+    commit(&store, 1, &StateDiff::default());
+}
+
+#[test]
+fn what_is_no_database_of_ours_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE_NAME);
+    let error = Store::open_existing(folder.path()).unwrap_err().to_string();
+    assert!(error.starts_with("not a database of lockstep: there is no "), "{error}");
+    for bytes in [b"LOCKSTEP and so on".as_slice(), &[0; 8_192]] {
+        fs::write(&file, bytes).unwrap();
+        let error = Store::open(folder.path()).unwrap_err();
+        assert!(matches!(error, StoreError::Foreign(_)), "{error}");
+        assert_eq!(fs::read(&file).unwrap(), bytes);
+    }
+    fs::remove_file(&file).unwrap();
+    let table: redb::TableDefinition<'_, u64, u64> = redb::TableDefinition::new("theirs");
+    let redb = redb::Database::create(&file).unwrap();
+    let transaction = redb.begin_write().unwrap();
+    transaction.open_table(table).unwrap().insert(1, 2).unwrap();
+    transaction.commit().unwrap();
+    drop(redb);
+    let error = Store::open(folder.path()).unwrap_err();
+    assert_eq!(error, StoreError::Foreign("it has a table theirs".into()));
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    let meta: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("meta");
+    let redb = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();
+    let transaction = redb.begin_write().unwrap();
+    let newer = 2_u32.to_le_bytes();
+    transaction.open_table(meta).unwrap().insert(b"format".as_slice(), newer.as_slice()).unwrap();
+    transaction.commit().unwrap();
+    drop(redb);
+    let error = Store::open(folder.path()).unwrap_err();
+    assert_eq!(error, StoreError::Format { actual: 2, expected: 1 });
+    assert_eq!(error.to_string(), "format version 2; this lockstep reads version 1");
+}
+
+#[test]
+fn a_store_is_open_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(Store::open(folder.path()).unwrap_err(), StoreError::InUse);
+    store.close().unwrap();
+    Store::open(folder.path()).unwrap();
+}
