@@ -50,7 +50,13 @@ impl<E: Engine> Vm<E> {
     pub fn with_engine(revision: Revision, module_cache_bytes: u64) -> Result<Self, Fault> {
         let revision = Arc::new(revision);
         let engine = E::new(Arc::clone(&revision))?;
-        Ok(Self { engine, digest: revision.digest(), revision, modules: ModuleCache::new(module_cache_bytes) })
+        Ok(Self::from_engine(engine, revision, module_cache_bytes))
+    }
+
+    /// A machine on an engine that is there already: one that was made with more than a revision, as for a replay.
+    /// `revision` is the one that `engine` was made for.
+    pub fn from_engine(engine: E, revision: Arc<Revision>, module_cache_bytes: u64) -> Self {
+        Self { engine, digest: revision.digest(), revision, modules: ModuleCache::new(module_cache_bytes) }
     }
 
     /// The revision.
