@@ -59,9 +59,9 @@ fn faults() -> Vec<(&'static str, Property)> {
         ("host: a static frame can write", Box::new(|bytes| host(bytes, static_ignored))),
         ("host: a charge is skipped", Box::new(|bytes| host(bytes, for_free))),
         ("calls: the stipend is one gas short", Box::new(wrong_stipend)),
-        ("calls: the 64th is rounded the other way", Box::new(|bytes| on::<WrongRounding>(bytes))),
-        ("calls: the static flag is not inherited", Box::new(|bytes| on::<StaticForgotten>(bytes))),
-        ("calls: logs of a reverted frame stay", Box::new(|bytes| on::<LostLogs>(bytes))),
+        ("calls: the 64th is rounded the other way", Box::new(on::<WrongRounding>)),
+        ("calls: the static flag is not inherited", Box::new(on::<StaticForgotten>)),
+        ("calls: logs of a reverted frame stay", Box::new(on::<LostLogs>)),
     ]
 }
 

@@ -5,6 +5,7 @@
 //! contract sees goes into a trace whose hash is its output, so that nothing a frame is told can be wrong unnoticed.
 
 mod contract;
+mod frame;
 mod model;
 mod script;
 

@@ -55,8 +55,8 @@ fn constant(input: &mut Input<'_>, value: ValType) -> ConstExpr {
     let number = number(input);
     match value {
         ValType::I32 => ConstExpr::i32_const(narrow(number)),
-        ValType::F32 => ConstExpr::f32_const(f32::from_bits(narrow(number).cast_unsigned()).into()),
-        ValType::F64 => ConstExpr::f64_const(f64::from_bits(number.cast_unsigned()).into()),
+        ValType::F32 => ConstExpr::f32_const(f32::from_bits(narrow(number).cast_unsigned())),
+        ValType::F64 => ConstExpr::f64_const(f64::from_bits(number.cast_unsigned())),
         _ => ConstExpr::i64_const(number),
     }
 }

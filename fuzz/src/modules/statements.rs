@@ -68,8 +68,8 @@ impl<'a> Body<'a> {
         let number = number(input);
         self.code.push(match value {
             ValType::I32 => I::I32Const(narrow(number)),
-            ValType::F32 => I::F32Const(f32::from_bits(narrow(number).cast_unsigned()).into()),
-            ValType::F64 => I::F64Const(f64::from_bits(number.cast_unsigned()).into()),
+            ValType::F32 => I::F32Const(f32::from_bits(narrow(number).cast_unsigned())),
+            ValType::F64 => I::F64Const(f64::from_bits(number.cast_unsigned())),
             _ => I::I64Const(number),
         });
     }
