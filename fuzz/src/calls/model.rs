@@ -493,7 +493,7 @@ impl Model {
             (Some(runtime), End::Code) => {
                 let known = self.contracts.iter().position(|contract| contract.code == runtime.code);
                 Code::Contract(known.unwrap_or_else(|| {
-                    self.contracts.push(Contract::clone(runtime));
+                    self.contracts.push(Contract::clone(runtime).identified());
                     self.contracts.len() - 1
                 }))
             }
