@@ -3,6 +3,10 @@
 //! The only module that names wasmi, and the only one where gas is called fuel. A gas schedule is lowered to wasmi's
 //! table of operator costs, so the charge for a region is one instruction of the interpreter.
 
+mod embedding;
+
+pub use embedding::LinkedWasmi;
+
 use super::{Argument, Engine, Exit, FrameState, Instance};
 use crate::{
     module::{InvalidModule, NormalModule, ValidModule},
@@ -90,7 +94,7 @@ impl Engine for Wasmi {
     fn compile(&self, module: &ValidModule) -> Result<WasmiCode, InvalidModule> {
         let normal = NormalModule::new(module, &self.revision)?;
         let mut config = self.config.clone();
-        config.operator_cost(operator_cost(&self.revision, &normal));
+        config.operator_cost(operator_cost(&self.revision, |operator, price| normal.engine_price(operator, price)));
         let engine = wasmi::Engine::new(&config);
         let mut linker = Linker::new(&engine);
         // A module may import one function several times; it is one definition.
@@ -128,7 +132,7 @@ fn config(revision: &Revision) -> Config {
     }
     config
         .compilation_mode(CompilationMode::Eager)
-        .allow_start_fn(false)
+        .allow_start_fn(revision.rules.linked_modules)
         .ignore_custom_sections(true)
         .set_max_recursion_depth(index(limits.call_depth_max))
         .set_max_stack_height(stack_bytes_max(limits))
@@ -166,13 +170,13 @@ fn set_features(config: &mut Config, features: &Features) {
 }
 
 /// The price list as wasmi's table. A forbidden operator never gets here: validation refuses it.
-fn operator_cost(revision: &Revision, module: &NormalModule) -> OperatorCost {
+fn operator_cost(revision: &Revision, engine_price: impl Fn(Operator, u8) -> u8) -> OperatorCost {
     macro_rules! lower {
         ($($name:ident $snake:ident $text:literal $price:expr,)*) => {
             OperatorCost {
                 $($snake: {
                     let operator = lockstep_gas::Operator::$name;
-                    module.engine_price(operator, revision.schedule.operator(operator).unwrap_or(u8::MAX))
+                    engine_price(operator, revision.schedule.operator(operator).unwrap_or(u8::MAX))
                 },)*
             }
         };

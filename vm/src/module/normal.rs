@@ -37,6 +37,20 @@ impl NormalModule {
     ///
     /// None for a valid module: what cannot be read of it is reported as its validation would have.
     pub fn new(module: &ValidModule, revision: &Revision) -> Result<Self, InvalidModule> {
+        Self::build(module, revision, false)
+    }
+
+    /// The same, rewritten also where nothing would have to be: for modules that link with each other. They share one
+    /// engine, which has one table of prices, and [`FREE`](Self::FREE) operators are free for all of them or for none.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn rewritten(module: &ValidModule, revision: &Revision) -> Result<Self, InvalidModule> {
+        Self::build(module, revision, true)
+    }
+
+    fn build(module: &ValidModule, revision: &Revision, always: bool) -> Result<Self, InvalidModule> {
         let unchanged = Self { code: module.code().clone(), is_rewritten: false };
         let prices = revision.schedule.instructions.as_ref();
         let code = module.code();
@@ -50,7 +64,7 @@ impl NormalModule {
                 bodies.push((body, changes));
             }
         }
-        if bodies.iter().all(|(_, changes)| changes.is_empty()) {
+        if !always && bodies.iter().all(|(_, changes)| changes.is_empty()) {
             return Ok(unchanged);
         }
         Ok(Self { code: rewrite(code, &shape, &bodies, prices)?.into(), is_rewritten: true })
@@ -69,9 +83,14 @@ impl NormalModule {
 
     /// What an engine must charge for `operator`, whose price is `price`.
     pub fn engine_price(&self, operator: Operator, price: u8) -> u8 {
+        if self.is_rewritten { Self::rewritten_price(operator, price) } else { price }
+    }
+
+    /// What an engine must charge for `operator` in any rewritten module.
+    pub fn rewritten_price(operator: Operator, price: u8) -> u8 {
         match operator {
-            Operator::Nop if self.is_rewritten => 1,
-            operator if self.is_rewritten && Self::FREE.contains(&operator) => 0,
+            Operator::Nop => 1,
+            operator if Self::FREE.contains(&operator) => 0,
             _ => price,
         }
     }

@@ -555,11 +555,12 @@ const fn is_choice_by_test(operator: &Operator<'_>, taken: &[Operand<'_>]) -> bo
     )
 }
 
-/// Whether an access at a constant address is not surely within the memory's initial bytes.
+/// Whether an access at a constant address is not surely within the initial bytes of the first memory. Those of other
+/// memories are not looked at: the answer is yes.
 fn is_outside(argument: Option<MemArg>, address: &Operand<'_>, memory_bytes: u64) -> bool {
     let (Some(argument), Operand::Constant(leaf)) = (argument, address) else { return false };
     let end = leaf.literal.and_then(|address| address.checked_add(argument.offset)?.checked_add(8));
-    end.is_none_or(|end| end > memory_bytes)
+    argument.memory != 0 || end.is_none_or(|end| end > memory_bytes)
 }
 
 macro_rules! define_memarg {
