@@ -180,23 +180,7 @@ fn step<L: Ledger>(input: &mut Input<'_>, ledger: &mut L, model: &mut Model, ope
             open.clear();
             assert_eq!(journal.commit_transaction(), Ok(model.end_transaction()));
         }
-        6 => {
-            let amount = amount(input);
-            assert_eq!(journal.credit(&one, amount), Ok(()));
-            model.credit(one, amount);
-        }
-        7 => {
-            let amount = amount(input);
-            assert_eq!(journal.debit(&one, amount), Ok(model.debit(one, amount)));
-        }
-        8 | 9 => {
-            let amount = amount(input);
-            let moved = model.debit(one, amount);
-            if moved {
-                model.credit(other, amount);
-            }
-            assert_eq!(journal.transfer(&one, &other, amount), Ok(moved));
-        }
+        6..=9 => money(input, journal, model, choice, one, other),
         10 => {
             assert_eq!(journal.increment_nonce(&one), Ok(()));
             model.account(one).nonce += 1;
@@ -239,6 +223,24 @@ fn step<L: Ledger>(input: &mut Input<'_>, ledger: &mut L, model: &mut Model, ope
             if one != other {
                 model.credit(other, balance);
             }
+        }
+    }
+}
+
+fn money(input: &mut Input<'_>, journal: &mut Journal, model: &mut Model, choice: u32, one: Address, other: Address) {
+    let amount = amount(input);
+    match choice {
+        6 => {
+            assert_eq!(journal.credit(&one, amount), Ok(()));
+            model.credit(one, amount);
+        }
+        7 => assert_eq!(journal.debit(&one, amount), Ok(model.debit(one, amount))),
+        _ => {
+            let moved = model.debit(one, amount);
+            if moved {
+                model.credit(other, amount);
+            }
+            assert_eq!(journal.transfer(&one, &other, amount), Ok(moved));
         }
     }
 }

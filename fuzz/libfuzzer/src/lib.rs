@@ -6,7 +6,7 @@
 use lockstep_fuzz::differential::{Case, Ended, seen};
 use lockstep_host::HaltReason;
 use lockstep_vm::engine::{Argument, wasmi::Wasmi};
-use wasmtime::{Config, Engine, Instance, Module, Store, Trap, Val};
+use wasmtime::{Config, Engine, Instance, Module, Store, StoreLimitsBuilder, Trap, Val};
 
 /// What wasmtime is held to, or we are.
 ///
@@ -24,7 +24,11 @@ pub fn wasmtime_diff(bytes: &[u8]) {
     config.cranelift_nan_canonicalization(true).wasm_tail_call(true).max_wasm_stack(4 << 20);
     let engine = Engine::new(&config).expect("wasmtime starts");
     let module = Module::new(&engine, &case.module.code()[..]).expect("a valid module");
-    let mut store = Store::new(&engine, ());
+    let pages_max = usize::try_from(case.revision.limits.memory_pages_max).expect("a number of pages");
+    let elements_max = usize::try_from(case.revision.limits.table_elements_max).expect("a number of elements");
+    let limits = StoreLimitsBuilder::new().memory_size(pages_max << 16).table_elements(elements_max).build();
+    let mut store = Store::new(&engine, limits);
+    store.limiter(|limits| limits);
     let (ended, memory) = match Instance::new(&mut store, &module, &[]) {
         Err(error) => (Ended::Halted(reason(&error)), Vec::new()),
         Ok(instance) => {

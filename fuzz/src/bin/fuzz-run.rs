@@ -2,11 +2,7 @@
 
 use clap::Parser;
 use lockstep_fuzz::{TARGETS, runner, target};
-use std::{
-    path::PathBuf,
-    process::ExitCode,
-    time::{Duration, SystemTime},
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 /// Runs a fuzz target on seeded inputs, or on the files of a folder.
 #[derive(Parser)]
@@ -22,7 +18,7 @@ struct Arguments {
     /// One input of the seed, and no other.
     #[arg(long)]
     case: Option<u64>,
-    /// Where the input is written that a target fails on.
+    /// Where the input is written that a target fails on; with `--case`, that input in any case.
     #[arg(long)]
     save: Option<PathBuf>,
     /// Files that are the inputs, instead of a seed.
@@ -60,7 +56,14 @@ fn main() -> ExitCode {
     }
     let seed = arguments.seed;
     if let Some(case) = arguments.case {
-        one(&runner::input(seed, case), &format!("input {case} of seed {seed}"));
+        let bytes = runner::input(seed, case);
+        one(&bytes, &format!("input {case} of seed {seed}"));
+        if let Some(path) = &arguments.save
+            && let Err(error) = std::fs::write(path, bytes)
+        {
+            eprintln!("{}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
         println!("{}: input {case} of seed {seed} passes", arguments.name);
         return ExitCode::SUCCESS;
     }
@@ -81,5 +84,5 @@ fn main() -> ExitCode {
 /// The time, for how long to go on: nothing else depends on it.
 #[expect(clippy::disallowed_types, reason = "a run ends after a time")]
 fn clock() -> Duration {
-    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
+    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
 }

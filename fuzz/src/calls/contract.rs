@@ -29,36 +29,6 @@ const CODE: u32 = 0x2000;
 /// Bytes of one action's place in the trace.
 pub(super) const TRACE_SLOT: u32 = 48;
 
-/// Everything that contracts import, in the order of their indices.
-const IMPORTS: [&str; 22] = [
-    "storageStore",
-    "storageLoad",
-    "log",
-    "getExternalBalance",
-    "getGasLeft",
-    "getCaller",
-    "getCallValue",
-    "call",
-    "callCode",
-    "callDelegate",
-    "callStatic",
-    "callExport",
-    "create",
-    "getReturnDataSize",
-    "returnDataCopy",
-    "callDataCopy",
-    "finish",
-    "revert",
-    "selfDestruct",
-    "useGas",
-    "sha256",
-    "getAddress",
-];
-
-fn import(name: &str) -> u32 {
-    u32::try_from(IMPORTS.iter().position(|known| *known == name).expect("it is imported")).expect("few")
-}
-
 /// Where a contract learns how deep it may still call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
@@ -75,7 +45,7 @@ pub(super) struct Contract {
     pub(super) script: Script,
     pub(super) depth: Depth,
     pub(super) code: Vec<u8>,
-    /// The identity of the code, once: init code needs none.
+    /// The identity of the code, if it stands on an account.
     pub(super) id: Option<CodeId>,
     /// What the contract's creations run.
     pub(super) inits: Vec<Contract>,
@@ -89,6 +59,8 @@ pub(super) struct Contract {
     /// Functions, imports, exports and segments.
     pub(super) items: u64,
     pub(super) data_bytes: u64,
+    /// What it imports, in the order of the indices.
+    imports: Vec<&'static str>,
 }
 
 /// Instructions and what their region costs.
@@ -97,11 +69,22 @@ struct Assembler {
     price: u64,
     /// The prices of the regions around.
     around: Vec<u64>,
+    /// What is imported so far.
+    imports: Vec<&'static str>,
 }
 
 impl Assembler {
-    fn new() -> Self {
-        Self { function: Function::new([]), price: 1, around: Vec::new() }
+    fn new(imports: Vec<&'static str>) -> Self {
+        Self { function: Function::new([]), price: 1, around: Vec::new(), imports }
+    }
+
+    /// The index of an import.
+    fn import(&mut self, name: &'static str) -> u32 {
+        let known = self.imports.iter().position(|known| *known == name);
+        count(known.unwrap_or_else(|| {
+            self.imports.push(name);
+            self.imports.len() - 1
+        }))
     }
 
     fn op(&mut self, instruction: I<'_>) {
@@ -129,9 +112,10 @@ impl Assembler {
         self.op(I::I32Const(number.cast_signed()));
     }
 
-    fn call(&mut self, name: &str, numbers: &[u32]) {
+    fn call(&mut self, name: &'static str, numbers: &[u32]) {
         numbers.iter().for_each(|number| self.number(*number));
-        self.op(I::Call(import(name)));
+        let index = self.import(name);
+        self.op(I::Call(index));
     }
 
     /// Opens an arm for while there is depth left.
@@ -147,9 +131,9 @@ impl Assembler {
         core::mem::replace(&mut self.price, self.around.pop().expect("it is open"))
     }
 
-    fn finish(mut self) -> (Function, u64) {
+    fn finish(mut self) -> (Function, u64, Vec<&'static str>) {
         self.op(I::End);
-        (self.function, self.price)
+        (self.function, self.price, self.imports)
     }
 }
 
@@ -183,12 +167,16 @@ impl Contract {
             arms: Vec::new(),
             items: 0,
             data_bytes: 0,
+            imports: Vec::new(),
         };
         contract.assemble();
-        if depth == Depth::Given {
-            contract.id = Some(CodeId::of(&contract.code, abi));
-        }
         contract
+    }
+
+    /// The same with its identity: it stands on an account.
+    pub(super) fn identified(mut self) -> Self {
+        self.id = Some(CodeId::of(&self.code, self.abi));
+        self
     }
 
     /// Bytes of the trace.
@@ -213,17 +201,18 @@ impl Contract {
     }
 
     fn assemble(&mut self) {
-        let mut module = Module::new();
-        self.declare(&mut module);
-        let body_index = u32::try_from(IMPORTS.len()).expect("few");
-        let mut body = Assembler::new();
+        let imports = if self.depth == Depth::Given { vec!["callDataCopy"] } else { Vec::new() };
+        let mut body = Assembler::new(imports);
         let actions = self.script.actions.clone();
         for (action, slot) in actions.into_iter().zip((TRACE..).step_by(TRACE_SLOT as usize)) {
             let arm = self.action(&mut body, action, slot);
             self.arms.push(arm);
         }
         self.end(&mut body);
-        let mut main = Assembler::new();
+        let (body, price, imports) = body.finish();
+        self.body = price;
+        let body_index = count(imports.len());
+        let mut main = Assembler::new(imports);
         match self.depth {
             Depth::Given => {
                 main.call("callDataCopy", &[DEPTH, 0, 1]);
@@ -233,22 +222,25 @@ impl Contract {
             Depth::Constant(depth) => main.number(u32::from(depth)),
         }
         main.op(I::Call(body_index));
-        let mut go = Assembler::new();
+        let (main, price, imports) = main.finish();
+        self.main = price;
+        let mut go = Assembler::new(imports);
         go.op(I::LocalGet(0));
         go.op(I::Call(body_index));
         go.number(TRACE);
         go.op(I::I64Load(place(0)));
+        let (go, price, imports) = go.finish();
+        self.go = price;
+        self.imports = imports;
+        let mut module = Module::new();
+        self.declare(&mut module);
         let mut code = CodeSection::new();
-        for (assembler, price) in [(body, &mut self.body), (main, &mut self.main), (go, &mut self.go)] {
-            let (function, cost) = assembler.finish();
-            *price = cost;
-            code.function(&function);
-        }
+        code.function(&body).function(&main).function(&go);
         module.section(&code);
         let segments = self.data(&mut module);
         // Functions of its own, imports, exports, segments.
         let exports = if self.abi == Abi::Packed { 3 } else { 2 };
-        self.items = 3 + IMPORTS.len() as u64 + exports + segments;
+        self.items = 3 + self.imports.len() as u64 + exports + segments;
         self.code = module.finish();
     }
 
@@ -256,12 +248,12 @@ impl Contract {
         let (mut types, mut imports) = (TypeSection::new(), ImportSection::new());
         let table = ImportTable::of(self.abi, &Revision::V1);
         let wasm = |ty: &ValueType| if *ty == ValueType::I32 { ValType::I32 } else { ValType::I64 };
-        for (index, name) in (0..).zip(IMPORTS) {
-            let row = table.rows().find(|row| row.name == name).expect("it is in the table");
+        for (index, name) in (0..).zip(&self.imports) {
+            let row = table.rows().find(|row| row.name == *name).expect("it is in the table");
             types.ty().function(row.parameters.iter().map(wasm), row.result.iter().map(wasm));
             imports.import(row.module, row.name, EntityType::Function(index));
         }
-        let index = u32::try_from(IMPORTS.len()).expect("few");
+        let index = count(self.imports.len());
         types.ty().function([ValType::I32], []);
         types.ty().function([], []);
         types.ty().function([ValType::I32], [ValType::I64]);
@@ -337,7 +329,7 @@ impl Contract {
                 body.number(slot + 12);
                 body.number(0);
                 body.call("getReturnDataSize", &[]);
-                body.op(I::Call(import("returnDataCopy")));
+                body.call("returnDataCopy", &[]);
                 return body.close();
             }
         }
@@ -398,7 +390,7 @@ impl Contract {
             End::BadPointer => body.call("getCaller", &[65_536 - 19]),
             End::UseAllGas => {
                 body.op(I::I64Const(i64::MAX));
-                body.op(I::Call(import("useGas")));
+                body.call("useGas", &[]);
             }
             End::SelfDestruct { heir } => body.call("selfDestruct", &[address_at(heir)]),
             End::Code | End::Garbage | End::Broken => {
@@ -408,12 +400,16 @@ impl Contract {
     }
 }
 
+fn count(items: usize) -> u32 {
+    u32::try_from(items).expect("few")
+}
+
 fn address_at(index: usize) -> u32 {
-    ADDRESS + 32 * u32::try_from(index).expect("few")
+    ADDRESS + 32 * count(index)
 }
 
 fn amount_at(index: usize) -> u32 {
-    AMOUNT + 16 * u32::try_from(index).expect("few")
+    AMOUNT + 16 * count(index)
 }
 
 /// A 32-byte word that ends in `byte`.

@@ -5,6 +5,7 @@
 //! contract sees goes into a trace whose hash is its output, so that nothing a frame is told can be wrong unnoticed.
 
 mod contract;
+mod frame;
 mod model;
 mod script;
 
@@ -94,7 +95,7 @@ fn world(input: &mut Input<'_>) -> Model {
         let inits = if place == 0 { (0..2).map(|_| init(input)).collect() } else { Vec::new() };
         let abi = if input.once_in(3) { Abi::Packed } else { Abi::Ewasm };
         let script = Script::new(input, !inits.is_empty());
-        model.contracts.push(Contract::new(abi, script, Depth::Given, inits, None));
+        model.contracts.push(Contract::new(abi, script, Depth::Given, inits, None).identified());
         let account = model.change(address(place));
         account.nonce = 1;
         account.balance = input.choose(&[0, 100, 1_000, 5_000]);
@@ -134,7 +135,7 @@ fn state_of(model: &Model) -> MemoryState {
             Code::NoModule(code) => state.put_code(*address, CodeId::of(code, Abi::Ewasm), code),
             Code::Contract(place) => {
                 let contract = &model.contracts[*place];
-                state.put_code(*address, contract.id.expect("no init code"), &contract.code);
+                state.put_code(*address, contract.id.expect("it stands on an account"), &contract.code);
             }
         }
     }

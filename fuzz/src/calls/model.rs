@@ -3,10 +3,11 @@
 //! Written from `docs/spec.md` and `docs/host-abi.md`; shares prices with the machine and nothing else.
 
 use super::{
-    contract::{Contract, Depth, TRACE_SLOT, word},
-    script::{ADDRESSES, AMOUNTS, Action, CREATED, End, GAS, NO_MODULE, address},
+    contract::{Contract, Depth, word},
+    frame::{Frame, Step, Stop, price},
+    script::{ADDRESSES, AMOUNTS, Action, End, GAS, NO_MODULE, address},
 };
-use lockstep_gas::{Abi, Gas, HostFunction as F, HostPrice, Revision};
+use lockstep_gas::{Abi, HostFunction as F, Revision};
 use lockstep_host::{Address, CallKind, HaltReason, Log};
 use std::collections::BTreeMap;
 
@@ -77,66 +78,6 @@ pub(super) enum Door {
     NamedMain(u8),
     /// By the name `go`.
     Go(u8),
-}
-
-/// A frame in progress.
-struct Frame {
-    address: Address,
-    caller: Address,
-    value: u64,
-    is_static: bool,
-    gas: u64,
-    trace: Vec<u8>,
-    return_data: Vec<u8>,
-    created: Address,
-}
-
-/// Why a body does not go on.
-enum Stop {
-    Halt(HaltReason),
-    Finish(Vec<u8>),
-    Revert(Vec<u8>),
-}
-
-type Step = core::result::Result<(), Stop>;
-
-fn price(function: F) -> HostPrice {
-    Revision::V1.schedule.host(function)
-}
-
-impl Frame {
-    fn charge(&mut self, gas: Gas) -> Step {
-        self.charge_gas(gas.get())
-    }
-
-    fn charge_gas(&mut self, gas: u64) -> Step {
-        self.gas = self.gas.checked_sub(gas).ok_or(Stop::Halt(HaltReason::OutOfGas))?;
-        Ok(())
-    }
-
-    fn base(&mut self, function: F) -> Step {
-        self.charge_gas(price(function).base)
-    }
-
-    fn refuse_static(&self) -> Step {
-        if self.is_static { Err(Stop::Halt(HaltReason::StaticModeViolation)) } else { Ok(()) }
-    }
-
-    fn note(&mut self, slot: usize, at: usize, bytes: &[u8]) {
-        let start = slot * TRACE_SLOT as usize + at;
-        self.trace[start..start + bytes.len()].copy_from_slice(bytes);
-    }
-
-    fn callee(&self, place: usize) -> Address {
-        if place == CREATED { self.created } else { address(place) }
-    }
-
-    /// What the callee gets of what is asked for: at most all but a 64th.
-    fn pass_on(&mut self, asked: u64) -> u64 {
-        let gas = asked.min(self.gas - self.gas / 64);
-        self.gas -= gas;
-        gas
-    }
 }
 
 impl Model {
@@ -552,7 +493,7 @@ impl Model {
             (Some(runtime), End::Code) => {
                 let known = self.contracts.iter().position(|contract| contract.code == runtime.code);
                 Code::Contract(known.unwrap_or_else(|| {
-                    self.contracts.push(Contract::clone(runtime));
+                    self.contracts.push(Contract::clone(runtime).identified());
                     self.contracts.len() - 1
                 }))
             }

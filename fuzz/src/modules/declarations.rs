@@ -162,7 +162,7 @@ fn globals(input: &mut Input<'_>, declared: &mut Declared, module: &mut Module) 
     for _ in 0..input.below(6) {
         let mutable = input.once_in(3);
         let (val_type, value) = match input.below(9) {
-            0 => (ValType::F64, ConstExpr::f64_const(1.5_f64.into())),
+            0 => (ValType::F64, ConstExpr::f64_const(1.5_f64)),
             1 => (ValType::I64, ConstExpr::i64_const(7)),
             2 if !declared.functions.is_empty() => (ValType::FUNCREF, ConstExpr::ref_func(function(input, declared))),
             _ => (ValType::I32, constant(input, declared)),
@@ -250,8 +250,8 @@ fn body(input: &mut Input<'_>, declared: &Declared, ty: u32) -> Function {
             body.instruction(&match result {
                 ValType::I32 => I::I32Const(5),
                 ValType::I64 => I::I64Const(-5),
-                ValType::F32 => I::F32Const(0.5_f32.into()),
-                ValType::F64 => I::F64Const(0.5_f64.into()),
+                ValType::F32 => I::F32Const(0.5_f32),
+                ValType::F64 => I::F64Const(0.5_f64),
                 _ => I::RefNull(wasm_encoder::HeapType::FUNC),
             });
         }
@@ -294,7 +294,7 @@ fn statement(input: &mut Input<'_>, declared: &Declared, body: &mut Function) {
             body.instruction(&I::TableGrow(0)).instruction(&I::Drop);
         }
         6 => {
-            body.instruction(&I::F32Const(1.0_f32.into())).instruction(&I::Drop);
+            body.instruction(&I::F32Const(1.0_f32)).instruction(&I::Drop);
         }
         7 if declared.memories > 0 => {
             body.instruction(&I::MemorySize(0)).instruction(&I::I32Extend8S).instruction(&I::Drop);

@@ -50,13 +50,31 @@ pub(crate) fn narrow(number: i64) -> i32 {
     i32::from_le_bytes([a, b, c, d])
 }
 
+/// The bits of an f32: zeros, infinities and NaNs of both kinds among them.
+pub(crate) fn bits_of_f32(input: &mut Input<'_>) -> f32 {
+    let bits = match input.below(3) {
+        0 => input.u32(),
+        _ => input.choose(&[0, 1 << 31, 0x3f80_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0x7fa0_0001, 0xffc0_1234]),
+    };
+    f32::from_bits(bits)
+}
+
+/// The same of an f64.
+pub(crate) fn bits_of_f64(input: &mut Input<'_>) -> f64 {
+    let bits = match input.below(3) {
+        0 => input.u64(),
+        _ => input.choose(&[0, 1 << 63, 0x3ff0 << 48, 0x7ff0 << 48, 0xfff0 << 48, 0x7ff8 << 48, (0x7ff4 << 48) | 1]),
+    };
+    f64::from_bits(bits)
+}
+
 /// A constant of type `value`.
 fn constant(input: &mut Input<'_>, value: ValType) -> ConstExpr {
     let number = number(input);
     match value {
         ValType::I32 => ConstExpr::i32_const(narrow(number)),
-        ValType::F32 => ConstExpr::f32_const(f32::from_bits(narrow(number).cast_unsigned()).into()),
-        ValType::F64 => ConstExpr::f64_const(f64::from_bits(number.cast_unsigned()).into()),
+        ValType::F32 => ConstExpr::f32_const(bits_of_f32(input)),
+        ValType::F64 => ConstExpr::f64_const(bits_of_f64(input)),
         _ => ConstExpr::i64_const(number),
     }
 }

@@ -1,6 +1,6 @@
 //! Bodies of functions: statements and expressions, generated with their types.
 
-use super::shapes::{Surroundings, narrow, number};
+use super::shapes::{Surroundings, bits_of_f32, bits_of_f64, narrow, number};
 use crate::input::Input;
 use wasm_encoder::{BlockType, Function, Instruction as I, MemArg, ValType};
 
@@ -32,6 +32,16 @@ impl<'a> Body<'a> {
 
     pub(super) fn generate(mut self, input: &mut Input<'_>) -> Function {
         self.statements(input, 0);
+        // What float locals hold is to be seen in the memory, whatever was done with it.
+        for (index, ty) in (0..).zip(&self.locals) {
+            let place = MemArg { offset: 512 + 8 * u64::from(index), align: 0, memory_index: 0 };
+            let store = match ty {
+                ValType::F32 => I::F32Store(place),
+                ValType::F64 => I::F64Store(place),
+                _ => continue,
+            };
+            self.code.extend([I::I32Const(0), I::LocalGet(index), store]);
+        }
         self.expression(input, self.result, 0);
         self.code.push(I::End);
         let mut function = Function::new_with_locals_types(self.locals.iter().copied().skip(self.parameters));
@@ -68,8 +78,8 @@ impl<'a> Body<'a> {
         let number = number(input);
         self.code.push(match value {
             ValType::I32 => I::I32Const(narrow(number)),
-            ValType::F32 => I::F32Const(f32::from_bits(narrow(number).cast_unsigned()).into()),
-            ValType::F64 => I::F64Const(f64::from_bits(number.cast_unsigned()).into()),
+            ValType::F32 => I::F32Const(bits_of_f32(input)),
+            ValType::F64 => I::F64Const(bits_of_f64(input)),
             _ => I::I64Const(number),
         });
     }
@@ -79,9 +89,9 @@ impl<'a> Body<'a> {
             self.code.push(I::Nop);
             return;
         }
-        let value = input.choose(&[ValType::I32, ValType::I64, ValType::I32, ValType::F32, ValType::F64]);
+        let value = input.choose(&[ValType::I32, ValType::I64, ValType::F64, ValType::F32]);
         match input.below(16) {
-            0 | 1 => {
+            0 | 1 | 14 => {
                 self.expression(input, value, depth + 1);
                 let local = self.local(input, value);
                 self.code.push(I::LocalSet(local));

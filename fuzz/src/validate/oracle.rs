@@ -226,22 +226,7 @@ impl Count {
                     self.own_globals += 1;
                 }
             }
-            Payload::ExportSection(section) => {
-                for export in section {
-                    let export = export.expect("valid");
-                    let index = export.index as usize;
-                    let exported = match export.kind {
-                        ExternalKind::Func => Exported::Function(self.types[self.functions[index] as usize].clone()),
-                        ExternalKind::Memory => Exported::Memory,
-                        ExternalKind::Global => {
-                            let (ty, constant) = self.globals[index];
-                            Exported::Global { ty, constant }
-                        }
-                        ExternalKind::Table | ExternalKind::Tag => Exported::Table,
-                    };
-                    self.exports.insert(export.name.to_owned(), exported);
-                }
-            }
+            Payload::ExportSection(section) => self.exports(section),
             Payload::StartSection { .. } => self.start = true,
             Payload::ElementSection(section) => self.elements(section),
             Payload::DataSection(section) => {
@@ -261,6 +246,23 @@ impl Count {
                 self.packed_order.push(section.data().to_vec());
             }
             _ => {}
+        }
+    }
+
+    fn exports(&mut self, section: wasmparser::ExportSectionReader<'_>) {
+        for export in section {
+            let export = export.expect("valid");
+            let index = export.index as usize;
+            let exported = match export.kind {
+                ExternalKind::Func => Exported::Function(self.types[self.functions[index] as usize].clone()),
+                ExternalKind::Memory => Exported::Memory,
+                ExternalKind::Global => {
+                    let (ty, constant) = self.globals[index];
+                    Exported::Global { ty, constant }
+                }
+                ExternalKind::Table | ExternalKind::Tag => Exported::Table,
+            };
+            self.exports.insert(export.name.to_owned(), exported);
         }
     }
 

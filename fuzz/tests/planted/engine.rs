@@ -4,10 +4,8 @@ use lockstep_gas::{Gas, GasMeter, Revision};
 use lockstep_host::{Fault, Frame, HostCall, Log, Request, Stop};
 use lockstep_vm::{
     InvalidModule, Session, ValidModule,
-    engine::{
-        Argument, Engine, Exit, FrameState, Instance,
-        wasmi::{Wasmi, WasmiCode, WasmiInstance},
-    },
+    engine::wasmi::{Wasmi, WasmiCode, WasmiInstance},
+    engine::{Argument, Engine, Exit, FrameState, Instance},
 };
 use std::{
     marker::PhantomData,
