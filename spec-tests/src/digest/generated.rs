@@ -23,13 +23,13 @@ const MODULES: u32 = 2_000;
 const BYTES: usize = 3_072;
 
 /// Calls of each function.
-const CALLS: u32 = 2;
+const CALLS: u32 = 1;
 
 /// Pages that a memory may grow to.
-const MEMORY_PAGES_MAX: u64 = 64;
+const MEMORY_PAGES_MAX: u64 = 3;
 
 /// Gas of each call: enough to get out of most functions, little enough for a loop without end.
-const GAS: Gas = Gas::new(50_000);
+const GAS: Gas = Gas::new(20_000);
 
 /// `V1` for modules that link with nothing and export what they like.
 fn production() -> Revision {
@@ -83,8 +83,8 @@ fn shape() -> Config {
         max_globals: 12,
         max_imports: 0,
         max_instructions: 200,
-        max_memory32_bytes: 64 * 65_536,
-        max_table_elements: 1_000,
+        max_memory32_bytes: 2 * 65_536,
+        max_table_elements: 100,
         memory64_enabled: false,
         min_funcs: 2,
         min_types: 2,
