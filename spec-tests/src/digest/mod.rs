@@ -3,6 +3,8 @@
 //!
 //! The sections of the self-test come first; what needs more than the command may carry stands here.
 
+mod driver;
+mod generated;
 mod state_tests;
 
 use lockstep_selftest::{Ran, Section};
@@ -15,13 +17,15 @@ pub enum Part {
     Selftest(Section),
     /// The state tests in `fixtures`.
     StateTests,
+    /// Generated modules.
+    Generated,
 }
 
 impl Part {
     /// Every part, in the order in which they are run.
     pub fn all() -> impl Iterator<Item = Self> {
         let selftest = Section::ALL.into_iter().map(Self::Selftest);
-        selftest.chain([Self::StateTests])
+        selftest.chain([Self::StateTests, Self::Generated])
     }
 
     /// The part of that name.
@@ -34,6 +38,7 @@ impl Part {
         match self {
             Self::Selftest(section) => section.name(),
             Self::StateTests => "state-tests",
+            Self::Generated => "generated",
         }
     }
 
@@ -56,6 +61,7 @@ impl Part {
         let cases = match self {
             Self::Selftest(section) => return section.run(&machine(Revision::V1)?),
             Self::StateTests => state_tests::run(&machine(Revision::EWASM_BYZANTIUM)?),
+            Self::Generated => generated::run::<Wasmi>(),
         }?;
         Ok(Ran { section: self.name().into(), cases })
     }
