@@ -7,6 +7,7 @@
 pub mod calls;
 pub mod codec;
 pub mod differential;
+pub mod embedded;
 mod frame;
 pub mod gas_points;
 pub mod host_abi;
@@ -28,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("calls", calls::calls),
     ("codec", codec::codec),
     ("differential", differential::differential),
+    ("embedded", embedded::embedded),
     ("gas_points", gas_points::gas_points),
     ("host_byzantium", host_abi::host_byzantium),
     ("host_crypto", host_abi::host_crypto),

@@ -45,37 +45,15 @@ pub(crate) fn module(input: &mut Input<'_>, config: Config) -> Option<Vec<u8>> {
 
 /// A module of wasm-smith with an export section of our own: its memory, and every function that integers can call.
 pub(crate) fn callable(input: &mut Input<'_>, revision: &Revision) -> Option<Shaped> {
-    let mut config = config(revision);
-    config.max_exports = 0;
-    config.max_instructions = 120;
-    config.max_funcs = 6;
-    config.max_nesting_depth = 6;
-    config.min_funcs = 1;
-    let code = module(input, config)?;
-    let (mut types, mut functions) = (Vec::new(), Vec::new());
+    let code = module(input, small(revision))?;
+    let outline = Outline::of(&code)?;
     let mut exports = ExportSection::new();
-    let mut split = code.len();
-    for payload in Parser::new(0).parse_all(&code) {
-        let payload = payload.ok()?;
-        match &payload {
-            Payload::TypeSection(section) => types.extend(section.clone().into_iter_err_on_gc_types().flatten()),
-            Payload::FunctionSection(section) => functions.extend(section.clone().into_iter().flatten()),
-            Payload::MemorySection(section) if section.count() > 0 => {
-                exports.export("memory", ExportKind::Memory, 0);
-            }
-            _ => {}
-        }
-        // Exports stand behind the globals and before the start, elements and code.
-        if let Some((id, range)) = payload.as_section()
-            && matches!(id, 8..=12)
-        {
-            let content = u32::try_from(range.len()).ok()?;
-            split = split.min(range.start - 1 - leb_bytes(content));
-        }
+    if outline.memories > 0 {
+        exports.export("memory", ExportKind::Memory, 0);
     }
-    let mut callable = Vec::new();
-    for (index, ty) in (0_u32..).zip(&functions) {
-        let ty: &FuncType = types.get(*ty as usize)?;
+    let mut functions = Vec::new();
+    for (index, ty) in (0_u32..).zip(&outline.functions) {
+        let ty: &FuncType = outline.types.get(*ty as usize)?;
         let integers = |values: &[wasmparser::ValType]| {
             let integer = |value: &wasmparser::ValType| match value {
                 wasmparser::ValType::I32 => Some(ValType::I32),
@@ -88,16 +66,82 @@ pub(crate) fn callable(input: &mut Input<'_>, revision: &Revision) -> Option<Sha
             && integers(ty.results()).is_some_and(|results| results.len() <= 1)
         {
             exports.export(&format!("f{index}"), ExportKind::Func, index);
-            callable.push((format!("f{index}"), parameters));
+            functions.push((format!("f{index}"), parameters));
         }
     }
-    if callable.is_empty() {
-        return None;
+    if functions.is_empty() { None } else { Some(Shaped { code: outline.with(&code, &exports), functions }) }
+}
+
+/// A module of wasm-smith that exports everything it has.
+pub(crate) fn open(input: &mut Input<'_>, revision: &Revision) -> Option<Vec<u8>> {
+    let code = module(input, small(revision))?;
+    let outline = Outline::of(&code)?;
+    let mut exports = ExportSection::new();
+    let functions = u32::try_from(outline.functions.len()).ok()?;
+    for (letter, kind, count) in [
+        ("f", ExportKind::Func, functions),
+        ("m", ExportKind::Memory, outline.memories),
+        ("g", ExportKind::Global, outline.globals),
+    ] {
+        (0..count).for_each(|index| {
+            exports.export(&format!("{letter}{index}"), kind, index);
+        });
     }
-    let mut with_exports = code[..split].to_vec();
-    exports.append_to(&mut with_exports);
-    with_exports.extend_from_slice(&code[split..]);
-    Some(Shaped { code: with_exports, functions: callable })
+    Some(outline.with(&code, &exports))
+}
+
+fn small(revision: &Revision) -> Config {
+    Config {
+        max_exports: 0,
+        max_instructions: 120,
+        min_funcs: 1,
+        max_funcs: 6,
+        max_nesting_depth: 6,
+        ..config(revision)
+    }
+}
+
+/// What a module without imports and exports declares, and where its exports would stand.
+struct Outline {
+    types: Vec<FuncType>,
+    functions: Vec<u32>,
+    memories: u32,
+    globals: u32,
+    exports: usize,
+}
+
+impl Outline {
+    fn of(code: &[u8]) -> Option<Self> {
+        let mut outline =
+            Self { types: Vec::new(), functions: Vec::new(), memories: 0, globals: 0, exports: code.len() };
+        for payload in Parser::new(0).parse_all(code) {
+            let payload = payload.ok()?;
+            match &payload {
+                Payload::TypeSection(section) => {
+                    outline.types.extend(section.clone().into_iter_err_on_gc_types().flatten());
+                }
+                Payload::FunctionSection(section) => outline.functions.extend(section.clone().into_iter().flatten()),
+                Payload::MemorySection(section) => outline.memories = section.count(),
+                Payload::GlobalSection(section) => outline.globals = section.count(),
+                _ => {}
+            }
+            // Exports stand behind the globals and before the start, elements and code.
+            if let Some((id, range)) = payload.as_section()
+                && matches!(id, 8..=12)
+            {
+                let content = u32::try_from(range.len()).ok()?;
+                outline.exports = outline.exports.min(range.start - 1 - leb_bytes(content));
+            }
+        }
+        Some(outline)
+    }
+
+    fn with(&self, code: &[u8], exports: &ExportSection) -> Vec<u8> {
+        let mut module = code[..self.exports].to_vec();
+        exports.append_to(&mut module);
+        module.extend_from_slice(&code[self.exports..]);
+        module
+    }
 }
 
 /// Bytes of `number` in LEB128.

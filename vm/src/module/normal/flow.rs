@@ -452,6 +452,10 @@ impl<'a> Flow<'_, 'a> {
             (operator, [address] | [address, _]) if is_outside(memarg(operator), address, self.shape.memory_bytes) => {
                 self.hide(*address);
             }
+            // The product of a constant 0 is known whatever the other factor is, and both halves of it are constants then.
+            (Operator::I64MulWideS | Operator::I64MulWideU | Operator::I64Add128 | Operator::I64Sub128, operands) => {
+                operands.iter().for_each(|operand| self.hide(*operand))
+            }
             // No instruction stands for these.
             (operator, [same]) if is_reinterpretation(operator) => return Some(same.reinterpreted()),
             (operator, [.., Constant(leaf)]) if is_numeric(operator) && taken.iter().all(Operand::is_constant) => {
