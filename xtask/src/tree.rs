@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Folders that hold nothing of the project: built files, git's own, packages of other languages.
+/// Folders, or links to them, that hold nothing of the project: built files, git's own, packages of other languages.
 const FOREIGN: [&str; 3] = [".git", "target", "node_modules"];
 
 /// A checkout.
@@ -47,9 +47,13 @@ impl Tree {
                 let name = entry.file_name().to_string_lossy().into_owned();
                 let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
                 let kind = entry.file_type()?;
+                // In a linked worktree `.git` is a file.
+                if FOREIGN.contains(&name.as_str()) {
+                    continue;
+                }
                 if kind.is_file() {
                     files.push(path);
-                } else if kind.is_dir() && !FOREIGN.contains(&name.as_str()) {
+                } else if kind.is_dir() {
                     folders.push(path);
                 }
             }
