@@ -35,7 +35,10 @@ impl Folder {
             let target = folder.path("contracts").join(contract.file_name().unwrap());
             fs::create_dir_all(&target).unwrap();
             for file in fs::read_dir(contract).unwrap().map(|entry| entry.unwrap().path()) {
-                if file.extension().is_some_and(|extension| extension == "wat" || extension == "wasm") {
+                if file
+                    .extension()
+                    .is_some_and(|extension| extension == "wat" || extension == "wasm" || extension == "json")
+                {
                     fs::copy(&file, target.join(file.file_name().unwrap())).unwrap();
                 }
             }

@@ -9,6 +9,7 @@
 )]
 
 mod arguments;
+mod databases;
 mod folder;
 mod readme;
 mod state_files;

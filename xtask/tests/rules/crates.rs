@@ -20,6 +20,10 @@ const TOPS: [&str; 5] = ["lockstep", "lockstep-spec-tests", "lockstep-benches", 
 /// The command, which nothing depends on.
 const COMMAND: &str = "lockstep";
 
+/// Libraries that name anyhow because a trait of somebody else returns it: jmt's `TreeReader`. None of their own errors is
+/// one.
+const ANYHOW_BY_TRAIT: [&str; 1] = ["lockstep-store"];
+
 /// A member of the workspace.
 pub(crate) struct Member {
     pub(crate) folder: String,
@@ -119,8 +123,9 @@ fn a_library_has_no_features_and_does_not_know_anyhow() {
         if member.manifest.contains_key("features") {
             broken_by.push(format!("{}/Cargo.toml has features", member.folder));
         }
-        if dependencies(&member.manifest).iter().any(|name| name == "anyhow") {
-            broken_by.push(format!("{} depends on anyhow", member.name));
+        let knows_anyhow = dependencies(&member.manifest).iter().any(|name| name == "anyhow");
+        if knows_anyhow != ANYHOW_BY_TRAIT.contains(&member.name.as_str()) {
+            broken_by.push(format!("{} depends on anyhow, or no longer does", member.name));
         }
     }
     for (path, text) in rust_sources(&tree) {

@@ -1,0 +1,117 @@
+//! A chain in a database: what it survives, and what can be shown of it without it.
+
+use crate::folder::Folder;
+use serde_json::Value;
+use std::{collections::BTreeMap, fmt::Write, process::Stdio, time::Duration};
+
+const ALICE: &str = "0x1111111111111111111111111111111111111111";
+
+/// 1,000 blocks where `LOCKSTEP_LONG=1` asks for them.
+#[expect(clippy::disallowed_methods, reason = "how long the test is; no result depends on it")]
+fn blocks() -> u64 {
+    if std::env::var("LOCKSTEP_LONG").is_ok_and(|value| value == "1") { 1_000 } else { 60 }
+}
+
+fn json(folder: &Folder, arguments: &[&str]) -> Value {
+    let ran = folder.run(&[arguments, &["--json"]].concat());
+    assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stdout);
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+/// The root of every block.
+fn roots(folder: &Folder) -> BTreeMap<u64, String> {
+    let log = json(folder, &["chain", "log", "--db", "chain", "--limit", "100000"]);
+    let block = |row: &Value| (row["block"].as_u64().unwrap(), row["root"].as_str().unwrap().to_owned());
+    log["blocks"].as_array().unwrap().iter().map(block).collect()
+}
+
+/// A folder with a genesis, a file of blocks, and the chain begun.
+fn begun(count: u64) -> Folder {
+    let folder = Folder::with_contracts();
+    let counter = "\"0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0\": {\"code\": \"contracts/counter/counter.wasm\"}";
+    let genesis = format!("{{\"accounts\": {{\"{ALICE}\": {{\"balance\": \"1000000\"}}, {counter}}}}}");
+    folder.write("genesis.json", genesis.as_bytes());
+    let mut blocks = String::new();
+    for number in 1..=count {
+        let to = format!("0x{:040x}", number % 17 + 1);
+        let pay = format!("{{\"sender\": \"{ALICE}\", \"to\": \"{to}\", \"value\": \"{number}\"}}");
+        let call = format!("{{\"sender\": \"{ALICE}\", \"to\": \"0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0\"}}");
+        let comma = if number == 1 { "" } else { "," };
+        write!(blocks, "{comma}{{\"number\": {number}, \"transactions\": [{pay}, {call}]}}").unwrap();
+    }
+    folder.write("blocks.json", format!("[{blocks}]").as_bytes());
+    json(&folder, &["genesis", "genesis.json", "--db", "chain"]);
+    folder
+}
+
+#[test]
+fn a_chain_survives_kills_and_rollbacks_with_the_same_roots() {
+    let count = blocks();
+    let folder = begun(count);
+    let apply = ["block", "apply", "blocks.json", "--db", "chain"];
+    for kill in 0..4 {
+        let mut child = folder.command(&apply).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(40 + 60 * kill));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert_eq!(json(&folder, &apply)["applied"], count);
+    let first = roots(&folder);
+    assert_eq!(first.len() as u64, count + 1);
+    let back = (count - count / 10).to_string();
+    json(&folder, &["chain", "rollback", &back, "--db", "chain"]);
+    assert_eq!(roots(&folder).len() as u64, count - count / 10 + 1);
+    json(&folder, &apply);
+    assert_eq!(roots(&folder), first);
+    // The same chain elsewhere, made without an accident.
+    let other = begun(count);
+    json(&other, &apply);
+    assert_eq!(roots(&other), first);
+    assert_eq!(json(&folder, &["chain", "check", "--db", "chain"])["sound"], true);
+}
+
+#[test]
+fn proofs_and_witnesses_need_no_database() {
+    let folder = begun(12);
+    let applied = json(&folder, &["block", "apply", "blocks.json", "--db", "chain", "--witness", "w"]);
+    let counter = "0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0";
+    let zero = format!("0x{}", "0".repeat(64));
+    json(&folder, &["prove", counter, &zero, "--db", "chain", "--out", "p"]);
+    json(&folder, &["prove", ALICE, "--db", "chain", "--at", "3", "--out", "p3"]);
+    let roots = roots(&folder);
+    let away = Folder::new();
+    for file in ["w", "p", "p3"] {
+        away.write(file, &folder.read(file));
+    }
+    let verified = json(&away, &["verify", "p", "--root", &roots[&12]]);
+    assert_eq!(verified["value"], format!("0x0c{}", "0".repeat(62)));
+    assert_eq!(json(&away, &["verify", "p3", "--root", &roots[&3]])["nonce"], 6);
+    assert_eq!(away.run(&["verify", "p", "--root", &roots[&11]]).code, 3);
+    let replayed = json(&away, &["replay", "w", "--root", &roots[&11]]);
+    assert_eq!(replayed["root"], roots[&12]);
+    let receipts = applied["blocks"].as_array().unwrap().last().unwrap()["receipts"].clone();
+    assert_eq!(replayed["receipts"], receipts);
+    assert!(replayed["gas_used"].as_u64().unwrap() > 0);
+    assert_eq!(away.run(&["replay", "w", "--root", &roots[&12]]).code, 3);
+    // Any flipped bit behind the block is refused, or of no consequence.
+    let good = folder.read("w");
+    for at in (good.len() / 2..good.len()).step_by(good.len() / 40) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 4;
+        away.write("forged", &bytes);
+        assert_eq!(away.run(&["replay", "forged", "--root", &roots[&11]]).code, 3, "byte {at}");
+    }
+}
+
+/// While one process has a database open, another is told.
+#[test]
+fn a_database_has_one_user_at_a_time() {
+    let folder = begun(1);
+    let open = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+    for arguments in [&["account", ALICE][..], &["block", "apply", "blocks.json"], &["chain", "check"]] {
+        let ran = folder.run(&[arguments, &["--db", "chain"]].concat());
+        assert_eq!((ran.code, ran.stderr.as_str()), (3, "error: the database is in use by another process\n"));
+    }
+    drop(open);
+    json(&folder, &["account", ALICE, "--db", "chain"]);
+}
