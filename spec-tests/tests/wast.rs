@@ -4,7 +4,8 @@
 
 use lockstep_reference::ReferenceEmbedding;
 use lockstep_spec_tests::wast::{Exclusions, FileRun, Script, SuiteRevision, run, scripts};
-use lockstep_vm::engine::{embedding::Embedding, wasmi::LinkedWasmi};
+use lockstep_vm::engine::embedding::Embedding;
+use lockstep_vm::engine::wasmi::LinkedWasmi;
 use std::{fmt::Write as _, fs, path::Path, process::Command};
 
 fn run_all<E: Embedding>(scripts: &[Script], revision: SuiteRevision) -> Vec<FileRun> {
