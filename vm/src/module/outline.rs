@@ -3,7 +3,7 @@
 use super::{
     exports::MAIN,
     invalid::InvalidModule,
-    payloads::{Payloads, for_each_function_name, for_each_type},
+    payloads::{Payloads, TypeItem, for_each_function_name, for_each_type},
     types::{FunctionType, ValType},
 };
 use core::ops::ControlFlow;
@@ -53,8 +53,10 @@ fn outline(code: &[u8]) -> Result<Outline, InvalidModule> {
     let (mut types, mut functions) = (Vec::new(), Vec::new());
     loop {
         match payloads.next()? {
-            Payload::TypeSection(section) => for_each_type(code, &section, features, |_, ty| {
-                types.push(FunctionType::of(&ty));
+            Payload::TypeSection(section) => for_each_type(code, &section, features, |_, item| {
+                if let TypeItem::Read(ty) = item {
+                    types.push(FunctionType::of(&ty));
+                }
                 Ok(())
             })?,
             Payload::ImportSection(section) => {

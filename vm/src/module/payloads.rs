@@ -8,7 +8,7 @@ use super::invalid::{InvalidCode, InvalidModule};
 use core::ops::ControlFlow;
 use wasmparser::{
     BinaryReader, Chunk, ConstExpr, DataSectionReader, FuncType, Parser, Payload, SectionLimited, TypeSectionReader,
-    WasmFeatures,
+    ValType, WasmFeatures,
 };
 
 /// Magic number and version 1 (Wasm specification, binary format of modules).
@@ -100,7 +100,8 @@ fn content<'a, T>(code: &'a [u8], section: &SectionLimited<'_, T>, features: Was
     BinaryReader::new_features(code.get(items).unwrap_or_default(), start, features)
 }
 
-/// Calls `visit` with each type of the section and its offset.
+/// Calls `visit` twice for each type of the section, with its offset: with what it announces before it is read, for
+/// wasmparser has limits of its own, and with the type.
 ///
 /// # Errors
 ///
@@ -109,14 +110,48 @@ pub(super) fn for_each_type(
     code: &[u8],
     section: &TypeSectionReader<'_>,
     features: WasmFeatures,
-    mut visit: impl FnMut(usize, FuncType) -> Result<(), InvalidModule>,
+    mut visit: impl FnMut(usize, TypeItem) -> Result<(), InvalidModule>,
 ) -> Result<(), InvalidModule> {
     let mut reader = content(code, section, features);
     for _ in 0..section.count() {
         let offset = reader.original_position();
-        visit(offset, read_type(&mut reader)?)?;
+        if let Ok(arity) = arity(reader.clone()) {
+            visit(offset, TypeItem::Announced(arity))?;
+        }
+        visit(offset, TypeItem::Read(read_type(&mut reader)?))?;
     }
     Ok(())
+}
+
+/// A function type of the type section.
+#[derive(Debug)]
+pub(super) enum TypeItem {
+    /// Before it is read.
+    Announced(Arity),
+    /// The type.
+    Read(FuncType),
+}
+
+/// How many parameters and results a function type announces.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arity {
+    pub(super) parameters: u32,
+    pub(super) results: u32,
+}
+
+/// What the type at `reader` announces, as far as it can be read: one that is cut off has no results, and what is not a
+/// function's has nothing.
+fn arity(mut reader: BinaryReader<'_>) -> wasmparser::Result<Arity> {
+    if reader.read_u8()? != FUNCTION_TYPE {
+        return Ok(Arity { parameters: 0, results: 0 });
+    }
+    let parameters = reader.read_var_u32()?;
+    for _ in 0..parameters {
+        if reader.read::<ValType>().is_err() {
+            return Ok(Arity { parameters, results: 0 });
+        }
+    }
+    Ok(Arity { parameters, results: reader.read_var_u32().unwrap_or_default() })
 }
 
 fn read_type(reader: &mut BinaryReader<'_>) -> Result<FuncType, InvalidModule> {

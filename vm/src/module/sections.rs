@@ -5,7 +5,7 @@
 use super::{
     invalid::{InvalidCode, InvalidModule, quoted},
     pass::{Global, Pass, Step},
-    payloads::{for_each_data_segment, for_each_type},
+    payloads::{Arity, TypeItem, for_each_data_segment, for_each_type},
     types::{FunctionType, GlobalType, MemoryType, TableType, ValType},
 };
 use wasmparser::{
@@ -38,10 +38,15 @@ impl Pass<'_> {
         let limits = self.rules.limits;
         self.count(section, 0, InvalidCode::TooManyTypes, limits.types_max)?;
         let (code, features) = (self.code, self.rules.features);
-        for_each_type(code, section, features, |offset, ty| {
-            let parameters = ty.params().len() as u64;
-            self.at_most(InvalidCode::TooManyParameters, offset, parameters, limits.parameters_max)?;
-            self.at_most(InvalidCode::TooManyResults, offset, ty.results().len() as u64, limits.results_max)?;
+        for_each_type(code, section, features, |offset, item| {
+            let ty = match item {
+                TypeItem::Announced(Arity { parameters, results }) => {
+                    let parameters = u64::from(parameters);
+                    self.at_most(InvalidCode::TooManyParameters, offset, parameters, limits.parameters_max)?;
+                    return self.at_most(InvalidCode::TooManyResults, offset, u64::from(results), limits.results_max);
+                }
+                TypeItem::Read(ty) => ty,
+            };
             // A value type that no revision has is left for the specification to refuse.
             let ty = FunctionType::of(&ty).unwrap_or_default();
             if ty.has_floats() && !self.rules.revision.features.floats {

@@ -127,6 +127,20 @@ fn every_limit_of_v1_admits_what_it_says_and_no_more() {
     }
 }
 
+/// The parser has limits of its own for types; ours are named even beyond those.
+#[test]
+fn far_too_many_parameters_and_results_are_counted() {
+    for count in [1_000_u32, 1_001, 20_000] {
+        for (code, keyword) in [(C::TooManyParameters, "param"), (C::TooManyResults, "result")] {
+            let module = binary(&format!("(module (type (func ({keyword} {}))))", "i32 ".repeat(count as usize)));
+            let violations = verdict(&module, Abi::Packed, &Revision::V1).unwrap_err();
+            let first = &violations[0];
+            let limit = u64::from(limit_of(code, &Revision::V1.limits));
+            assert_eq!((first.code, first.actual, first.limit), (code, u64::from(count), limit), "{count}");
+        }
+    }
+}
+
 /// The same with every limit at a small number, which a mistaken constant in the source would not follow.
 #[test]
 fn limits_come_from_the_revision() {
