@@ -97,6 +97,14 @@ fn arrows_point_down() {
     );
 }
 
+/// README says `cargo run`: of all programs of the workspace cargo must know which one.
+#[test]
+fn cargo_runs_the_command() {
+    let members = members(&tree());
+    let runs = members.iter().filter_map(|member| member.manifest["package"].get("default-run")?.as_str());
+    assert_eq!(runs.collect::<Vec<_>>(), [COMMAND]);
+}
+
 #[test]
 fn the_arrows_that_must_not_be_are_found() {
     let wrong = |name, manifest: &str| wrong_arrows_of(name, &manifest.parse().unwrap()).len();
