@@ -40,7 +40,8 @@ impl Errno {
     pub const NO_EXPORT: Self = Self(0xFF04);
     /// The descriptor does not fit the callee's export, or is not the one in its section `packed_abi`.
     pub const SIGNATURE_MISMATCH: Self = Self(0xFF05);
-    /// The input buffers together have more than [`BUFFER_BYTES_MAX`](super::BUFFER_BYTES_MAX) bytes.
+    /// The input buffers together have more than [`BUFFER_BYTES_MAX`](super::BUFFER_BYTES_MAX) bytes, or struct and buffers
+    /// more than `input_bytes_max` of the limits.
     pub const INPUT_TOO_LARGE: Self = Self(0xFF06);
     /// The input buffers do not fit into the callee's memory.
     pub const NO_ROOM: Self = Self(0xFF07);
