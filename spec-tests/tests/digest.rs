@@ -8,12 +8,13 @@ use lockstep_vm::{MODULE_CACHE_BYTES, Revision, Vm};
 use std::{fmt::Write as _, fs, path::Path, process::Command};
 
 /// Sections that take a moment only, and between them do everything but compute for long.
-const SHORT: [Part; 5] = [
+const SHORT: [Part; 6] = [
     Part::Selftest(Section::Contracts),
     Part::Selftest(Section::Environment),
     Part::Selftest(Section::Crypto),
     Part::Selftest(Section::NanPayloads),
     Part::StateTests,
+    Part::Store,
 ];
 
 fn run(parts: impl IntoIterator<Item = Part>, cache_bytes: u64) -> Vec<Ran> {

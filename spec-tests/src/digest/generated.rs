@@ -4,7 +4,10 @@
 //! The stream and everything that is made of it depend on no property of the host; that the modules are the same is part
 //! of the digest.
 
-use super::driver::{Driven, GLOBALS, drive};
+use super::{
+    driver::{Driven, GLOBALS, drive},
+    stream::Stream,
+};
 use lockstep_gas::GasMeter;
 use lockstep_host::{Entry, Frame, Message, Stop, TransactionEnv, packed::PackOrder};
 use lockstep_selftest::{Case, Recording};
@@ -12,7 +15,6 @@ use lockstep_vm::{
     Abi, Address, BlockEnv, Bytes, Fault, Gas, Journal, MemoryState, Revision, Session, U256, ValidModule,
     engine::{Engine, Exit, FrameState, Instance},
 };
-use sha3::{Digest as _, Sha3_256};
 use std::sync::Arc;
 use wasm_smith::Config;
 
@@ -36,36 +38,6 @@ fn production() -> Revision {
     let mut revision = Revision::V1;
     revision.rules.linked_modules = true;
     revision
-}
-
-/// A stream of bytes: sha3-256 of a seed and a counter.
-struct Stream {
-    seed: u32,
-    next: u32,
-    bytes: Vec<u8>,
-}
-
-impl Stream {
-    fn new(seed: u32) -> Self {
-        Self { seed, next: 0, bytes: Vec::new() }
-    }
-
-    /// The next `count` bytes.
-    fn take(&mut self, count: usize) -> Vec<u8> {
-        while self.bytes.len() < count {
-            let block = [self.seed.to_le_bytes(), self.next.to_le_bytes()].concat();
-            self.bytes.extend(Sha3_256::digest(block));
-            self.next += 1;
-        }
-        let rest = self.bytes.split_off(count);
-        core::mem::replace(&mut self.bytes, rest)
-    }
-
-    /// The bits of an argument: small numbers are addresses and lengths more often than large ones are.
-    fn argument(&mut self) -> u64 {
-        let bits = self.take(8).iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
-        bits >> (bits % 8 * 8)
-    }
 }
 
 /// What modules may be: what `V1` has, small, and every export there is.

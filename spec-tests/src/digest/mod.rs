@@ -5,10 +5,16 @@
 
 mod driver;
 mod generated;
+mod roots;
 mod state_tests;
+mod stream;
+mod testsuite;
 
 use lockstep_selftest::{Ran, Section};
-use lockstep_vm::{Fault, MODULE_CACHE_BYTES, Revision, Vm, engine::wasmi::Wasmi};
+use lockstep_vm::{
+    Fault, MODULE_CACHE_BYTES, Revision, Vm,
+    engine::wasmi::{LinkedWasmi, Wasmi},
+};
 
 /// A part of the corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,13 +25,17 @@ pub enum Part {
     StateTests,
     /// Generated modules.
     Generated,
+    /// The testsuite of the specification.
+    Testsuite,
+    /// The store: roots, proofs, snapshots, witnesses.
+    Store,
 }
 
 impl Part {
     /// Every part, in the order in which they are run.
     pub fn all() -> impl Iterator<Item = Self> {
         let selftest = Section::ALL.into_iter().map(Self::Selftest);
-        selftest.chain([Self::StateTests, Self::Generated])
+        selftest.chain([Self::StateTests, Self::Generated, Self::Testsuite, Self::Store])
     }
 
     /// The part of that name.
@@ -39,6 +49,8 @@ impl Part {
             Self::Selftest(section) => section.name(),
             Self::StateTests => "state-tests",
             Self::Generated => "generated",
+            Self::Testsuite => "testsuite",
+            Self::Store => "store",
         }
     }
 
@@ -62,6 +74,8 @@ impl Part {
             Self::Selftest(section) => return section.run(&machine(Revision::V1)?),
             Self::StateTests => state_tests::run(&machine(Revision::EWASM_BYZANTIUM)?),
             Self::Generated => generated::run::<Wasmi>(),
+            Self::Testsuite => testsuite::run::<LinkedWasmi>(),
+            Self::Store => roots::run(&machine(Revision::V1)?),
         }?;
         Ok(Ran { section: self.name().into(), cases })
     }
