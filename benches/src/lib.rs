@@ -4,6 +4,7 @@
 //! Knows the virtual machine by its public face only, and no engine.
 
 pub mod bare;
+pub mod disk;
 pub mod ledger;
 pub mod measure;
 pub mod prices;

@@ -32,6 +32,9 @@ pub const HOST_CALLS_EACH: u32 = 10_000;
 /// The token of `contracts/wrc20`.
 pub const WRC20: Program = Program { name: "wrc20", source: include_bytes!("../../contracts/wrc20/wrc20.wasm") };
 
+/// The selector of its transfers: recipient (20 bytes) and amount (u64, big-endian) follow.
+pub const TRANSFER: [u8; 4] = [0x5d, 0x35, 0x9f, 0xbd];
+
 impl Program {
     /// The module in the binary format.
     ///

@@ -1,5 +1,6 @@
 //! A machine under `V1`, a state with contracts on it, and transactions that call them.
 
+use crate::programs::TRANSFER;
 use anyhow::{Context as _, ensure};
 use lockstep_vm::{
     Abi, Account, Address, Block, BlockEnv, BlockOutcome, CodeId, Executed, Gas, MemoryState, Outcome, Revision,
@@ -108,7 +109,7 @@ pub fn token_block(transfers: u64) -> anyhow::Result<(Scene, Block)> {
     scene.put_storage(address(1), key, value);
     let transactions = (0..transfers).map(|nonce| {
         let recipient = address(10 + nonce);
-        let input = [&[0x5d, 0x35, 0x9f, 0xbd], recipient.as_slice(), &1_u64.to_be_bytes()].concat();
+        let input = [&TRANSFER, recipient.as_slice(), &1_u64.to_be_bytes()].concat();
         call_tx(nonce, address(1), Gas::new(10_000_000), input)
     });
     let block = Block { env: scene.env.clone(), transactions: transactions.collect() };

@@ -1,10 +1,13 @@
 //! The long life of a store: `soak [BLOCKS [TRANSACTIONS [ACCOUNTS]]]` executes blocks of transfers, rolls back and
 //! prunes, and prints how the file and the memory of the process grow, and what execution, tree and disk take.
 
-use anyhow::{Context, Result};
-use lockstep_benches::ledger::{accounts, commit, transfers};
+use anyhow::Result;
+use lockstep_benches::{
+    disk::Disk,
+    ledger::{Transfer, accounts, commit, next_block},
+};
 use lockstep_store::{ExecutedBlock, FILE_NAME, Store, check};
-use lockstep_vm::{B256, Block, Revision, StateReader, U256, Vm};
+use lockstep_vm::{B256, Revision, U256, Vm};
 use std::{
     fs,
     path::Path,
@@ -20,31 +23,26 @@ fn main() -> Result<()> {
     let argument = |at: usize, default| arguments.get(at).copied().unwrap_or(default);
     let (blocks, count, size) = (argument(0, 10_000), argument(1, 100), argument(2, 100_000));
     let folder = tempfile::tempdir()?;
-    let (store, memory) = (Store::open(folder.path())?, Store::memory()?);
+    let (disk, written) = Disk::create(&folder.path().join(FILE_NAME))?;
+    let store = Store::with_backend(disk)?;
     for from in (0..size).step_by(50_000) {
-        let diff = accounts(from..size.min(from + 50_000));
-        commit(&store, &diff)?;
-        commit(&memory, &diff)?;
+        commit(&store, &accounts(from..size.min(from + 50_000)))?;
     }
     let vm = Vm::new(Revision::V1)?;
-    let (mut executing, mut committing, mut in_memory) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let (mut executing, mut committing, mut writing) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     println!("{blocks} blocks of {count} transfers among {size} accounts");
     println!("{:>8} {:>12} {:>12}", "block", "file MiB", "memory MiB");
     for round in 1..=blocks {
-        let block = next(&store, count, size)?;
+        let block = next_block(&store, Transfer::Coin, count, size)?;
         let start = Instant::now();
         let outcome = vm.execute_block(Arc::new(store.latest()?), block.clone())?;
         executing += start.elapsed();
         let (diff, receipts, height) = (&outcome.diff, outcome.receipts.as_slice(), block.env.number);
         let executed = ExecutedBlock { height, hash: B256::from(U256::from(height)), diff, receipts, root: None };
-        let start = Instant::now();
-        let root = store.commit(&executed)?;
+        let (start, before) = (Instant::now(), written.time());
+        store.commit(&executed)?;
         committing += start.elapsed();
-        if blocks < 100 {
-            let start = Instant::now();
-            anyhow::ensure!(memory.commit(&executed)? == root, "two stores, two roots");
-            in_memory += start.elapsed();
-        }
+        writing += written.time() - before;
         if round % 500 == 0 {
             store.rollback(height - 20)?;
             store.prune(KEPT, &mut |_, _| {})?;
@@ -55,26 +53,18 @@ fn main() -> Result<()> {
     }
     let transactions = (blocks * count) as f64;
     let per_tx = |time: Duration| time.as_secs_f64() * 1e6 / transactions;
-    println!("execution {:.1} us a transfer, commit {:.1} us", per_tx(executing), per_tx(committing));
-    if blocks < 100 {
-        println!("of the commit, in memory (tree and tables): {:.1} us", per_tx(in_memory));
-    }
+    println!(
+        "execution {:.1} us a transfer, commit {:.1} us, of which writing and sync {:.1} us",
+        per_tx(executing),
+        per_tx(committing),
+        per_tx(writing)
+    );
     println!("{:.0} transfers a second", transactions / (executing + committing).as_secs_f64());
     store.close()?;
     let checked = check(folder.path(), &mut |_, _| {})?;
     anyhow::ensure!(checked.differences.is_empty(), "differences: {:?}", checked.differences);
     println!("checked: sound, {} rows", checked.rows);
     Ok(())
-}
-
-/// The next block of transfers, with the nonces of its senders.
-fn next(store: &Store, count: u64, size: u64) -> Result<Block> {
-    let view = store.latest()?;
-    let mut block = transfers(view.height() + 1, count, size);
-    for tx in &mut block.transactions {
-        tx.nonce = view.account(&tx.sender)?.context("a sender is missing")?.nonce;
-    }
-    Ok(block)
 }
 
 fn file_mib(folder: &Path) -> Result<f64> {

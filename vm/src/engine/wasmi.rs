@@ -5,24 +5,25 @@
 
 mod dispatch;
 mod embedding;
+mod limiter;
 
 pub use embedding::LinkedWasmi;
 
+use self::limiter::Limiter;
 use super::{Argument, Engine, Exit, FrameState, Instance};
 use crate::{
     module::{InvalidModule, NormalModule, ValidModule},
     session::Session,
 };
 use core::fmt;
-use lockstep_gas::{Features, Gas, GasMeter, Limits, Operator, PAGE_BYTES, Revision, for_each_operator};
+use lockstep_gas::{Features, Gas, GasMeter, Limits, Operator, Revision, for_each_operator};
 use lockstep_host::{Fault, Frame, Guest, HaltReason, HostCall, HostImport, Stop, ValueType};
 use std::sync::Arc;
 use wasmi::{
-    Caller, CompilationMode, Config, CustomFuelCosts, Error, Linker, Memory, Module, OperatorCost, ResourceLimiter,
-    ResumableCall, ResumableCallHostTrap, Store, TrapCode, Val, ValType,
+    Caller, CompilationMode, Config, CustomFuelCosts, Error, Linker, Memory, Module, OperatorCost, ResumableCall,
+    ResumableCallHostTrap, Store, TrapCode, Val, ValType,
     errors::{ErrorKind, HostError, InstantiationError, MemoryError, TableError},
 };
-use wasmi_core::LimiterError;
 
 /// wasmi set up for one revision.
 pub struct Wasmi {
@@ -67,6 +68,7 @@ struct Host {
     stop: Option<Stop>,
     /// Gas of the frame that the store does not have as fuel: see [`FUEL_SLICE`].
     held_back: u64,
+    limiter: Limiter,
 }
 
 /// Fuel that a guest runs on before it comes back for more.
@@ -110,9 +112,10 @@ impl Engine for Wasmi {
 
     fn instantiate(&self, code: &WasmiCode, state: FrameState) -> Result<WasmiInstance, Stop> {
         let revision = Arc::clone(&self.revision);
-        let host = Host { state, revision, memory: None, session: None, stop: None, held_back: 0 };
+        let limiter = Limiter::frame(&revision.limits, state.memory_pages_max);
+        let host = Host { state, revision, memory: None, session: None, stop: None, held_back: 0, limiter };
         let mut store = Store::new(code.linker.engine(), host);
-        store.limiter(|host| host);
+        store.limiter(|host| &mut host.limiter);
         let instance = code.linker.instantiate_and_start(&mut store, &code.module).map_err(instantiation_stop)?;
         let memory = instance.get_memory(&store, "memory");
         store.data_mut().memory = memory;
@@ -453,55 +456,6 @@ impl Instance for WasmiInstance {
             return Err(HaltReason::NoRoomForInput.into());
         }
         memory.grow(&mut self.store, u64::from(pages)).map(|_| ()).map_err(|_| Stop::Fault(Fault::OutOfMemory))
-    }
-}
-
-/// Lets memory and tables grow up to the frame's own limits, and tells a host that has no memory from a guest that
-/// may have no more: the guest never learns of the former.
-impl ResourceLimiter for Host {
-    fn memory_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool, LimiterError> {
-        let limit = self.state.memory_pages_max.saturating_mul(PAGE_BYTES);
-        Ok(u64::try_from(desired).is_ok_and(|desired| desired <= limit))
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool, LimiterError> {
-        Ok(desired <= index(self.revision.limits.table_elements_max))
-    }
-
-    fn memory_grow_failed(&mut self, error: &MemoryError) -> Result<(), LimiterError> {
-        match error {
-            MemoryError::OutOfSystemMemory => Err(LimiterError::ResourceLimiterDeniedAllocation),
-            _ => Ok(()),
-        }
-    }
-
-    fn table_grow_failed(&mut self, error: &TableError) -> Result<(), LimiterError> {
-        match error {
-            TableError::OutOfSystemMemory => Err(LimiterError::ResourceLimiterDeniedAllocation),
-            _ => Ok(()),
-        }
-    }
-
-    fn instances(&self) -> usize {
-        1
-    }
-
-    fn tables(&self) -> usize {
-        index(self.revision.limits.tables_max)
-    }
-
-    fn memories(&self) -> usize {
-        1
     }
 }
 

@@ -5,17 +5,18 @@
 
 use super::{
     super::embedding::{Embedding, InstanceId, Instantiated, Invoked, LinkError, Value},
-    config, fuel_slice, index, instantiation_stop, operator_cost, trap_stop,
+    config, fuel_slice, index, instantiation_stop,
+    limiter::Limiter,
+    operator_cost, trap_stop,
 };
 use crate::module::{NormalModule, ValidModule};
-use lockstep_gas::{Gas, PAGE_BYTES, Revision};
+use lockstep_gas::{Gas, Revision};
 use lockstep_host::{Fault, HaltReason, Stop};
 use std::{collections::BTreeMap, sync::Arc};
 use wasmi::{
-    Error, Extern, ExternRef, F32, F64, Func, Instance, Module, Nullable, ResourceLimiter, ResumableCall, Store, Val,
-    errors::{ErrorKind, InstantiationError, MemoryError, TableError},
+    Error, Extern, ExternRef, F32, F64, Func, Instance, Module, Nullable, ResumableCall, Store, Val,
+    errors::{ErrorKind, InstantiationError},
 };
-use wasmi_core::LimiterError;
 
 /// wasmi set up for one revision, and instances that can link with each other.
 pub struct LinkedWasmi {
@@ -26,17 +27,12 @@ pub struct LinkedWasmi {
     registered: BTreeMap<String, Instance>,
 }
 
-/// The limits of the revision for each memory and table; of the number of instances there is none.
-struct Limiter {
-    revision: Arc<Revision>,
-}
-
 impl Embedding for LinkedWasmi {
     fn new(revision: Arc<Revision>) -> Result<Self, Fault> {
         let mut config = config(&revision);
         config.operator_cost(operator_cost(&revision, NormalModule::rewritten_price));
         let engine = wasmi::Engine::new(&config);
-        let mut store = Store::new(&engine, Limiter { revision: Arc::clone(&revision) });
+        let mut store = Store::new(&engine, Limiter::embedding(&revision.limits));
         store.limiter(|limiter| limiter);
         Ok(Self { revision, engine, store, instances: Vec::new(), registered: BTreeMap::new() })
     }
@@ -237,53 +233,5 @@ fn incompatible(error: &Error) -> Option<String> {
         | InstantiationError::TableTypeMismatch { name, .. }
         | InstantiationError::MemoryTypeMismatch { name, .. } => Some(name.to_string()),
         _ => None,
-    }
-}
-
-/// As for a contract: what the revision allows is never withheld for want of host memory.
-impl ResourceLimiter for Limiter {
-    fn memory_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool, LimiterError> {
-        let limit = u64::from(self.revision.limits.memory_pages_max).saturating_mul(PAGE_BYTES);
-        Ok(u64::try_from(desired).is_ok_and(|desired| desired <= limit))
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool, LimiterError> {
-        Ok(desired <= index(self.revision.limits.table_elements_max))
-    }
-
-    fn memory_grow_failed(&mut self, error: &MemoryError) -> Result<(), LimiterError> {
-        match error {
-            MemoryError::OutOfSystemMemory => Err(LimiterError::ResourceLimiterDeniedAllocation),
-            _ => Ok(()),
-        }
-    }
-
-    fn table_grow_failed(&mut self, error: &TableError) -> Result<(), LimiterError> {
-        match error {
-            TableError::OutOfSystemMemory => Err(LimiterError::ResourceLimiterDeniedAllocation),
-            _ => Ok(()),
-        }
-    }
-
-    fn instances(&self) -> usize {
-        usize::MAX
-    }
-
-    fn tables(&self) -> usize {
-        usize::MAX
-    }
-
-    fn memories(&self) -> usize {
-        usize::MAX
     }
 }

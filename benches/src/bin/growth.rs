@@ -1,0 +1,118 @@
+//! What the store costs as the state grows: `growth [KEYS...]`, 10^4, 10^5 and 10^6 if none is given.
+//!
+//! For each size: the commit of 1,000 changed storage keys with the bytes that it writes, and a read at the tip and 1,000
+//! heights back. Then blocks of 10,000 token transfers on a state with that many accounts, root and durable commit
+//! included.
+
+use anyhow::Result;
+use lockstep_benches::{
+    disk::{Disk, Written},
+    ledger::{Transfer, commit, contract, fill, holders, key, next_block, values},
+    measure::median,
+};
+use lockstep_store::{ExecutedBlock, FILE_NAME, Store};
+use lockstep_vm::{B256, Outcome, Revision, StateReader, U256, Vm};
+use std::{hint::black_box, sync::Arc, time::Instant};
+use tempfile::TempDir;
+
+/// Commits that are measured, and keys that each changes.
+const COMMITS: u64 = 20;
+const KEYS: u64 = 1_000;
+
+/// Heights that reads look back.
+const BACK: u64 = 1_000;
+
+/// Reads that are measured.
+const READS: u64 = 20_000;
+
+/// Blocks of transfers that are measured, and transfers of each.
+const BLOCKS: u64 = 5;
+const TRANSFERS: u64 = 10_000;
+
+fn main() -> Result<()> {
+    let mut sizes: Vec<u64> = std::env::args().skip(1).map(|text| text.parse()).collect::<Result<_, _>>()?;
+    if sizes.is_empty() {
+        sizes = vec![10_000, 100_000, 1_000_000];
+    }
+    println!("| keys in the state | commit of 1,000 keys | written | read at the tip | read 1,000 heights back |");
+    println!("|---|---|---|---|---|");
+    for size in &sizes {
+        growth(*size)?;
+    }
+    println!();
+    println!("| accounts in the state | transfers a second | execution | tree and tables | disk |");
+    println!("|---|---|---|---|---|");
+    for size in &sizes {
+        token_blocks(*size)?;
+    }
+    Ok(())
+}
+
+/// A store on a disk that counts, in a folder of its own.
+fn store() -> Result<(TempDir, Store, Arc<Written>)> {
+    let folder = tempfile::tempdir()?;
+    let (disk, written) = Disk::create(&folder.path().join(FILE_NAME))?;
+    Ok((folder, Store::with_backend(disk)?, written))
+}
+
+fn growth(size: u64) -> Result<()> {
+    let (_folder, store, written) = store()?;
+    fill(&store, size)?;
+    let spread = |round: u64| (0..KEYS).map(move |at| (at * (size / KEYS).max(1) + round) % size);
+    let (mut times, before) = (Vec::new(), written.bytes());
+    for round in 0..COMMITS {
+        let diff = values(spread(round), round + 2);
+        let start = Instant::now();
+        commit(&store, &diff)?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    let bytes = (written.bytes() - before) as f64 / COMMITS as f64;
+    // Heights between, each with a few changes.
+    for round in 0..BACK {
+        commit(&store, &values(spread(round).take(10), round + 100))?;
+    }
+    let tip = store.latest()?.height();
+    let [now, then] = [read(&store, tip, size)?, read(&store, tip - BACK, size)?];
+    let commit = median(times) * 1e3;
+    println!("| {size} | {commit:.1} ms | {:.0} KiB | {now:.2} us | {then:.2} us |", bytes / 1_024.0);
+    Ok(())
+}
+
+/// Microseconds that a read at `height` takes.
+fn read(store: &Store, height: u64, size: u64) -> Result<f64> {
+    let view = store.view(height)?;
+    let start = Instant::now();
+    for at in 0..READS {
+        black_box(view.storage(&contract(), &key(at * 7_919 % size))?);
+    }
+    Ok(start.elapsed().as_secs_f64() * 1e6 / READS as f64)
+}
+
+fn token_blocks(size: u64) -> Result<()> {
+    let (_folder, store, written) = store()?;
+    for from in (0..size).step_by(50_000) {
+        commit(&store, &holders(from..size.min(from + 50_000))?)?;
+    }
+    let vm = Vm::new(Revision::V1)?;
+    let (mut execution, mut commits, mut disk) = (0.0, 0.0, 0.0);
+    for _ in 0..BLOCKS {
+        let block = next_block(&store, Transfer::Token, TRANSFERS.min(size), size)?;
+        let height = block.env.number;
+        let start = Instant::now();
+        let outcome = vm.execute_block(Arc::new(store.latest()?), block)?;
+        execution += start.elapsed().as_secs_f64();
+        anyhow::ensure!(outcome.receipts.iter().all(|receipt| receipt.outcome == Outcome::Return), "a transfer failed");
+        let (diff, receipts) = (&outcome.diff, outcome.receipts.as_slice());
+        let executed = ExecutedBlock { height, hash: B256::from(U256::from(height)), diff, receipts, root: None };
+        let (start, before) = (Instant::now(), written.time());
+        store.commit(&executed)?;
+        commits += start.elapsed().as_secs_f64();
+        disk += (written.time() - before).as_secs_f64();
+    }
+    let all = execution + commits;
+    let rate = (BLOCKS * TRANSFERS.min(size)) as f64 / all;
+    let share = |part: f64| format!("{:.0} %", part * 100.0 / all);
+    let (execution, tree, disk) = (share(execution), share(commits - disk), share(disk));
+    println!("| {size} | {rate:.0} | {execution} | {tree} | {disk} |");
+    Ok(())
+}

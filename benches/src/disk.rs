@@ -1,0 +1,96 @@
+//! A file that counts what is written to it and how long that takes.
+
+use redb::{BackendError, DatabaseError, StorageBackend, backends::FileBackend};
+use std::{
+    fs::File,
+    io,
+    ops::Bound,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+/// The file of a store.
+#[derive(Debug)]
+pub struct Disk {
+    file: FileBackend,
+    written: Arc<Written>,
+}
+
+/// What was written so far.
+#[derive(Debug, Default)]
+pub struct Written {
+    bytes: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+impl Written {
+    /// How many bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// How long writing and making it durable took.
+    pub fn time(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.load(Relaxed))
+    }
+
+    fn during<T>(&self, write: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = write();
+        self.nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
+        result
+    }
+}
+
+impl Disk {
+    /// A new file at `path`, and what counts.
+    ///
+    /// # Errors
+    ///
+    /// If there is one already, or it cannot be made.
+    pub fn create(path: &Path) -> Result<(Self, Arc<Written>), DatabaseError> {
+        let file = File::options().read(true).write(true).create_new(true).open(path);
+        let file = FileBackend::new(file.map_err(redb::StorageError::Io)?)?;
+        let written = Arc::new(Written::default());
+        Ok((Self { file, written: Arc::clone(&written) }, written))
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.written.during(|| self.file.set_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.written.during(|| self.file.sync_data())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.written.bytes.fetch_add(data.len() as u64, Relaxed);
+        self.written.during(|| self.file.write(offset, data))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+}
