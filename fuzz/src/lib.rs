@@ -15,7 +15,9 @@ mod input;
 pub mod journal;
 mod modules;
 pub mod runner;
+pub mod store;
 pub mod validate;
+pub mod witness;
 
 /// A fuzz target.
 ///
@@ -36,7 +38,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("host_ethereum", host_abi::host_ethereum),
     ("host_packed", host_abi::host_packed),
     ("journal", journal::journal),
+    ("store", store::store),
     ("validate", validate::validate),
+    ("witness", witness::witness),
 ];
 
 /// The target called `name`.

@@ -5,7 +5,7 @@
 mod engine;
 
 use engine::{Faulty, LostLogs, StaticForgotten, WrongRounding};
-use lockstep_fuzz::{calls, codec, codec::Codec, differential, gas_points, host_abi, journal, runner, validate};
+use lockstep_fuzz::{calls, codec, codec::Codec, differential, gas_points, host_abi, journal, runner, store, validate};
 use lockstep_gas::{Gas, Operator, Revision};
 use lockstep_host::{
     HaltReason, HostBody, HostCall, HostImport, HostResult, ImportTable,
@@ -62,6 +62,7 @@ fn faults() -> Vec<(&'static str, Property)> {
         ("calls: the 64th is rounded the other way", Box::new(on::<WrongRounding>)),
         ("calls: the static flag is not inherited", Box::new(on::<StaticForgotten>)),
         ("calls: logs of a reverted frame stay", Box::new(on::<LostLogs>)),
+        ("store: a proof of an account is believed for its storage", Box::new(storage_believed)),
     ]
 }
 
@@ -71,6 +72,13 @@ fn one_more(bytes: &[u8], limit: fn(&mut lockstep_gas::Limits) -> &mut u32) {
         let limit = limit(&mut faulty.limits);
         *limit = limit.saturating_add(1);
         faulty
+    });
+}
+
+fn storage_believed(bytes: &[u8]) {
+    store::against(bytes, |proof, root, address, _| {
+        proof.account.verify(root, address).ok()?;
+        Some(proof.value.clone())
     });
 }
 
