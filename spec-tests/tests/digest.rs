@@ -2,10 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy.toml allows it in test functions alone")]
 
+use lockstep_reference::{Event, Observer, Reference};
 use lockstep_selftest::{Ran, Section, total};
 use lockstep_spec_tests::digest::Part;
 use lockstep_vm::{MODULE_CACHE_BYTES, Revision, Vm};
-use std::{fmt::Write as _, fs, path::Path, process::Command};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+};
 
 /// Sections that take a moment only, and between them do everything but compute for long.
 const SHORT: [Part; 6] = [
@@ -75,6 +82,30 @@ fn eight_views_at_a_time_do_not_show() {
             assert_eq!(thread.join().unwrap(), alone);
         }
     });
+}
+
+/// Counts what it is told.
+#[derive(Default)]
+struct Counter(u64);
+
+impl Observer for Counter {
+    fn event(&mut self, _event: &Event<'_>) {
+        self.0 += 1;
+    }
+}
+
+#[test]
+fn tracing_does_not_show() {
+    let counter = Arc::new(Mutex::new(Counter::default()));
+    let revision = Arc::new(Revision::V1);
+    let engine = Reference::observed(Arc::clone(&revision), counter.clone());
+    let traced = Vm::from_engine(engine, revision, MODULE_CACHE_BYTES);
+    let vm = Vm::new(Revision::V1).unwrap();
+    for section in [Section::Contracts, Section::Environment, Section::Crypto, Section::NanPayloads] {
+        assert_eq!(section.run(&traced).unwrap(), section.run(&vm).unwrap());
+        let told = std::mem::take(&mut counter.lock().unwrap().0);
+        assert!(told > 1_000, "{section:?}: {told} events");
+    }
 }
 
 #[test]
