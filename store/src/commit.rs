@@ -37,8 +37,8 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Height`] if it does not follow, [`StoreError::OtherBlock`] if another one has its height,
-    /// [`StoreError::Diff`] if the diff contradicts the state, [`StoreError::Root`] if it gives another root, or that the database cannot be read or written. Nothing is
-    /// changed then.
+    /// [`StoreError::Diff`] if the diff contradicts the state, [`StoreError::Root`] if it gives another root, or that the
+    /// database cannot be read or written. Nothing is changed then.
     pub fn commit(&self, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
         let &ExecutedBlock { height, hash, diff, receipts, root } = executed;
         // Begun first, so that nobody commits between reading and writing.
@@ -84,6 +84,14 @@ impl Store {
     }
 }
 
+impl History {
+    /// Notes the row that another takes the place of, if there was one, and the new row itself if it is a removal: that
+    /// says nothing that its absence does not, once nobody looks below it.
+    fn supersede(&mut self, before: Option<u64>, removal: Option<u64>, row: impl Fn(u64) -> Stale) {
+        self.stale.extend(before.into_iter().chain(removal).map(row));
+    }
+}
+
 /// A table of bytes, to be written.
 pub(crate) type Rows<'a> = Table<'a, &'static [u8], &'static [u8]>;
 
@@ -98,14 +106,12 @@ fn write_accounts(
     let (mut accounts, mut code) = (writing.open_table(ACCOUNTS)?, writing.open_table(CODE)?);
     let mut uses = writing.open_table(CODE_USES)?;
     for (address, row) in &update.accounts {
-        if let Some((before, _)) = view.account_version(address)? {
-            history.stale.push(Stale::Account(*address, before));
+        if let Some(row) = row {
+            use_code(&mut code, &mut uses, row, diff)?;
         }
-        match row {
-            Some(row) => use_code(&mut code, &mut uses, row, diff)?,
-            // The row of a removal says nothing that its absence does not, once nobody looks below it.
-            None => history.stale.push(Stale::Account(*address, height)),
-        }
+        let before = view.account_version(address)?.map(|(version, _)| version);
+        let removal = row.is_none().then_some(height);
+        history.supersede(before, removal, |version| Stale::Account(*address, version));
         history.accounts.push(*address);
         put(&mut accounts, &at_height(address.as_slice(), height), row)?;
     }
@@ -159,12 +165,8 @@ fn write_storage(
             if old.as_ref().and_then(|(_, old)| old.as_deref()) == value.as_deref() {
                 continue;
             }
-            if let Some((before, _)) = old {
-                history.stale.push(Stale::Storage(prefix.clone(), before));
-            }
-            if value.is_none() {
-                history.stale.push(Stale::Storage(prefix.clone(), height));
-            }
+            let (before, removal) = (old.map(|(version, _)| version), value.is_none().then_some(height));
+            history.supersede(before, removal, |version| Stale::Storage(prefix.clone(), version));
             storage.insert(at_height(&prefix, height).as_slice(), encode_value(value.as_deref()).as_slice())?;
             history.storage.push(prefix);
         }
