@@ -12,6 +12,7 @@ use crate::{
 };
 use lockstep_vm::{B256, Receipt, StateDiff};
 use redb::{ReadableDatabase, Table, WriteTransaction};
+use std::collections::BTreeMap;
 
 /// The highest height: far beyond any chain, and far from where numbers end.
 pub const HEIGHT_MAX: u64 = 1 << 62;
@@ -40,6 +41,15 @@ impl Store {
     /// [`StoreError::Diff`] if the diff contradicts the state, [`StoreError::Root`] if it gives another root, or that the
     /// database cannot be read or written. Nothing is changed then.
     pub fn commit(&self, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
+        self.commit_after(&BTreeMap::new(), executed)
+    }
+
+    /// As [`commit`](Self::commit); hashes of earlier blocks, which the store does not have, come along.
+    pub(crate) fn commit_after(
+        &self,
+        earlier: &BTreeMap<u64, B256>,
+        executed: &ExecutedBlock<'_>,
+    ) -> Result<B256, StoreError> {
         let &ExecutedBlock { height, hash, diff, receipts, root } = executed;
         // Begun first, so that nobody commits between reading and writing.
         let writing = self.begin_write()?;
@@ -75,7 +85,9 @@ impl Store {
         let key = height_key(height);
         put(&mut writing.open_table(HISTORY)?, &key, &history)?;
         put(&mut writing.open_table(BLOCKS)?, &key, &BlockRow { hash, head: update.head })?;
-        put(&mut writing.open_table(HASHES)?, &key, &hash.0)?;
+        for (height, hash) in earlier.range(..height).chain([(&height, &hash)]) {
+            put(&mut writing.open_table(HASHES)?, &height_key(*height), &hash.0)?;
+        }
         put(&mut writing.open_table(RECEIPTS)?, &key, &receipts)?;
         let kept = Kept { oldest: before.map_or(height, |kept| kept.oldest), tip: height };
         put(&mut writing.open_table(META)?, META_KEPT, &kept)?;

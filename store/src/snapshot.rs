@@ -7,7 +7,7 @@ use crate::{
     commit::ExecutedBlock,
     error::StoreError,
     store::Store,
-    tables::{HASHES, decode, encode, height_key, put},
+    tables::{decode, encode},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use lockstep_vm::{B256, StateDiff, StorageDiff};
@@ -86,13 +86,9 @@ impl Store {
         if self.tip()?.is_some() {
             return Err(StoreError::Refused("there are blocks already: a snapshot begins a database".into()));
         }
-        let SnapshotHead { height, hash, root, .. } = head;
-        self.commit(&ExecutedBlock { height, hash, diff: &diff, receipts: &[], root: Some(root) })?;
-        let writing = self.begin_write()?;
-        for (known, hash) in head.block_hashes.range(..height) {
-            put(&mut writing.open_table(HASHES)?, &height_key(*known), &hash.0)?;
-        }
-        writing.commit()?;
+        let SnapshotHead { height, hash, root, ref block_hashes } = head;
+        let block = ExecutedBlock { height, hash, diff: &diff, receipts: &[], root: Some(root) };
+        self.commit_after(block_hashes, &block)?;
         Ok(head)
     }
 }

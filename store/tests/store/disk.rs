@@ -195,3 +195,43 @@ fn a_power_failure_at_any_call_of_a_commit_never_leaves_half_a_block() {
         }
     }
 }
+
+/// An import is whole, the hashes of earlier blocks with it, or the store is as empty as before.
+#[test]
+fn an_error_at_any_call_of_an_import_leaves_all_of_it_or_nothing() {
+    let chain = Store::with_backend(Disk::of(&prepared().0)).unwrap();
+    let (head, snapshot) = chain.export(BLOCKS - 1).unwrap();
+    assert_eq!(head.block_hashes.len() as u64, BLOCKS);
+    let disk = Disk::default();
+    Store::with_backend(disk.clone()).unwrap().close().unwrap();
+    let empty = disk.bytes();
+    let mut failures = 0;
+    for at in 0.. {
+        let disk = Disk::of(&empty);
+        let store = Store::with_backend(disk.clone()).unwrap();
+        {
+            let mut state = disk.0.lock().unwrap();
+            (state.calls, state.fails_at, state.tears) = (0, Some(at), true);
+        }
+        let imported = store.import(&snapshot).is_ok();
+        failures += u32::from(!imported);
+        let calls = disk.0.lock().unwrap().calls;
+        drop(store);
+        let store = Store::with_backend(Disk::of(&disk.bytes())).unwrap();
+        match store.tip().unwrap() {
+            Some(_) => {
+                let (there, bytes) = store.export(BLOCKS - 1).unwrap();
+                assert_eq!(there, head, "call {at}");
+                assert!(bytes == snapshot, "call {at}");
+            }
+            None => {
+                assert!(!imported, "call {at}");
+                assert_eq!(store.import(&snapshot).unwrap(), head, "call {at}");
+            }
+        }
+        if calls <= at {
+            break;
+        }
+    }
+    assert!(failures > 5, "an import made {failures} calls that can fail");
+}
