@@ -172,8 +172,9 @@ fn build(tree: &Tree, build: &Build, way: &Way) -> Result<PathBuf> {
     path.context("cargo does not say where the program is")
 }
 
-/// Runs the program.
-fn run(build: &Build, way: &Way, program: PathBuf) -> Result<Digests> {
+/// Runs the program. Its last line is the digest over everything; what happens to the process behind that line changes no
+/// result, and is told beside it.
+fn run(build: &Build, way: &Way, program: PathBuf) -> Result<(Digests, Option<String>)> {
     let mut words: Vec<OsString> = match way {
         Way::Native => Vec::new(),
         Way::Cross(cross) => vec![cross.into(), "run".into(), build.target.into()],
@@ -185,7 +186,11 @@ fn run(build: &Build, way: &Way, program: PathBuf) -> Result<Digests> {
     let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words).stdin(Stdio::null());
     let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
-    Digests::parse(&text_of(&output, "does not run")?)
+    let complete = str::from_utf8(&output.stdout).ok().and_then(|text| Digests::parse(text).ok());
+    match complete {
+        Some(digests) => Ok((digests, (!output.status.success()).then(|| output.status.to_string()))),
+        None => Ok((Digests::parse(&text_of(&output, "does not run")?)?, None)),
+    }
 }
 
 /// The standard output of what succeeded; what it complained of, where it did not.
@@ -206,6 +211,8 @@ pub struct Ran {
     pub digests: Digests,
     /// Seconds that the program ran.
     pub seconds: f64,
+    /// How the process ended, if that was not well although everything had been printed.
+    pub bad_end: Option<String>,
 }
 
 /// Builds and runs the program for one target.
@@ -218,8 +225,8 @@ pub fn execute(tree: &Tree, what: &Build) -> Result<Ran> {
     let way = way(what.target, &host()?)?;
     let program = build(tree, what, &way)?;
     let start = std::time::Instant::now();
-    let digests = run(what, &way, program)?;
-    Ok(Ran { digests, seconds: start.elapsed().as_secs_f64() })
+    let (digests, bad_end) = run(what, &way, program)?;
+    Ok(Ran { digests, seconds: start.elapsed().as_secs_f64(), bad_end })
 }
 
 #[cfg(test)]

@@ -87,12 +87,13 @@ fn compare_targets(tree: &Tree, targets: &[String]) -> Result<()> {
     }
     println!("| target | profile | digest | seconds |\n|---|---|---|---|");
     let mut first: Option<determinism::Digests> = None;
-    let (mut differences, mut missing) = (Vec::new(), Vec::new());
+    let (mut differences, mut missing, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for build in BUILDS.iter().filter(|build| targets.is_empty() || targets.iter().any(|name| name == build.target)) {
         let name = format!("{} | {}", build.target, build.profile);
         match determinism::execute(tree, build) {
             Ok(ran) => {
                 println!("| {name} | {} | {:.1} |", ran.digests.total, ran.seconds);
+                notes.extend(ran.bad_end.map(|status| format!("{name}: printed everything, then ended with {status}")));
                 let first = first.get_or_insert_with(|| ran.digests.clone());
                 differences.extend(first.difference(&ran.digests).map(|case| format!("{name}: {case}")));
             }
@@ -101,6 +102,9 @@ fn compare_targets(tree: &Tree, targets: &[String]) -> Result<()> {
                 missing.push(format!("{name}: {reason:#}"));
             }
         }
+    }
+    for note in &notes {
+        println!("note: {note}");
     }
     for reason in &missing {
         println!("not run: {reason}");
