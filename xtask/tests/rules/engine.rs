@@ -15,8 +15,9 @@ fn is_engine(path: &str) -> bool {
     path == ENGINE || path.starts_with(&format!("{}/", ENGINE.trim_end_matches(".rs")))
 }
 
-/// The crates that may depend on the engine's crate: the machine, and the bare engine that benches compare with.
-const DEPENDANTS: [&str; 2] = ["vm/Cargo.toml", "benches/peers/Cargo.toml"];
+/// The crates that may depend on the engine's crate: the machine, the bare engine that benches compare with, and the
+/// workspace of libFuzzer, which asks for another dispatch and names nothing.
+const DEPENDANTS: [&str; 3] = ["vm/Cargo.toml", "benches/peers/Cargo.toml", "fuzz/libfuzzer/Cargo.toml"];
 
 /// A workspace of its own that runs the bare engine, in order to compare with it.
 const BARE: &str = "benches/peers/";
