@@ -6,7 +6,10 @@ use crate::bytes::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lockstep_vm::{Abi, Address, B256, Revision, U256};
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 /// The account that sends where none is named.
 pub(crate) const DEFAULT_CALLER: Address = Address::repeat_byte(0xca);
@@ -19,7 +22,7 @@ macro_rules! exit_codes {
         "\
 Exit codes:
   0  the contract returned, or the command did what it was asked for
-  1  the contract reverted
+  1  the contract reverted, or the traces that were compared differ
   2  the contract halted: it did what it must not, and all its gas is gone
   3  something given is invalid: arguments, file, module, transaction, state file,
      database
@@ -94,6 +97,8 @@ pub(crate) enum Command {
     Prove(ProveArguments),
     /// Verify a proof against a root; no database is needed
     Verify(VerifyArguments),
+    /// Find the first event in which two traces differ
+    Diverge(DivergeArguments),
     /// Execute a block on its witness alone; no database is needed
     Replay(ReplayArguments),
     /// Write the state of a database at one height into a file
@@ -139,6 +144,27 @@ pub(crate) struct EntryArguments {
     pub(crate) caller: Address,
 }
 
+/// What to look into. The transaction is executed a second time for it, on the reference interpreter: what it does,
+/// its receipt and its gas are the same with and without.
+#[derive(Debug, Args)]
+pub(crate) struct DiagnosisArguments {
+    /// Print where each frame stopped that did not return, with the functions in progress
+    #[arg(long)]
+    pub(crate) backtrace: bool,
+
+    /// Write what happens into this file: one JSON object a line for each frame and each call of the host
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+
+    /// A line in the trace for each instruction as well; such a trace can have gigabytes
+    #[arg(long, requires = "trace")]
+    pub(crate) instructions: bool,
+
+    /// Write gas by function into this file: a flame graph (.svg), or its stacks (.folded)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
     /// A module, binary (.wasm) or text (.wat)
@@ -166,6 +192,19 @@ pub(crate) struct RunArguments {
     /// Put a value into the contract's storage first: 32 bytes in hex, =, up to 32 bytes in hex; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_preset)]
     pub(crate) storage: Vec<Preset>,
+
+    #[command(flatten)]
+    pub(crate) diagnosis: DiagnosisArguments,
+}
+
+impl EntryArguments {
+    /// The file that the input is read from.
+    pub(crate) fn input_file(&self) -> Option<&Path> {
+        match &self.input {
+            Some(InputSource::File(path)) => Some(path),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -230,6 +269,9 @@ pub(crate) struct CallArguments {
     /// Amount to send along, decimal or 0x and hex
     #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true, default_value_t = U256::ZERO)]
     pub(crate) value: U256,
+
+    #[command(flatten)]
+    pub(crate) diagnosis: DiagnosisArguments,
 }
 
 #[derive(Debug, Args)]
@@ -411,6 +453,15 @@ pub(crate) struct VerifyArguments {
     /// The root of the state that it is about, in hex
     #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
     pub(crate) root: B256,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DivergeArguments {
+    /// A trace
+    pub(crate) first: PathBuf,
+
+    /// Another trace
+    pub(crate) second: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -27,6 +27,29 @@ pub(crate) struct Order {
     pub(crate) input: Vec<u8>,
 }
 
+/// A transaction that was executed and is not part of the chain yet.
+pub(crate) struct Attempt {
+    /// The block that it is going to be.
+    pub(crate) env: BlockEnv,
+    /// The state before it.
+    pub(crate) view: StateView,
+    /// The transaction.
+    pub(crate) valid: ValidTx,
+    /// What it did.
+    pub(crate) executed: Executed,
+}
+
+impl Attempt {
+    /// Executes `tx` on `view`. A block of one transaction is its transaction; executed as such, it also says where a
+    /// frame halted.
+    pub(crate) fn new(vm: &Vm, view: StateView, env: BlockEnv, tx: Tx) -> Result<Self, Failure> {
+        let sender = view.account(&tx.sender)?;
+        let valid = ValidTx::check(tx, sender.as_ref(), Gas::new(env.gas_limit), vm.revision())?;
+        let executed = vm.execute_tx(Arc::clone(&view), &env, valid.clone())?;
+        Ok(Self { env, view, valid, executed })
+    }
+}
+
 /// A block that was executed and is part of the chain.
 #[derive(Debug)]
 pub(crate) struct Sealed {
@@ -73,14 +96,21 @@ impl Chain {
 
     /// Executes one transaction as the next block. An invalid one, or a fault, leaves the chain as it is.
     pub(crate) fn seal(&mut self, vm: &Vm, order: Order) -> Result<Sealed, Failure> {
-        let env = self.next_block(order.gas_limit)?;
-        let tx = self.transaction(order);
-        let hash = self.hash(&env, &tx)?;
-        // A block of one transaction is its transaction; executed as such, it also says where a frame halted.
-        let sender = self.state.accounts.get(&tx.sender);
-        let valid = ValidTx::check(tx, sender, Gas::new(env.gas_limit), vm.revision())?;
-        let executed = vm.execute_tx(self.view(), &env, valid)?;
+        self.keep(self.execute(vm, order)?)
+    }
+
+    /// Executes one transaction as the next block would. The chain stays as it is.
+    pub(crate) fn execute(&self, vm: &Vm, order: Order) -> Result<Attempt, Failure> {
+        Attempt::new(vm, self.view(), self.next_block(order.gas_limit)?, self.transaction(order))
+    }
+
+    /// Makes a transaction that was executed on this state the next block.
+    pub(crate) fn keep(&mut self, attempt: Attempt) -> Result<Sealed, Failure> {
+        let Attempt { env, view, valid, executed } = attempt;
+        let hash = self.hash(&env, valid.tx())?;
         let changes = Changes::of(&*self.state, &executed.diff)?;
+        // Otherwise the whole state would be copied before it is changed.
+        drop(view);
         let state = self.prepare();
         state.apply(&executed.diff);
         state.block_hashes.insert(env.number, hash);

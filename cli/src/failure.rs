@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Return,
     /// The contract reverted.
     Revert,
+    /// What was compared differs.
+    Different,
     /// The contract halted.
     Halt,
     /// What the command was given is not valid.
@@ -27,7 +29,7 @@ impl Exit {
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Return => 0,
-            Self::Revert => 1,
+            Self::Revert | Self::Different => 1,
             Self::Halt => 2,
             Self::Invalid => 3,
             Self::Fault => 4,

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use lockstep_vm::Revision;
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, BufRead, BufReader, Read},
     path::Path,
 };
 
@@ -47,6 +47,11 @@ impl Source {
         let actual = self.bytes.filter(|&bytes| bytes > bytes_max);
         let actual = actual.map_or_else(|| "more".to_owned(), |bytes| format!("{bytes}"));
         Failure::new(class, anyhow!("{}: {actual} bytes where {limit} allows {bytes_max}", self.name))
+    }
+
+    /// What is read bit by bit.
+    pub(crate) fn reader(self) -> impl BufRead {
+        BufReader::new(self.file)
     }
 
     /// The whole file.

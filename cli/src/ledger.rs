@@ -2,7 +2,7 @@
 
 use crate::{
     args::PlaceArgument,
-    chain::{Chain, Order, Sealed, block_after},
+    chain::{Attempt, Chain, Order, Sealed, block_after},
     execution::{Before, Changes},
     failure::{Class, Classify, Failure},
     state_file::{self, IfMissing, Writing},
@@ -10,7 +10,7 @@ use crate::{
 use anyhow::{Error, anyhow};
 use lockstep_store::{ExecutedBlock, Store, View};
 use lockstep_vm::{
-    Account, Address, B256, Block, BlockEnv, Gas, StateDiff, StateReader, StateView, StorageDiff, Tx, U256, ValidTx, Vm,
+    Account, Address, B256, Block, BlockEnv, Gas, StateDiff, StateReader, StateView, StorageDiff, Tx, U256, Vm,
 };
 use sha3::{Digest, Sha3_256};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -97,33 +97,27 @@ impl Ledger {
     /// Executes one transaction as the next block and keeps what it changed. An invalid one, or a fault, leaves
     /// everything as it is.
     pub(crate) fn seal(self, vm: &Vm, order: Order) -> Result<Sealed, Failure> {
+        let attempt = self.execute(vm, order)?;
+        self.keep(attempt)
+    }
+
+    /// Executes one transaction as the next block would. Everything stays as it is.
+    pub(crate) fn execute(&self, vm: &Vm, order: Order) -> Result<Attempt, Failure> {
+        Attempt::new(vm, self.view(), self.next_block(order.gas_limit)?, self.transaction(order)?)
+    }
+
+    /// Makes a transaction that was executed on this state the next block.
+    pub(crate) fn keep(self, attempt: Attempt) -> Result<Sealed, Failure> {
         match self {
             Self::File(mut chain, writing) => {
-                let sealed = chain.seal(vm, order)?;
+                let sealed = chain.keep(attempt)?;
                 if let Some(writing) = writing {
                     writing.save(&chain)?;
                 }
                 Ok(sealed)
             }
-            Self::Database(_) => self.seal_in_database(vm, order),
+            Self::Database(database) => database.keep(attempt),
         }
-    }
-
-    fn seal_in_database(self, vm: &Vm, order: Order) -> Result<Sealed, Failure> {
-        let env = self.next_block(order.gas_limit)?;
-        let tx = self.transaction(order)?;
-        let sender = self.account(&tx.sender)?;
-        let block = Block { env: env.clone(), transactions: vec![tx.clone()] };
-        let valid = ValidTx::check(tx, sender.as_ref(), Gas::new(env.gas_limit), vm.revision())?;
-        let executed = vm.execute_tx(self.view(), &env, valid)?;
-        let Self::Database(database) = self else { return Err(nowhere()) };
-        let changes = Changes::of(&*database.view, &executed.diff)?;
-        let hash = block_hash(database.parent_hash()?, &block)?;
-        let receipts = [executed.receipt.clone()];
-        let diff = &executed.diff;
-        database.store.commit(&ExecutedBlock { height: env.number, hash, diff, receipts: &receipts, root: None })?;
-        database.store.close()?;
-        Ok(Sealed { number: env.number, executed, changes })
     }
 
     /// Changes the state without a transaction, as whoever starts a chain does. A database takes it as a block of its
@@ -161,6 +155,20 @@ impl Database {
         };
         let number = view.height();
         Ok(Self { store, view: Arc::new(view), number })
+    }
+
+    fn keep(self, attempt: Attempt) -> Result<Sealed, Failure> {
+        let Attempt { env, view, valid, executed } = attempt;
+        drop(view);
+        let number = env.number;
+        let changes = Changes::of(&*self.view, &executed.diff)?;
+        let block = Block { env, transactions: vec![valid.tx().clone()] };
+        let hash = block_hash(self.parent_hash()?, &block)?;
+        let receipts = [executed.receipt.clone()];
+        let diff = &executed.diff;
+        self.store.commit(&ExecutedBlock { height: number, hash, diff, receipts: &receipts, root: None })?;
+        self.store.close()?;
+        Ok(Sealed { number, executed, changes })
     }
 
     /// The hash of the block that the view is of; zero if there is none.

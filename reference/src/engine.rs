@@ -7,9 +7,10 @@ use crate::{
     store::{Bounds, Code, Extern, Function, Store},
     thread::{Machine, Pause, Thread},
     value::{Executed, Value, broken, index},
+    writes::WatchedWorld,
 };
 use lockstep_gas::{GasMeter, Revision};
-use lockstep_host::{Fault, Frame, Guest, HaltReason, HostCall, HostImport, Stop, ValueType};
+use lockstep_host::{Fault, Frame, FrameResult, Guest, HaltReason, HostCall, HostImport, Reply, Stop, ValueType};
 use lockstep_vm::{
     InvalidModule, Session, ValidModule,
     engine::{Argument, Engine, Exit, FrameState, Instance},
@@ -121,14 +122,15 @@ impl ReferenceInstance {
     }
 
     fn host(&mut self, session: &mut Session, import: &'static HostImport, arguments: &[u64]) -> Executed<u64> {
+        let position = self.thread.position();
         let memory = self.memory.and_then(|address| self.store.memories.get_mut(address));
         let memory: &mut [u8] = memory.map_or(Default::default(), |memory| &mut memory.bytes);
         let gas_left = self.state.gas.left();
-        self.watch.tell(&Event::HostCalled { import, arguments, memory, gas_left });
+        self.watch.tell(&Event::HostCalled { import, position, arguments, memory, gas_left });
         let mut call = HostCall {
             guest: Guest::new(memory, &mut self.state.gas),
             frame: &mut self.state.frame,
-            world: session,
+            world: &mut WatchedWorld { session, watch: &self.watch },
             revision: &self.revision,
         };
         let result = (import.body)(&mut call, arguments);
@@ -136,6 +138,20 @@ impl ReferenceInstance {
             self.suspended = Some(import);
         }
         result
+    }
+
+    /// Lets the host function that suspended the frame take over the result of the other one.
+    fn complete(&mut self, session: &mut Session, reply: Reply, result: FrameResult) -> Executed<u64> {
+        self.watch.tell(&Event::FrameResumes { result: &result, gas_left: self.state.gas.left() });
+        let memory = self.memory.and_then(|address| self.store.memories.get_mut(address));
+        let memory: &mut [u8] = memory.map_or(Default::default(), |memory| &mut memory.bytes);
+        let mut call = HostCall {
+            guest: Guest::new(memory, &mut self.state.gas),
+            frame: &mut self.state.frame,
+            world: session,
+            revision: &self.revision,
+        };
+        call.complete(reply, result)
     }
 
     fn returned_from_host(&mut self, import: &'static HostImport, bits: u64) -> Executed<()> {
@@ -152,10 +168,12 @@ impl ReferenceInstance {
 
     fn exit(&mut self, executed: Executed<u64>) -> Exit {
         let stop = executed.as_ref().err();
-        if !matches!(stop, Some(Stop::Suspend(_))) {
-            let backtrace = if stop.is_some() { self.thread.backtrace() } else { Vec::new() };
-            self.watch.tell(&Event::FrameEnds { stop, gas_left: self.state.gas.left(), backtrace: &backtrace });
-        }
+        let is_seen = stop.is_some() && self.watch.is_on();
+        let (gas_left, backtrace) = (self.state.gas.left(), if is_seen { self.thread.backtrace() } else { Vec::new() });
+        self.watch.tell(&match stop {
+            Some(Stop::Suspend(request)) => Event::FrameSuspends { request, gas_left, backtrace: &backtrace },
+            stop => Event::FrameEnds { stop, gas_left, backtrace: &backtrace },
+        });
         match executed {
             Ok(bits) => Exit::Returned(bits),
             Err(stop) => Exit::Stopped(stop),
@@ -187,27 +205,17 @@ impl Instance for ReferenceInstance {
         Ok((self.exit(executed), session))
     }
 
-    fn resume(&mut self, mut session: Box<Session>, result: u64) -> Result<(Exit, Box<Session>), Fault> {
-        let import = self.suspended.take().ok_or_else(|| Fault::Broken("nothing to resume".into()))?;
-        let pause = self.returned_from_host(import, result).map(|()| None);
-        let executed = self.run(&mut session, pause);
-        Ok((self.exit(executed), session))
-    }
-
-    fn host_call<T>(
+    fn resume(
         &mut self,
         mut session: Box<Session>,
-        serve: impl FnOnce(&mut HostCall<'_>) -> T,
-    ) -> Result<(T, Box<Session>), Fault> {
-        let memory = self.memory.and_then(|address| self.store.memories.get_mut(address));
-        let memory: &mut [u8] = memory.map_or(Default::default(), |memory| &mut memory.bytes);
-        let served = serve(&mut HostCall {
-            guest: Guest::new(memory, &mut self.state.gas),
-            frame: &mut self.state.frame,
-            world: &mut *session,
-            revision: &self.revision,
-        });
-        Ok((served, session))
+        reply: Reply,
+        result: FrameResult,
+    ) -> Result<(Exit, Box<Session>), Fault> {
+        let import = self.suspended.take().ok_or_else(|| Fault::Broken("nothing to resume".into()))?;
+        let pause = self.complete(&mut session, reply, result);
+        let pause = pause.and_then(|bits| self.returned_from_host(import, bits)).map(|()| None);
+        let executed = self.run(&mut session, pause);
+        Ok((self.exit(executed), session))
     }
 
     fn frame(&self) -> &Frame {

@@ -21,7 +21,8 @@ mod store;
 mod table;
 mod thread;
 mod value;
+mod writes;
 
 pub use embedding::ReferenceEmbedding;
 pub use engine::{Reference, ReferenceCode, ReferenceInstance};
-pub use observer::{Event, Observer, Position, SharedObserver};
+pub use observer::{Event, Observer, Position, SharedObserver, Write};

@@ -2,7 +2,7 @@
 //! there and gives nothing back.
 
 use lockstep_gas::{Gas, Operator};
-use lockstep_host::{Frame, HostImport, Stop};
+use lockstep_host::{Address, Bytes, Frame, FrameResult, HostImport, Log, Request, Stop};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One thing that happened.
@@ -44,6 +44,8 @@ pub enum Event<'a> {
     HostCalled {
         /// Which.
         import: &'static HostImport,
+        /// Where the guest calls it; `None` where the export that was called is the import itself.
+        position: Option<Position>,
         /// The bits of its arguments.
         arguments: &'a [u64],
         /// The caller's memory.
@@ -51,6 +53,9 @@ pub enum Event<'a> {
         /// What is left.
         gas_left: Gas,
     },
+    /// The function of the host that was called last writes something. It stands unless the frame, or one above it,
+    /// undoes its effects.
+    Wrote(Write<'a>),
     /// The host returns to the guest.
     HostReturned {
         /// From which function.
@@ -60,7 +65,24 @@ pub enum Event<'a> {
         /// What is left.
         gas_left: Gas,
     },
-    /// A frame is over.
+    /// The function of the host that was called last asks for another frame, and this one waits for it.
+    FrameSuspends {
+        /// What it asks for. Its gas is already taken.
+        request: &'a Request,
+        /// What is left.
+        gas_left: Gas,
+        /// Functions in progress, the innermost last.
+        backtrace: &'a [Position],
+    },
+    /// The other frame is over, or never began, and the function of the host that asked for it goes on: it returns to
+    /// the guest or halts it.
+    FrameResumes {
+        /// What came of it. A frame that returned can have failed all the same: by its output or by its created code.
+        result: &'a FrameResult,
+        /// What this frame has left, before it gets back what the other one left.
+        gas_left: Gas,
+    },
+    /// The guest of a frame is done. What its end means for its caller stands in the caller's `FrameResumes`.
     FrameEnds {
         /// Why, `None` if the export returned.
         stop: Option<&'a Stop>,
@@ -68,6 +90,31 @@ pub enum Event<'a> {
         gas_left: Gas,
         /// Functions in progress, the innermost last; empty if the export returned.
         backtrace: &'a [Position],
+    },
+}
+
+/// A change of the state, of the logs or of the refund.
+#[derive(Debug, Clone, Copy)]
+pub enum Write<'a> {
+    /// A storage value is set, or removed.
+    Storage {
+        /// Whose storage.
+        account: &'a Address,
+        /// The key.
+        key: &'a [u8],
+        /// The value, `None` if it is removed.
+        value: Option<&'a Bytes>,
+    },
+    /// A log is added.
+    Log(&'a Log),
+    /// Gas is added to what the transaction gets back at its end.
+    Refund(Gas),
+    /// A contract gives away its balance and is marked for removal.
+    SelfDestruct {
+        /// The contract.
+        contract: &'a Address,
+        /// Who gets its balance.
+        beneficiary: &'a Address,
     },
 }
 

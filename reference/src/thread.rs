@@ -40,6 +40,15 @@ struct Activation {
     results: usize,
 }
 
+impl Activation {
+    /// The operator that it is at.
+    fn at(&self) -> Position {
+        let at = self.position.saturating_sub(1);
+        let offset = self.body.sites.get(at).map_or(0, |site| site.offset);
+        Position { function: self.function, offset }
+    }
+}
+
 /// Why a thread does not go on by itself.
 #[derive(Debug)]
 pub(crate) enum Pause {
@@ -147,12 +156,12 @@ impl Thread {
 
     /// Functions in progress with the operator that each is at, the innermost last.
     pub(crate) fn backtrace(&self) -> Vec<Position> {
-        let position = |activation: &Activation| {
-            let at = activation.position.saturating_sub(1);
-            let offset = activation.body.sites.get(at).map_or(0, |site| site.offset);
-            Position { function: activation.function, offset }
-        };
-        self.activations.iter().map(position).collect()
+        self.activations.iter().map(Activation::at).collect()
+    }
+
+    /// The innermost function in progress and the operator that it is at.
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.activations.last().map(Activation::at)
     }
 
     fn step(&mut self, machine: &mut Machine<'_>, instruction: &Instruction) -> Executed<Option<Pause>> {

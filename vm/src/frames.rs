@@ -120,11 +120,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
                     let Some(parent) = self.running.last_mut() else {
                         return Ok((Finished { result, halts: self.halts }, session));
                     };
-                    let (completed, back) = parent.instance.host_call(session, |call| call.complete(reply, result))?;
-                    let (exit, back) = match completed {
-                        Ok(bits) => parent.instance.resume(back, bits)?,
-                        Err(stop) => (Exit::Stopped(stop), back),
-                    };
+                    let (exit, back) = parent.instance.resume(session, reply, result)?;
                     session = back;
                     Next::Left(exit)
                 }

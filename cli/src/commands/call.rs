@@ -4,6 +4,7 @@ use super::{add_receipt, halt_sites, machine, note_missing_code};
 use crate::{
     args::{CallArguments, EntryArguments},
     chain::Order,
+    diagnosis::Diagnosis,
     execution::add_outcome,
     failure::Failure,
     files,
@@ -15,7 +16,13 @@ use lockstep_vm::TxKind;
 
 /// Runs the command.
 pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
-    let CallArguments { address, place, entry, gas, value } = arguments;
+    let CallArguments { address, place, entry, gas, value, diagnosis } = arguments;
+    let taken = [
+        (place.state.as_deref(), "the state file"),
+        (place.db.as_deref(), "the database"),
+        (entry.input_file(), "the input"),
+    ];
+    let diagnosis = Diagnosis::plan(diagnosis, &taken)?;
     let EntryArguments { export, input, caller } = entry;
     let vm = machine()?;
     let input = files::input(input, vm.revision())?;
@@ -23,7 +30,9 @@ pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
     let mut report = Report::new("call");
     note_missing_code(&mut report, &ledger, &address)?;
     let kind = TxKind::Call { to: address, export: export.clone().map(String::into_bytes) };
-    let sealed = ledger.seal(&vm, Order { sender: caller, gas_limit: gas, value, kind, input })?;
+    let attempt = ledger.execute(&vm, Order { sender: caller, gas_limit: gas, value, kind, input })?;
+    let seen = diagnosis.carry_out(&vm, &attempt)?;
+    let sealed = ledger.keep(attempt)?;
 
     let receipt = &sealed.executed.receipt;
     let halts = halt_sites(receipt.outcome, sealed.executed.halts, address, export.as_deref());
@@ -33,5 +42,6 @@ pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
     report.add("contract", Value::bytes(address));
     report.add("caller", Value::bytes(caller));
     report.add("block", Value::Number(sealed.number));
+    seen.add_to(&mut report);
     Ok(report)
 }

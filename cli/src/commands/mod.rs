@@ -6,6 +6,7 @@ mod call;
 mod chain;
 mod check;
 mod deploy;
+mod diverge;
 mod estimate;
 mod genesis;
 mod proof;
@@ -45,6 +46,7 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Chain(ChainCommand::Check(arguments)) => chain::check(&arguments),
         Command::Prove(arguments) => proof::prove(arguments),
         Command::Verify(arguments) => proof::verify(&arguments),
+        Command::Diverge(arguments) => diverge::diverge(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Export(arguments) => snapshot::export(&arguments),
         Command::Import(arguments) => snapshot::import(&arguments),

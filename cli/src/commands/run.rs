@@ -4,6 +4,7 @@ use super::{add_receipt, halt_sites, machine, put_storage};
 use crate::{
     args::{EntryArguments, RunArguments},
     chain::{Chain, Order},
+    diagnosis::Diagnosis,
     execution::add_outcome,
     failure::{Class, Failure},
     files,
@@ -16,7 +17,10 @@ use lockstep_vm::{Account, Address, Outcome, TxKind, U256, Vm};
 
 /// Runs the command.
 pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
-    let RunArguments { file, abi, entry, gas, value, state, storage } = arguments;
+    let RunArguments { file, abi, entry, gas, value, state, storage, diagnosis } = arguments;
+    let taken =
+        [(Some(file.as_path()), "the module"), (state.as_deref(), "the state file"), (entry.input_file(), "the input")];
+    let diagnosis = Diagnosis::plan(diagnosis, &taken)?;
     let EntryArguments { export, input, caller } = entry;
     let vm = machine()?;
     let module = ModuleFile::read(&file, abi, vm.revision())?;
@@ -36,7 +40,9 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
         report.note(format!("the caller was given {given} to send"));
     }
     let kind = TxKind::Call { to: contract, export: export.clone().map(String::into_bytes) };
-    let sealed = chain.seal(&vm, Order { sender: caller, gas_limit: gas, value, kind, input })?;
+    let attempt = chain.execute(&vm, Order { sender: caller, gas_limit: gas, value, kind, input })?;
+    let seen = diagnosis.carry_out(&vm, &attempt)?;
+    let sealed = chain.keep(attempt)?;
     let receipt = &sealed.executed.receipt;
     let halts = halt_sites(receipt.outcome, sealed.executed.halts, contract, export.as_deref());
     add_outcome(&mut report, receipt.outcome, &halts);
@@ -47,6 +53,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
     report.add("abi", Value::text(module.abi.name()));
     report.add("abi_guessed", Value::Flag(module.abi_guessed));
     report.add("deploy_gas", Value::Number(deploy_gas));
+    seen.add_to(&mut report);
     Ok(report)
 }
 

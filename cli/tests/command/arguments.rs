@@ -131,7 +131,7 @@ fn help_and_version_are_no_errors() {
     let folder = Folder::new();
     let commands = [
         "run", "check", "deploy", "call", "view", "estimate", "account", "storage", "genesis", "block", "chain",
-        "prove", "verify", "replay", "export", "import",
+        "prove", "verify", "replay", "diverge", "export", "import",
     ];
     let help = folder.run(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (0, ""));

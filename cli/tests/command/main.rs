@@ -10,6 +10,7 @@
 
 mod arguments;
 mod databases;
+mod diagnosis;
 mod folder;
 mod readme;
 mod state_files;

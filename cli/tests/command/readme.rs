@@ -1,6 +1,7 @@
-//! The README's console blocks: every `lockstep` command in them prints what stands below it.
+//! Console blocks of the README and of pages: every `lockstep` command in them prints what stands below it.
 //!
-//! `LOCKSTEP_BLESS=1` rewrites what is printed. Commands of other programs are left alone.
+//! A block that begins with "text" and a name is the file of that name. `LOCKSTEP_BLESS=1` rewrites what is printed.
+//! Commands of other programs are left alone.
 
 use crate::{folder::Folder, transcript::is_blessing};
 use std::{fs, path::Path};
@@ -32,11 +33,21 @@ fn rerun(folder: &Folder, block: &[&str]) -> Vec<String> {
 
 #[test]
 fn commands_print_what_the_readme_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(&path).unwrap();
+    check("README.md", 4);
+}
+
+#[test]
+fn commands_print_what_the_page_of_diagnosis_says() {
+    check("docs/diagnosis.md", 6);
+}
+
+/// Runs the commands of a page, of which there are at least `commands_min`.
+fn check(page: &str, commands_min: usize) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    let text = fs::read_to_string(&path).unwrap();
     let folder = Folder::with_contracts();
     let (mut found, mut commands) = (Vec::new(), 0);
-    let mut lines = readme.lines();
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
         found.push(line.to_owned());
         if line == "```console" {
@@ -44,14 +55,19 @@ fn commands_print_what_the_readme_says() {
             commands += block.iter().filter(|line| STARTS.iter().any(|start| line.starts_with(start))).count();
             found.extend(rerun(&folder, &block));
             found.push("```".to_owned());
+        } else if let Some(file) = line.strip_prefix("```text ") {
+            let content = String::from_utf8(folder.read(file)).unwrap();
+            found.extend(content.lines().map(str::to_owned));
+            found.push("```".to_owned());
+            while lines.next().is_some_and(|line| line != "```") {}
         }
     }
-    assert!(commands >= 4, "the README shows {commands} commands");
+    assert!(commands >= commands_min, "{page} shows {commands} commands");
     let found = found.join("\n") + "\n";
     if is_blessing() {
         fs::write(path, found).unwrap();
         return;
     }
-    let different = readme.lines().zip(found.lines()).find(|(readme, found)| readme != found);
-    assert!(readme == found, "README.md differs (LOCKSTEP_BLESS=1 rewrites it), first {different:#?}");
+    let different = text.lines().zip(found.lines()).find(|(text, found)| text != found);
+    assert!(text == found, "{page} differs (LOCKSTEP_BLESS=1 rewrites it), first {different:#?}");
 }

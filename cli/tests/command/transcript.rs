@@ -17,9 +17,10 @@ use serde_json::Value;
 use std::{fs, path::PathBuf};
 
 /// Commands that must leave every file as it is, unless one of the arguments says otherwise.
-const LOOKING: [&str; 9] = ["run", "check", "view", "estimate", "account", "storage", "selftest", "verify", "replay"];
+const LOOKING: [&str; 10] =
+    ["run", "check", "view", "estimate", "account", "storage", "selftest", "verify", "replay", "diverge"];
 /// Looking into a database writes into it how it was closed.
-const CHANGING_ARGUMENTS: [&str; 3] = ["--credit", "--set", "--db"];
+const CHANGING_ARGUMENTS: [&str; 5] = ["--credit", "--set", "--db", "--trace", "--profile"];
 
 #[derive(Debug, Default)]
 struct Step {
@@ -184,6 +185,8 @@ transcripts! {
     counter "counter.txt";
     create "create.txt";
     database "database.txt";
+    diagnosis "diagnosis.txt";
+    diverge "diverge.txt";
     estimates "estimate.txt";
     halts "halts.txt";
     run "run.txt";

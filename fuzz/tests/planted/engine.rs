@@ -1,7 +1,7 @@
 //! The production engine with a fault between it and the frame loop.
 
 use lockstep_gas::{Gas, GasMeter, Revision};
-use lockstep_host::{Fault, Frame, HostCall, Log, Request, Stop};
+use lockstep_host::{Fault, Frame, FrameResult, Log, Reply, Request, Stop};
 use lockstep_vm::{
     InvalidModule, Session, ValidModule,
     engine::wasmi::{Wasmi, WasmiCode, WasmiInstance},
@@ -118,18 +118,15 @@ impl<K: Kind> Instance for FaultyInstance<K> {
         Ok(self.left(left))
     }
 
-    fn resume(&mut self, mut session: Box<Session>, result: u64) -> Result<(Exit, Box<Session>), Fault> {
-        K::resume(&mut session, &mut self.logs.lock().unwrap());
-        let left = self.inner.resume(session, result)?;
-        Ok(self.left(left))
-    }
-
-    fn host_call<T>(
+    fn resume(
         &mut self,
-        session: Box<Session>,
-        serve: impl FnOnce(&mut HostCall<'_>) -> T,
-    ) -> Result<(T, Box<Session>), Fault> {
-        self.inner.host_call(session, serve)
+        mut session: Box<Session>,
+        reply: Reply,
+        result: FrameResult,
+    ) -> Result<(Exit, Box<Session>), Fault> {
+        K::resume(&mut session, &mut self.logs.lock().unwrap());
+        let left = self.inner.resume(session, reply, result)?;
+        Ok(self.left(left))
     }
 
     fn frame(&self) -> &Frame {

@@ -11,7 +11,7 @@ use crate::{
     session::Session,
 };
 use lockstep_gas::{GasMeter, Revision};
-use lockstep_host::{Fault, Frame, HostCall, Stop};
+use lockstep_host::{Fault, Frame, FrameResult, Reply, Stop};
 use std::sync::Arc;
 
 /// An engine set up for one revision.
@@ -76,23 +76,18 @@ pub trait Instance {
         arguments: &[Argument],
     ) -> Result<(Exit, Box<Session>), Fault>;
 
-    /// Goes on after [`Stop::Suspend`], with the bits of the result of the host function that stopped.
+    /// Goes on after [`Stop::Suspend`]: the host function that stopped takes over `result` (`HostCall::complete`) and
+    /// returns to the guest, or halts it.
     ///
     /// # Errors
     ///
     /// A [`Fault`] of this node; the session is lost with it.
-    fn resume(&mut self, session: Box<Session>, result: u64) -> Result<(Exit, Box<Session>), Fault>;
-
-    /// Runs `serve` as if it were a host function that the guest called: with its memory, gas and frame.
-    ///
-    /// # Errors
-    ///
-    /// A [`Fault`] of this node; the session is lost with it.
-    fn host_call<T>(
+    fn resume(
         &mut self,
         session: Box<Session>,
-        serve: impl FnOnce(&mut HostCall<'_>) -> T,
-    ) -> Result<(T, Box<Session>), Fault>;
+        reply: Reply,
+        result: FrameResult,
+    ) -> Result<(Exit, Box<Session>), Fault>;
 
     /// The frame as the host knows it.
     fn frame(&self) -> &Frame;

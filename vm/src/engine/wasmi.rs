@@ -17,7 +17,9 @@ use crate::{
 };
 use core::fmt;
 use lockstep_gas::{Features, Gas, GasMeter, Limits, Operator, Revision, for_each_operator};
-use lockstep_host::{Fault, Frame, Guest, HaltReason, HostCall, HostImport, Stop, ValueType};
+use lockstep_host::{
+    Fault, Frame, FrameResult, Guest, HaltReason, HostCall, HostImport, HostResult, Reply, Stop, ValueType,
+};
 use std::sync::Arc;
 use wasmi::{
     Caller, CompilationMode, Config, CustomFuelCosts, Error, Linker, Memory, Module, OperatorCost, ResumableCall,
@@ -376,6 +378,23 @@ impl WasmiInstance {
         Ok((exit, session.ok_or_else(|| Fault::Broken("the session was lost".into()))?))
     }
 
+    /// Lets the host function that stopped take over the result of the frame that it asked for.
+    fn complete(
+        &mut self,
+        session: Box<Session>,
+        reply: Reply,
+        result: FrameResult,
+    ) -> Result<(HostResult<u64>, Box<Session>), Fault> {
+        let (memory, host) = match self.store.data().memory {
+            Some(memory) => memory.data_and_store_mut(&mut self.store),
+            None => (Default::default(), self.store.data_mut()),
+        };
+        host.session = Some(session);
+        let completed = host.with_call(memory, |call| call.complete(reply, result))?;
+        let session = host.session.take();
+        Ok((completed, session.ok_or_else(|| Fault::Broken("the session was lost".into()))?))
+    }
+
     /// Keeps what a result will be for.
     fn stopped(&mut self, stop: Stop, suspended: Suspended) -> Exit {
         if matches!(stop, Stop::Suspend(_)) {
@@ -402,35 +421,27 @@ impl Instance for WasmiInstance {
         self.leave(outcome)
     }
 
-    fn resume(&mut self, session: Box<Session>, result: u64) -> Result<(Exit, Box<Session>), Fault> {
-        let suspended = match self.suspended.take() {
-            Some(Suspended::Guest(guest)) => guest,
-            Some(Suspended::Export) => return Ok((Exit::Returned(result), session)),
-            None => return Err(Fault::Broken("nothing to resume".into())),
+    fn resume(
+        &mut self,
+        session: Box<Session>,
+        reply: Reply,
+        result: FrameResult,
+    ) -> Result<(Exit, Box<Session>), Fault> {
+        let suspended = self.suspended.take().ok_or_else(|| Fault::Broken("nothing to resume".into()))?;
+        let (completed, session) = self.complete(session, reply, result)?;
+        let (suspended, bits) = match (suspended, completed) {
+            (_, Err(stop)) => return Ok((Exit::Stopped(stop), session)),
+            (Suspended::Export, Ok(bits)) => return Ok((Exit::Returned(bits), session)),
+            (Suspended::Guest(guest), Ok(bits)) => (guest, bits),
         };
         let function = suspended.host_func().ty(&self.store);
         let inputs = function.results().first().map(|result_type| match result_type {
-            ValType::I32 => Val::from(u32::from_bits(result).cast_signed()),
-            _ => Val::from(result.cast_signed()),
+            ValType::I32 => Val::from(u32::from_bits(bits).cast_signed()),
+            _ => Val::from(bits.cast_signed()),
         });
         self.enter(session)?;
         let outcome = suspended.resume(&mut self.store, inputs.as_slice(), &mut self.result);
         self.leave(outcome)
-    }
-
-    fn host_call<T>(
-        &mut self,
-        session: Box<Session>,
-        serve: impl FnOnce(&mut HostCall<'_>) -> T,
-    ) -> Result<(T, Box<Session>), Fault> {
-        let (memory, host) = match self.store.data().memory {
-            Some(memory) => memory.data_and_store_mut(&mut self.store),
-            None => (Default::default(), self.store.data_mut()),
-        };
-        host.session = Some(session);
-        let served = host.with_call(memory, serve)?;
-        let session = host.session.take();
-        Ok((served, session.ok_or_else(|| Fault::Broken("the session was lost".into()))?))
     }
 
     fn frame(&self) -> &Frame {

@@ -4,7 +4,7 @@
 //! and a halt takes the gas limit under both.
 
 use crate::{
-    golden,
+    diagnosed, golden,
     text::{CONTRACT, SENDER, main_field, main_of, module},
 };
 use lockstep_gas::{Abi, Gas, Revision};
@@ -269,16 +269,21 @@ impl Case {
         if let Some(reference) = REFERENCES.iter().find(|reference| reference.revision() == vm.revision()) {
             assert_eq!(first, self.execute_on(reference), "{}: the reference interpreter differs", self.name);
         }
+        let view: StateView = Arc::new(self.world.clone());
+        diagnosed::check(vm.revision(), view, &block(), &self.valid(vm), &first);
         first
     }
 
     fn execute_on<E: Engine>(&self, vm: &Vm<E>) -> Executed {
-        let world = self.world.clone();
-        let sender = world.account(&SENDER).unwrap();
+        let view: StateView = Arc::new(self.world.clone());
+        let executed = vm.execute_tx(view, &block(), self.valid(vm));
+        executed.unwrap_or_else(|fault| panic!("{}: fault: {fault}", self.name))
+    }
+
+    fn valid<E: Engine>(&self, vm: &Vm<E>) -> ValidTx {
+        let sender = self.world.account(&SENDER).unwrap();
         let valid = ValidTx::check(self.tx.clone(), sender.as_ref(), Gas::MAX, vm.revision());
-        let valid = valid.unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        let view: StateView = Arc::new(world);
-        vm.execute_tx(view, &block(), valid).unwrap_or_else(|fault| panic!("{}: fault: {fault}", self.name))
+        valid.unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// Checks it under every revision that it is for. Gives the line of the golden file.

@@ -15,6 +15,7 @@ mod copies;
 mod create;
 mod crypto;
 mod depth;
+mod diagnosed;
 mod ends;
 mod engine;
 mod environment;

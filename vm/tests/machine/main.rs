@@ -19,6 +19,8 @@ mod constants;
 mod creation;
 mod deployment;
 mod depth;
+#[path = "../host_functions/diagnosed.rs"]
+mod diagnosed;
 mod encoding;
 mod factories;
 mod faults;

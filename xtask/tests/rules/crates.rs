@@ -5,11 +5,12 @@ use ::toml::Table;
 use xtask::Tree;
 
 /// The libraries, each with the crates of the workspace that it may depend on.
-const LIBRARIES: [(&str, &[&str]); 6] = [
+const LIBRARIES: [(&str, &[&str]); 7] = [
     ("lockstep-gas", &[]),
     ("lockstep-host", &["lockstep-gas"]),
     ("lockstep-vm", &["lockstep-gas", "lockstep-host"]),
     ("lockstep-reference", &["lockstep-gas", "lockstep-host", "lockstep-vm"]),
+    ("lockstep-diagnosis", &["lockstep-gas", "lockstep-host", "lockstep-reference", "lockstep-vm"]),
     ("lockstep-store", &["lockstep-vm"]),
     ("lockstep-selftest", &["lockstep-gas", "lockstep-host", "lockstep-vm"]),
 ];
@@ -61,8 +62,8 @@ fn dependencies_of(manifest: &Table, kinds: &[&str]) -> Vec<String> {
 }
 
 /// What the tests of a library, and they alone, may depend on beside what is below it: whatever the machine's tests
-/// execute, they execute on both engines.
-const FOR_TESTS: [(&str, &str); 1] = [("lockstep-vm", "lockstep-reference")];
+/// execute, they execute on both engines, and look into it.
+const FOR_TESTS: [(&str, &str); 2] = [("lockstep-vm", "lockstep-reference"), ("lockstep-vm", "lockstep-diagnosis")];
 
 /// What is wrong with the crate `name` that has `manifest`.
 fn wrong_arrows_of(name: &str, manifest: &Table) -> Vec<String> {
