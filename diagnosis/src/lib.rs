@@ -1,11 +1,11 @@
 //! Looking into a transaction: where it stopped, what it did, what its gas went into.
 //!
 //! The production engine has no hook for this. A transaction that was executed is executed once more, on the reference
-//! interpreter, and observers are told what happens ([`replay`]). The replay must give what production gave, otherwise
+//! interpreter, and observers are told what happens ([`replay()`]). The replay must give what production gave, otherwise
 //! this node has a fault; so nothing here can change a receipt, and nothing here can tell a tale of another execution.
 //!
 //! [`Backtrace`] says where frames stopped, [`Trace`] writes what happened line by line, [`Profile`] adds up gas by
-//! function. [`diverge`] finds the first event in which two traces differ. Must not know a file or a terminal.
+//! function. [`diverge()`] finds the first event in which two traces differ. Must not know a file or a terminal.
 //!
 //! ```
 //! use lockstep_diagnosis::{Backtrace, Execution, replay};

@@ -113,9 +113,7 @@ impl Profile {
     pub fn folded(&self) -> impl Iterator<Item = String> {
         self.stacks.lines()
     }
-}
 
-impl Profile {
     fn frame_begins(&mut self, frame: &Frame, gas_left: Gas) {
         let names = self.stacks.number_of(&self.names.of(&frame.code));
         self.open.push(Open { names, base: self.stacks.depth(), host: None, refund: 0, done: None });

@@ -22,7 +22,7 @@ const MAGIC: &[u8; 8] = b"LOCKWITN";
 /// The version of the witness format.
 pub const WITNESS_VERSION: u32 = 1;
 
-/// A block and the part of the state that it needs. Nothing of it is believed before [`replay`](crate::replay) has
+/// A block and the part of the state that it needs. Nothing of it is believed before [`replay`](crate::replay()) has
 /// checked it against the root.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Witness {

@@ -1,7 +1,7 @@
 //! What the machine needs of an engine that runs Wasm: compile, instantiate, call an export, resume it after a host
 //! function asked for another frame, reach its memory and gas.
 //!
-//! The frame loop is written against these traits and knows no engine. Only [`wasmi`](self::wasmi) names wasmi.
+//! The frame loop is written against these traits and knows no engine. Only [`wasmi`] names wasmi.
 
 pub mod embedding;
 pub mod wasmi;
