@@ -6,6 +6,7 @@
 mod dispatch;
 mod embedding;
 mod limiter;
+mod translate;
 
 pub use embedding::LinkedWasmi;
 
@@ -108,8 +109,7 @@ impl Engine for Wasmi {
         for row in module.imports() {
             link(&mut linker, row)?;
         }
-        let module = Module::new(&engine, normal.code()).map_err(|error| InvalidModule::engine(error.to_string()))?;
-        Ok(WasmiCode { module, linker })
+        Ok(WasmiCode { module: translate::translate(&engine, normal.code())?, linker })
     }
 
     fn instantiate(&self, code: &WasmiCode, state: FrameState) -> Result<WasmiInstance, Stop> {

@@ -107,6 +107,25 @@ fn rewriting_changes_what_it_must() {
     }
 }
 
+/// The short instructions of stores are for the first memory.
+#[test]
+fn a_local_stored_at_itself_in_another_memory_leaves_its_register() {
+    for (store, is_rewritten, expected) in [
+        ("(i32.store 1 (local.get 0) (local.get 0))", true, "LocalGet LocalGet Block End I32Store"),
+        ("(i32.store 0 (local.get 0) (local.get 0))", false, "LocalGet LocalGet I32Store"),
+        ("(i32.store 1 (local.get 0) (i32.const 1))", false, "LocalGet I32Const I32Store"),
+    ] {
+        let code = binary(&format!("(module (memory 1) (memory 1) (func (param i32) {store}))"));
+        let valid = ValidModule::parse(code.into(), Abi::Packed, &Revision::SPEC).unwrap();
+        let normal = NormalModule::new(&valid, &Revision::SPEC).unwrap();
+        assert_eq!(normal.is_rewritten(), is_rewritten, "{store}");
+        let operators = operators(normal.code());
+        // What is rewritten pays for its `end` by operators of no effect.
+        let operators: Vec<_> = operators.iter().map(String::as_str).filter(|name| *name != "Nop").collect();
+        assert_eq!(operators.join(" "), format!("{expected} End"), "{store}");
+    }
+}
+
 /// Each value once, of its own type, behind the globals that are there.
 #[test]
 fn hidden_globals_are_shared() {

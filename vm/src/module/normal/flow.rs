@@ -529,14 +529,14 @@ const fn is_reinterpretation(operator: &Operator<'_>) -> bool {
     )
 }
 
-/// The largest offset that wasmi has short instructions for.
+/// The largest offset that wasmi has short instructions for, which are for the first memory only.
 const NEAR: u64 = 0xffff;
 
-/// Whether a store with a large offset has one local for both operands: where that is in a register, wasmi 2.0.0 has no
-/// instruction for it and panics.
+/// Whether a store with a large offset, or to another memory than the first, has one local for both operands: where that
+/// is in a register, wasmi 2.0.0 has no instruction for it and panics.
 fn is_far_store(operator: &Operator<'_>, taken: &[Operand<'_>]) -> bool {
     let [address, value] = taken else { return false };
-    memarg(operator).is_some_and(|argument| argument.offset > NEAR)
+    memarg(operator).is_some_and(|argument| argument.offset > NEAR || argument.memory != 0)
         && address.local().is_some()
         && address.local() == value.local()
 }

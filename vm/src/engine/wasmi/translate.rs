@@ -1,0 +1,37 @@
+//! Translation by wasmi, whatever it does.
+
+use crate::module::InvalidModule;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use wasmi::{Engine, Module};
+
+/// Translates a module. A translator that panics refuses it: the same on every node, as its version is, and no contract can
+/// end the process of one (`docs/decisions/0009`).
+pub(super) fn translate(engine: &Engine, code: &[u8]) -> Result<Module, InvalidModule> {
+    // What a panic may have left half done is the engine's, and each module has an engine of its own.
+    match catch_unwind(AssertUnwindSafe(|| Module::new(engine, code))) {
+        Ok(Ok(module)) => Ok(module),
+        Ok(Err(error)) => Err(InvalidModule::engine(error.to_string())),
+        Err(_) => Err(InvalidModule::engine("its translator panicked")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::wasmi::config;
+    use lockstep_gas::Revision;
+
+    fn refusal(text: &str) -> Option<String> {
+        let engine = Engine::new(&config(&Revision::V1));
+        translate(&engine, &wat::parse_str(text).unwrap()).err().map(|invalid| invalid.to_string())
+    }
+
+    #[test]
+    fn a_module_that_the_translator_panics_on_is_refused() {
+        assert_eq!(refusal("(module (memory 2) (func (param i32) (i32.store (local.get 0) (local.get 0))))"), None);
+        // `NormalModule` lets no such store come here.
+        let store = "(i32.store offset=65536 (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (local.get 0))";
+        let refused = refusal(&format!("(module (memory 2) (func (param i32) {store}))")).unwrap();
+        assert!(refused.contains("its translator panicked"), "{refused}");
+    }
+}
