@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -75,6 +75,14 @@ impl OutputFile {
         let made = OpenOptions::new().write(true).create_new(true).open(&written);
         let file = made.with_context(|| format!("cannot write {}", self.name)).class(Class::Fault)?;
         Ok((file, Draft { written, target: self }))
+    }
+
+    /// Writes it as a whole: on disk when this returns, or not there at all.
+    pub(crate) fn write(self, bytes: &[u8]) -> Result<(), Failure> {
+        let context = format!("cannot write {}", self.name);
+        let (mut file, draft) = self.begin()?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).context(context).class(Class::Fault)?;
+        draft.put()
     }
 
     /// In the same folder, hidden, and of this process alone.

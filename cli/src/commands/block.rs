@@ -5,16 +5,17 @@ use crate::{
     args::ApplyArguments,
     block_file::BlockFile,
     bytes::hex,
-    failure::{Class, Classify, Failure},
+    failure::{Class, Failure},
     ledger::{Database, block_hash},
+    output_file::OutputFile,
     progress::Progress,
     report::{Report, Row, Value},
     state_file::IfMissing,
 };
-use anyhow::{Context, Error, anyhow};
+use anyhow::{Error, anyhow};
 use lockstep_store::{ExecutedBlock, Recorder, Store, Tip};
 use lockstep_vm::{B256, Block, BlockOutcome, Receipt, Rejected, StateReader, StateView, Vm};
-use std::{fs, path::Path, sync::Arc};
+use std::sync::Arc;
 
 /// A block that is part of the chain.
 struct Applied {
@@ -27,6 +28,9 @@ struct Applied {
 
 /// Runs the command.
 pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
+    let taken =
+        [(Some(arguments.database.db.as_path()), "the database"), (Some(arguments.file.as_path()), "the blocks")];
+    let mut witness = arguments.witness.as_deref().map(|path| OutputFile::plan(path, &taken)).transpose()?;
     let vm = machine()?;
     let file = BlockFile::read(&arguments.file)?;
     let Database { store, .. } = Database::open(&arguments.database.db, IfMissing::Refuse, None)?;
@@ -35,7 +39,7 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
     let mut applied = Vec::new();
     let mut number = None;
     for position in 0..count {
-        let witness = arguments.witness.as_deref().filter(|_| position.saturating_add(1) == count);
+        let witness = if position.saturating_add(1) == count { witness.take() } else { None };
         let next = number.or_else(|| file.number(position));
         let done = apply_one(&vm, &store, &file, position, next, witness)?;
         number = Some(done.number.saturating_add(1));
@@ -54,7 +58,7 @@ fn apply_one(
     file: &BlockFile,
     position: usize,
     next: Option<u64>,
-    witness: Option<&Path>,
+    witness: Option<OutputFile>,
 ) -> Result<Applied, Failure> {
     let tip = store.tip()?;
     let follows = tip.map_or(0, |tip| tip.height.saturating_add(1));
@@ -82,14 +86,14 @@ fn apply_one(
         let (root, receipts) = (store.root(number)?, store.receipts(number)?);
         return Ok(Applied { number, hash, root, receipts, was_there: true });
     }
-    let Some(path) = witness else {
+    let Some(witness) = witness else {
         let outcome = vm.execute_block(Arc::new(parent), block.clone()).map_err(rejected)?;
         return commit(store, &block, hash, outcome);
     };
     let recorder = Arc::new(Recorder::new(parent));
     let outcome = vm.execute_block(Arc::clone(&recorder) as StateView, block.clone()).map_err(rejected)?;
     let bytes = recorder.witness(block.clone(), &outcome.diff)?.to_bytes()?;
-    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display())).class(Class::Fault)?;
+    witness.write(&bytes)?;
     commit(store, &block, hash, outcome)
 }
 

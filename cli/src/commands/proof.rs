@@ -5,6 +5,7 @@ use crate::{
     block_file,
     failure::{Class, Classify, Failure},
     ledger::Database,
+    output_file::OutputFile,
     report::{Report, Value},
     state_file::IfMissing,
 };
@@ -12,7 +13,6 @@ use anyhow::{Context, Error, anyhow};
 use borsh::{BorshDeserialize, BorshSerialize};
 use lockstep_store::{AccountLeaf, AccountProof, StorageProof};
 use lockstep_vm::{Address, U256};
-use std::fs;
 
 /// What a proof file begins with: a name and a version.
 const MAGIC: &[u8; 8] = b"LOCKPRF\x01";
@@ -27,6 +27,7 @@ enum ProofFile {
 /// Runs `lockstep prove`.
 pub(crate) fn prove(arguments: ProveArguments) -> Result<Report, Failure> {
     let ProveArguments { address, key, database, at, out } = arguments;
+    let out = OutputFile::plan(&out, &[(Some(&database.db), "the database")])?;
     let Database { store: _open, view, .. } = Database::open(&database.db, IfMissing::Refuse, at)?;
     let proof = match key {
         None => ProofFile::Account(address, view.prove_account(&address)?),
@@ -37,7 +38,7 @@ pub(crate) fn prove(arguments: ProveArguments) -> Result<Report, Failure> {
     };
     let encoded = borsh::to_vec(&proof).map_err(Error::msg).class(Class::Fault)?;
     let bytes = [MAGIC.as_slice(), &encoded].concat();
-    fs::write(&out, &bytes).with_context(|| format!("cannot write {}", out.display())).class(Class::Fault)?;
+    out.write(&bytes)?;
     let mut report = Report::new("prove");
     report.add("block", Value::Number(view.height()));
     report.add("root", Value::bytes(view.root()));

@@ -3,24 +3,23 @@
 use crate::{
     args::{ExportArguments, ImportArguments},
     block_file,
-    failure::{Class, Classify, Failure},
+    failure::Failure,
     files::len,
+    output_file::OutputFile,
     report::{Report, Value},
 };
-use anyhow::Context;
 use lockstep_store::{SnapshotHead, Store, StoreError};
-use std::fs;
 
 /// Runs `lockstep export`.
 pub(crate) fn export(arguments: &ExportArguments) -> Result<Report, Failure> {
+    let file = OutputFile::plan(&arguments.file, &[(Some(&arguments.database.db), "the database")])?;
     let store = Store::open_existing(&arguments.database.db)?;
     let height = match arguments.at {
         Some(height) => height,
         None => store.tip()?.ok_or(StoreError::Empty)?.height,
     };
     let (head, bytes) = store.export(height)?;
-    let name = arguments.file.display();
-    fs::write(&arguments.file, &bytes).with_context(|| format!("cannot write {name}")).class(Class::Fault)?;
+    file.write(&bytes)?;
     Ok(report("export", &head, &bytes))
 }
 
