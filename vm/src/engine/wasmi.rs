@@ -78,8 +78,9 @@ struct Host {
 ///
 /// wasmi's handlers of `memory.grow` and `table.grow` call the next handler instead of jumping to it, so each of them
 /// leaves about 170 bytes on the native stack until wasmi returns (measured; the others jump). A slice bounds how many
-/// there can be: at the price of `memory.grow` about 160, 30 KiB. Coming back costs 0.2 us for about 30 us of work.
-const FUEL_SLICE: u64 = 32_768;
+/// there can be: at the price of `memory.grow` about 640, 110 KiB. Coming back costs 0.4 us for about 26 us of work
+/// (`docs/decisions/0005`).
+const FUEL_SLICE: u64 = 131_072;
 
 /// The fuel of a slice under `revision`.
 ///

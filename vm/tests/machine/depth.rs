@@ -2,7 +2,7 @@
 //! alone and mixed. The next one fails as documented.
 
 use crate::kit::{A, B, RETURN, World, binary, data, escaped, main_of, module};
-use lockstep_vm::{Abi, Executed, Gas, HaltReason, Revision, Tx, U256};
+use lockstep_vm::{Abi, Executed, Gas, HaltReason, Outcome, Revision, Tx, U256};
 
 /// The frame loop must not recurse: the stack of this thread holds a fraction of 1,024 native frames.
 fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
@@ -239,5 +239,16 @@ fn mutual_recursion_from_256_million_gas_ends_by_gas() {
             world.note("depth", &depth.to_string());
             assert!(executed.halts.iter().all(|site| site.reason == HaltReason::OutOfGas));
         }
+    });
+}
+
+/// Each growth leaves something on the native stack until the guest comes back for more gas (docs/decisions/0005).
+#[test]
+fn growths_without_end_fit_on_a_small_stack() {
+    on_a_small_stack(|| {
+        let mut world = World::new("growths on a small stack");
+        world.put(A, &main_of("(loop (drop (memory.grow (i32.const -1))) (br 0))"));
+        let executed = world.run("growths", &world.call(A, b""));
+        assert_eq!(executed.receipt.outcome, Outcome::Halt { reason: HaltReason::OutOfGas });
     });
 }

@@ -34,6 +34,7 @@ const SECTIONS: &[&str] = &[
     "depth in two frames",
     "depth of callExport",
     "depth of calls",
+    "growths on a small stack",
     "depth of create",
     "depth of mixed calls",
     "depth under V1",
