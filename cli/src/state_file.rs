@@ -19,7 +19,7 @@ use crate::{
 };
 use anyhow::{Context, Error, anyhow, ensure};
 use borsh::BorshDeserialize;
-use lockstep_vm::{MemoryState, Revision};
+use lockstep_vm::{MemoryState, Revision, code_bytes};
 use sha3::{Digest, Sha3_256};
 use std::{
     fs::{self, File, OpenOptions},
@@ -184,6 +184,11 @@ fn decode(bytes: &[u8]) -> anyhow::Result<Chain> {
         borsh::from_slice(body).map_err(Error::msg).context("not written by lockstep: bad encoding")?;
     let current = Revision::V1.number;
     ensure!(revision == current, "its blocks are of revision {revision}, this command executes revision {current}");
+    for (address, id) in state.accounts.iter().filter_map(|(address, account)| Some((address, account.code?))) {
+        let code = state.code.get(&id.hash).with_context(|| format!("the code of account {address} is missing"))?;
+        let (actual, expected) = (code_bytes(code), id.bytes);
+        ensure!(actual == expected, "account {address} says {expected} bytes of code and has {actual}");
+    }
     let chain = Chain { number, state: state.into() };
     // One state, one encoding: keys out of order, for instance, were not written by a command.
     ensure!(encode(&chain)? == bytes, "not written by lockstep: another encoding of the same state");
@@ -300,6 +305,23 @@ mod tests {
             let refusal = refusal(&bytes);
             assert!(refusal.starts_with(message), "{refusal}, expected {message}");
         }
+    }
+
+    #[test]
+    fn code_that_is_missing_or_has_another_length_is_refused() {
+        use lockstep_vm::{Abi, CodeId};
+        let with = |change: &dyn Fn(&mut MemoryState)| {
+            let mut chain = sample();
+            let code = b"code";
+            chain.prepare().put_code(Address::repeat_byte(2), CodeId::of(code, Abi::Ewasm), code);
+            change(chain.prepare());
+            encode(&chain).unwrap()
+        };
+        decode(&with(&|_| {})).unwrap();
+        let refused = refusal(&with(&|state| state.code.clear()));
+        assert!(refused.ends_with("is missing"), "{refused}");
+        let refused = refusal(&with(&|state| state.code.values_mut().for_each(|code| code.push(0))));
+        assert!(refused.ends_with("says 4 bytes of code and has 5"), "{refused}");
     }
 
     #[test]

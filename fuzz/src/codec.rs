@@ -247,7 +247,7 @@ fn address(input: &mut Input<'_>) -> Address {
 }
 
 fn code_id(input: &mut Input<'_>) -> CodeId {
-    CodeId { hash: hash(input), abi: input.choose(Abi::ALL) }
+    CodeId { hash: hash(input), abi: input.choose(Abi::ALL), bytes: input.u32() }
 }
 
 fn env(input: &mut Input<'_>) -> BlockEnv {

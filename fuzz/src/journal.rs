@@ -255,7 +255,11 @@ fn compare(journal: &mut Journal, model: &Model) {
         let expected = model.accounts.get(&address);
         assert_eq!(journal.account(&address), Ok(expected), "account {address}");
         let code = expected.and_then(|account| account.code);
-        assert_eq!(journal.code(&address).map(|code| code.map(|(id, _)| id)), Ok(code), "code of {address}");
+        assert_eq!(journal.code_id(&address), Ok(code), "code of {address}");
+        if let Some(id) = code {
+            let code = journal.code(&id).expect("the state can be read");
+            assert_eq!(CodeId::of(&code, id.abi), id, "the code of {address} itself");
+        }
         for length in 0..KEYS {
             let key = vec![7; length as usize];
             let value = journal.storage(&address, &key).expect("the state can be read");

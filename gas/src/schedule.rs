@@ -124,6 +124,9 @@ pub struct AccountPrices {
     pub storage_set: u64,
     /// Each byte of code that a creation leaves behind (G_codedeposit).
     pub code_deposit_byte: u64,
+    /// Each 32 bytes of an account's code, the last counted as whole, where `externalCodeCopy` copies any of it: the
+    /// state is asked for code as a whole. 0 under Byzantium, where Ethereum's price of the call is all.
+    pub code_read_word: u64,
 }
 
 /// Prices of starting a frame, charged to the frame itself before its first instruction.
@@ -190,6 +193,7 @@ impl Schedule {
             new_account: 25_000,
             storage_set: 15_000,
             code_deposit_byte: 200,
+            code_read_word: 0,
         },
         frame: FramePrices { base: 0, per_code_word: 0, per_item: 0 },
         transaction: TransactionPrices {
@@ -214,6 +218,7 @@ impl Schedule {
             new_account: 250_000,
             storage_set: 150_000,
             code_deposit_byte: 2_000,
+            code_read_word: 10,
         },
         frame: FramePrices { base: 3_000, per_code_word: 320, per_item: 20 },
         transaction: TransactionPrices {

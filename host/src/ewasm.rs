@@ -200,6 +200,17 @@ fn get_block_difficulty(call: &mut HostCall<'_>, result: u32) -> HostResult<()> 
 fn external_code_copy(call: &mut HostCall<'_>, address: u32, result: u32, offset: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::ExternalCodeCopy, length)?;
     let address = call.guest.load_address(address)?;
+    let code_bytes = call.world.code_bytes(&address)?;
+    if u64::from(offset).saturating_add(u64::from(length)) > u64::from(code_bytes) {
+        return Err(HaltReason::HostAccessOutOfBounds.into());
+    }
+    call.guest.load(result, length)?;
+    if length == 0 {
+        return Ok(());
+    }
+    // However little is copied, the code is read as a whole.
+    let price = Gas::new(call.revision.schedule.account.code_read_word);
+    call.guest.charge(price.times(u64::from(code_bytes.div_ceil(32))))?;
     let code = call.world.code(&address)?;
     call.guest.store_from(result, &code, offset, length)
 }
@@ -207,7 +218,7 @@ fn external_code_copy(call: &mut HostCall<'_>, address: u32, result: u32, offset
 fn get_external_code_size(call: &mut HostCall<'_>, address: u32) -> HostResult<u32> {
     call.charge(F::GetExternalCodeSize)?;
     let address = call.guest.load_address(address)?;
-    length_of(&call.world.code(&address)?)
+    Ok(call.world.code_bytes(&address)?)
 }
 
 fn get_block_gas_limit(call: &mut HostCall<'_>) -> HostResult<i64> {

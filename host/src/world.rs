@@ -70,7 +70,14 @@ pub trait World {
     /// A [`Fault`] if the state cannot be read.
     fn balance(&mut self, address: &Address) -> Result<U256, Fault>;
 
-    /// The account's code, empty if it has none.
+    /// Bytes of the account's code, 0 if it has none. The code itself is not read.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    fn code_bytes(&mut self, address: &Address) -> Result<u32, Fault>;
+
+    /// The account's code, empty if it has none. Its length has been paid for.
     ///
     /// # Errors
     ///

@@ -51,6 +51,10 @@ impl World for Recorder {
         self.ask(U256::from(u128::MAX))
     }
 
+    fn code_bytes(&mut self, _address: &Address) -> Result<u32, Fault> {
+        self.ask(4)
+    }
+
     fn code(&mut self, _address: &Address) -> Result<Bytes, Fault> {
         self.ask(Bytes::from_static(b"code"))
     }

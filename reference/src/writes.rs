@@ -32,6 +32,10 @@ impl World for WatchedWorld<'_> {
         self.session.balance(address)
     }
 
+    fn code_bytes(&mut self, address: &Address) -> Result<u32, Fault> {
+        self.session.code_bytes(address)
+    }
+
     fn code(&mut self, address: &Address) -> Result<Bytes, Fault> {
         self.session.code(address)
     }

@@ -16,7 +16,7 @@ use crate::{
     },
     view::View,
 };
-use lockstep_vm::{Address, B256, Receipt, code_hash};
+use lockstep_vm::{Address, B256, Receipt, code_bytes, code_hash};
 use redb::{ReadTransaction, ReadableDatabase, ReadableTableMetadata, backends::FileBackend};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -292,11 +292,13 @@ impl<'a> Walk<'a> {
     /// Every code is what its hash says and is counted right.
     fn code(&mut self) -> Result<(), StoreError> {
         let mut counted: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+        let mut lengths: BTreeSet<(Vec<u8>, u32)> = BTreeSet::new();
         for row in self.transaction.open_table(ACCOUNTS)?.range::<&[u8]>(..)? {
             let row: Option<AccountRow> = decode(row?.1.value())?;
             if let Some(id) = row.and_then(|row| row.account.code) {
                 let count = counted.entry(id.hash.to_vec()).or_insert(0);
                 *count = count.saturating_add(1);
+                lengths.insert((id.hash.to_vec(), id.bytes));
             }
         }
         let mut uses = BTreeMap::new();
@@ -315,6 +317,10 @@ impl<'a> Walk<'a> {
             if code_hash(code.value()).as_slice() != hash.value() || !counted.contains_key(hash.value()) {
                 self.checked.differs("code that is not what its hash says, or that nobody has");
             }
+            lengths.remove(&(hash.value().to_vec(), code_bytes(code.value())));
+        }
+        if !lengths.is_empty() {
+            self.checked.differs("an account that says another length of its code than the code has");
         }
         if present != counted.len() {
             self.checked.differs("code is missing");

@@ -10,7 +10,7 @@ use crate::{
     },
     view::View,
 };
-use lockstep_vm::{B256, Receipt, StateDiff};
+use lockstep_vm::{B256, Receipt, StateDiff, code_bytes};
 use redb::{ReadableDatabase, Table, WriteTransaction};
 use std::collections::BTreeMap;
 
@@ -134,8 +134,12 @@ fn write_accounts(
 fn use_code(code: &mut Rows<'_>, uses: &mut Rows<'_>, row: &AccountRow, diff: &StateDiff) -> Result<(), StoreError> {
     let Some(id) = row.account.code else { return Ok(()) };
     let count = get::<u64>(uses, id.hash.as_slice())?.unwrap_or(0);
+    let bytes = diff.code.get(&id.hash);
+    if let Some(actual) = bytes.map(|bytes| code_bytes(bytes)).filter(|&actual| actual != id.bytes) {
+        let expected = id.bytes;
+        return Err(StoreError::Diff(format!("code {} has {actual} bytes, an account says {expected}", id.hash)));
+    }
     if count == 0 {
-        let bytes = diff.code.get(&id.hash);
         let bytes =
             bytes.ok_or_else(|| StoreError::Diff(format!("an account has code {} that nobody has", id.hash)))?;
         if lockstep_vm::code_hash(bytes) != id.hash {

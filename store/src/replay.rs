@@ -8,7 +8,8 @@ use crate::{
     witness::{Nodes, Witness},
 };
 use lockstep_vm::{
-    Account, Address, B256, BlockOutcome, Bytes, Fault, Rejected, StateReader, Vm, code_hash, engine::Engine,
+    Account, Address, B256, BlockOutcome, Bytes, Fault, Rejected, StateReader, Vm, code_bytes, code_hash,
+    engine::Engine,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -60,6 +61,10 @@ impl WitnessState {
             let path = path_to(&state, TreeId::Accounts, state.head().version, &key)?;
             if path.leaf != Some((key, account_value_hash(leaf))) {
                 return Err(StoreError::Refused(format!("the witness has a false account {address}")));
+            }
+            let code = leaf.account.code.and_then(|id| Some((id, state.code.get(&id.hash)?)));
+            if code.is_some_and(|(id, code)| code_bytes(code) != id.bytes) {
+                return Err(StoreError::Refused(format!("the witness has code of another length for {address}")));
             }
         }
         for (address, nodes) in &state.witness.storage_nodes {

@@ -5,7 +5,7 @@
 //! the host functions; here is what happens when it begins and when it ends.
 
 use crate::{
-    code::{CodeId, is_wasm},
+    code::{CodeId, code_bytes, is_wasm},
     engine::{Engine, Exit, FrameState, Instance},
     entry::{self, Plan},
     journal::Checkpoint,
@@ -166,16 +166,17 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         if !on_callers_account && !journal.transfer(&caller.address, &callee, value)? {
             return Err(Fault::Broken("a call began without the value that it transfers".into()));
         }
-        let Some((id, code)) = journal.code(&callee)? else {
+        let Some(id) = journal.code_id(&callee)? else {
             return Ok(match message.input {
                 Entry::Main(_) => not_begun(session, checkpoint, Status::Success, gas, reply),
                 Entry::Export(_) => self.refuse(session, checkpoint, HaltReason::NoCode, &message, gas, reply),
             });
         };
-        // Validation and compilation are work: whoever cannot pay for the code does not get them.
-        if gas < self.vm.code_gas(&code) {
+        // Reading, validation and compilation are work: whoever cannot pay for the code does not get them.
+        if gas < self.vm.code_gas(id.bytes) {
             return Ok(self.fail(session, checkpoint, HaltReason::OutOfGas, &message, reply));
         }
+        let code = session.journal.code(&id)?;
         let Some(module) = self.vm.module_of_account(id, &code)? else {
             return Ok(self.fail(session, checkpoint, HaltReason::InvalidCode, &message, reply));
         };
@@ -205,7 +206,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         if journal.account(&address)?.is_some_and(|account| account.nonce != 0 || account.code.is_some()) {
             return Ok(self.fail(session, checkpoint, HaltReason::AddressCollision, &message, reply));
         }
-        if gas < self.vm.code_gas(&init_code) {
+        if gas < self.vm.code_gas(code_bytes(&init_code)) {
             return Ok(self.fail(session, checkpoint, HaltReason::OutOfGas, &message, reply));
         }
         let Ok(module) = self.vm.module(CodeId::of(&init_code, Abi::Ewasm), &init_code) else {
@@ -235,7 +236,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Ok(plan) => plan,
             Err(reason) => {
                 // The code has been looked into: that much is not given back.
-                let gas = gas.less(self.vm.code_gas(module.valid.code()));
+                let gas = gas.less(self.vm.code_gas(code_bytes(module.valid.code())));
                 return Ok(self.refuse(session, checkpoint, reason, &message, gas, reply));
             }
         };

@@ -4,7 +4,7 @@
 //! frame that fails goes back to its checkpoint. Knows nothing of frames, gas or contracts.
 
 use crate::{
-    code::CodeId,
+    code::{CodeId, code_bytes},
     state::{Account, StateDiff, StateReader, StorageDiff},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -13,6 +13,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// Codes from the view that a journal keeps at one time, so that a block which reads many does not fill the host's
+/// memory: at 1 MiB each, 16 MiB. What is not kept is read again; only speed depends on it.
+const CODE_READ_MAX: usize = 16;
 
 /// A state view that execution can keep for as long as it needs.
 pub type StateView = Arc<dyn StateReader>;
@@ -53,7 +57,10 @@ pub struct Journal {
     view: StateView,
     accounts: BTreeMap<Address, AccountEntry>,
     storage: BTreeMap<Address, BTreeMap<Vec<u8>, Slot>>,
+    /// Code that this block brought along.
     code: BTreeMap<B256, Bytes>,
+    /// Code that was read from the view lately: at most [`CODE_READ_MAX`] of them.
+    code_read: BTreeMap<B256, Bytes>,
     undo: Vec<Undo>,
     // What follows belongs to the running transaction.
     touched: BTreeSet<Address>,
@@ -80,6 +87,7 @@ impl Journal {
             accounts: BTreeMap::new(),
             storage: BTreeMap::new(),
             code: BTreeMap::new(),
+            code_read: BTreeMap::new(),
             undo: Vec::new(),
             touched: BTreeSet::new(),
             destroyed: BTreeSet::new(),
@@ -248,22 +256,36 @@ impl Journal {
         self.change(address, |account| account.code = Some(id))
     }
 
-    /// The code of `address` and its identity, if it has any.
+    /// What `address` says of its code, if it has any: enough to price it. The code itself is not read.
     ///
     /// # Errors
     ///
-    /// A [`Fault`] if the view cannot be read or lacks the code.
-    pub fn code(&mut self, address: &Address) -> Result<Option<(CodeId, Bytes)>, Fault> {
-        let Some(id) = self.account(address)?.and_then(|account| account.code) else {
-            return Ok(None);
-        };
-        if let Some(code) = self.code.get(&id.hash) {
-            return Ok(Some((id, code.clone())));
+    /// A [`Fault`] if the view cannot be read.
+    pub fn code_id(&mut self, address: &Address) -> Result<Option<CodeId>, Fault> {
+        Ok(self.account(address)?.and_then(|account| account.code))
+    }
+
+    /// The code that an account says it has. Reading it is work in proportion to its length: whoever asks has been paid
+    /// for that.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read, lacks the code, or has one of another length than the account says.
+    pub fn code(&mut self, id: &CodeId) -> Result<Bytes, Fault> {
+        if let Some(code) = self.code.get(&id.hash).or_else(|| self.code_read.get(&id.hash)) {
+            return Ok(code.clone());
         }
         let code = self.view.code(&id.hash)?;
         let code = code.ok_or_else(|| Fault::State(format!("no code with hash {}", id.hash)))?;
-        self.code.insert(id.hash, code.clone());
-        Ok(Some((id, code)))
+        let (actual, expected) = (code_bytes(&code), id.bytes);
+        if actual != expected {
+            return Err(Fault::State(format!("code {} has {actual} bytes, its account says {expected}", id.hash)));
+        }
+        if self.code_read.len() >= CODE_READ_MAX {
+            self.code_read.clear();
+        }
+        self.code_read.insert(id.hash, code.clone());
+        Ok(code)
     }
 
     fn slot(&mut self, address: &Address, key: &[u8]) -> Result<&mut Slot, Fault> {

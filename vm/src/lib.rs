@@ -58,7 +58,7 @@ mod state;
 mod transaction;
 
 pub use block::{Block, BlockOutcome, Rejected};
-pub use code::{CodeId, code_hash};
+pub use code::{CodeId, code_bytes, code_hash};
 pub use inspect::{Estimate, NoEstimate, ViewCall, Viewed};
 pub use journal::{Checkpoint, Journal, StateKeys, StateView};
 pub use lockstep_gas::{Abi, Gas, NewCode, Revision};

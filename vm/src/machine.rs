@@ -1,7 +1,7 @@
 //! The machine: an engine set up for one revision, and the modules that it has compiled.
 
 use crate::{
-    code::{CodeId, is_wasm},
+    code::{CodeId, code_bytes, is_wasm},
     engine::{Engine, wasmi::Wasmi},
     entry::Plan,
     module::{InvalidModule, ValidModule},
@@ -102,9 +102,9 @@ impl<E: Engine> Vm<E> {
 
     /// What a frame pays for its code alone, before anybody looks into the code: the part of the start that is known
     /// without it.
-    pub(crate) fn code_gas(&self, code: &[u8]) -> Gas {
+    pub(crate) fn code_gas(&self, code_bytes: u32) -> Gas {
         let prices = &self.revision.schedule.frame;
-        let code_words = u64::try_from(code.len()).unwrap_or(u64::MAX).div_ceil(32);
+        let code_words = u64::from(code_bytes.div_ceil(32));
         Gas::new(prices.base).plus(Gas::new(prices.per_code_word).times(code_words))
     }
 
@@ -117,7 +117,7 @@ impl<E: Engine> Vm<E> {
             .saturating_mul(PAGE_BYTES)
             .saturating_add(module.data_bytes())
             .saturating_add(module.table_elements().saturating_mul(TABLE_ELEMENT_BYTES));
-        self.code_gas(module.code())
+        self.code_gas(code_bytes(module.code()))
             .plus(Gas::new(prices.per_item).times(module.items()))
             .plus(schedule.instructions.as_ref().map_or(Gas::ZERO, |instructions| instructions.bulk(bytes)))
     }

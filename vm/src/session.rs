@@ -37,8 +37,15 @@ impl World for Session {
         self.journal.balance(address)
     }
 
+    fn code_bytes(&mut self, address: &Address) -> Result<u32, Fault> {
+        Ok(self.journal.code_id(address)?.map_or(0, |id| id.bytes))
+    }
+
     fn code(&mut self, address: &Address) -> Result<Bytes, Fault> {
-        Ok(self.journal.code(address)?.map(|(_, code)| code).unwrap_or_default())
+        match self.journal.code_id(address)? {
+            Some(id) => self.journal.code(&id),
+            None => Ok(Bytes::new()),
+        }
     }
 
     fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

@@ -3,7 +3,6 @@
 use crate::{
     args::AccountArguments,
     failure::{Class, Failure},
-    files::len,
     ledger::Ledger,
     report::{Report, Value},
     state_file::IfMissing,
@@ -20,10 +19,6 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<Report, Failure> {
     let ledger = Ledger::read(place, None)?;
     let account = ledger.account(address)?;
     let code = account.as_ref().and_then(|account| account.code);
-    let code_bytes = match code {
-        Some(id) => ledger.view().code(&id.hash)?.map(|code| len(&code)),
-        None => None,
-    };
     let keys = ledger.values(address)?.len();
     let mut report = Report::new("account");
     report.add("address", Value::bytes(address));
@@ -32,7 +27,7 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<Report, Failure> {
     report.add("nonce", Value::Number(account.as_ref().map_or(0, |account| account.nonce)));
     report.add("abi", Value::maybe(code, |id| Value::text(id.abi.name())));
     report.add("code_hash", Value::maybe(code, |id| Value::bytes(id.hash)));
-    report.add("code_bytes", Value::maybe(code_bytes, Value::Number));
+    report.add("code_bytes", Value::maybe(code, |id| Value::Number(u64::from(id.bytes))));
     report.add("storage_keys", Value::Number(u64::try_from(keys).unwrap_or(u64::MAX)));
     report.add("block", Value::Number(ledger.number()));
     Ok(report)

@@ -47,13 +47,27 @@ fn a_diff_that_contradicts_the_state_changes_nothing() {
     commit(&store, 0, &StateDiff { accounts: [(address(1), Some(Account::default()))].into(), ..StateDiff::default() });
     let code = CodeId::of(b"code", Abi::Ewasm);
     let with_code = [(address(2), Some(Account { code: Some(code), ..Account::default() }))];
+    let longer = CodeId { bytes: 5, ..code };
+    let with_longer = [(address(3), Some(Account { code: Some(longer), ..Account::default() }))];
+    let the_code = [(code.hash, b"code".to_vec())];
     let value = |address| [(address, StorageDiff { cleared: false, values: [(vec![1], Some(vec![2]))].into() })];
     let long = StorageDiff { cleared: false, values: [(vec![0; 65_536], Some(vec![2]))].into() };
     for diff in [
         StateDiff { storage: value(address(2)).into(), ..StateDiff::default() },
         StateDiff { accounts: [(address(1), None)].into(), storage: value(address(1)).into(), ..StateDiff::default() },
         StateDiff { accounts: with_code.clone().into(), ..StateDiff::default() },
-        StateDiff { accounts: with_code.into(), code: [(code.hash, b"other".to_vec())].into(), ..StateDiff::default() },
+        StateDiff {
+            accounts: with_code.clone().into(),
+            code: [(code.hash, b"othe".to_vec())].into(),
+            ..StateDiff::default()
+        },
+        // Another length than the code has: alone, and beside an account that says it right.
+        StateDiff { accounts: with_longer.clone().into(), code: the_code.clone().into(), ..StateDiff::default() },
+        StateDiff {
+            accounts: with_code.into_iter().chain(with_longer).collect(),
+            code: the_code.into(),
+            ..StateDiff::default()
+        },
         StateDiff { storage: [(address(1), long)].into(), ..StateDiff::default() },
     ] {
         let error = try_commit(&store, 1, block_hash(1), &diff).unwrap_err();

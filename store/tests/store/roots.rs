@@ -28,7 +28,7 @@ fn roots_of_known_states() {
     // The first can be computed by hand: one leaf, of the account's key and value (docs/store.md).
     let golden = [
         "0xe2d5d4caef56afc2da136ffa1cab05aad717f27ca842607a35ce2af12a7af163",
-        "0xd03df86bba8eaf2377e0f7bf87433b340e3e558f3d5579393e09cb129a399840",
+        "0xc8e25944fa16f1db1a24de6773b7a8d214d684b78af6e333cc9a9a9a4452260f",
     ];
     assert_eq!(found, golden);
 }

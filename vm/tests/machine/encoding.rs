@@ -14,7 +14,7 @@ const ALICE: Address = Address::repeat_byte(0xaa);
 const BOB: Address = Address::repeat_byte(0xbb);
 
 fn code_id() -> CodeId {
-    CodeId { hash: B256::repeat_byte(0xcc), abi: Abi::Packed }
+    CodeId { hash: B256::repeat_byte(0xcc), abi: Abi::Packed, bytes: 4 }
 }
 
 fn tx(kind: TxKind) -> Tx {
@@ -172,7 +172,7 @@ fn any_receipt() -> impl Strategy<Value = Receipt> {
 
 fn any_diff() -> impl Strategy<Value = StateDiff> {
     use proptest::collection::btree_map;
-    let code = option::of((word(), abi()).prop_map(|(hash, abi)| CodeId { hash, abi }));
+    let code = option::of((word(), abi(), any::<u32>()).prop_map(|(hash, abi, bytes)| CodeId { hash, abi, bytes }));
     let account = (any::<u64>(), number(), code).prop_map(|(nonce, balance, code)| Account { nonce, balance, code });
     let storage = (any::<bool>(), btree_map(bytes(), option::of(bytes()), 0..4))
         .prop_map(|(cleared, values)| StorageDiff { cleared, values });

@@ -15,6 +15,7 @@
 )]
 
 mod caches;
+mod code_reads;
 mod constants;
 mod creation;
 mod deployment;

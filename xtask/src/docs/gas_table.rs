@@ -151,7 +151,15 @@ fn frames(revision: &Revision) -> Vec<Field> {
 fn accounts(revision: &Revision) -> Vec<Field> {
     fields!(
         &revision.schedule.account,
-        AccountPrices { call_value, call_stipend, delegate_stipend, new_account, storage_set, code_deposit_byte }
+        AccountPrices {
+            call_value,
+            call_stipend,
+            delegate_stipend,
+            new_account,
+            storage_set,
+            code_deposit_byte,
+            code_read_word,
+        }
     )
 }
 
