@@ -71,7 +71,10 @@ pub(crate) enum Instruction {
         offset: u64,
     },
     MemorySize(u32),
-    MemoryGrow(u32),
+    MemoryGrow {
+        memory: u32,
+        region: usize,
+    },
     MemoryFill(u32),
     MemoryCopy {
         target: u32,
@@ -213,10 +216,15 @@ impl Decoder<'_> {
 
     /// Adds the price of `operator` to the region of the innermost arm.
     fn pay(&mut self, operator: Operator) -> Executed<()> {
+        let region = self.arms.last().map(|arm| arm.region);
+        self.pay_in(region.ok_or_else(|| broken("an operator outside every region"))?, operator)
+    }
+
+    /// Adds the price of `operator` to `region`.
+    fn pay_in(&mut self, region: usize, operator: Operator) -> Executed<()> {
         let Some(prices) = self.prices else { return Ok(()) };
         let price = prices.operator(operator).ok_or_else(|| broken("a forbidden operator"))?;
-        let region = self.arms.last().map(|arm| arm.region).and_then(|region| self.body.regions.get_mut(region));
-        let region = region.ok_or_else(|| broken("an operator outside every region"))?;
+        let region = self.body.regions.get_mut(region).ok_or_else(|| broken("a region that is not there"))?;
         *region = region.saturating_add(u64::from(price));
         Ok(())
     }
@@ -263,6 +271,11 @@ impl Decoder<'_> {
                 self.close(arm.start, position);
                 self.add_implied_else(arm.start, position);
                 Instruction::End
+            }
+            Parsed::MemoryGrow { mem } => {
+                let region = self.region();
+                self.pay_in(region, priced)?;
+                Instruction::MemoryGrow { memory: *mem, region }
             }
             other => {
                 self.pay(priced)?;
@@ -392,7 +405,6 @@ fn of_storage(operator: &wasmparser::Operator<'_>, priced: Operator) -> Executed
     }
     Ok(match *operator {
         Parsed::MemorySize { mem } => Instruction::MemorySize(mem),
-        Parsed::MemoryGrow { mem } => Instruction::MemoryGrow(mem),
         Parsed::MemoryFill { mem } => Instruction::MemoryFill(mem),
         Parsed::MemoryCopy { dst_mem, src_mem } => Instruction::MemoryCopy { target: dst_mem, source: src_mem },
         Parsed::MemoryInit { data_index, mem } => Instruction::MemoryInit { data: data_index, memory: mem },
