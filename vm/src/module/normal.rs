@@ -4,13 +4,14 @@
 //! The rule speaks about the text. An engine charges for what its translator emits, and the two agree as long as the
 //! translator can neither compute a condition nor see that a `loop` or an `if` is never reached. Here such places are
 //! found and rewritten, and with them the two that wasmi 2.0.0 translates wrongly or not at all. A `memory.grow`, which is
-//! a region of its own, becomes a loop of one turn. A module without them stays as it is, byte for byte; compilers write
-//! none of them but the growth. Owns the module around the bodies; what is found in a body
+//! a region of its own, becomes a loop of one turn; what operators pay for values that they move, and functions for their
+//! frames, is written as `nop`s. A module without them stays as it is, byte for byte. Owns the module around the bodies; what is found in a body
 //! is in `flow`, how it is written anew in `encode`.
 
 mod classes;
 mod encode;
 mod flow;
+mod moves;
 
 use super::{ValidModule, invalid::InvalidModule};
 use alloy_primitives::Bytes;
@@ -31,8 +32,8 @@ pub struct NormalModule {
 impl NormalModule {
     /// The operators that rewriting inserts. They are free in a rewritten module (`global.get` only where one is inserted);
     /// each that was there before is paid for by `nop`s of price 1 beside it.
-    pub const FREE: [Operator; 5] =
-        [Operator::GlobalGet, Operator::Unreachable, Operator::Block, Operator::Loop, Operator::End];
+    pub const FREE: [Operator; 6] =
+        [Operator::GlobalGet, Operator::Unreachable, Operator::Block, Operator::Loop, Operator::Else, Operator::End];
 
     /// The module for `revision`, which is the one that it is valid under.
     ///
@@ -59,13 +60,14 @@ impl NormalModule {
         let unchanged = Self { code: module.code().clone(), is_rewritten: false, is_hiding: false };
         let prices = revision.schedule.instructions.as_ref();
         let code = module.code();
-        let mut shape = Shape::new(code, module.memory(), prices.is_some());
+        let mut shape = Shape::new(code, module.memory(), prices);
         let mut bodies = Vec::new();
         for payload in Parser::new(0).parse_all(code) {
             let payload = payload?;
             shape.note(&payload)?;
             if let Payload::CodeSectionEntry(body) = payload {
-                let changes = flow::changes(&shape, &body)?;
+                let slots = module.frame_slots().get(bodies.len()).copied().unwrap_or_default();
+                let changes = flow::changes(&shape, &body, bodies.len(), slots)?;
                 bodies.push((body, changes));
             }
         }

@@ -13,6 +13,7 @@ const UNREACHABLE: u8 = 0x00;
 const NOP: u8 = 0x01;
 const BLOCK: u8 = 0x02;
 const LOOP: u8 = 0x03;
+const ELSE: u8 = 0x05;
 const END: u8 = 0x0b;
 const GLOBAL_GET: u8 = 0x23;
 /// The form of a function type, and a type of values (binary format of types).
@@ -57,6 +58,7 @@ impl<'a> Encoder<'a> {
         let mut operators = body.get_operators_reader()?;
         let start = operators.original_position();
         let mut written = self.code.get(body.range().start..start).unwrap_or_default().to_vec();
+        nops(&mut written, changes.entry);
         let mut removed = changes.removed.iter().peekable();
         while !operators.eof() {
             let (operator, start) = operators.read_with_offset()?;
@@ -64,6 +66,7 @@ impl<'a> Encoder<'a> {
             match removed.peek() {
                 Some(removal) if removal.start == start => {
                     written.push(UNREACHABLE);
+                    nops(&mut written, changes.moved.get(&start).copied().unwrap_or_default());
                     removal.operator.into_iter().for_each(|operator| self.pay(&mut written, operator));
                 }
                 Some(removal) if removal.start < start => {}
@@ -83,6 +86,7 @@ impl<'a> Encoder<'a> {
     ) {
         let Some(priced) = priced_operator(operator) else { return };
         let same = self.code.get(range.clone()).unwrap_or_default();
+        nops(written, changes.moved.get(&range.start).copied().unwrap_or_default());
         match (operator, changes.hidden.get(&range.start)) {
             (Operator::Nop, _) => self.pay(written, priced),
             (_, Some(constant)) => {
@@ -97,9 +101,14 @@ impl<'a> Encoder<'a> {
                 written.extend_from_slice(same);
                 written.push(END);
             }
-            // What pays for a `loop` must stand in the region around it, what pays for an `end` in the one that it ends.
-            (Operator::Loop { .. } | Operator::End, None) => {
+            // What pays for a `loop` must stand in the region around it, what pays for an `else` or an `end` in the one that
+            // it ends.
+            (Operator::Loop { .. } | Operator::Else | Operator::End, None) => {
                 self.pay(written, priced);
+                if let Some(gas) = changes.implied_elses.get(&range.start) {
+                    written.push(ELSE);
+                    nops(written, *gas);
+                }
                 written.extend_from_slice(same);
             }
             _ => {
@@ -131,7 +140,7 @@ impl<'a> Encoder<'a> {
     /// As many `nop` as `operator` costs.
     fn pay(&self, written: &mut Vec<u8>, operator: Priced) {
         let price = self.prices.map_or(0, |prices| prices.operator(operator).unwrap_or(u8::MAX));
-        written.extend(core::iter::repeat_n(NOP, usize::from(price)));
+        nops(written, u64::from(price));
     }
 
     /// The hidden global with that value.
@@ -155,6 +164,11 @@ impl<'a> Encoder<'a> {
         }
         content
     }
+}
+
+/// As many `nop` as that much gas.
+fn nops(written: &mut Vec<u8>, gas: u64) {
+    written.extend(core::iter::repeat_n(NOP, usize::try_from(gas).unwrap_or(usize::MAX)));
 }
 
 /// The content of the type section: `count` types that are there already, and one more.

@@ -11,9 +11,10 @@ use super::{
         can_trap, is_choice_by_test, is_division, is_far_store, is_numeric, is_outside, is_reinterpretation, is_test,
         is_zero, literal, memarg,
     },
+    moves::{Moved, Moves},
 };
 use core::ops::Range;
-use lockstep_gas::{Operator as Priced, PAGE_BYTES};
+use lockstep_gas::{InstructionPrices, Operator as Priced, PAGE_BYTES};
 use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::{
     BlockType, ConstExpr, ContType, FrameKind, FuncType, FunctionBody, GlobalType, ModuleArity, Operator, Payload,
@@ -47,6 +48,12 @@ pub(super) struct Changes<'a> {
     pub(super) spilled: BTreeSet<usize>,
     /// Growths that control can reach: each becomes a region of its own.
     pub(super) growths: BTreeSet<usize>,
+    /// What operators pay on top of their price, by where they start.
+    pub(super) moved: BTreeMap<usize, u64>,
+    /// What else-arms pay that are not written, by where the `end` of their `if` starts.
+    pub(super) implied_elses: BTreeMap<usize, u64>,
+    /// What the entry pays for the frame.
+    pub(super) entry: u64,
     /// Whether there is a `nop`, or a `global.get`: not changes, but paid for in another way once something changes.
     pub(super) has_nops: bool,
     pub(super) has_global_gets: bool,
@@ -54,7 +61,13 @@ pub(super) struct Changes<'a> {
 
 impl Changes<'_> {
     pub(super) fn is_empty(&self) -> bool {
-        self.hidden.is_empty() && self.removed.is_empty() && self.spilled.is_empty() && self.growths.is_empty()
+        self.hidden.is_empty()
+            && self.removed.is_empty()
+            && self.spilled.is_empty()
+            && self.growths.is_empty()
+            && self.moved.is_empty()
+            && self.implied_elses.is_empty()
+            && self.entry == 0
     }
 }
 
@@ -63,29 +76,31 @@ pub(super) struct Shape<'a> {
     code: &'a [u8],
     types: Vec<SubType>,
     functions: Vec<u32>,
+    imported_functions: usize,
     /// The values of immutable globals, and the number where it is a literal; `None` for all others.
     globals: Vec<Option<(Constant<'a>, Option<u64>)>>,
     imported_globals: usize,
     own_globals: &'a [u8],
     own_types: &'a [u8],
-    /// Whether instructions have prices: only then does it matter where a region begins.
-    is_metered: bool,
+    /// `None` if instructions cost nothing: then it does not matter where a region begins.
+    prices: Option<&'a InstructionPrices>,
     /// Bytes that the memory has from the start.
     memory_bytes: u64,
 }
 
 impl<'a> Shape<'a> {
-    pub(super) fn new(code: &'a [u8], memory: Option<MemoryType>, is_metered: bool) -> Self {
+    pub(super) fn new(code: &'a [u8], memory: Option<MemoryType>, prices: Option<&'a InstructionPrices>) -> Self {
         let pages = memory.map_or(0, |memory| u64::from(memory.minimum_pages));
         Self {
             code,
             types: Vec::new(),
             functions: Vec::new(),
+            imported_functions: 0,
             globals: Vec::new(),
             imported_globals: 0,
             own_globals: &[],
             own_types: &[],
-            is_metered,
+            prices,
             memory_bytes: pages.saturating_mul(PAGE_BYTES),
         }
     }
@@ -108,6 +123,7 @@ impl<'a> Shape<'a> {
                     }
                 }
                 self.imported_globals = self.globals.len();
+                self.imported_functions = self.functions.len();
             }
             Payload::FunctionSection(section) => {
                 for ty in section.clone() {
@@ -151,6 +167,17 @@ impl<'a> Shape<'a> {
     /// The same in the binary format, without their number.
     pub(super) const fn own_globals_bytes(&self) -> &'a [u8] {
         self.own_globals
+    }
+
+    /// Parameters of the type `index`.
+    pub(super) fn parameters_of(&self, index: u32) -> usize {
+        self.sub_type_at(index).map_or(0, |ty| ty.unwrap_func().params().len())
+    }
+
+    /// Results of the function whose body is the one at `body`.
+    fn results_of_body(&self, body: usize) -> usize {
+        let ty = self.functions.get(self.imported_functions.saturating_add(body));
+        ty.and_then(|ty| self.sub_type_at(*ty)).map_or(0, |ty| ty.unwrap_func().results().len())
     }
 
     /// The module.
@@ -323,15 +350,29 @@ struct Flow<'s, 'a> {
     is_reached: bool,
 }
 
-/// The changes that `body` needs.
-pub(super) fn changes<'a>(shape: &Shape<'a>, body: &FunctionBody<'a>) -> Result<Changes<'a>, InvalidModule> {
+/// The changes that `body` needs, which is the one at `index` and whose frame has `slots` slots.
+pub(super) fn changes<'a>(
+    shape: &Shape<'a>,
+    body: &FunctionBody<'a>,
+    index: usize,
+    slots: u32,
+) -> Result<Changes<'a>, InvalidModule> {
     let mut flow =
         Flow { shape, changes: Changes::default(), operands: Vec::new(), blocks: Vec::new(), is_reached: true };
+    let mut moves = shape.prices.map(|prices| Moves::new(prices, shape.results_of_body(index)));
+    flow.changes.entry = shape.prices.map_or(0, |prices| prices.entered(slots));
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         let (operator, start) = operators.read_with_offset()?;
         flow.changes.has_nops |= matches!(operator, Operator::Nop);
         flow.changes.has_global_gets |= matches!(operator, Operator::GlobalGet { .. });
+        if let Some(moves) = &mut moves {
+            let Moved { gas, implied_else } = moves.of(shape, &operator);
+            if gas > 0 {
+                flow.changes.moved.insert(start, gas);
+            }
+            flow.changes.implied_elses.extend(implied_else.map(|gas| (start, gas)));
+        }
         flow.operator(&operator, start..operators.original_position())?;
     }
     Ok(flow.changes)
@@ -464,7 +505,7 @@ impl<'a> Flow<'_, 'a> {
 
     /// An operator that control goes through.
     fn plain(&mut self, operator: &Operator<'_>, range: &Range<usize>) {
-        if matches!(operator, Operator::MemoryGrow { .. }) && self.shape.is_metered {
+        if matches!(operator, Operator::MemoryGrow { .. }) && self.shape.prices.is_some() {
             self.changes.growths.insert(range.start);
         }
         let (taken, given) = operator.operator_arity(self.shape).unwrap_or_default();
