@@ -42,6 +42,15 @@ pub struct InstructionPrices {
     /// `memory.grow` charge their bytes divided by this, rounded down; table operations charge
     /// [`TABLE_ELEMENT_BYTES`] for each element. Not 0.
     pub bulk_bytes_per_gas: u32,
+    /// Each value that an operator moves beyond those that its price contains: see [`moved`](Self::moved).
+    pub per_value: u32,
+    /// Parameters that the price of a call contains.
+    pub call_values: u32,
+    /// Each slot of a function's frame (parameters, locals, greatest height of its operand stack) beyond `frame_slots`,
+    /// charged in its entry region.
+    pub per_slot: u32,
+    /// Slots that the price of a call contains.
+    pub frame_slots: u32,
 }
 
 /// Tables are encoded by name, without what has no price: a function or operator that the machine learns later leaves
@@ -80,12 +89,33 @@ impl InstructionPrices {
             price = price.saturating_add(1);
             rest = tail;
         }
-        Self { operators, bulk_bytes_per_gas: 16 }
+        Self { operators, bulk_bytes_per_gas: 16, per_value: 3, call_values: 1, per_slot: 2, frame_slots: 3 }
     };
 
     /// The price of one execution of `operator`, or `None` if the revision forbids it.
     pub fn operator(&self, operator: Operator) -> Option<u8> {
         self.operators.get(operator.index()).copied().flatten()
+    }
+
+    /// What an operator pays that moves `values` values: a branch those that its label takes, a block its parameters or,
+    /// at its end, its results. One is in the operator's price.
+    pub fn moved(&self, values: usize) -> u64 {
+        self.beyond(values, 1)
+    }
+
+    /// The same for a call with that many parameters, of which `call_values` are in its price.
+    pub fn passed(&self, values: usize) -> u64 {
+        self.beyond(values, self.call_values)
+    }
+
+    fn beyond(&self, values: usize, contained: u32) -> u64 {
+        let values = u64::try_from(values).unwrap_or(u64::MAX);
+        values.saturating_sub(u64::from(contained)).saturating_mul(u64::from(self.per_value))
+    }
+
+    /// What the entry region of a function pays whose frame has `slots` slots.
+    pub fn entered(&self, slots: u32) -> u64 {
+        u64::from(slots.saturating_sub(self.frame_slots)).saturating_mul(u64::from(self.per_slot))
     }
 
     /// The same list with another price for `operator`, `None` to forbid it: how a revision differs from the one that
@@ -209,7 +239,14 @@ impl Schedule {
 
     /// The production prices: every instruction metered.
     pub(crate) const V1: Self = Self {
-        instructions: Some(InstructionPrices { operators: PRODUCTION_PRICES, bulk_bytes_per_gas: 16 }),
+        instructions: Some(InstructionPrices {
+            operators: PRODUCTION_PRICES,
+            bulk_bytes_per_gas: 16,
+            per_value: 1,
+            call_values: 8,
+            per_slot: 1,
+            frame_slots: 32,
+        }),
         host: V1_PRICES,
         account: AccountPrices {
             call_value: 90_000,

@@ -153,7 +153,7 @@ impl Embedding for ReferenceEmbedding {
     }
 
     fn instantiate(&mut self, module: &ValidModule, gas: Gas) -> Result<(Instantiated, Gas), Fault> {
-        let decoded = Module::decode(module.code(), self.store.bounds.prices.as_ref());
+        let decoded = Module::decode(module, self.store.bounds.prices.as_ref());
         let decoded = decoded.map_err(|stop| Fault::Broken(format!("a valid module cannot be decoded: {stop:?}")))?;
         let imports = match self.link(&decoded) {
             Ok(imports) => imports,

@@ -61,7 +61,7 @@ impl Engine for Reference {
     /// Whatever is valid can be interpreted. A module that cannot is a fault of this interpreter, and shows when it is
     /// instantiated: this interface has no other way to say so.
     fn compile(&self, module: &ValidModule) -> Result<ReferenceCode, InvalidModule> {
-        let decoded = Module::decode(module.code(), self.revision.schedule.instructions.as_ref());
+        let decoded = Module::decode(module, self.revision.schedule.instructions.as_ref());
         let decoded = decoded.map_err(|stop| InvalidModule::engine(format!("{stop:?}")))?;
         Ok(ReferenceCode { module: decoded, imports: module.imports().to_vec() })
     }

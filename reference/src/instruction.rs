@@ -71,7 +71,10 @@ pub(crate) enum Instruction {
         offset: u64,
     },
     MemorySize(u32),
-    MemoryGrow(u32),
+    MemoryGrow {
+        memory: u32,
+        region: usize,
+    },
     MemoryFill(u32),
     MemoryCopy {
         target: u32,
@@ -162,36 +165,51 @@ pub(crate) fn value_type(ty: wasmparser::ValType) -> Executed<ValType> {
     }
 }
 
-/// An arm that is being decoded: the control instruction that starts it, and its region.
+/// An arm that is being decoded: the control instruction that starts it, its region, and what its block takes and leaves.
 struct Arm {
     start: Option<usize>,
     region: usize,
+    arity: BlockArity,
+    is_loop: bool,
+}
+
+/// What of a module its bodies refer to.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) types: &'a [FunctionType],
+    /// The type of each function, imported ones first.
+    pub(crate) functions: &'a [u32],
+    /// `None` where instructions are not metered.
+    pub(crate) prices: Option<&'a InstructionPrices>,
+}
+
+impl Context<'_> {
+    fn function_type(&self, function: u32) -> Executed<&FunctionType> {
+        let ty = self.functions.get(index(function)).and_then(|ty| self.types.get(index(*ty)));
+        ty.ok_or_else(|| broken("a function without a type"))
+    }
 }
 
 /// A body that is being decoded.
 struct Decoder<'a> {
-    types: &'a [FunctionType],
-    /// `None` where instructions are not metered.
-    prices: Option<&'a InstructionPrices>,
+    context: Context<'a>,
     body: Body,
     arms: Vec<Arm>,
 }
 
-/// Decodes `body`, for a module with `types`.
-pub(crate) fn decode(
-    body: &FunctionBody<'_>,
-    types: &[FunctionType],
-    prices: Option<&InstructionPrices>,
-) -> Executed<Body> {
+/// Decodes `body`, the one of `function`, whose frame has `slots` slots.
+pub(crate) fn decode(body: &FunctionBody<'_>, context: Context<'_>, function: u32, slots: u32) -> Executed<Body> {
     let mut locals = Vec::new();
     for group in body.get_locals_reader().map_err(unreadable)? {
         let (count, ty) = group.map_err(unreadable)?;
         locals.extend(core::iter::repeat_n(value_type(ty)?, index(count)));
     }
     let body_so_far = Body { locals, instructions: Vec::new(), sites: Vec::new(), regions: Vec::new() };
-    let mut decoder = Decoder { types, prices, body: body_so_far, arms: Vec::new() };
-    let entry = decoder.region();
-    decoder.arms.push(Arm { start: None, region: entry });
+    let mut decoder = Decoder { context, body: body_so_far, arms: Vec::new() };
+    let region = decoder.region();
+    let arity = BlockArity { parameters: 0, results: context.function_type(function)?.results.len() };
+    decoder.arms.push(Arm { start: None, region, arity, is_loop: false });
+    decoder.pay_gas(context.prices.map_or(0, |prices| prices.entered(slots)))?;
     let mut operators = body.get_operators_reader().map_err(unreadable)?;
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset().map_err(unreadable)?;
@@ -207,18 +225,75 @@ fn unreadable(error: wasmparser::BinaryReaderError) -> lockstep_host::Stop {
 impl Decoder<'_> {
     /// A new region, which costs 1 before anything stands in it.
     fn region(&mut self) -> usize {
-        self.body.regions.push(u64::from(self.prices.is_some()));
+        self.body.regions.push(u64::from(self.context.prices.is_some()));
         self.body.regions.len().saturating_sub(1)
     }
 
     /// Adds the price of `operator` to the region of the innermost arm.
     fn pay(&mut self, operator: Operator) -> Executed<()> {
-        let Some(prices) = self.prices else { return Ok(()) };
+        let region = self.arms.last().map(|arm| arm.region);
+        self.pay_in(region.ok_or_else(|| broken("an operator outside every region"))?, operator)
+    }
+
+    /// Adds the price of `operator` to `region`.
+    fn pay_in(&mut self, region: usize, operator: Operator) -> Executed<()> {
+        let Some(prices) = self.context.prices else { return Ok(()) };
         let price = prices.operator(operator).ok_or_else(|| broken("a forbidden operator"))?;
-        let region = self.arms.last().map(|arm| arm.region).and_then(|region| self.body.regions.get_mut(region));
-        let region = region.ok_or_else(|| broken("an operator outside every region"))?;
-        *region = region.saturating_add(u64::from(price));
+        self.add(region, u64::from(price))
+    }
+
+    /// Adds `gas` to the region of the innermost arm.
+    fn pay_gas(&mut self, gas: u64) -> Executed<()> {
+        let region = self.arms.last().map(|arm| arm.region);
+        self.add(region.ok_or_else(|| broken("an operator outside every region"))?, gas)
+    }
+
+    fn add(&mut self, region: usize, gas: u64) -> Executed<()> {
+        let region = self.body.regions.get_mut(region).ok_or_else(|| broken("a region that is not there"))?;
+        *region = region.saturating_add(gas);
         Ok(())
+    }
+
+    /// Adds what `operator` pays for the values that it moves to the region of the innermost arm.
+    fn pay_for_values(&mut self, operator: &wasmparser::Operator<'_>) -> Executed<()> {
+        use wasmparser::Operator as Parsed;
+        let Some(prices) = self.context.prices else { return Ok(()) };
+        let gas = match *operator {
+            Parsed::Block { blockty } | Parsed::Loop { blockty } | Parsed::If { blockty } => {
+                prices.moved(self.arity(blockty)?.parameters)
+            }
+            // What the then-arm leaves, and the parameters that the else-arm takes up again.
+            Parsed::Else => {
+                let arity = self.innermost()?.arity;
+                prices.moved(arity.results).saturating_add(prices.moved(arity.parameters))
+            }
+            Parsed::End => prices.moved(self.innermost()?.arity.results),
+            Parsed::Br { relative_depth } | Parsed::BrIf { relative_depth } => {
+                prices.moved(self.label_arity(relative_depth)?)
+            }
+            Parsed::BrTable { ref targets } => prices.moved(self.label_arity(targets.default())?),
+            Parsed::Return => prices.moved(self.arms.first().map_or(0, |function| function.arity.results)),
+            Parsed::Call { function_index } | Parsed::ReturnCall { function_index } => {
+                prices.passed(self.context.function_type(function_index)?.parameters.len())
+            }
+            Parsed::CallIndirect { type_index, .. } | Parsed::ReturnCallIndirect { type_index, .. } => {
+                let ty = self.context.types.get(index(type_index)).ok_or_else(|| broken("a call of no type"))?;
+                prices.passed(ty.parameters.len())
+            }
+            _ => 0,
+        };
+        self.pay_gas(gas)
+    }
+
+    fn innermost(&self) -> Executed<&Arm> {
+        self.arms.last().ok_or_else(|| broken("an arm of nothing"))
+    }
+
+    /// Values that a branch to the label takes along.
+    fn label_arity(&self, depth: u32) -> Executed<usize> {
+        let at = self.arms.len().checked_sub(index(depth).saturating_add(1));
+        let arm = at.and_then(|at| self.arms.get(at)).ok_or_else(|| broken("a branch to nowhere"))?;
+        Ok(if arm.is_loop { arm.arity.parameters } else { arm.arity.results })
     }
 
     fn operator(&mut self, operator: &wasmparser::Operator<'_>, offset: usize) -> Executed<()> {
@@ -226,31 +301,36 @@ impl Decoder<'_> {
         let priced = priced(operator).ok_or_else(|| broken("an operator without a price"))?;
         let position = self.body.instructions.len();
         let region_around = self.arms.last().map_or(0, |arm| arm.region);
+        self.pay_for_values(operator)?;
         let instruction = match operator {
             Parsed::Block { blockty } => {
                 self.pay(priced)?;
-                self.arms.push(Arm { start: Some(position), region: region_around });
-                Instruction::Block { arity: self.arity(*blockty)?, end: 0 }
+                let arity = self.arity(*blockty)?;
+                self.arms.push(Arm { start: Some(position), region: region_around, arity, is_loop: false });
+                Instruction::Block { arity, end: 0 }
             }
             Parsed::Loop { blockty } => {
                 self.pay(priced)?;
                 let region = self.region();
-                self.arms.push(Arm { start: Some(position), region });
-                Instruction::Loop { arity: self.arity(*blockty)?, region }
+                let arity = self.arity(*blockty)?;
+                self.arms.push(Arm { start: Some(position), region, arity, is_loop: true });
+                Instruction::Loop { arity, region }
             }
             Parsed::If { blockty } => {
                 self.pay(priced)?;
                 let region = self.region();
-                self.arms.push(Arm { start: Some(position), region });
-                Instruction::If { arity: self.arity(*blockty)?, region, otherwise: None, end: 0 }
+                let arity = self.arity(*blockty)?;
+                self.arms.push(Arm { start: Some(position), region, arity, is_loop: false });
+                Instruction::If { arity, region, otherwise: None, end: 0 }
             }
             Parsed::Else => {
                 self.pay(priced)?;
                 let then = self.arms.pop().ok_or_else(|| broken("an else without an if"))?;
                 let region = self.region();
-                self.arms.push(Arm { start: then.start, region });
+                self.arms.push(Arm { region, ..then });
+                let then_start = self.innermost()?.start;
                 let start = position.saturating_add(1);
-                self.connect(then.start, |instruction| {
+                self.connect(then_start, |instruction| {
                     if let Instruction::If { otherwise, .. } = instruction {
                         *otherwise = Some(Otherwise { start, region });
                     }
@@ -261,8 +341,13 @@ impl Decoder<'_> {
                 self.pay(priced)?;
                 let arm = self.arms.pop().ok_or_else(|| broken("an end of nothing"))?;
                 self.close(arm.start, position);
-                self.add_implied_else(arm.start, position);
+                self.add_implied_else(arm.start, position)?;
                 Instruction::End
+            }
+            Parsed::MemoryGrow { mem } => {
+                let region = self.region();
+                self.pay_in(region, priced)?;
+                Instruction::MemoryGrow { memory: *mem, region }
             }
             other => {
                 self.pay(priced)?;
@@ -294,21 +379,21 @@ impl Decoder<'_> {
         }
     }
 
-    /// An `if` that has results and no `else` has an empty else-arm.
-    fn add_implied_else(&mut self, start: Option<usize>, position: usize) {
+    /// An `if` that has results and no `else` has an empty else-arm, whose `end` moves the results.
+    fn add_implied_else(&mut self, start: Option<usize>, position: usize) -> Executed<()> {
         let region = self.body.regions.len();
-        let mut is_implied = false;
+        let mut implied = None;
         self.connect(start, |instruction| {
             if let Instruction::If { arity, otherwise: otherwise @ None, .. } = instruction
                 && arity.results > 0
             {
                 *otherwise = Some(Otherwise { start: position, region });
-                is_implied = true;
+                implied = Some(arity.results);
             }
         });
-        if is_implied {
-            self.region();
-        }
+        let Some(results) = implied else { return Ok(()) };
+        let region = self.region();
+        self.add(region, self.context.prices.map_or(0, |prices| prices.moved(results)))
     }
 
     fn connect(&mut self, position: Option<usize>, change: impl FnOnce(&mut Instruction)) {
@@ -322,7 +407,7 @@ impl Decoder<'_> {
             BlockType::Empty => BlockArity { parameters: 0, results: 0 },
             BlockType::Type(_) => BlockArity { parameters: 0, results: 1 },
             BlockType::FuncType(ty) => {
-                let ty = self.types.get(index(ty)).ok_or_else(|| broken("a block without a type"))?;
+                let ty = self.context.types.get(index(ty)).ok_or_else(|| broken("a block without a type"))?;
                 BlockArity { parameters: ty.parameters.len(), results: ty.results.len() }
             }
         })
@@ -392,7 +477,6 @@ fn of_storage(operator: &wasmparser::Operator<'_>, priced: Operator) -> Executed
     }
     Ok(match *operator {
         Parsed::MemorySize { mem } => Instruction::MemorySize(mem),
-        Parsed::MemoryGrow { mem } => Instruction::MemoryGrow(mem),
         Parsed::MemoryFill { mem } => Instruction::MemoryFill(mem),
         Parsed::MemoryCopy { dst_mem, src_mem } => Instruction::MemoryCopy { target: dst_mem, source: src_mem },
         Parsed::MemoryInit { data_index, mem } => Instruction::MemoryInit { data: data_index, memory: mem },

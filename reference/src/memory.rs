@@ -37,7 +37,7 @@ pub(crate) fn step(
             let pages = machine.store.memory(instance, memory)?.pages();
             operands.push(Value::I32(pages));
         }
-        Instruction::MemoryGrow(memory) => {
+        Instruction::MemoryGrow { memory, .. } => {
             let pages = operands.pop_i32()?;
             let result = grow(machine, instance, memory, pages)?;
             operands.push(Value::I32(result));

@@ -1,12 +1,15 @@
 //! A module, decoded: every section as the specification's abstract syntax has it.
 
 use crate::{
-    instruction::{Body, Instruction, decode, of_constant, value_type},
+    instruction::{Body, Context, Instruction, decode, of_constant, value_type},
     value::{Executed, broken},
 };
 use lockstep_gas::InstructionPrices;
 use lockstep_host::Stop;
-use lockstep_vm::module::{FunctionType, GlobalType, ValType};
+use lockstep_vm::{
+    ValidModule,
+    module::{FunctionType, GlobalType, ValType},
+};
 use std::sync::Arc;
 use wasmparser::{
     ConstExpr, DataKind, Element, ElementItems, ElementKind, ElementSectionReader, ExternalKind, ImportSectionReader,
@@ -87,16 +90,40 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// Decodes `code`, which is valid, with the prices of its revision.
-    pub(crate) fn decode(code: &[u8], prices: Option<&InstructionPrices>) -> Executed<Self> {
+    /// Decodes a module, with the prices of its revision.
+    pub(crate) fn decode(valid: &ValidModule, prices: Option<&InstructionPrices>) -> Executed<Self> {
         let mut module = Self::default();
-        for payload in Parser::new(0).parse_all(code) {
-            module.payload(payload.map_err(unreadable)?, prices)?;
+        let mut functions = Vec::new();
+        for payload in Parser::new(0).parse_all(valid.code()) {
+            match payload.map_err(unreadable)? {
+                Payload::CodeSectionEntry(body) => {
+                    let slots = valid.frame_slots().get(module.bodies.len()).copied();
+                    let slots = slots.ok_or_else(|| broken("a body that was not validated"))?;
+                    if functions.is_empty() {
+                        functions = module.function_types();
+                    }
+                    let number = functions.len().saturating_sub(module.functions.len());
+                    let number = u32::try_from(number.saturating_add(module.bodies.len())).unwrap_or(u32::MAX);
+                    let context = Context { types: &module.types, functions: &functions, prices };
+                    let body = decode(&body, context, number, slots)?;
+                    module.bodies.push(Arc::new(body));
+                }
+                payload => module.payload(payload)?,
+            }
         }
         Ok(module)
     }
 
-    fn payload(&mut self, payload: Payload<'_>, prices: Option<&InstructionPrices>) -> Executed<()> {
+    /// The types of all functions, imported ones first.
+    fn function_types(&self) -> Vec<u32> {
+        let imported = self.imports.iter().filter_map(|import| match import.ty {
+            ImportType::Function(ty) => Some(ty),
+            _ => None,
+        });
+        imported.chain(self.functions.iter().copied()).collect()
+    }
+
+    fn payload(&mut self, payload: Payload<'_>) -> Executed<()> {
         match payload {
             Payload::TypeSection(section) => {
                 for ty in section.into_iter_err_on_gc_types() {
@@ -161,7 +188,6 @@ impl Module {
                     self.data.push(DataSegment { bytes: segment.data.to_vec(), mode });
                 }
             }
-            Payload::CodeSectionEntry(body) => self.bodies.push(Arc::new(decode(&body, &self.types, prices)?)),
             _ => {}
         }
         Ok(())

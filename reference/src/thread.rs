@@ -207,6 +207,10 @@ impl Thread {
                 self.branch(machine, targets.get(at).copied().unwrap_or(*default))?;
             }
             Instruction::Return => self.leave(machine)?,
+            Instruction::MemoryGrow { region, .. } => {
+                self.charge_region(machine, *region)?;
+                self.plain(machine, instruction)?;
+            }
             Instruction::Call(_)
             | Instruction::CallIndirect { .. }
             | Instruction::ReturnCall(_)

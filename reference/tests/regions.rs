@@ -67,12 +67,38 @@ fn both_engines_charge_by_the_rule() {
         "(i32.store (i32.const 65533) (i32.const 1)) (loop nop)",
         "(memory.fill (local.get 0) (i32.const 7) (i32.const 40))",
         "(memory.copy (local.get 0) (i32.const 9) (i32.const 100)) (drop (memory.grow (local.get 0)))",
+        "(drop (memory.grow (local.get 0))) (return) (drop (memory.grow (i32.const 0))) (loop (drop (memory.grow (i32.const 0))))",
+        "(drop (memory.grow (memory.grow (memory.grow (local.get 0)))))",
+        "(drop (if (result i32) (memory.grow (i32.const 0)) (then (memory.grow (local.get 0))) (else (i32.const 1))))",
+        "(drop (if (result i32) (i32.const 1) (then (i32.const 1)) (else (memory.grow (local.get 0)))))",
+        "(drop (i32.const 1) (local.get 0) (block (param i32 i32) (result i32 i32) (br 0)) (drop))",
+        "(i32.const 1) (local.get 0) (i64.const 2) (loop (param i32 i32 i64) (drop) (drop) (local.set 0))",
+        "(local.get 0) (i32.const 7) (loop (param i32 i32) (result i32) (local.set 0) (local.get 0) (br_if 0 (i32.const 0)
+            (local.get 0) (i32.eqz (local.get 0))) (drop)) (drop)",
+        "(i32.const 1) (i32.const 2) (if (param i32 i32) (result i32 i32 i32) (local.get 0) (then (i32.const 3))
+            (else (i32.const 4))) (drop) (drop) (drop)",
+        "(i32.const 1) (i64.const 2) (i32.const 3) (if (param i32 i64 i32) (result i32 i64 i32) (local.get 0) (then)) (drop) (drop)
+            (drop)",
+        "(i32.const 1) (i64.const 2) (if (param i32 i64) (result i32 i64) (local.get 0) (then (br 0))) (drop) (drop)",
+        "(block (result i32 i32 i32) (i32.const 1) (i32.const 2) (i32.const 3) (br_table 0 0 (local.get 0))) (drop) (drop) (drop)",
+        "(block (result i32 i32) (block (result i32 i32) (i32.const 1) (i32.const 2) (br_table 0 1 (local.get 0)))) (drop) (drop)",
+        "(return) (i32.const 1) (i32.const 2) (block (param i32 i32) (result i32 i32)) (br 0)",
+        "(return) (i32.const 1) (i32.const 2) (loop (param i32 i32) (result i32 i32)) (br 0)",
+        "(return) (i32.const 1) (i32.const 2) (if (param i32 i32) (result i32 i32) (i32.const 0) (then)) (br 0)",
+        "(br_if 0 (local.get 0)) (call $many (call $many (call $many (i32.const 1) (i64.const 2) (i32.const 3)))) (drop) (drop) (drop)",
+        "(call $lots (local.get 0))",
+        "(call $returns (local.get 0)) (drop) (drop)",
         "(call $g (local.get 0))",
         "(return_call $g (local.get 0))",
         "(call_indirect (param i32) (i32.const 3) (local.get 0))",
     ] {
         let wat = format!(
             "(module (memory (export \"memory\") 2) (table 2 2 funcref) (elem (i32.const 0) $g $g)
+               (func $many (param i32 i64 i32) (result i32 i64 i32) (local.get 0) (local.get 1) (local.get 2))
+               (func $returns (param i32) (result i32 i64) (local i64 i64 i64)
+                   (if (local.get 0) (then (return (i32.const 1) (i64.const 2)))) (i32.const 3) (local.get 1))
+               (func $lots (param i32) (local i32 i64 f32 f64 i32 i64 f32 f64 i32 i64 f32 f64 i32 i64 f32 f64 i32 i64)
+                   (return) (i32.const 1) (i32.const 2) (i32.const 3) (unreachable) (drop) (drop) (drop) (drop))
                (func $g (param i32) (if (local.get 0) (then (return))) nop)
                (func (export \"f\") (param i32) {body}))"
         );

@@ -68,6 +68,11 @@ impl<'a, E: Engine> Chain<'a, E> {
         self.put(Abi::Ewasm, &assemble(&format!("(module {} {memory} {items})", imports(items)))?)
     }
 
+    /// Puts a contract of ABI `ewasm` on a new account: `text` is the whole module.
+    pub(crate) fn put_text(&mut self, text: &str) -> Result<Address, Fault> {
+        self.put(Abi::Ewasm, &assemble(text)?)
+    }
+
     /// Executes a transaction as a block of its own and notes the receipt and what changed.
     pub(crate) fn execute(&mut self, kind: TxKind, value: U256, input: &[u8]) -> Result<Receipt, Fault> {
         let tx = Tx {

@@ -16,9 +16,11 @@ mod numbers;
 mod operators;
 mod record;
 mod recursion;
+mod stack;
 
 pub use golden::{Difference, Golden, MalformedGolden};
 pub use record::{Case, Digest, Ran, Recording, total};
+pub use stack::{STACK_BYTES, Unit};
 
 use chain::Chain;
 use lockstep_vm::{Fault, Vm, engine::Engine};
@@ -44,11 +46,13 @@ pub enum Section {
     Recursion,
     /// Memory at the limit of its growth and beyond.
     Memory,
+    /// Every operator so often that one which grows the native stack is found.
+    Stack,
 }
 
 impl Section {
     /// Every section, in the order in which they are run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Contracts,
         Self::Kernels,
         Self::Environment,
@@ -58,6 +62,7 @@ impl Section {
         Self::NanPayloads,
         Self::Recursion,
         Self::Memory,
+        Self::Stack,
     ];
 
     /// The name, without spaces.
@@ -72,6 +77,7 @@ impl Section {
             Self::NanPayloads => "nan-payloads",
             Self::Recursion => "recursion",
             Self::Memory => "memory",
+            Self::Stack => "stack",
         }
     }
 
@@ -92,6 +98,7 @@ impl Section {
             Self::NanPayloads => nans::run(&mut chain),
             Self::Recursion => recursion::run(&mut chain),
             Self::Memory => memory::run(&mut chain),
+            Self::Stack => stack::run(&mut chain),
         }?;
         Ok(Ran { section: self.name().into(), cases: chain.into_cases() })
     }

@@ -10,7 +10,7 @@ use lockstep_vm::{Address, Fault, engine::Engine};
 
 /// A numeric operator with its types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Numeric {
+pub(crate) struct Numeric {
     name: &'static str,
     operand: NumberType,
     /// Two operands or one.
@@ -44,7 +44,7 @@ const UNARY: [&str; 13] = [
 
 impl Numeric {
     /// The types of an operator, which its name says; `None` if it is not numeric.
-    fn of(name: &'static str) -> Option<Self> {
+    pub(crate) fn of(name: &'static str) -> Option<Self> {
         let (before, after) = name.split_once('.')?;
         let subject = NumberType::of(before)?;
         let traps = after.starts_with("div_") || after.starts_with("rem_");
@@ -64,6 +64,18 @@ impl Numeric {
         let operand = after.split('_').find_map(NumberType::of)?;
         let traps = after.starts_with("trunc_f");
         Some(Self { name, operand, is_binary: false, result: subject, traps })
+    }
+
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) const fn operand(&self) -> NumberType {
+        self.operand
+    }
+
+    pub(crate) const fn is_binary(&self) -> bool {
+        self.is_binary
     }
 
     fn is_float(&self) -> bool {

@@ -10,11 +10,12 @@ mod state_tests;
 mod stream;
 mod testsuite;
 
-use lockstep_selftest::{Ran, Section};
+use lockstep_selftest::{Ran, STACK_BYTES, Section};
 use lockstep_vm::{
     Fault, MODULE_CACHE_BYTES, Revision, Vm,
     engine::wasmi::{LinkedWasmi, Wasmi},
 };
+use std::thread;
 
 /// A part of the corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +72,7 @@ impl Part {
     pub fn run_with(self, cache_bytes: u64) -> Result<Ran, Fault> {
         let machine = |revision| Vm::<Wasmi>::with_engine(revision, cache_bytes);
         let cases = match self {
+            Self::Selftest(Section::Stack) => return on_a_small_stack(&machine(Revision::V1)?),
             Self::Selftest(section) => return section.run(&machine(Revision::V1)?),
             Self::StateTests => state_tests::run(&machine(Revision::EWASM_BYZANTIUM)?),
             Self::Generated => generated::run::<Wasmi>(),
@@ -79,4 +81,14 @@ impl Part {
         }?;
         Ok(Ran { section: self.name().into(), cases })
     }
+}
+
+/// Runs the section about the native stack on the smallest that a thread may have; where there are no threads, on this one.
+fn on_a_small_stack(vm: &Vm) -> Result<Ran, Fault> {
+    thread::scope(|scope| {
+        match thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || Section::Stack.run(vm)) {
+            Ok(running) => running.join().unwrap_or_else(|_| Err(Fault::Broken("the section panicked".into()))),
+            Err(_) => Section::Stack.run(vm),
+        }
+    })
 }

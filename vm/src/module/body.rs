@@ -77,6 +77,7 @@ impl Pass<'_> {
         }
         let operands = self.operators(function, body, &mut reported)?;
         let slots = u32::try_from(locals.count).unwrap_or(u32::MAX).saturating_add(operands);
+        self.facts.frame_slots.push(slots);
         self.facts.frame_slots_max = self.facts.frame_slots_max.max(slots);
         Ok(())
     }

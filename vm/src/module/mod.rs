@@ -122,6 +122,12 @@ impl ValidModule {
         self.facts.branch_values
     }
 
+    /// Values that one call of each function keeps: its locals, parameters included, and the greatest height of its operand
+    /// stack as validation computes it, in dead code as well. In the order of the bodies.
+    pub fn frame_slots(&self) -> &[u32] {
+        &self.facts.frame_slots
+    }
+
     /// Values that one call of the function that needs the most keeps: its locals, parameters included, and its
     /// operands. At most `locals_max + operands_max` of the limits, 0 without functions.
     pub const fn frame_slots_max(&self) -> u32 {

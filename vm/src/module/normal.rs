@@ -3,18 +3,21 @@
 //!
 //! The rule speaks about the text. An engine charges for what its translator emits, and the two agree as long as the
 //! translator can neither compute a condition nor see that a `loop` or an `if` is never reached. Here such places are
-//! found and rewritten, and with them the two that wasmi 2.0.0 translates wrongly or not at all. A module without them stays as it is,
-//! byte for byte; compilers hardly ever write one with them. Owns the module around the bodies; what is found in a body
+//! found and rewritten, and with them the two that wasmi 2.0.0 translates wrongly or not at all. A `memory.grow`, which is
+//! a region of its own, becomes a loop of one turn; what operators pay for values that they move, and functions for their
+//! frames, is written as `nop`s. A module without them stays as it is, byte for byte. Owns the module around the bodies; what is found in a body
 //! is in `flow`, how it is written anew in `encode`.
 
+mod classes;
 mod encode;
 mod flow;
+mod moves;
 
 use super::{ValidModule, invalid::InvalidModule};
 use alloy_primitives::Bytes;
 use encode::Encoder;
 use flow::{Changes, Shape};
-use lockstep_gas::{InstructionPrices, Operator, Revision};
+use lockstep_gas::{Operator, Revision};
 use wasmparser::{FunctionBody, Parser, Payload};
 
 /// A module that can be metered by operators, each at its price.
@@ -22,12 +25,15 @@ use wasmparser::{FunctionBody, Parser, Payload};
 pub struct NormalModule {
     code: Bytes,
     is_rewritten: bool,
+    /// Whether it reads hidden globals, so that `global.get` is free.
+    is_hiding: bool,
 }
 
 impl NormalModule {
-    /// Operators that are free in a rewritten module, where so many `nop` stand behind each as it costs. They are what
-    /// rewriting puts in, so whatever they stand for can have its own price.
-    pub const FREE: [Operator; 4] = [Operator::GlobalGet, Operator::Unreachable, Operator::Block, Operator::End];
+    /// The operators that rewriting inserts. They are free in a rewritten module (`global.get` only where one is inserted);
+    /// each that was there before is paid for by `nop`s of price 1 beside it.
+    pub const FREE: [Operator; 6] =
+        [Operator::GlobalGet, Operator::Unreachable, Operator::Block, Operator::Loop, Operator::Else, Operator::End];
 
     /// The module for `revision`, which is the one that it is valid under.
     ///
@@ -51,23 +57,26 @@ impl NormalModule {
     }
 
     fn build(module: &ValidModule, revision: &Revision, always: bool) -> Result<Self, InvalidModule> {
-        let unchanged = Self { code: module.code().clone(), is_rewritten: false };
+        let unchanged = Self { code: module.code().clone(), is_rewritten: false, is_hiding: false };
         let prices = revision.schedule.instructions.as_ref();
         let code = module.code();
-        let mut shape = Shape::new(code, module.memory());
+        let mut shape = Shape::new(code, module.memory(), prices);
         let mut bodies = Vec::new();
         for payload in Parser::new(0).parse_all(code) {
             let payload = payload?;
             shape.note(&payload)?;
             if let Payload::CodeSectionEntry(body) = payload {
-                let changes = flow::changes(&shape, &body)?;
+                let slots = module.frame_slots().get(bodies.len()).copied().unwrap_or_default();
+                let changes = flow::changes(&shape, &body, bodies.len(), slots)?;
                 bodies.push((body, changes));
             }
         }
         if !always && bodies.iter().all(|(_, changes)| changes.is_empty()) {
             return Ok(unchanged);
         }
-        Ok(Self { code: rewrite(code, &shape, &bodies, prices)?.into(), is_rewritten: true })
+        let is_hiding = always || bodies.iter().any(|(_, changes)| !changes.hidden.is_empty());
+        let code = rewrite(&shape, &bodies, Encoder::new(code, &shape, prices, is_hiding))?;
+        Ok(Self { code: code.into(), is_rewritten: true, is_hiding })
     }
 
     /// The module in the binary format. Custom sections are not in it if it is rewritten.
@@ -75,18 +84,19 @@ impl NormalModule {
         &self.code
     }
 
-    /// Whether it is not the module that was deployed. Then [`FREE`](Self::FREE) operators cost nothing and a `nop`
-    /// costs 1; every other operator has its price in either case.
+    /// Whether it is not the module that was deployed. Then a `nop` costs 1 and [`FREE`](Self::FREE) operators cost
+    /// nothing; every other operator has its price in either case.
     pub const fn is_rewritten(&self) -> bool {
         self.is_rewritten
     }
 
     /// What an engine must charge for `operator`, whose price is `price`.
     pub fn engine_price(&self, operator: Operator, price: u8) -> u8 {
-        if self.is_rewritten { Self::rewritten_price(operator, price) } else { price }
+        let is_paid_beside = self.is_rewritten && (self.is_hiding || operator != Operator::GlobalGet);
+        if is_paid_beside { Self::rewritten_price(operator, price) } else { price }
     }
 
-    /// What an engine must charge for `operator` in any rewritten module.
+    /// What an engine must charge for `operator` in any [`rewritten`](Self::rewritten) module.
     pub fn rewritten_price(operator: Operator, price: u8) -> u8 {
         match operator {
             Operator::Nop => 1,
@@ -98,6 +108,7 @@ impl NormalModule {
 
 /// Identifiers of sections (Wasm specification, binary format of modules).
 const CUSTOM: u8 = 0;
+const TYPE: u8 = 1;
 const GLOBAL: u8 = 6;
 const CODE: u8 = 10;
 
@@ -111,13 +122,15 @@ const fn rank(id: u8) -> u8 {
 }
 
 /// The whole module, with hidden globals behind its own and the bodies changed.
-fn rewrite(
-    code: &[u8],
-    shape: &Shape<'_>,
-    bodies: &[(FunctionBody<'_>, Changes<'_>)],
-    prices: Option<&InstructionPrices>,
+fn rewrite<'a>(
+    shape: &Shape<'a>,
+    bodies: &[(FunctionBody<'_>, Changes<'a>)],
+    mut encoder: Encoder<'a>,
 ) -> Result<Vec<u8>, InvalidModule> {
-    let mut encoder = Encoder::new(code, shape.globals_count(), prices);
+    let code = shape.code();
+    let has_growths = bodies.iter().any(|(_, changes)| !changes.growths.is_empty());
+    let (own_types, types_count) = shape.own_types();
+    let adds_type = has_growths && shape.growth_type() >= types_count;
     let new_bodies = bodies.iter().map(|(body, changes)| encoder.body(body, changes));
     let new_bodies = new_bodies.collect::<Result<Vec<_>, _>>()?;
     let mut module = code.get(..8).unwrap_or_default().to_vec();
@@ -131,6 +144,7 @@ fn rewrite(
         let content = code.get(range).unwrap_or_default();
         match id {
             CUSTOM => {}
+            TYPE if adds_type => encode::section(&mut module, TYPE, &encode::types(own_types, types_count)),
             GLOBAL => {
                 has_globals = true;
                 encode::section(&mut module, GLOBAL, &encoder.globals(shape.own_globals(), shape.own_globals_bytes()));

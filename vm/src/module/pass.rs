@@ -75,7 +75,8 @@ pub(super) struct Facts {
     pub(super) data_bytes: u64,
     /// Elements of all tables at the start.
     pub(super) table_elements: u64,
-    /// Locals and operands of the function that has the most.
+    /// Locals and operands of each function, and of the one that has the most.
+    pub(super) frame_slots: Vec<u32>,
     pub(super) frame_slots_max: u32,
     /// Values that branches hand over, counted at each target: what compiled code can be much larger by than the Wasm.
     pub(super) branch_values: u64,

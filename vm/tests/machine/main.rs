@@ -36,6 +36,7 @@ mod recursion;
 mod regions;
 mod reverts;
 mod slices;
+mod stack;
 mod tail_calls;
 mod traps;
 mod validity;

@@ -330,7 +330,7 @@ const BULK: &[Row] = &[
             "(memory 1 20)
          (func (export \"f\") (param i32) (result i32) (memory.grow (local.get 0)))",
             // Beyond its maximum it gives -1 and charges nothing for pages.
-            &[(&[0], 202), (&[1], 202 + 4_096), (&[19], 202 + 19 * 4_096), (&[20], 202), (&[-1], 202)],
+            &[(&[0], 203), (&[1], 203 + 4_096), (&[19], 203 + 19 * 4_096), (&[20], 203), (&[-1], 203)],
         ),
     ),
     with(

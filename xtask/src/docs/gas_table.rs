@@ -169,7 +169,13 @@ fn refunds(revision: &Revision) -> Vec<Field> {
 
 fn bulk(revision: &Revision) -> Vec<Field> {
     let prices = revision.schedule.instructions.as_ref();
-    vec![("bulk_bytes_per_gas", optional(prices.map(|prices| &prices.bulk_bytes_per_gas)))]
+    vec![
+        ("bulk_bytes_per_gas", optional(prices.map(|prices| &prices.bulk_bytes_per_gas))),
+        ("per_value", optional(prices.map(|prices| &prices.per_value))),
+        ("call_values", optional(prices.map(|prices| &prices.call_values))),
+        ("per_slot", optional(prices.map(|prices| &prices.per_slot))),
+        ("frame_slots", optional(prices.map(|prices| &prices.frame_slots))),
+    ]
 }
 
 fn operators() -> String {

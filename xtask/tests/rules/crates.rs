@@ -63,7 +63,11 @@ fn dependencies_of(manifest: &Table, kinds: &[&str]) -> Vec<String> {
 
 /// What the tests of a library, and they alone, may depend on beside what is below it: whatever the machine's tests
 /// execute, they execute on both engines, and look into it.
-const FOR_TESTS: [(&str, &str); 2] = [("lockstep-vm", "lockstep-reference"), ("lockstep-vm", "lockstep-diagnosis")];
+const FOR_TESTS: [(&str, &str); 3] = [
+    ("lockstep-vm", "lockstep-reference"),
+    ("lockstep-vm", "lockstep-diagnosis"),
+    ("lockstep-vm", "lockstep-selftest"),
+];
 
 /// What is wrong with the crate `name` that has `manifest`.
 fn wrong_arrows_of(name: &str, manifest: &Table) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::{
     super::{invalid::InvalidModule, operators::priced_operator},
-    flow::{Changes, Constant},
+    flow::{Changes, Constant, Shape},
 };
 use lockstep_gas::{InstructionPrices, Operator as Priced};
 use std::collections::BTreeMap;
@@ -12,8 +12,13 @@ use wasmparser::{FunctionBody, Operator};
 const UNREACHABLE: u8 = 0x00;
 const NOP: u8 = 0x01;
 const BLOCK: u8 = 0x02;
+const LOOP: u8 = 0x03;
+const ELSE: u8 = 0x05;
 const END: u8 = 0x0b;
 const GLOBAL_GET: u8 = 0x23;
+/// The form of a function type, and a type of values (binary format of types).
+const FUNCTION_TYPE: u8 = 0x60;
+const I32: u8 = 0x7f;
 /// The type of a block without parameters and results.
 const EMPTY: u8 = 0x40;
 
@@ -22,6 +27,10 @@ pub(super) struct Encoder<'a> {
     code: &'a [u8],
     /// `None` if nothing is metered: then nothing is paid for.
     prices: Option<&'a InstructionPrices>,
+    /// Whether reads of hidden globals are inserted.
+    is_hiding: bool,
+    /// The index of the type of a block around a growth.
+    growth_type: u32,
     /// The index of the first hidden global.
     first_hidden: u32,
     /// Hidden globals, each a mutable one that nothing sets.
@@ -31,15 +40,25 @@ pub(super) struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    pub(super) const fn new(code: &'a [u8], globals: u32, prices: Option<&'a InstructionPrices>) -> Self {
-        Self { code, prices, first_hidden: globals, hidden: BTreeMap::new(), in_order: Vec::new() }
+    pub(super) fn new(
+        code: &'a [u8],
+        shape: &Shape<'_>,
+        prices: Option<&'a InstructionPrices>,
+        is_hiding: bool,
+    ) -> Self {
+        let (growth_type, first_hidden) = (shape.growth_type(), shape.globals_count());
+        Self { code, prices, is_hiding, growth_type, first_hidden, hidden: BTreeMap::new(), in_order: Vec::new() }
     }
 
     /// The body with its changes, without its length.
     pub(super) fn body(&mut self, body: &FunctionBody<'_>, changes: &Changes<'a>) -> Result<Vec<u8>, InvalidModule> {
+        if !self.is_changed(changes) {
+            return Ok(self.code.get(body.range()).unwrap_or_default().to_vec());
+        }
         let mut operators = body.get_operators_reader()?;
         let start = operators.original_position();
         let mut written = self.code.get(body.range().start..start).unwrap_or_default().to_vec();
+        nops(&mut written, changes.entry);
         let mut removed = changes.removed.iter().peekable();
         while !operators.eof() {
             let (operator, start) = operators.read_with_offset()?;
@@ -47,7 +66,8 @@ impl<'a> Encoder<'a> {
             match removed.peek() {
                 Some(removal) if removal.start == start => {
                     written.push(UNREACHABLE);
-                    self.pay(&mut written, removal.operator);
+                    nops(&mut written, changes.moved.get(&start).copied().unwrap_or_default());
+                    removal.operator.into_iter().for_each(|operator| self.pay(&mut written, operator));
                 }
                 Some(removal) if removal.start < start => {}
                 _ => self.operator(&mut written, changes, &operator, start..end),
@@ -66,6 +86,7 @@ impl<'a> Encoder<'a> {
     ) {
         let Some(priced) = priced_operator(operator) else { return };
         let same = self.code.get(range.clone()).unwrap_or_default();
+        nops(written, changes.moved.get(&range.start).copied().unwrap_or_default());
         match (operator, changes.hidden.get(&range.start)) {
             (Operator::Nop, _) => self.pay(written, priced),
             (_, Some(constant)) => {
@@ -73,9 +94,21 @@ impl<'a> Encoder<'a> {
                 leb128(written, self.global(*constant));
                 self.pay(written, priced);
             }
-            // What pays for an `end` must stand in the region that it ends.
-            (Operator::End, None) => {
+            // A loop of one turn is a region of its own.
+            (Operator::MemoryGrow { .. }, None) if changes.growths.contains(&range.start) => {
+                written.push(LOOP);
+                type_index(written, self.growth_type);
+                written.extend_from_slice(same);
+                written.push(END);
+            }
+            // What pays for a `loop` must stand in the region around it, what pays for an `else` or an `end` in the one that
+            // it ends.
+            (Operator::Loop { .. } | Operator::Else | Operator::End, None) => {
                 self.pay(written, priced);
+                if let Some(gas) = changes.implied_elses.get(&range.start) {
+                    written.push(ELSE);
+                    nops(written, *gas);
+                }
                 written.extend_from_slice(same);
             }
             _ => {
@@ -83,17 +116,31 @@ impl<'a> Encoder<'a> {
                     written.extend_from_slice(&[BLOCK, EMPTY, END]);
                 }
                 written.extend_from_slice(same);
-                if super::NormalModule::FREE.contains(&priced) {
+                if self.is_paid_beside(priced) {
                     self.pay(written, priced);
                 }
             }
         }
     }
 
+    /// Whether the operator itself is free in the module that is written.
+    fn is_paid_beside(&self, operator: Priced) -> bool {
+        super::NormalModule::FREE.contains(&operator) && (self.is_hiding || operator != Priced::GlobalGet)
+    }
+
+    /// Whether a body with these changes is written anew: in one that is not, every operator costs what it did.
+    fn is_changed(&self, changes: &Changes<'_>) -> bool {
+        let price = |operator| self.prices.map_or(0, |prices| prices.operator(operator).unwrap_or(u8::MAX));
+        let has_priced = super::NormalModule::FREE
+            .into_iter()
+            .any(|operator| self.is_paid_beside(operator) && price(operator) > 0 && operator != Priced::GlobalGet);
+        !changes.is_empty() || changes.has_nops || has_priced || (self.is_hiding && changes.has_global_gets)
+    }
+
     /// As many `nop` as `operator` costs.
     fn pay(&self, written: &mut Vec<u8>, operator: Priced) {
         let price = self.prices.map_or(0, |prices| prices.operator(operator).unwrap_or(u8::MAX));
-        written.extend(core::iter::repeat_n(NOP, usize::from(price)));
+        nops(written, u64::from(price));
     }
 
     /// The hidden global with that value.
@@ -117,6 +164,20 @@ impl<'a> Encoder<'a> {
         }
         content
     }
+}
+
+/// As many `nop` as that much gas.
+fn nops(written: &mut Vec<u8>, gas: u64) {
+    written.extend(core::iter::repeat_n(NOP, usize::try_from(gas).unwrap_or(usize::MAX)));
+}
+
+/// The content of the type section: `count` types that are there already, and one more.
+pub(super) fn types(own: &[u8], count: u32) -> Vec<u8> {
+    let mut content = Vec::new();
+    leb128(&mut content, count.saturating_add(1));
+    content.extend_from_slice(own);
+    content.extend_from_slice(&[FUNCTION_TYPE, 1, I32, 1, I32]);
+    content
 }
 
 /// Adds a section.
@@ -151,9 +212,27 @@ fn leb128(bytes: &mut Vec<u8>, mut number: u32) {
     bytes.push(low);
 }
 
+/// The type of a block by its index, which is a signed number there.
+fn type_index(bytes: &mut Vec<u8>, index: u32) {
+    leb128(bytes, index);
+    if let Some(last) = bytes.last_mut().filter(|last| **last & 0x40 != 0) {
+        *last |= 0x80;
+        bytes.push(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn types_of_blocks_are_signed() {
+        for (index, bytes) in [(0, &[0][..]), (63, &[63]), (64, &[0xc0, 0]), (127, &[0xff, 0]), (1_000, &[0xe8, 7])] {
+            let mut written = Vec::new();
+            type_index(&mut written, index);
+            assert_eq!(written, bytes, "{index}");
+        }
+    }
 
     #[test]
     fn numbers_are_leb128() {

@@ -5,13 +5,20 @@
 //! is, if it is one. A change that is not needed costs nothing and alters no charge, so whenever the answer is not
 //! certain it is yes. Reachability is that of control flow alone, whatever the values are.
 
-use super::super::{invalid::InvalidModule, types::MemoryType};
+use super::{
+    super::{invalid::InvalidModule, types::MemoryType},
+    classes::{
+        can_trap, is_choice_by_test, is_division, is_far_store, is_numeric, is_outside, is_reinterpretation, is_test,
+        is_zero, literal, memarg,
+    },
+    moves::{Moved, Moves},
+};
 use core::ops::Range;
-use lockstep_gas::{Operator as Priced, PAGE_BYTES};
+use lockstep_gas::{InstructionPrices, Operator as Priced, PAGE_BYTES};
 use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::{
-    BlockType, ConstExpr, ContType, FrameKind, FuncType, FunctionBody, GlobalType, MemArg, ModuleArity, Operator,
-    Payload, RefType, SubType, TypeRef, ValType,
+    BlockType, ConstExpr, ContType, FrameKind, FuncType, FunctionBody, GlobalType, ModuleArity, Operator, Payload,
+    RefType, SubType, TypeRef, ValType,
 };
 
 /// A constant: its type and the expression for it without the `end`, both as in the binary format.
@@ -21,12 +28,13 @@ pub(super) struct Constant<'a> {
     pub(super) expression: &'a [u8],
 }
 
-/// A `loop` or `if` that control cannot reach, with all that stands in it.
+/// A `loop` or `if` that control cannot reach, with all that stands in it, or a `memory.grow` that it cannot reach.
 #[derive(Debug)]
 pub(super) struct Removal {
     pub(super) start: usize,
     pub(super) end: usize,
-    pub(super) operator: Priced,
+    /// What is paid for in its place: the operator that starts it, nothing for a growth.
+    pub(super) operator: Option<Priced>,
 }
 
 /// The changes to one body, by offsets in the module.
@@ -38,11 +46,28 @@ pub(super) struct Changes<'a> {
     pub(super) removed: Vec<Removal>,
     /// Operators before which the operands have to leave their registers.
     pub(super) spilled: BTreeSet<usize>,
+    /// Growths that control can reach: each becomes a region of its own.
+    pub(super) growths: BTreeSet<usize>,
+    /// What operators pay on top of their price, by where they start.
+    pub(super) moved: BTreeMap<usize, u64>,
+    /// What else-arms pay that are not written, by where the `end` of their `if` starts.
+    pub(super) implied_elses: BTreeMap<usize, u64>,
+    /// What the entry pays for the frame.
+    pub(super) entry: u64,
+    /// Whether there is a `nop`, or a `global.get`: not changes, but paid for in another way once something changes.
+    pub(super) has_nops: bool,
+    pub(super) has_global_gets: bool,
 }
 
 impl Changes<'_> {
     pub(super) fn is_empty(&self) -> bool {
-        self.hidden.is_empty() && self.removed.is_empty() && self.spilled.is_empty()
+        self.hidden.is_empty()
+            && self.removed.is_empty()
+            && self.spilled.is_empty()
+            && self.growths.is_empty()
+            && self.moved.is_empty()
+            && self.implied_elses.is_empty()
+            && self.entry == 0
     }
 }
 
@@ -51,24 +76,31 @@ pub(super) struct Shape<'a> {
     code: &'a [u8],
     types: Vec<SubType>,
     functions: Vec<u32>,
+    imported_functions: usize,
     /// The values of immutable globals, and the number where it is a literal; `None` for all others.
     globals: Vec<Option<(Constant<'a>, Option<u64>)>>,
     imported_globals: usize,
     own_globals: &'a [u8],
+    own_types: &'a [u8],
+    /// `None` if instructions cost nothing: then it does not matter where a region begins.
+    prices: Option<&'a InstructionPrices>,
     /// Bytes that the memory has from the start.
     memory_bytes: u64,
 }
 
 impl<'a> Shape<'a> {
-    pub(super) fn new(code: &'a [u8], memory: Option<MemoryType>) -> Self {
+    pub(super) fn new(code: &'a [u8], memory: Option<MemoryType>, prices: Option<&'a InstructionPrices>) -> Self {
         let pages = memory.map_or(0, |memory| u64::from(memory.minimum_pages));
         Self {
             code,
             types: Vec::new(),
             functions: Vec::new(),
+            imported_functions: 0,
             globals: Vec::new(),
             imported_globals: 0,
             own_globals: &[],
+            own_types: &[],
+            prices,
             memory_bytes: pages.saturating_mul(PAGE_BYTES),
         }
     }
@@ -77,6 +109,7 @@ impl<'a> Shape<'a> {
     pub(super) fn note(&mut self, payload: &Payload<'a>) -> Result<(), InvalidModule> {
         match payload {
             Payload::TypeSection(section) => {
+                self.own_types = self.code.get(section.original_position()..section.range().end).unwrap_or_default();
                 for ty in section.clone().into_iter_err_on_gc_types() {
                     self.types.push(SubType::func(ty?, false));
                 }
@@ -90,6 +123,7 @@ impl<'a> Shape<'a> {
                     }
                 }
                 self.imported_globals = self.globals.len();
+                self.imported_functions = self.functions.len();
             }
             Payload::FunctionSection(section) => {
                 for ty in section.clone() {
@@ -133,6 +167,37 @@ impl<'a> Shape<'a> {
     /// The same in the binary format, without their number.
     pub(super) const fn own_globals_bytes(&self) -> &'a [u8] {
         self.own_globals
+    }
+
+    /// Parameters of the type `index`.
+    pub(super) fn parameters_of(&self, index: u32) -> usize {
+        self.sub_type_at(index).map_or(0, |ty| ty.unwrap_func().params().len())
+    }
+
+    /// Results of the function whose body is the one at `body`.
+    fn results_of_body(&self, body: usize) -> usize {
+        let ty = self.functions.get(self.imported_functions.saturating_add(body));
+        ty.and_then(|ty| self.sub_type_at(*ty)).map_or(0, |ty| ty.unwrap_func().results().len())
+    }
+
+    /// The module.
+    pub(super) const fn code(&self) -> &'a [u8] {
+        self.code
+    }
+
+    /// The types in the binary format, without their number, and the number.
+    pub(super) fn own_types(&self) -> (&'a [u8], u32) {
+        (self.own_types, u32::try_from(self.types.len()).unwrap_or(u32::MAX))
+    }
+
+    /// The index of the type of a block that takes an i32 and leaves one: that of a type of the module, or the next.
+    pub(super) fn growth_type(&self) -> u32 {
+        let is_growth = |ty: &&SubType| {
+            let ty = ty.unwrap_func();
+            ty.params() == [ValType::I32] && ty.results() == [ValType::I32]
+        };
+        let at = self.types.iter().position(|ty| is_growth(&ty)).unwrap_or(self.types.len());
+        u32::try_from(at).unwrap_or(u32::MAX)
     }
 
     /// The constant that `operator`, which stands in `range`, gives.
@@ -201,7 +266,7 @@ impl ModuleArity for Shape<'_> {
 
 /// What is known of an operand.
 #[derive(Debug, Clone, Copy)]
-enum Operand<'a> {
+pub(super) enum Operand<'a> {
     /// A constant, or what is computed from constants alone; then one of them, without which it is not.
     Constant(Leaf<'a>),
     /// The value of a local, of whatever type it is taken for.
@@ -213,11 +278,11 @@ enum Operand<'a> {
 
 /// A constant where it stands.
 #[derive(Debug, Clone, Copy)]
-struct Leaf<'a> {
+pub(super) struct Leaf<'a> {
     start: usize,
     constant: Constant<'a>,
     /// The number, if it is a literal integer.
-    literal: Option<u64>,
+    pub(super) literal: Option<u64>,
     /// The local that it went through: what it is, once it is hidden.
     local: Option<u32>,
 }
@@ -243,7 +308,7 @@ impl Operand<'_> {
         }
     }
 
-    const fn local(&self) -> Option<u32> {
+    pub(super) const fn local(&self) -> Option<u32> {
         match self {
             Self::Local(local) => Some(*local),
             Self::Constant(leaf) => leaf.local,
@@ -285,13 +350,29 @@ struct Flow<'s, 'a> {
     is_reached: bool,
 }
 
-/// The changes that `body` needs.
-pub(super) fn changes<'a>(shape: &Shape<'a>, body: &FunctionBody<'a>) -> Result<Changes<'a>, InvalidModule> {
+/// The changes that `body` needs, which is the one at `index` and whose frame has `slots` slots.
+pub(super) fn changes<'a>(
+    shape: &Shape<'a>,
+    body: &FunctionBody<'a>,
+    index: usize,
+    slots: u32,
+) -> Result<Changes<'a>, InvalidModule> {
     let mut flow =
         Flow { shape, changes: Changes::default(), operands: Vec::new(), blocks: Vec::new(), is_reached: true };
+    let mut moves = shape.prices.map(|prices| Moves::new(prices, shape.results_of_body(index)));
+    flow.changes.entry = shape.prices.map_or(0, |prices| prices.entered(slots));
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         let (operator, start) = operators.read_with_offset()?;
+        flow.changes.has_nops |= matches!(operator, Operator::Nop);
+        flow.changes.has_global_gets |= matches!(operator, Operator::GlobalGet { .. });
+        if let Some(moves) = &mut moves {
+            let Moved { gas, implied_else } = moves.of(shape, &operator);
+            if gas > 0 {
+                flow.changes.moved.insert(start, gas);
+            }
+            flow.changes.implied_elses.extend(implied_else.map(|gas| (start, gas)));
+        }
         flow.operator(&operator, start..operators.original_position())?;
     }
     Ok(flow.changes)
@@ -310,6 +391,11 @@ impl<'a> Flow<'_, 'a> {
             }
             Operator::Else => self.otherwise(),
             Operator::End => self.end(range.end),
+            Operator::MemoryGrow { .. } if !self.is_reached => {
+                if !self.is_inside_removal() {
+                    self.changes.removed.push(Removal { start: range.start, end: range.end, operator: None });
+                }
+            }
             _ if !self.is_reached => {}
             Operator::Br { relative_depth } => {
                 self.branch(*relative_depth);
@@ -348,11 +434,14 @@ impl<'a> Flow<'_, 'a> {
         }
     }
 
+    fn is_inside_removal(&self) -> bool {
+        self.blocks.last().is_some_and(|block| block.removal.is_some())
+    }
+
     fn enter(&mut self, kind: Kind, ty: BlockType, start: usize) {
         if !self.is_reached {
-            let is_inside_removal = self.blocks.last().is_some_and(|block| block.removal.is_some());
             let removal = match kind {
-                _ if is_inside_removal => Some((usize::MAX, Priced::Nop)),
+                _ if self.is_inside_removal() => Some((usize::MAX, Priced::Nop)),
                 Kind::Loop => Some((start, Priced::Loop)),
                 Kind::If => Some((start, Priced::If)),
                 Kind::Block | Kind::Else | Kind::Dead => None,
@@ -388,7 +477,7 @@ impl<'a> Flow<'_, 'a> {
             Kind::Dead => {
                 match block.removal {
                     Some((start, operator)) if start < end => {
-                        self.changes.removed.push(Removal { start, end, operator });
+                        self.changes.removed.push(Removal { start, end, operator: Some(operator) });
                     }
                     _ => {}
                 }
@@ -416,6 +505,9 @@ impl<'a> Flow<'_, 'a> {
 
     /// An operator that control goes through.
     fn plain(&mut self, operator: &Operator<'_>, range: &Range<usize>) {
+        if matches!(operator, Operator::MemoryGrow { .. }) && self.shape.prices.is_some() {
+            self.changes.growths.insert(range.start);
+        }
         let (taken, given) = operator.operator_arity(self.shape).unwrap_or_default();
         let taken = self.operands.split_off(self.operands.len().saturating_sub(index(taken)));
         match self.result(operator, range, &taken) {
@@ -473,128 +565,3 @@ impl<'a> Flow<'_, 'a> {
 fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
-
-const fn literal(operator: &Operator<'_>) -> Option<u64> {
-    match operator {
-        Operator::I32Const { value } => Some(value.cast_unsigned() as u64),
-        Operator::I64Const { value } => Some(value.cast_unsigned()),
-        _ => None,
-    }
-}
-
-const fn is_division(operator: &Operator<'_>) -> bool {
-    matches!(
-        operator,
-        Operator::I32DivS
-            | Operator::I32DivU
-            | Operator::I32RemS
-            | Operator::I32RemU
-            | Operator::I64DivS
-            | Operator::I64DivU
-            | Operator::I64RemS
-            | Operator::I64RemU
-    )
-}
-
-/// Whether the operator is numeric and traps for some operands.
-const fn can_trap(operator: &Operator<'_>) -> bool {
-    is_division(operator)
-        || matches!(
-            operator,
-            Operator::I32TruncF32S
-                | Operator::I32TruncF32U
-                | Operator::I32TruncF64S
-                | Operator::I32TruncF64U
-                | Operator::I64TruncF32S
-                | Operator::I64TruncF32U
-                | Operator::I64TruncF64S
-                | Operator::I64TruncF64U
-        )
-}
-
-/// Whether an operand is a constant that may be zero.
-const fn is_zero(operand: &Operand<'_>) -> bool {
-    matches!(operand, Operand::Constant(Leaf { literal: Some(0) | None, .. }))
-}
-
-/// Whether the operator leaves the bits as they are.
-const fn is_reinterpretation(operator: &Operator<'_>) -> bool {
-    matches!(
-        operator,
-        Operator::I64ExtendI32U
-            | Operator::I32ReinterpretF32
-            | Operator::I64ReinterpretF64
-            | Operator::F32ReinterpretI32
-            | Operator::F64ReinterpretI64
-    )
-}
-
-/// The largest offset that wasmi has short instructions for, which are for the first memory only.
-const NEAR: u64 = 0xffff;
-
-/// Whether a store with a large offset, or to another memory than the first, has one local for both operands: where that
-/// is in a register, wasmi 2.0.0 has no instruction for it and panics.
-fn is_far_store(operator: &Operator<'_>, taken: &[Operand<'_>]) -> bool {
-    let [address, value] = taken else { return false };
-    memarg(operator).is_some_and(|argument| argument.offset > NEAR || argument.memory != 0)
-        && address.local().is_some()
-        && address.local() == value.local()
-}
-
-/// Whether the operator asks if something is zero.
-fn is_test(operator: &Operator<'_>, taken: &[Operand<'_>]) -> bool {
-    match operator {
-        Operator::I32Eqz | Operator::RefIsNull => true,
-        Operator::I32Eq | Operator::I32Ne => taken.iter().any(is_zero),
-        _ => false,
-    }
-}
-
-/// Whether a choice is made by a test: wasmi 2.0.0 makes one instruction of the two that takes its condition from a
-/// register, where the operand of the test may never have been.
-const fn is_choice_by_test(operator: &Operator<'_>, taken: &[Operand<'_>]) -> bool {
-    matches!(
-        (operator, taken),
-        (Operator::Select | Operator::TypedSelect { .. }, [_, _, Operand::Test | Operand::Constant(_)])
-    )
-}
-
-/// Whether an access at a constant address is not surely within the initial bytes of the first memory. Those of other
-/// memories are not looked at: the answer is yes.
-fn is_outside(argument: Option<MemArg>, address: &Operand<'_>, memory_bytes: u64) -> bool {
-    let (Some(argument), Operand::Constant(leaf)) = (argument, address) else { return false };
-    let end = leaf.literal.and_then(|address| address.checked_add(argument.offset)?.checked_add(8));
-    argument.memory != 0 || end.is_none_or(|end| end > memory_bytes)
-}
-
-macro_rules! define_memarg {
-    ($($operator:ident)*) => {
-        /// Where a load or a store goes, `None` for any other operator.
-        const fn memarg(operator: &Operator<'_>) -> Option<MemArg> {
-            match operator {
-                $(Operator::$operator { memarg } => Some(*memarg),)*
-                _ => None,
-            }
-        }
-    };
-}
-define_memarg! {
-    I32Load I64Load F32Load F64Load
-    I32Load8S I32Load8U I32Load16S I32Load16U
-    I64Load8S I64Load8U I64Load16S I64Load16U I64Load32S I64Load32U
-    I32Store I64Store F32Store F64Store I32Store8 I32Store16 I64Store8 I64Store16 I64Store32
-}
-
-macro_rules! define_is_numeric {
-    ($(@$proposal:ident $operator:ident $({ $($field:ident: $ty:ty),* })? => $visit:ident ($class:ident $($rest:tt)*))*) => {
-        /// Whether the operator is a function of its operands and nothing else.
-        fn is_numeric(operator: &Operator<'_>) -> bool {
-            let class = match operator {
-                $(Operator::$operator { .. } => stringify!($class),)*
-                _ => return false,
-            };
-            matches!(class, "unary" | "binary" | "test" | "cmp" | "conversion")
-        }
-    };
-}
-wasmparser::for_each_operator!(define_is_numeric);
