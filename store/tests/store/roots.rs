@@ -28,7 +28,7 @@ fn roots_of_known_states() {
     // The first can be computed by hand: one leaf, of the account's key and value (docs/store.md).
     let golden = [
         "0xe2d5d4caef56afc2da136ffa1cab05aad717f27ca842607a35ce2af12a7af163",
-        "0xd03df86bba8eaf2377e0f7bf87433b340e3e558f3d5579393e09cb129a399840",
+        "0x21abd2da3d7092dd472b015169644046d3dface78f3d4d242aa5da9c94b4cc94",
     ];
     assert_eq!(found, golden);
 }
