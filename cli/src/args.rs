@@ -469,7 +469,7 @@ pub(crate) struct ReplayArguments {
     /// A witness
     pub(crate) file: PathBuf,
 
-    /// The root of the state that the block is executed on; a witness of another one is refused
+    /// The root of the state that the block is executed on, from a source that you trust; a witness of another one is refused
     #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
     pub(crate) root: Option<B256>,
 }
@@ -491,6 +491,18 @@ pub(crate) struct ExportArguments {
 pub(crate) struct ImportArguments {
     /// The file to read
     pub(crate) file: PathBuf,
+
+    /// The root of the state, from a source that you trust; a snapshot of another one is refused
+    #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
+    pub(crate) root: Option<B256>,
+
+    /// The hash of the block, from a source that you trust
+    #[arg(long, value_name = "HASH", value_parser = parse_hash)]
+    pub(crate) hash: Option<B256>,
+
+    /// The number of the block, from a source that you trust
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) number: Option<u64>,
 
     #[command(flatten)]
     pub(crate) database: DatabaseArgument,

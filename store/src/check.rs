@@ -5,7 +5,7 @@
 
 use crate::{
     error::StoreError,
-    forest::{AccountRow, Forest, NodeAt, TreeId, path_to},
+    forest::{AccountRow, Forest, NodeAt, TreeId, leaf_at},
     node::{Path as NodePath, TreeNode},
     overlay::Overlay,
     proof::{account_key, account_value_hash, storage_key, storage_value_hash},
@@ -247,8 +247,7 @@ impl<'a> Walk<'a> {
             let key = account_key(&address);
             let leaf = row.as_ref().map(|row| (key, account_value_hash(&row.leaf())));
             let view = self.view(height)?;
-            let found =
-                path_to(view, TreeId::Accounts, view.head.version, &key)?.leaf.filter(|(found, _)| *found == key);
+            let found = leaf_at(view, TreeId::Accounts, view.head.version, &key)?.filter(|(found, _)| *found == key);
             if found != leaf {
                 self.checked.differs(format!("account {address} at height {height} is not what the tree says"));
             }
@@ -278,8 +277,8 @@ impl<'a> Walk<'a> {
             let leaf = value.map(|value| (key_hash, storage_value_hash(value)));
             let view = self.view(height)?;
             let storage = view.account_row(&address)?.and_then(|row| row.storage).filter(|tree| tree.birth == birth);
-            let path = path_to(view, tree, storage.map(|storage| storage.version), &key_hash)?;
-            if path.leaf.filter(|(found, _)| *found == key_hash) != leaf {
+            let found = leaf_at(view, tree, storage.map(|storage| storage.version), &key_hash)?;
+            if found.filter(|(found, _)| *found == key_hash) != leaf {
                 let key = hex(key);
                 self.checked
                     .differs(format!("storage {key} of {address} at height {height} is not what the tree says"));

@@ -11,7 +11,8 @@ use crate::{
     view::View,
 };
 use lockstep_vm::{B256, Receipt, StateDiff, code_bytes};
-use redb::{ReadableDatabase, Table, WriteTransaction};
+use redb::{ReadTransaction, ReadableDatabase, Table, WriteTransaction};
+use sha3::{Digest, Sha3_256};
 use std::collections::BTreeMap;
 
 /// The highest height: far beyond any chain, and far from where numbers end.
@@ -33,13 +34,17 @@ pub struct ExecutedBlock<'a> {
 }
 
 impl Store {
-    /// Makes the block the last one. When this returns, it is on disk. A block that is there already changes nothing.
+    /// Makes the block the last one. When this returns, it is on disk. Returns the root.
+    ///
+    /// A block that is there already changes nothing. Its hash, its receipts and `root` are compared with what is there.
+    /// So is the root that the diff results in, if the height before is kept. A block that came with a snapshot has no
+    /// receipts to compare.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Height`] if it does not follow, [`StoreError::OtherBlock`] if another one has its height,
-    /// [`StoreError::Diff`] if the diff contradicts the state, [`StoreError::Root`] if it gives another root, or that the
-    /// database cannot be read or written. Nothing is changed then.
+    /// [`StoreError::Height`] if it does not follow, [`StoreError::OtherBlock`] or [`StoreError::OtherReceipts`] if another
+    /// one has its height, [`StoreError::Diff`] if the diff contradicts the state, [`StoreError::Root`] if the root is
+    /// another, or that the database cannot be read or written. Nothing is changed then.
     pub fn commit(&self, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
         self.commit_after(&BTreeMap::new(), executed)
     }
@@ -60,13 +65,7 @@ impl Store {
                 return Err(StoreError::NotKept { height, oldest, tip });
             }
             if height <= tip {
-                let there = block(&reading, height)?;
-                let same = there.hash == hash;
-                return if same {
-                    Ok(there.head.root)
-                } else {
-                    Err(StoreError::OtherBlock { height, committed: there.hash })
-                };
+                return same_as_there(&reading, oldest, executed);
             }
         }
         let expected = before.map_or(height, |kept| kept.tip.saturating_add(1)).min(HEIGHT_MAX);
@@ -94,6 +93,34 @@ impl Store {
         writing.commit()?;
         Ok(update.head.root)
     }
+}
+
+/// Compares a block with the one of its height that is there, and returns the root.
+fn same_as_there(reading: &ReadTransaction, oldest: u64, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
+    let &ExecutedBlock { height, hash, diff, receipts, root } = executed;
+    let there = block(reading, height)?;
+    if there.hash != hash {
+        return Err(StoreError::OtherBlock { height, committed: there.hash, actual: hash });
+    }
+    let there_root = there.head.root;
+    let same_root = |root: B256| match root == there_root {
+        true => Ok(()),
+        false => Err(StoreError::Root { actual: root, expected: there_root }),
+    };
+    root.map_or(Ok(()), same_root)?;
+    let committed: Vec<Receipt> = get(&reading.open_table(RECEIPTS)?, &height_key(height))?
+        .ok_or_else(|| StoreError::Damaged(format!("there are no receipts at height {height}")))?;
+    // A snapshot has no receipts. The block that it begins with is the oldest.
+    let without = committed.is_empty() && height == oldest;
+    if !without && committed != receipts {
+        let hash = |receipts: &[Receipt]| Ok::<_, StoreError>(B256::new(Sha3_256::digest(encode(&receipts)?).into()));
+        return Err(StoreError::OtherReceipts { height, committed: hash(&committed)?, actual: hash(receipts)? });
+    }
+    if let Some(before) = height.checked_sub(1).filter(|before| *before >= oldest) {
+        let view = View::new(reading, Some(before))?;
+        same_root(update(&view, view.head, height, diff)?.head.root)?;
+    }
+    Ok(there_root)
 }
 
 impl History {

@@ -31,6 +31,17 @@ pub enum StoreError {
         height: u64,
         /// Hash of the block that is there.
         committed: B256,
+        /// Hash of the block that was given.
+        actual: B256,
+    },
+    /// The block that was committed at this height has other receipts.
+    OtherReceipts {
+        /// The height.
+        height: u64,
+        /// sha3-256 over the borsh encoding of the receipts that are there.
+        committed: B256,
+        /// The same over those that were given.
+        actual: B256,
     },
     /// The block gives another root than it was said to.
     Root {
@@ -76,9 +87,14 @@ impl fmt::Display for StoreError {
                 write!(f, "format version {actual}; this lockstep reads version {expected}")
             }
             Self::Height { actual, expected } => write!(f, "height {actual} where {expected} follows"),
-            Self::OtherBlock { height, committed } => {
-                write!(f, "height {height} has another block, {committed}: roll back first")
+            Self::OtherBlock { height, committed, actual } => {
+                write!(f, "height {height} has another block, {committed} and not {actual}: roll back first")
             }
+            Self::OtherReceipts { height, committed, actual } => write!(
+                f,
+                "the block at height {height} has receipts of the hash {committed}, and those given have {actual}: this \
+                 node or its database is faulty"
+            ),
             Self::Root { actual, expected } => write!(f, "the block gives root {actual}, not {expected}"),
             Self::NotKept { height, oldest, tip } => {
                 write!(f, "height {height} is not kept: heights {oldest} to {tip} are")

@@ -7,8 +7,8 @@ use crate::{
     error::StoreError,
     node::{Child, Path, TreeNode, nibble_of, range, range_hash},
     proof::{
-        AccountLeaf, AccountProof, EMPTY_ROOT, MerklePath, StorageProof, account_key, account_value, storage_key,
-        storage_value,
+        AccountLeaf, AccountProof, EMPTY_ROOT, Kind, LEAF_DOMAIN, MerklePath, PAIR_DOMAIN, StorageProof, account_key,
+        account_value, storage_key, storage_value,
     },
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -20,20 +20,39 @@ use lockstep_vm::{Account, Address, B256, StateDiff, StorageDiff};
 use sha3::{Digest, Sha3_256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// sha3-256, as jmt asks for a hash.
-pub(crate) struct Sha3(Sha3_256);
+/// sha3-256, as jmt asks for a hash. What jmt hashes first is the domain of a node, or a value of ours, which begins with
+/// 0 or 1: the hash of a node gets its kind.
+pub(crate) struct Sha3 {
+    hasher: Sha3_256,
+    first: Option<Hashed>,
+}
+
+#[derive(Clone, Copy)]
+enum Hashed {
+    Node(Kind),
+    Value,
+}
 
 impl SimpleHasher for Sha3 {
     fn new() -> Self {
-        Self(Sha3_256::new())
+        Self { hasher: Sha3_256::new(), first: None }
     }
 
     fn update(&mut self, data: &[u8]) {
-        Digest::update(&mut self.0, data);
+        self.first.get_or_insert(match data {
+            LEAF_DOMAIN => Hashed::Node(Kind::Leaf),
+            PAIR_DOMAIN => Hashed::Node(Kind::Internal),
+            _ => Hashed::Value,
+        });
+        Digest::update(&mut self.hasher, data);
     }
 
     fn finalize(self) -> [u8; 32] {
-        self.0.finalize().into()
+        let digest = self.hasher.finalize().into();
+        match self.first {
+            Some(Hashed::Node(kind)) => kind.mark(digest),
+            Some(Hashed::Value) | None => digest,
+        }
     }
 }
 
@@ -136,6 +155,21 @@ pub(crate) fn update<F: Forest>(forest: &F, head: Head, height: u64, diff: &Stat
         update.head = update_tree(forest, &mut update, TreeId::Accounts, head.version, height, leaves)?;
     }
     Ok(update)
+}
+
+/// Reads the way to every key that `diff` changes. jmt reads less: it passes a leaf that is alone in the range of places
+/// where a new leaf goes, and the place of such a leaf in its range is bound by its key alone, not by a hash.
+pub(crate) fn read_ways<F: Forest>(forest: &F, diff: &StateDiff) -> Result<(), StoreError> {
+    for address in diff.accounts.keys() {
+        forest.account_row(address)?;
+    }
+    for (address, changes) in diff.storage.iter().filter(|(_, changes)| !changes.cleared) {
+        let Some(tree) = forest.account_row(address)?.and_then(|row| row.storage) else { continue };
+        for key in changes.values.keys() {
+            leaf_at(forest, TreeId::Storage(*address, tree.birth), Some(tree.version), &storage_key(key))?;
+        }
+    }
+    Ok(())
 }
 
 /// The account's row afterwards; its storage's nodes go into `update`.
@@ -269,19 +303,38 @@ pub(crate) fn path_to<F: Forest>(
     version: Option<u64>,
     key: &B256,
 ) -> Result<MerklePath, StoreError> {
-    let mut found = MerklePath::default();
-    let Some(version) = version else { return Ok(found) };
+    let mut siblings = Vec::new();
+    let leaf = descend(forest, tree, version, key, Some(&mut siblings))?;
+    Ok(MerklePath { leaf, siblings })
+}
+
+/// Key and value, as hashes, of the leaf where `key` leads to. It may be that of another key.
+pub(crate) fn leaf_at<F: Forest>(
+    forest: &F,
+    tree: TreeId,
+    version: Option<u64>,
+    key: &B256,
+) -> Result<Option<(B256, B256)>, StoreError> {
+    descend(forest, tree, version, key, None)
+}
+
+/// Goes from the root to the leaf where `key` leads to. The hashes beside the way go into `siblings`.
+fn descend<F: Forest>(
+    forest: &F,
+    tree: TreeId,
+    version: Option<u64>,
+    key: &B256,
+    mut siblings: Option<&mut Vec<B256>>,
+) -> Result<Option<(B256, B256)>, StoreError> {
+    let Some(version) = version else { return Ok(None) };
     let mut at = NodeAt { version, tree, path: Path::default() };
     loop {
         let children = match forest.node(&at)? {
-            TreeNode::Leaf { key, value } => {
-                found.leaf = Some((key, value));
-                return Ok(found);
-            }
+            TreeNode::Leaf { key, value } => return Ok(Some((key, value))),
             TreeNode::Internal(children) => children,
         };
         let nibble = nibble_of(key, at.path.nibbles().len());
-        let Some(child) = descend(&children, nibble, &mut found.siblings) else { return Ok(found) };
+        let Some(child) = child_at(&children, nibble, siblings.as_deref_mut()) else { return Ok(None) };
         // A path of more nibbles than a hash has would be a circle.
         let path = Path::new([at.path.nibbles(), &[child.nibble]].concat());
         let path = path.ok_or_else(|| StoreError::Damaged("a tree is deeper than its keys".into()))?;
@@ -291,14 +344,16 @@ pub(crate) fn path_to<F: Forest>(
 
 /// The child that stands where `nibble` leads to, which may be a lonely leaf with another nibble; the hashes beside the
 /// way go into `siblings`.
-fn descend<'a>(children: &'a [Child], nibble: u8, siblings: &mut Vec<B256>) -> Option<&'a Child> {
+fn child_at<'a>(children: &'a [Child], nibble: u8, mut siblings: Option<&mut Vec<B256>>) -> Option<&'a Child> {
     for width in [8_u8, 4, 2, 1] {
         // `width` is a power of two: the part of the nibble above it, and the other half.
         let start = nibble & !(width.saturating_sub(1));
-        siblings.push(range_hash(children, start ^ width, width));
+        if let Some(siblings) = siblings.as_mut() {
+            siblings.push(range_hash(children, start ^ width, width));
+        }
         match range(children, start, width) {
             [] => return None,
-            [child] if child.is_leaf || width == 1 => return Some(child),
+            [child] if child.is_leaf() || width == 1 => return Some(child),
             _ => {}
         }
     }

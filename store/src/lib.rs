@@ -24,7 +24,7 @@ pub use commit::{ExecutedBlock, HEIGHT_MAX};
 pub use error::StoreError;
 pub use proof::{AccountLeaf, AccountProof, EMPTY_ROOT, InvalidProof, MerklePath, StorageProof};
 pub use replay::{Replayed, replay};
-pub use snapshot::{SNAPSHOT_VERSION, SnapshotHead};
+pub use snapshot::{Expected, SNAPSHOT_VERSION, SnapshotHead};
 pub use store::{FILE_NAME, Store, Tip};
 pub use tables::FORMAT_VERSION;
 pub use view::View;

@@ -6,7 +6,7 @@
 
 use crate::{
     error::StoreError,
-    proof::{EMPTY_ROOT, hash_leaf, hash_pair},
+    proof::{EMPTY_ROOT, Kind, hash_leaf, hash_pair},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use jmt::{
@@ -68,12 +68,17 @@ pub(crate) fn nibble_of(key: &B256, position: usize) -> u8 {
 pub(crate) struct Child {
     /// Its last nibble, below 16.
     pub(crate) nibble: u8,
-    /// Whether it is a leaf; part of what the parent's hash says.
-    pub(crate) is_leaf: bool,
-    /// Its hash.
+    /// Its hash, which says its kind.
     pub(crate) hash: B256,
     /// The height that it was written at; no hash says that.
     pub(crate) version: u64,
+}
+
+impl Child {
+    /// Whether it is a leaf.
+    pub(crate) fn is_leaf(&self) -> bool {
+        Kind::of(&self.hash) == Kind::Leaf
+    }
 }
 
 /// A node.
@@ -95,8 +100,10 @@ impl TreeNode {
     pub(crate) fn well_formed(self) -> Option<Self> {
         let Self::Internal(children) = &self else { return Some(self) };
         let ascends = children.is_sorted_by(|one, next| one.nibble < next.nibble);
-        let in_range = children.iter().all(|child| child.nibble < 16);
-        let lonely_leaf = matches!(children.as_slice(), [child] if child.is_leaf);
+        // An empty subtree is no child: it would hash as the place without one.
+        let sound = |child: &Child| child.nibble < 16 && Kind::of(&child.hash) != Kind::Empty;
+        let in_range = children.iter().all(sound);
+        let lonely_leaf = matches!(children.as_slice(), [child] if child.is_leaf());
         (ascends && in_range && !children.is_empty() && !lonely_leaf).then_some(self)
     }
 
@@ -125,13 +132,12 @@ impl TreeNode {
                 Ok(Some(Self::Leaf { key: B256::new(key), value: B256::new(value) }))
             }
             Node::Internal(internal) => {
-                let children = internal.children_sorted().map(|(nibble, child)| Child {
-                    nibble: u8::from(nibble),
-                    is_leaf: child.is_leaf(),
-                    hash: B256::new(child.hash),
-                    version: child.version,
+                let children = internal.children_sorted().map(|(nibble, jmt)| {
+                    let child = Child { nibble: u8::from(nibble), hash: B256::new(jmt.hash), version: jmt.version };
+                    let same = child.is_leaf() == jmt.is_leaf();
+                    same.then_some(child).ok_or_else(|| StoreError::Damaged("a hash of another kind".into()))
                 });
-                Ok(Some(Self::Internal(children.collect())))
+                Ok(Some(Self::Internal(children.collect::<Result<_, _>>()?)))
             }
         }
     }
@@ -152,7 +158,7 @@ impl TreeNode {
             bytes.push(1);
             bytes.extend(child.hash);
             bytes.extend(child.version.to_le_bytes());
-            if child.is_leaf {
+            if child.is_leaf() {
                 bytes.push(0);
             } else {
                 bytes.push(1);
@@ -176,7 +182,7 @@ pub(crate) fn range_hash(children: &[Child], start: u8, width: u8) -> B256 {
     match range(children, start, width) {
         [] => EMPTY_ROOT,
         // A leaf that is alone in a subtree stands in its place.
-        [child] if child.is_leaf || width == 1 => child.hash,
+        [child] if child.is_leaf() || width == 1 => child.hash,
         below => {
             let half = width >> 1;
             hash_pair(&range_hash(below, start, half), &range_hash(below, start | half, half))
@@ -197,7 +203,8 @@ mod tests {
     use crate::forest::Sha3;
 
     fn child(nibble: u8, is_leaf: bool) -> Child {
-        Child { nibble, is_leaf, hash: B256::repeat_byte(nibble | 0x40), version: 7 }
+        let kind = if is_leaf { Kind::Leaf } else { Kind::Internal };
+        Child { nibble, hash: B256::new(kind.mark([nibble | 0x40; 32])), version: 7 }
     }
 
     /// Sets of up to 16 children, all over the range of them, hash here as in jmt, and survive the way there and back.
@@ -230,6 +237,7 @@ mod tests {
             vec![child(3, false), child(3, false)],
             vec![child(4, false), child(3, true)],
             vec![child(16, false)],
+            vec![child(3, false), Child { hash: EMPTY_ROOT, ..child(4, false) }],
         ] {
             let bytes = borsh::to_vec(&TreeNode::Internal(children)).unwrap();
             assert!(TreeNode::decode(&bytes).is_err());

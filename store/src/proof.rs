@@ -3,21 +3,58 @@
 //!
 //! The state is a tree of accounts; the leaf of an account holds the root of the tree of its storage. Both are sparse
 //! Merkle trees over 256 bits of key hash in which a subtree with one leaf is that leaf, and an empty one is a constant
-//! (the Jellyfish Merkle tree of jmt), with sha3-256 as the hash.
+//! (the Jellyfish Merkle tree of jmt), with sha3-256 as the hash. The top bit of a node's hash is its kind.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt;
 use lockstep_vm::{Account, Address, B256};
 use sha3::{Digest, Sha3_256};
 
-/// The root of a tree without leaves: a constant of jmt.
+/// The root of a tree without leaves: a constant of jmt. Its top bit is clear; that it is no hash of a node is known from
+/// its value.
 pub const EMPTY_ROOT: B256 = B256::new(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
 
 /// What stands before the parts of a hash, so that none of a kind is one of another. The first two are jmt's.
-const LEAF_DOMAIN: &[u8] = b"JMT::LeafNode";
-const PAIR_DOMAIN: &[u8] = b"JMT::IntrnalNode";
+pub(crate) const LEAF_DOMAIN: &[u8] = b"JMT::LeafNode";
+pub(crate) const PAIR_DOMAIN: &[u8] = b"JMT::IntrnalNode";
 const ACCOUNT_DOMAIN: u8 = 0;
 const STORAGE_DOMAIN: u8 = 1;
+
+/// The bit of a hash's first byte that is its node's kind.
+const KIND_BIT: u8 = 0x80;
+
+/// What a hash in a tree is the hash of. The hash says it itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A subtree without leaves: [`EMPTY_ROOT`].
+    Empty,
+    /// A leaf, which may be alone in a subtree: the top bit is set.
+    Leaf,
+    /// A subtree of at least two leaves: the top bit is clear.
+    Internal,
+}
+
+impl Kind {
+    /// The kind of what `hash` is the hash of.
+    pub(crate) fn of(hash: &B256) -> Self {
+        if *hash == EMPTY_ROOT {
+            Self::Empty
+        } else if hash.0[0] & KIND_BIT != 0 {
+            Self::Leaf
+        } else {
+            Self::Internal
+        }
+    }
+
+    /// The hash of a node of this kind, made of the digest of its preimage.
+    pub(crate) const fn mark(self, mut digest: [u8; 32]) -> [u8; 32] {
+        match self {
+            Self::Leaf => digest[0] |= KIND_BIT,
+            Self::Empty | Self::Internal => digest[0] &= !KIND_BIT,
+        }
+        digest
+    }
+}
 
 /// Siblings of the longest path.
 const SIBLINGS_MAX: usize = 256;
@@ -142,12 +179,12 @@ fn hash_of(parts: &[&[u8]]) -> B256 {
 
 /// The hash of a leaf.
 pub(crate) fn hash_leaf(key: &B256, value: &B256) -> B256 {
-    hash_of(&[LEAF_DOMAIN, key.as_slice(), value.as_slice()])
+    B256::new(Kind::Leaf.mark(hash_of(&[LEAF_DOMAIN, key.as_slice(), value.as_slice()]).0))
 }
 
-/// The hash of two subtrees.
+/// The hash of two subtrees with at least two leaves.
 pub(crate) fn hash_pair(left: &B256, right: &B256) -> B256 {
-    hash_of(&[PAIR_DOMAIN, left.as_slice(), right.as_slice()])
+    B256::new(Kind::Internal.mark(hash_of(&[PAIR_DOMAIN, left.as_slice(), right.as_slice()]).0))
 }
 
 /// Where an account stands in the tree of accounts.

@@ -2,7 +2,7 @@
 
 use crate::{
     error::StoreError,
-    forest::{AccountRow, Forest, Head, NodeAt, StorageTree, TreeId, path_to, update},
+    forest::{AccountRow, Forest, Head, NodeAt, StorageTree, TreeId, leaf_at, read_ways, update},
     node::{Path, TreeNode},
     proof::{EMPTY_ROOT, account_key, account_value_hash, storage_key, storage_value_hash},
     witness::{Nodes, Witness},
@@ -22,14 +22,20 @@ pub struct Replayed {
     pub root: B256,
 }
 
-/// Executes the block of a witness on the state that the witness says. Whether its [`root`](Witness::root) is to be
-/// believed is for the caller to know.
+/// Executes the block of a witness on the state with the root `root`. Everything in the witness is compared with that
+/// root before it is used, except for the block itself: whether it is the right one is for the caller to know.
+///
+/// The time it takes is bounded by the size of the witness and by the gas limits of the block.
 ///
 /// # Errors
 ///
-/// [`StoreError::Refused`] if the witness lacks something, named, that the block reads; if something in it is not what
-/// the root says; or if its block is invalid. [`StoreError::Database`] if this node failed.
-pub fn replay<E: Engine>(witness: Witness, vm: &Vm<E>) -> Result<Replayed, StoreError> {
+/// [`StoreError::Refused`] if the witness is of another root; if it lacks something, named, that the block reads; if
+/// something in it is not what the root says; or if its block is invalid. [`StoreError::Database`] if this node failed.
+pub fn replay<E: Engine>(witness: Witness, root: &B256, vm: &Vm<E>) -> Result<Replayed, StoreError> {
+    if witness.root != *root {
+        let why = format!("the witness is of the state with root {}, not {root}", witness.root);
+        return Err(StoreError::Refused(why));
+    }
     let block = witness.block.clone();
     let state = Arc::new(WitnessState::check(witness)?);
     let outcome = vm.execute_block(Arc::clone(&state) as Arc<dyn StateReader>, block).map_err(|error| match error {
@@ -37,6 +43,7 @@ pub fn replay<E: Engine>(witness: Witness, vm: &Vm<E>) -> Result<Replayed, Store
         Rejected::Fault(fault) => StoreError::Database(fault.to_string()),
         rejected => StoreError::Refused(rejected.to_string()),
     })?;
+    read_ways(&*state, &outcome.diff)?;
     let head = update(&*state, state.head(), HEIGHT, &outcome.diff)?.head;
     Ok(Replayed { outcome, root: head.root })
 }
@@ -58,8 +65,8 @@ impl WitnessState {
         let state = Self { witness, code };
         for (address, leaf) in &state.witness.accounts {
             let key = account_key(address);
-            let path = path_to(&state, TreeId::Accounts, state.head().version, &key)?;
-            if path.leaf != Some((key, account_value_hash(leaf))) {
+            let leaf_there = leaf_at(&state, TreeId::Accounts, state.head().version, &key)?;
+            if leaf_there != Some((key, account_value_hash(leaf))) {
                 return Err(StoreError::Refused(format!("the witness has a false account {address}")));
             }
             let code = leaf.account.code.and_then(|id| Some((id, state.code.get(&id.hash)?)));
@@ -96,11 +103,11 @@ impl WitnessState {
     fn storage_leaf(&self, address: &Address, key: &[u8]) -> Result<Option<(B256, B256)>, StoreError> {
         let Some(tree) = self.account_row(address)?.and_then(|row| row.storage) else { return Ok(None) };
         let hash = storage_key(key);
-        let path = path_to(self, TreeId::Storage(*address, tree.birth), Some(tree.version), &hash).map_err(|_| {
+        let leaf = leaf_at(self, TreeId::Storage(*address, tree.birth), Some(tree.version), &hash).map_err(|_| {
             let key = Bytes::copy_from_slice(key);
             StoreError::Refused(format!("the witness lacks storage {key} of {address}"))
         })?;
-        Ok(path.leaf.filter(|(found, _)| *found == hash))
+        Ok(leaf.filter(|(found, _)| *found == hash))
     }
 }
 
@@ -108,26 +115,21 @@ impl WitnessState {
 fn check_tree(nodes: &Nodes, root: &B256, of: &str) -> Result<(), StoreError> {
     let refused = |what: &str| Err(StoreError::Refused(format!("the witness has {what} for {of}")));
     let mut seen = 0_usize;
-    let mut left = vec![(Path::default(), *root, None)];
-    while let Some((path, hash, is_leaf)) = left.pop() {
+    let mut left = vec![(Path::default(), *root)];
+    while let Some((path, hash)) = left.pop() {
         let Some(node) = nodes.get(&path) else { continue };
         seen = seen.saturating_add(1);
         let Some(node) = node.clone().well_formed().filter(|node| node.hash() == hash) else {
             return refused("a false tree node");
         };
         match node {
-            TreeNode::Leaf { key, .. } if is_leaf == Some(false) || !path.leads_to(&key) => {
-                return refused("a leaf in the wrong place");
-            }
+            TreeNode::Leaf { key, .. } if !path.leads_to(&key) => return refused("a leaf in the wrong place"),
             TreeNode::Leaf { .. } => {}
-            TreeNode::Internal(_) if is_leaf == Some(true) => return refused("a node in the place of a leaf"),
             TreeNode::Internal(children) => {
                 for child in children {
                     let further = Path::new([path.nibbles(), &[child.nibble]].concat());
                     match further {
-                        Some(further) if child.version == VERSION => {
-                            left.push((further, child.hash, Some(child.is_leaf)));
-                        }
+                        Some(further) if child.version == VERSION => left.push((further, child.hash)),
                         _ => return refused("a node that no tree has"),
                     }
                 }
@@ -149,9 +151,9 @@ impl Forest for WitnessState {
         }
         let lacks = || StoreError::Refused(format!("the witness lacks account {address}"));
         let key = account_key(address);
-        let path = path_to(self, TreeId::Accounts, self.head().version, &key).map_err(|_| lacks())?;
+        let leaf = leaf_at(self, TreeId::Accounts, self.head().version, &key).map_err(|_| lacks())?;
         // A leaf of the account shows that it is there, and not what it is.
-        if path.leaf.is_some_and(|(found, _)| found == key) { Err(lacks()) } else { Ok(None) }
+        if leaf.is_some_and(|(found, _)| found == key) { Err(lacks()) } else { Ok(None) }
     }
 
     fn node(&self, at: &NodeAt) -> Result<TreeNode, StoreError> {

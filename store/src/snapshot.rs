@@ -32,6 +32,43 @@ pub struct SnapshotHead {
     pub block_hashes: BTreeMap<u64, B256>,
 }
 
+/// What is known of the block of a snapshot from another source than the snapshot: a header of the chain, for example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expected {
+    /// The root of the state, which commits to every account, value and code.
+    pub root: Option<B256>,
+    /// The hash of the block.
+    pub hash: Option<B256>,
+    /// The height.
+    pub height: Option<u64>,
+}
+
+impl Expected {
+    /// What is believed because the snapshot says it: names of fields of [`SnapshotHead`].
+    pub fn believed(&self) -> Vec<&'static str> {
+        let known = [("height", self.height.is_some()), ("hash", self.hash.is_some()), ("root", self.root.is_some())];
+        known.into_iter().filter(|(_, known)| !known).map(|(name, _)| name).collect()
+    }
+
+    fn compare(&self, head: &SnapshotHead) -> Result<(), StoreError> {
+        fn same<T: PartialEq + core::fmt::Display>(
+            what: &str,
+            actual: T,
+            expected: Option<T>,
+        ) -> Result<(), StoreError> {
+            match expected.filter(|expected| *expected != actual) {
+                None => Ok(()),
+                Some(expected) => {
+                    Err(StoreError::Refused(format!("the snapshot has {what} {actual}, and {expected} is expected")))
+                }
+            }
+        }
+        same("height", head.height, self.height)?;
+        same("block hash", head.hash, self.hash)?;
+        same("root", head.root, self.root)
+    }
+}
+
 impl Store {
     /// The snapshot of a kept height.
     ///
@@ -63,13 +100,13 @@ impl Store {
         Ok((head, bytes))
     }
 
-    /// Begins with a snapshot, in a store without blocks.
+    /// Begins with a snapshot, in a store without blocks. What `expected` leaves out is believed as the snapshot says it.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Refused`] if it is no snapshot, damaged, or if the store has blocks; [`StoreError::Root`] if its state
+    /// [`StoreError::Refused`] if it is no snapshot, damaged, or not the expected one, or if the store has blocks; [`StoreError::Root`] if its state
     /// has not the root that it says; or that the database cannot be written. Nothing is changed then.
-    pub fn import(&self, bytes: &[u8]) -> Result<SnapshotHead, StoreError> {
+    pub fn import(&self, bytes: &[u8], expected: &Expected) -> Result<SnapshotHead, StoreError> {
         let refused = |why: &str| StoreError::Refused(format!("not a snapshot: {why}"));
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| refused("it begins otherwise"))?;
         let (version, rest) = rest.split_first_chunk().ok_or_else(|| refused("it is too short"))?;
@@ -83,6 +120,7 @@ impl Store {
             return Err(refused("the checksum does not match"));
         }
         let (head, diff): (SnapshotHead, StateDiff) = decode(body).map_err(|_| refused("it cannot be decoded"))?;
+        expected.compare(&head)?;
         if self.tip()?.is_some() {
             return Err(StoreError::Refused("there are blocks already: a snapshot begins a database".into()));
         }

@@ -11,7 +11,7 @@ use lockstep_vm::{Address, B256};
 use redb::{ReadableTable, Table, TableDefinition};
 
 /// The version of the format that `docs/store.md` describes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A table: every key and value is a string of bytes.
 pub(crate) type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;

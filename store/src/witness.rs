@@ -3,7 +3,7 @@
 
 use crate::{
     error::StoreError,
-    forest::{AccountRow, Forest, NodeAt, TreeId, path_to, update},
+    forest::{AccountRow, Forest, NodeAt, TreeId, leaf_at, read_ways, update},
     node::{Child, Path, TreeNode},
     proof::{AccountLeaf, account_key, storage_key},
     tables::{decode, encode},
@@ -20,7 +20,7 @@ use std::{
 const MAGIC: &[u8; 8] = b"LOCKWITN";
 
 /// The version of the witness format.
-pub const WITNESS_VERSION: u32 = 1;
+pub const WITNESS_VERSION: u32 = 2;
 
 /// A block and the part of the state that it needs. Nothing of it is believed before [`replay`](crate::replay()) has
 /// checked it against the root.
@@ -28,7 +28,7 @@ pub const WITNESS_VERSION: u32 = 1;
 pub struct Witness {
     /// The block.
     pub block: Block,
-    /// The root of the state that it is executed on.
+    /// The root of the state that it is executed on, as whoever made the witness says.
     pub root: B256,
     /// Hashes of earlier blocks that it asks for. No root commits to these: they are as good as whoever made the witness.
     pub block_hashes: BTreeMap<u64, Option<[u8; 32]>>,
@@ -104,6 +104,7 @@ impl Recorder {
     ///
     /// [`StoreError`] if the database cannot be read.
     pub fn witness(&self, block: Block, diff: &StateDiff) -> Result<Witness, StoreError> {
+        read_ways(self, diff)?;
         // The nodes that the update needs: those beside a removed leaf, for one.
         update(self, self.view.head, self.view.height().saturating_add(1), diff)?;
         let read = core::mem::take(&mut *self.read());
@@ -130,7 +131,7 @@ impl Recorder {
 impl Forest for Recorder {
     fn account_row(&self, address: &Address) -> Result<Option<AccountRow>, StoreError> {
         let row = self.view.account_row(address)?;
-        path_to(self, TreeId::Accounts, self.view.head.version, &account_key(address))?;
+        leaf_at(self, TreeId::Accounts, self.view.head.version, &account_key(address))?;
         if let Some(row) = &row {
             self.read().accounts.insert(*address, row.leaf());
         }
@@ -162,7 +163,7 @@ impl StateReader for Recorder {
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         let value = self.view.value(address, key)?;
         if let Some(tree) = self.account_row(address)?.and_then(|row| row.storage) {
-            path_to(self, TreeId::Storage(*address, tree.birth), Some(tree.version), &storage_key(key))?;
+            leaf_at(self, TreeId::Storage(*address, tree.birth), Some(tree.version), &storage_key(key))?;
         }
         if let Some(value) = &value {
             self.read().values.entry(*address).or_default().insert(key.to_vec(), value.clone());

@@ -8,7 +8,7 @@ use crate::{
     output_file::OutputFile,
     report::{Report, Value},
 };
-use lockstep_store::{SnapshotHead, Store, StoreError};
+use lockstep_store::{Expected, SnapshotHead, Store, StoreError};
 
 /// Runs `lockstep export`.
 pub(crate) fn export(arguments: &ExportArguments) -> Result<Report, Failure> {
@@ -26,10 +26,23 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<Report, Failure> {
 /// Runs `lockstep import`.
 pub(crate) fn import(arguments: &ImportArguments) -> Result<Report, Failure> {
     let bytes = block_file::read(&arguments.file)?;
+    let expected = Expected { root: arguments.root, hash: arguments.hash, height: arguments.number };
     let store = Store::open(&arguments.database.db)?;
-    let head = store.import(&bytes)?;
+    let head = store.import(&bytes, &expected)?;
     store.close()?;
-    Ok(report("import", &head, &bytes))
+    let mut report = report("import", &head, &bytes);
+    let believed = expected.believed();
+    let fields = [("block", "height", "--number"), ("block_hash", "hash", "--hash"), ("root", "root", "--root")];
+    let unbound = fields.into_iter().filter(|(_, name, _)| believed.contains(name));
+    let (names, options): (Vec<_>, Vec<_>) = unbound.map(|(field, _, option)| (field, option)).unzip();
+    report.add("trusted", Value::List(names.iter().map(|name| Value::text(*name)).collect()));
+    if !names.is_empty() {
+        let (names, options) = (names.join(", ").replace('_', " "), options.join(", "));
+        report.note(format!(
+            "believed because the snapshot says it: {names}; compare with a source that you trust: {options}"
+        ));
+    }
+    Ok(report)
 }
 
 fn report(command: &'static str, head: &SnapshotHead, bytes: &[u8]) -> Report {

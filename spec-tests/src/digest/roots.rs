@@ -140,7 +140,8 @@ fn executed_block<E: Engine>(vm: &Vm<E>, store: &Store, number: u64, recording: 
     let finish = || {
         let witness = recorder.witness(block, &outcome.diff)?;
         let root = commit(store, number, &outcome.diff)?;
-        Ok((witness.to_bytes()?, root, replay(witness, vm)?.root))
+        let (bytes, before) = (witness.to_bytes()?, witness.root);
+        Ok((bytes, root, replay(witness, &before, vm)?.root))
     };
     let (witness, root, replayed) = finish().map_err(|error| broken(&error))?;
     recording.note(&(&outcome.receipts, &outcome.diff, witness, root.0, replayed.0));

@@ -2,7 +2,7 @@
 //! synced.
 
 use crate::kit::{Random, block_hash, busy_diff, commit, rounds};
-use lockstep_store::{ExecutedBlock, Store, StoreError};
+use lockstep_store::{ExecutedBlock, Expected, Store, StoreError};
 use lockstep_vm::B256;
 use redb::StorageBackend;
 use std::{
@@ -213,7 +213,7 @@ fn an_error_at_any_call_of_an_import_leaves_all_of_it_or_nothing() {
             let mut state = disk.0.lock().unwrap();
             (state.calls, state.fails_at, state.tears) = (0, Some(at), true);
         }
-        let imported = store.import(&snapshot).is_ok();
+        let imported = store.import(&snapshot, &Expected::default()).is_ok();
         failures += u32::from(!imported);
         let calls = disk.0.lock().unwrap().calls;
         drop(store);
@@ -226,7 +226,7 @@ fn an_error_at_any_call_of_an_import_leaves_all_of_it_or_nothing() {
             }
             None => {
                 assert!(!imported, "call {at}");
-                assert_eq!(store.import(&snapshot).unwrap(), head, "call {at}");
+                assert_eq!(store.import(&snapshot, &Expected::default()).unwrap(), head, "call {at}");
             }
         }
         if calls <= at {

@@ -1,6 +1,6 @@
 //! What the store refuses, and how it says so.
 
-use crate::kit::{address, block_hash, commit};
+use crate::kit::{address, block_hash, busy_diff, commit, receipts};
 use lockstep_store::{ExecutedBlock, FILE_NAME, HEIGHT_MAX, Store, StoreError};
 use lockstep_vm::{Abi, Account, B256, CodeId, StateDiff, StorageDiff};
 use std::fs;
@@ -28,10 +28,9 @@ fn a_block_follows_or_is_refused() {
     let other = B256::repeat_byte(0xee);
     for (number, hash, expect) in [
         (9, block_hash(9), height(9, 8)),
-        (7, block_hash(7), Ok(root)),
         (6, block_hash(6), Ok(root)),
-        (7, other, Err(StoreError::OtherBlock { height: 7, committed: block_hash(7) })),
-        (5, other, Err(StoreError::OtherBlock { height: 5, committed: block_hash(5) })),
+        (7, other, Err(StoreError::OtherBlock { height: 7, committed: block_hash(7), actual: other })),
+        (5, other, Err(StoreError::OtherBlock { height: 5, committed: block_hash(5), actual: other })),
         (4, block_hash(4), Err(StoreError::NotKept { height: 4, oldest: 5, tip: 7 })),
     ] {
         assert_eq!(try_commit(&store, number, hash, &nothing), expect, "height {number}");
@@ -39,6 +38,38 @@ fn a_block_follows_or_is_refused() {
     assert_eq!(store.rollback(4), Err(StoreError::NotKept { height: 4, oldest: 5, tip: 7 }));
     assert_eq!(store.rollback(8), Err(StoreError::NotKept { height: 8, oldest: 5, tip: 7 }));
     assert_eq!(store.tip().unwrap().unwrap().height, 7);
+}
+
+/// A block that is there already is the same in everything that is kept of it, or it is refused.
+#[test]
+fn a_block_that_is_there_is_compared() {
+    let store = Store::memory().unwrap();
+    let diff = |height| busy_diff(height, 3);
+    let roots: Vec<B256> = (0..6).map(|height| commit(&store, height, &diff(height))).collect();
+    store.prune(4, &mut |_, _| {}).unwrap();
+    let (false_root, false_diff) = (Some(B256::repeat_byte(7)), busy_diff(77, 3));
+    for height in 2..6 {
+        let root = roots[height as usize];
+        let (there, changes) = (receipts(height), diff(height));
+        let same = ExecutedBlock { height, hash: block_hash(height), diff: &changes, receipts: &there, root: None };
+        let false_receipts = [there.as_slice(), &receipts(1)].concat();
+        assert_eq!(store.commit(&same), Ok(root));
+        assert_eq!(store.commit(&ExecutedBlock { root: Some(root), ..same }), Ok(root));
+        let hash = B256::repeat_byte(9);
+        let error = store.commit(&ExecutedBlock { hash, ..same });
+        assert_eq!(error, Err(StoreError::OtherBlock { height, committed: block_hash(height), actual: hash }));
+        let error = store.commit(&ExecutedBlock { root: false_root, ..same });
+        assert_eq!(error, Err(StoreError::Root { actual: B256::repeat_byte(7), expected: root }));
+        let error = store.commit(&ExecutedBlock { receipts: &false_receipts, ..same });
+        assert!(matches!(error, Err(StoreError::OtherReceipts { committed, actual, .. }) if committed != actual));
+        // The diff is compared by the root that it results in, where the state before is kept.
+        let error = store.commit(&ExecutedBlock { diff: &false_diff, ..same });
+        match height {
+            2 => assert_eq!(error, Ok(root)),
+            _ => assert!(matches!(error, Err(StoreError::Root { expected, .. }) if expected == root), "{error:?}"),
+        }
+    }
+    assert_eq!(store.tip().unwrap().unwrap().root, roots[5]);
 }
 
 #[test]
@@ -108,13 +139,13 @@ fn a_newer_format_is_refused() {
     let meta: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("meta");
     let redb = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();
     let transaction = redb.begin_write().unwrap();
-    let newer = 2_u32.to_le_bytes();
+    let newer = 3_u32.to_le_bytes();
     transaction.open_table(meta).unwrap().insert(b"format".as_slice(), newer.as_slice()).unwrap();
     transaction.commit().unwrap();
     drop(redb);
     let error = Store::open(folder.path()).unwrap_err();
-    assert_eq!(error, StoreError::Format { actual: 2, expected: 1 });
-    assert_eq!(error.to_string(), "format version 2; this lockstep reads version 1");
+    assert_eq!(error, StoreError::Format { actual: 3, expected: 2 });
+    assert_eq!(error.to_string(), "format version 3; this lockstep reads version 2");
 }
 
 #[test]

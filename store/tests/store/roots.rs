@@ -28,7 +28,7 @@ fn roots_of_known_states() {
     // The first can be computed by hand: one leaf, of the account's key and value (docs/store.md).
     let golden = [
         "0xe2d5d4caef56afc2da136ffa1cab05aad717f27ca842607a35ce2af12a7af163",
-        "0xc8e25944fa16f1db1a24de6773b7a8d214d684b78af6e333cc9a9a9a4452260f",
+        "0x3760b7c93c1f67b2af6c910c891f5f42f51745b7e5cc625bd66e7a9ef87f72ff",
     ];
     assert_eq!(found, golden);
 }

@@ -4,7 +4,7 @@ use crate::{
     kit::{Random, busy_diff, commit, random_diff},
     model::assert_is,
 };
-use lockstep_store::{Store, StoreError};
+use lockstep_store::{Expected, Store, StoreError};
 use lockstep_vm::MemoryState;
 use sha3::{Digest, Sha3_256};
 
@@ -22,7 +22,7 @@ fn a_snapshot_begins_another_store() {
     }
     let (head, bytes) = store.export(20).unwrap();
     let other = Store::memory().unwrap();
-    assert_eq!(other.import(&bytes).unwrap(), head);
+    assert_eq!(other.import(&bytes, &Expected::default()).unwrap(), head);
     let view = other.view(20).unwrap();
     assert_is(&view, &states[21], "imported");
     assert_eq!((view.root(), view.block_hashes().unwrap()), (store.root(20).unwrap(), head.block_hashes.clone()));
@@ -30,7 +30,7 @@ fn a_snapshot_begins_another_store() {
     // Both go on in the same way.
     store.rollback(20).unwrap();
     assert_eq!(commit(&store, 21, &busy_diff(21, 9)), commit(&other, 21, &busy_diff(21, 9)));
-    let error = other.import(&bytes).unwrap_err().to_string();
+    let error = other.import(&bytes, &Expected::default()).unwrap_err().to_string();
     assert_eq!(error, "there are blocks already: a snapshot begins a database");
 }
 
@@ -43,17 +43,17 @@ fn a_damaged_or_forged_snapshot_changes_nothing() {
     for at in (0..good.len()).step_by(7) {
         let mut bytes = good.clone();
         bytes[at] ^= 1 << (at % 8);
-        let error = other.import(&bytes).unwrap_err();
+        let error = other.import(&bytes, &Expected::default()).unwrap_err();
         assert!(matches!(error, StoreError::Refused(_)), "byte {at}: {error}");
-        assert!(other.import(&good[..at]).is_err());
+        assert!(other.import(&good[..at], &Expected::default()).is_err());
     }
     // Another state under a checksum of its own.
     let mut bytes = good[..good.len() - 32].to_vec();
     *bytes.last_mut().unwrap() ^= 1;
     let checksum = Sha3_256::digest(&bytes);
     bytes.extend(checksum);
-    let error = other.import(&bytes).unwrap_err();
+    let error = other.import(&bytes, &Expected::default()).unwrap_err();
     assert!(matches!(error, StoreError::Root { .. } | StoreError::Refused(_)), "{error}");
     assert_eq!(other.tip().unwrap(), None);
-    other.import(&good).unwrap();
+    other.import(&good, &Expected::default()).unwrap();
 }
