@@ -15,6 +15,7 @@
 )]
 
 mod caches;
+mod compilers;
 mod constants;
 mod creation;
 mod deployment;
@@ -25,6 +26,7 @@ mod encoding;
 mod factories;
 mod faults;
 mod golden;
+mod growth;
 mod inspect;
 mod journal_model;
 mod kit;
