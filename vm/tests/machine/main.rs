@@ -16,6 +16,7 @@
 
 mod caches;
 mod code_reads;
+mod compilers;
 mod constants;
 mod creation;
 mod deployment;
@@ -26,6 +27,7 @@ mod encoding;
 mod factories;
 mod faults;
 mod golden;
+mod growth;
 mod inspect;
 mod journal_model;
 mod kit;

@@ -60,6 +60,47 @@ fn the_guards_of_invariants_exist() {
     );
 }
 
+/// The rows of a page's tables, each as its cells; without heads and rulers.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let lines = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| class "));
+    lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+/// What stands between backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn each_incident_has_a_test_or_a_reason() {
+    let tree = tree();
+    let text = tree.text("docs/incidents.md").unwrap();
+    let sources = rust_sources(&tree);
+    let exists = |name: &str| {
+        let head = format!("fn {name}()");
+        tree.has(&format!("fuzz/src/{name}.rs")) || sources.iter().any(|(_, source)| source.contains(&head))
+    };
+    let rows = rows(&text);
+    assert!(rows.len() > 40, "only {} rows were read from docs/incidents.md", rows.len());
+    let mut broken_by = Vec::new();
+    for row in rows {
+        let [class, _, test] = row.as_slice() else { panic!("not three cells: {row:?}") };
+        let names: Vec<&str> = quoted(test).filter(|name| name.contains('_')).collect();
+        if names.is_empty() && !test.contains("none: ") && quoted(test).next().is_none() {
+            broken_by.push(format!("{class}: neither a test nor a reason"));
+        }
+        broken_by.extend(names.into_iter().filter(|name| !exists(name)).map(|name| format!("{class}: {name}")));
+    }
+    hold(&broken_by, "docs/incidents.md names a test that is not there. Restore it, or name the one that took its place.");
+}
+
+#[test]
+fn rows_of_tables_are_found() {
+    let text = "| class | published | test here |\n|---|---|---|\n| A b | `x` | `one_test`, `two` |\ntext";
+    assert_eq!(rows(text), [["A b", "`x`", "`one_test`, `two`"]]);
+    assert_eq!(quoted("`one_test`, `two`").collect::<Vec<_>>(), ["one_test", "two"]);
+}
+
 #[test]
 fn decisions_are_numbered_and_complete() {
     let tree = tree();
