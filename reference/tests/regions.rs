@@ -73,8 +73,8 @@ fn both_engines_charge_by_the_rule() {
         "(drop (if (result i32) (i32.const 1) (then (i32.const 1)) (else (memory.grow (local.get 0)))))",
         "(drop (i32.const 1) (local.get 0) (block (param i32 i32) (result i32 i32) (br 0)) (drop))",
         "(i32.const 1) (local.get 0) (i64.const 2) (loop (param i32 i32 i64) (drop) (drop) (local.set 0))",
-        "(local.get 0) (i32.const 7) (loop (param i32 i32) (result i32) (local.set 0) (local.get 0) (br_if 0 (i32.const 0)
-            (local.get 0) (i32.eqz (local.get 0))) (drop)) (drop)",
+        "(local.get 0) (i32.const 7) (loop (param i32 i32) (result i32) (local.set 0) (i32.const 7)
+            (br_if 0 (i32.eqz (i32.const 1))) (drop)) (drop)",
         "(i32.const 1) (i32.const 2) (if (param i32 i32) (result i32 i32 i32) (local.get 0) (then (i32.const 3))
             (else (i32.const 4))) (drop) (drop) (drop)",
         "(i32.const 1) (i64.const 2) (i32.const 3) (if (param i32 i64 i32) (result i32 i64 i32) (local.get 0) (then)) (drop) (drop)

@@ -59,6 +59,8 @@ pub enum StoreError {
         /// The height of the last block.
         tip: u64,
     },
+    /// In this build a panic ends the process, and it was not asked for by name.
+    PanicsAbort,
     /// There is no block yet.
     Empty,
     /// The diff contradicts the state that it is for.
@@ -74,7 +76,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether what the caller gave is wrong, and not this node.
     pub const fn is_invalid(&self) -> bool {
-        !matches!(self, Self::Damaged(_) | Self::Database(_))
+        !matches!(self, Self::Damaged(_) | Self::Database(_) | Self::PanicsAbort)
     }
 }
 
@@ -99,6 +101,10 @@ impl fmt::Display for StoreError {
             Self::NotKept { height, oldest, tip } => {
                 write!(f, "height {height} is not kept: heights {oldest} to {tip} are")
             }
+            Self::PanicsAbort => f.write_str(
+                "in this build a panic ends the process (panic = \"abort\"): build with panic = \"unwind\", or ask for it by \
+                 name with Store::open_where_panics_abort",
+            ),
             Self::Empty => f.write_str("the database has no block yet"),
             Self::Diff(why) => write!(f, "the diff contradicts the state: {why}"),
             Self::Refused(why) => f.write_str(why),

@@ -47,8 +47,19 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::InUse`], [`StoreError::Foreign`], [`StoreError::Format`], or that it cannot be read or written.
+    /// [`StoreError::InUse`], [`StoreError::Foreign`], [`StoreError::Format`], [`StoreError::PanicsAbort`], or that it cannot
+    /// be read or written.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        check_panics(cfg!(panic = "abort"))?;
+        Self::open_where_panics_abort(folder)
+    }
+
+    /// The same, also in a build where a panic ends the process: what a panic interrupts is then never told from a crash.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), without [`StoreError::PanicsAbort`].
+    pub fn open_where_panics_abort(folder: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(|error| cannot("make the folder", &error))?;
         Self::from_redb(builder().create(folder.join(FILE_NAME)))
     }
@@ -71,9 +82,10 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// As [`open_where_panics_abort`](Self::open_where_panics_abort): there is nothing here that an end of the process
+    /// could leave half done.
     pub fn memory() -> Result<Self, StoreError> {
-        Self::with_backend(InMemoryBackend::new())
+        Self::from_redb(builder().create_with_backend(InMemoryBackend::new()))
     }
 
     /// A store on any storage that redb can use.
@@ -82,6 +94,7 @@ impl Store {
     ///
     /// As [`open`](Self::open).
     pub fn with_backend(backend: impl StorageBackend) -> Result<Self, StoreError> {
+        check_panics(cfg!(panic = "abort"))?;
         Self::from_redb(builder().create_with_backend(backend))
     }
 
@@ -236,4 +249,21 @@ fn is_kept(transaction: &ReadTransaction, height: u64) -> Result<(), StoreError>
 pub(crate) fn block(transaction: &ReadTransaction, height: u64) -> Result<BlockRow, StoreError> {
     let row = get(&transaction.open_table(BLOCKS)?, &height_key(height))?;
     row.ok_or_else(|| StoreError::Damaged(format!("there is no block at height {height}")))
+}
+
+/// Refuses a build in which a panic ends the process.
+fn check_panics(panics_abort: bool) -> Result<(), StoreError> {
+    if panics_abort { Err(StoreError::PanicsAbort) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_where_panics_abort_is_refused() {
+        assert_eq!(check_panics(false), Ok(()));
+        let error = check_panics(true).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("panic = \"unwind\"") && error.contains("open_where_panics_abort"), "{error}");
+    }
 }

@@ -35,7 +35,8 @@ impl Vm<Wasmi> {
     ///
     /// # Errors
     ///
-    /// A [`Fault`] if this build cannot run the revision as it must be run.
+    /// A [`Fault`] if this build cannot run the revision as it must be run: its interpreter recurses on the native stack, or
+    /// a panic ends the process (`Wasmi::where_panics_abort` is the way to ask for that).
     pub fn new(revision: Revision) -> Result<Self, Fault> {
         Self::with_engine(revision, MODULE_CACHE_BYTES)
     }

@@ -31,9 +31,14 @@ pub struct Build {
 }
 
 /// Every build: the release, the build that tests run, other processors, one of each kind that can differ.
-pub const BUILDS: [Build; 7] = [
+pub const BUILDS: [Build; 8] = [
     Build { target: "x86_64-unknown-linux-gnu", profile: "release", note: "the release" },
     Build { target: "x86_64-unknown-linux-gnu", profile: "dev", note: "as tests run" },
+    Build {
+        target: "x86_64-unknown-linux-gnu",
+        profile: "embedder",
+        note: "as cargo builds for an embedder, unoptimised",
+    },
     Build { target: "aarch64-unknown-linux-gnu", profile: "determinism", note: "fast dispatch" },
     Build { target: "riscv64gc-unknown-linux-gnu", profile: "determinism", note: "" },
     Build { target: "s390x-unknown-linux-gnu", profile: "determinism", note: "big-endian" },

@@ -1,6 +1,7 @@
 //! Modules biased to the places where a translator that folds constants and drops dead code could charge by another rule
 //! than that of the text: conditions, divisors and addresses that are constants, code that nothing reaches with regions
-//! in it, tests against zero, stores far from their address.
+//! in it, tests against zero, stores far from their address; and to what is paid for beside operators: growths, values that
+//! blocks and branches move, frames with many slots.
 //!
 //! What is generated is typed as it is generated, so nearly everything is valid.
 
@@ -28,7 +29,13 @@ pub(crate) struct Surroundings {
     pub(crate) imports: u32,
     /// Types of globals, and whether they are mutable.
     pub(crate) globals: Vec<(ValType, bool)>,
+    /// Types of blocks that leave what they take: the index, and the values.
+    pub(crate) block_types: [(u32, &'static [ValType]); 2],
 }
+
+/// What blocks take and leave.
+const BLOCKS: [&[ValType]; 2] =
+    [&[ValType::I32, ValType::I64], &[ValType::I32, ValType::F64, ValType::I64, ValType::I32, ValType::F32]];
 
 /// Integers as they occur in code that folds.
 pub(crate) fn number(input: &mut Input<'_>) -> i64 {
@@ -89,7 +96,12 @@ pub(crate) fn module(input: &mut Input<'_>, host: bool) -> Shaped {
         (ValType::F32, true),
         (ValType::F64, true),
     ];
-    let mut around = Surroundings { functions: Vec::new(), imports: 0, globals: GLOBALS.to_vec() };
+    let mut around = Surroundings {
+        functions: Vec::new(),
+        imports: 0,
+        globals: GLOBALS.to_vec(),
+        block_types: [(0, BLOCKS[0]), (0, BLOCKS[1])],
+    };
     if host {
         around.functions.push((Vec::new(), ValType::I64));
         around.imports = 1;
@@ -99,12 +111,14 @@ pub(crate) fn module(input: &mut Input<'_>, host: bool) -> Shaped {
         let parameters = parameters.collect();
         around.functions.push((parameters, input.choose(&[ValType::I32, ValType::I32, ValType::I64])));
     }
+    let types = u32::try_from(around.functions.len()).expect("few");
+    around.block_types = [(types, BLOCKS[0]), (types + 1, BLOCKS[1])];
     let own: Vec<_> = (0_u32..).zip(&around.functions).skip(around.imports as usize).collect();
     let functions = own.iter().map(|(index, (parameters, _))| (format!("f{index}"), parameters.clone())).collect();
     let mut module = declarations(input, &around, host);
     let mut code = CodeSection::new();
     for (_, (parameters, result)) in &own {
-        code.function(&Body::new(&around, parameters, *result).generate(input));
+        code.function(&Body::new(&around, parameters, *result, input.choose(&[0, 0, 0, 24, 60])).generate(input));
     }
     module.section(&code);
     let mut data = DataSection::new();
@@ -125,6 +139,9 @@ fn declarations(input: &mut Input<'_>, around: &Surroundings, host: bool) -> Mod
             functions.function(index);
             exports.export(&format!("f{index}"), ExportKind::Func, index);
         }
+    }
+    for values in BLOCKS {
+        types.ty().function(values.iter().copied(), values.iter().copied());
     }
     module.section(&types);
     if host {

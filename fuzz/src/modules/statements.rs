@@ -23,9 +23,11 @@ pub(super) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn new(around: &'a Surroundings, parameters: &[ValType], result: ValType) -> Self {
+    /// `more` locals beyond the usual ones are what a frame is large by.
+    pub(super) fn new(around: &'a Surroundings, parameters: &[ValType], result: ValType, more: usize) -> Self {
         let declared = [ValType::I32, ValType::I32, ValType::I64, ValType::F32, ValType::F64];
-        let locals = parameters.iter().copied().chain(declared).collect();
+        let more = core::iter::repeat_n(ValType::I64, more);
+        let locals = parameters.iter().copied().chain(declared).chain(more).collect();
         let labels = vec![Some(result)];
         Self { around, locals, parameters: parameters.len(), result, code: Vec::new(), labels }
     }
@@ -90,7 +92,7 @@ impl<'a> Body<'a> {
             return;
         }
         let value = input.choose(&[ValType::I32, ValType::I64, ValType::F64, ValType::F32]);
-        match input.below(16) {
+        match input.below(18) {
             0 | 1 | 14 => {
                 self.expression(input, value, depth + 1);
                 let local = self.local(input, value);
@@ -136,6 +138,7 @@ impl<'a> Body<'a> {
             11 => self.branch(input, depth),
             12 => self.dead_end(input, depth),
             13 => self.bulk(input, depth),
+            16 | 17 => self.values(input, depth),
             _ => self.code.push(I::Nop),
         }
     }
@@ -305,6 +308,64 @@ impl<'a> Body<'a> {
             1 => I::MemoryCopy { src_mem: 0, dst_mem: 0 },
             _ => I::MemoryInit { mem: 0, data_index: 1 },
         });
+    }
+
+    /// A block of any kind that takes several values and leaves as many, with branches that take them along, and growths
+    /// of the memory among what is computed.
+    fn values(&mut self, input: &mut Input<'_>, depth: u32) {
+        let (ty, values) = self.around.block_types[input.below(2) as usize];
+        for value in values {
+            if *value == ValType::I32 && input.once_in(3) {
+                self.code.extend([I::I32Const(input.choose(&[0, 0, 1, -1])), I::MemoryGrow(0)]);
+            } else {
+                self.expression(input, *value, depth + 1);
+            }
+        }
+        let block = BlockType::FunctionType(ty);
+        let kind = input.below(4);
+        match kind {
+            0 => self.code.push(I::Block(block)),
+            1 => self.code.push(I::Loop(block)),
+            _ => {
+                self.condition(input, depth + 1);
+                self.code.push(I::If(block));
+            }
+        }
+        // Nothing that is generated elsewhere branches to it.
+        self.labels.push(Some(ValType::V128));
+        self.arm(input, block, depth);
+        if kind == 3 {
+            self.code.push(I::Else);
+            self.arm(input, block, depth);
+        }
+        self.close();
+        self.code.extend(values.iter().map(|_| I::Drop));
+    }
+
+    /// What is in such a block: its values are the operands, before and after.
+    fn arm(&mut self, input: &mut Input<'_>, block: BlockType, depth: u32) {
+        if input.once_in(2) {
+            self.condition(input, depth + 1);
+            self.code.push(I::BrIf(0));
+        }
+        self.labels.push(Some(ValType::V128));
+        match input.below(4) {
+            0 => {
+                self.code.push(I::Block(block));
+                self.condition(input, depth + 1);
+                self.code.extend([I::BrTable(vec![0, 1].into(), input.below(2)), I::End]);
+            }
+            1 => {
+                self.code.extend([I::Loop(block), I::I32Const(0), I::MemoryGrow(0), I::Drop, I::End]);
+            }
+            _ => {}
+        }
+        self.labels.pop();
+        match input.below(6) {
+            0 => self.code.push(I::Br(0)),
+            1 => self.code.extend([I::Br(0), I::I32Const(1), I::MemoryGrow(0), I::Drop, I::Unreachable]),
+            _ => {}
+        }
     }
 
     /// An expression of type `value`.

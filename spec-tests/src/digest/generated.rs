@@ -77,10 +77,10 @@ fn module(seed: u32) -> Result<Vec<u8>, Fault> {
     Ok(module.map_err(|error| Fault::Broken(format!("seed {seed} gives no module: {error}")))?.to_bytes())
 }
 
-/// Runs the modules on the engine `E`.
-pub(super) fn run<E: Engine>() -> Result<Vec<Case>, Fault> {
+/// Runs the modules on the engines that `engine` makes.
+pub(super) fn run<E: Engine>(engine: impl Fn(Arc<Revision>) -> Result<E, Fault>) -> Result<Vec<Case>, Fault> {
     let revisions = [Arc::new(Revision::SPEC), Arc::new(production())];
-    let engines = revisions.iter().map(|revision| E::new(Arc::clone(revision)));
+    let engines = revisions.iter().map(|revision| engine(Arc::clone(revision)));
     let engines: Vec<E> = engines.collect::<Result<_, _>>()?;
     (0..MODULES)
         .map(|seed| {

@@ -76,10 +76,10 @@ struct Host {
 
 /// Fuel that a guest runs on before it comes back for more.
 ///
-/// wasmi's handlers of `memory.grow` and `table.grow` call the next handler instead of jumping to it, so each of them
-/// leaves about 170 bytes on the native stack until wasmi returns (measured; the others jump). A slice bounds how many
-/// there can be: at the price of `memory.grow` about 640, 110 KiB. Coming back costs 0.4 us for about 26 us of work
-/// (`docs/decisions/0005`).
+/// wasmi's handler of `memory.grow` calls the next handler instead of jumping to it, so each growth leaves about 170 bytes
+/// on the native stack until wasmi returns (measured; every other operator of `V1` jumps). A growth is a region of its own
+/// and costs 201 when it executes, so a slice bounds how many there can be: 652, 110 KiB. Coming back costs 0.4 us for
+/// about 26 us of work (`docs/decisions/0005` and `0010`).
 const FUEL_SLICE: u64 = 131_072;
 
 /// The fuel of a slice under `revision`.
@@ -90,13 +90,29 @@ fn fuel_slice(revision: &Revision) -> u64 {
     if revision.schedule.operator(Operator::TableGrow).is_none() { FUEL_SLICE } else { u64::MAX }
 }
 
+impl Wasmi {
+    /// The engine for `revision`, also in a build where a panic ends the process.
+    ///
+    /// There a module that wasmi's translator panics on is not refused, and no other node can tell why this one died
+    /// (`docs/decisions/0012`). It is for targets that have no other way, as `wasm32-wasip1`, and for programs that execute
+    /// nothing that a stranger wrote.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if this build cannot run the revision as it must be run.
+    pub fn where_panics_abort(revision: Arc<Revision>) -> Result<Self, Fault> {
+        dispatch::check()?;
+        Ok(Self { config: config(&revision), revision })
+    }
+}
+
 impl Engine for Wasmi {
     type Code = WasmiCode;
     type Instance = WasmiInstance;
 
     fn new(revision: Arc<Revision>) -> Result<Self, Fault> {
-        dispatch::check()?;
-        Ok(Self { config: config(&revision), revision })
+        translate::check_panics(cfg!(panic = "abort"))?;
+        Self::where_panics_abort(revision)
     }
 
     fn compile(&self, module: &ValidModule) -> Result<WasmiCode, InvalidModule> {

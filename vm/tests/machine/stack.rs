@@ -66,7 +66,7 @@ fn growths_in_the_longest_region() {
         let vm = Vm::<Reference>::with_engine(Revision::V1, 0).unwrap();
         let expected = view(&vm, &code, "on the reference interpreter");
         on_a_small_stack(move || {
-            let vm = Vm::<Wasmi>::with_engine(Revision::V1, 0).unwrap();
+            let vm = Vm::new(Revision::V1).unwrap();
             assert_eq!(view(&vm, &code, "a view"), expected);
             let tx = Tx {
                 sender: SENDER,
@@ -117,6 +117,43 @@ fn growths_on_the_way_back_and_between_calls_of_the_host() {
         let used = on_a_small_stack(move || view(&Vm::<Wasmi>::with_engine(Revision::V1, 0).unwrap(), &code, case));
         assert_eq!(used, expected, "{case}");
     }
+}
+
+/// Blocks nested as deep as a body is long, and constant expressions as long as they may be: validation, the passes over
+/// the body, translation, execution and the end of it all do not recurse on them.
+#[test]
+fn what_nests_as_deep_as_it_may() {
+    let bytes = Revision::V1.limits.body_bytes_max as usize - 100;
+    let nested = |open: &str, close: &str, each: usize| {
+        let depth = bytes / each;
+        format!("{} {}", open.repeat(depth), close.repeat(depth))
+    };
+    let additions = (Revision::V1.limits.const_operators_max as usize - 1) / 2;
+    let constant = format!("(i32.const 1) {}", "(i32.const 1) (i32.add) ".repeat(additions));
+    let globals = format!("(global i32 {constant})").repeat(1_000);
+    let mains = [
+        ("blocks", nested("block ", "end ", 3)),
+        ("loops", nested("loop ", "end ", 3)),
+        ("ifs", nested("local.get 0 if ", "end ", 5)),
+        ("arms", nested("local.get 0 if else ", "end ", 6)),
+        ("dead blocks", format!("return {}", nested("block ", "end ", 3))),
+        ("dead loops", format!("return {}", nested("loop ", "end ", 3))),
+        ("branches", nested("block local.get 0 br_if 0 ", "end ", 7)),
+        ("operands", format!("{} {}", "local.get 0 ".repeat(1_000), "drop ".repeat(1_000))),
+    ];
+    let codes: Vec<_> = mains
+        .into_iter()
+        .map(|(case, main)| (case, format!("(func (export \"main\") (local i32) {main})")))
+        .chain([("constant expressions", format!("{globals} (func (export \"main\"))"))])
+        .map(|(case, items)| (case, binary(&format!("(module (memory (export \"memory\") 1) {items})"))))
+        .collect();
+    on_a_small_stack(move || {
+        let vm = Vm::<Wasmi>::with_engine(Revision::V1, 0).unwrap();
+        let reference = Vm::<Reference>::with_engine(Revision::V1, 0).unwrap();
+        for (case, code) in codes {
+            assert_eq!(view(&vm, &code, case), view(&reference, &code, case), "{case}");
+        }
+    });
 }
 
 /// Units of all operators that `V1` has a price for: a new operator needs one.

@@ -1,6 +1,7 @@
 //! Translation by wasmi, whatever it does.
 
 use crate::module::InvalidModule;
+use lockstep_host::Fault;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmi::{Engine, Module};
 
@@ -15,11 +16,35 @@ pub(super) fn translate(engine: &Engine, code: &[u8]) -> Result<Module, InvalidM
     }
 }
 
+/// Refuses a build in which a panic cannot be caught.
+///
+/// # Errors
+///
+/// A [`Fault`] if `panics_abort`.
+pub(super) fn check_panics(panics_abort: bool) -> Result<(), Fault> {
+    if !panics_abort {
+        return Ok(());
+    }
+    Err(Fault::Broken(
+        "in this build a panic ends the process (panic = \"abort\"), so a module that the translator panics on would end \
+         this node and no other. Build with panic = \"unwind\", or ask for it by name: Wasmi::where_panics_abort and \
+         Vm::from_engine"
+            .into(),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::wasmi::config;
     use lockstep_gas::Revision;
+
+    #[test]
+    fn a_build_where_panics_abort_is_refused() {
+        assert_eq!(check_panics(false), Ok(()));
+        let Err(Fault::Broken(text)) = check_panics(true) else { panic!("it starts") };
+        assert!(text.contains("panic = \"unwind\"") && text.contains("Wasmi::where_panics_abort"), "{text}");
+    }
 
     fn refusal(text: &str) -> Option<String> {
         let engine = Engine::new(&config(&Revision::V1));
