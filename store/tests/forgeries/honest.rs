@@ -60,18 +60,32 @@ pub(crate) fn address(number: u64) -> Address {
     Address::left_padding_from(&(number + 1).to_be_bytes())
 }
 
-fn keeper(number: u64) -> Address {
-    address(1_000 + number)
+/// A contract of the chain of a seed.
+fn keeper(seed: u64, number: u64) -> Address {
+    address((1 + seed) * 1_000 + number)
 }
 
 pub(crate) fn key(number: u64) -> B256 {
     B256::with_last_byte(number as u8)
 }
 
+/// What the blocks of a chain do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scene {
+    /// Everything.
+    Everything,
+    /// Each removes one value of a large storage.
+    ValuesRemoved,
+    /// Each destroys one of many contracts.
+    AccountsDestroyed,
+}
+
 /// A chain that is being made.
 pub(crate) struct Chain {
     pub(crate) store: Store,
     pub(crate) state: MemoryState,
+    seed: u64,
+    scene: Scene,
     random: Random,
     number: u64,
     code: Vec<u8>,
@@ -91,7 +105,7 @@ pub(crate) struct Honest {
 }
 
 impl Chain {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, scene: Scene) -> Self {
         let mut random = Random(seed);
         let code = wat::parse_str(KEEPER).unwrap();
         let id = CodeId::of(&code, Abi::Ewasm);
@@ -100,16 +114,22 @@ impl Chain {
             let account = Account { balance: U256::from(1_u64 << 50), ..Account::default() };
             diff.accounts.insert(address(number), Some(account));
         }
-        for number in 0..KEEPERS {
-            diff.accounts.insert(keeper(number), Some(Account { nonce: 1, code: Some(id), ..Account::default() }));
+        let keepers = if scene == Scene::AccountsDestroyed { 9 * KEEPERS } else { KEEPERS };
+        for number in 0..keepers {
+            diff.accounts
+                .insert(keeper(seed, number), Some(Account { nonce: 1, code: Some(id), ..Account::default() }));
+            if scene == Scene::AccountsDestroyed {
+                continue;
+            }
             // A storage of one value is a tree of one leaf.
             let count = [1, 2, 6, KEYS][random.index(4)];
+            let (count, keys) = if scene == Scene::Everything { (count, KEYS) } else { (200, 256) };
             let values =
-                (0..count).map(|_| (key(random.below(KEYS)).to_vec(), Some(vec![random.next() as u8 | 1; 32])));
-            diff.storage.insert(keeper(number), StorageDiff { cleared: false, values: values.collect() });
+                (0..count).map(|_| (key(random.below(keys)).to_vec(), Some(vec![random.next() as u8 | 1; 32])));
+            diff.storage.insert(keeper(seed, number), StorageDiff { cleared: false, values: values.collect() });
         }
         let (store, state) = (Store::memory().unwrap(), MemoryState::default());
-        let mut chain = Self { store, state, random, number: 0, code };
+        let mut chain = Self { store, state, seed, scene, random, number: 0, code };
         chain.commit(B256::repeat_byte(1), &diff, &[]);
         chain
     }
@@ -122,15 +142,29 @@ impl Chain {
 
     fn transaction(&mut self, sender: u64, nonce: u64) -> Tx {
         let random = &mut self.random;
-        let contract = keeper(random.below(KEEPERS));
+        let contract = keeper(self.seed, random.below(KEEPERS));
         let (mut value, mut input) = (0, Vec::new());
         let mut kind = TxKind::Call { to: contract, export: None };
-        match random.below(16) {
+        let choice = match self.scene {
+            Scene::Everything => random.below(16),
+            Scene::ValuesRemoved => 16,
+            Scene::AccountsDestroyed => 17,
+        };
+        match choice {
             0 | 1 => {
                 (kind, value) = (TxKind::Call { to: address(random.below(60)), export: None }, random.below(9));
             }
             2 => kind = TxKind::Deploy { abi: Abi::Ewasm, code: self.code.clone() },
-            3 => input = [&[2], address(2_000 + random.below(9)).as_slice()].concat(),
+            3 => input = [&[2], address(200 + random.below(9)).as_slice()].concat(),
+            16 => {
+                let values = &self.state.storage[&contract];
+                let key = values.keys().nth(random.index(values.len())).unwrap();
+                input = [&[0], key.as_slice(), &[0; 32]].concat();
+            }
+            17 => {
+                kind = TxKind::Call { to: keeper(self.seed, self.number), export: None };
+                input = [&[1], address(1).as_slice()].concat();
+            }
             4 | 5 => input = [&[1], address(random.below(40)).as_slice()].concat(),
             other => {
                 input.push(if other == 6 { 3 } else { 0 });
@@ -158,7 +192,8 @@ impl Chain {
         let view = self.store.latest().unwrap();
         let beneficiary = address(90 + self.random.below(2));
         let env = BlockEnv { number: self.number, gas_limit: 100_000_000, beneficiary, ..BlockEnv::default() };
-        let senders: Vec<u64> = (0..=self.random.below(2)).map(|at| at * 8 + self.random.below(8)).collect();
+        let count = if self.scene == Scene::Everything { 1 + self.random.below(2) } else { 1 };
+        let senders: Vec<u64> = (0..count).map(|at| at * 8 + self.random.below(8)).collect();
         let transactions = senders.into_iter().map(|sender| {
             let nonce = view.account(&address(sender)).unwrap().unwrap().nonce;
             self.transaction(sender, nonce)
@@ -182,7 +217,8 @@ impl Chain {
     }
 
     /// Addresses that have been something: rich ones, keepers, and ones that are absent.
-    pub(crate) fn addresses() -> impl Iterator<Item = Address> {
-        (0..4).chain(1_000..1_000 + KEEPERS).chain(3_000..3_004).map(address)
+    pub(crate) fn addresses(&self) -> Vec<Address> {
+        let keepers = (0..KEEPERS).map(|number| keeper(self.seed, number));
+        (0..4).map(address).chain(keepers).chain((100..104).map(address)).collect()
     }
 }

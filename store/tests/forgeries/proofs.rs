@@ -1,7 +1,7 @@
 //! Forged proofs: of accounts, of values, and of the absence of both.
 
 use crate::{
-    honest::{Chain, Random, key},
+    honest::{Chain, Random, Scene, key},
     parts::EMPTY,
     tally::Tally,
 };
@@ -135,13 +135,13 @@ fn forge(
     let vm = Vm::new(Revision::V1).unwrap();
     let (mut accounts, mut values) = (Tally::default(), Tally::default());
     for seed in 0..3 {
-        let (mut chain, mut random) = (Chain::new(seed), Random(seed));
+        let (mut chain, mut random) = (Chain::new(seed, Scene::Everything), Random(seed));
         for _ in 0..4 {
             chain.next(&vm);
         }
         let view = chain.store.latest().unwrap();
         let root = view.root();
-        let addresses: Vec<Address> = Chain::addresses().collect();
+        let addresses = chain.addresses();
         for address in &addresses {
             let honest = view.prove_account(address).unwrap();
             let shown = account(&honest, &root, address).unwrap();

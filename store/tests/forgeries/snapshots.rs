@@ -1,7 +1,7 @@
 //! Forged snapshots, each under a checksum of its own.
 
 use crate::{
-    honest::{Chain, Random},
+    honest::{Chain, Random, Scene},
     tally::Tally,
 };
 use lockstep_store::{Expected, SNAPSHOT_VERSION, SnapshotHead, Store};
@@ -110,7 +110,7 @@ fn forge(verify: impl Fn(&[u8], &Expected) -> Option<Vec<u8>>) -> Tally {
     let vm = Vm::new(Revision::V1).unwrap();
     let mut tally = Tally::default();
     for seed in 0..2 {
-        let (mut chain, mut random) = (Chain::new(seed), Random(seed));
+        let (mut chain, mut random) = (Chain::new(seed, Scene::Everything), Random(seed));
         for _ in 0..3 {
             chain.next(&vm);
         }
