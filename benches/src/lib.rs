@@ -5,6 +5,7 @@
 
 pub mod bare;
 pub mod disk;
+pub mod hostile;
 pub mod ledger;
 pub mod measure;
 pub mod prices;
