@@ -103,7 +103,7 @@ macro_rules! for_each_operator {
             // integer arithmetic
             I32Clz i32_clz "i32.clz" Some(1),
             I32Ctz i32_ctz "i32.ctz" Some(1),
-            I32Popcnt i32_popcnt "i32.popcnt" Some(1),
+            I32Popcnt i32_popcnt "i32.popcnt" Some(4),
             I32Add i32_add "i32.add" Some(1),
             I32Sub i32_sub "i32.sub" Some(1),
             I32Mul i32_mul "i32.mul" Some(1),
@@ -121,7 +121,7 @@ macro_rules! for_each_operator {
             I32Rotr i32_rotr "i32.rotr" Some(1),
             I64Clz i64_clz "i64.clz" Some(1),
             I64Ctz i64_ctz "i64.ctz" Some(1),
-            I64Popcnt i64_popcnt "i64.popcnt" Some(1),
+            I64Popcnt i64_popcnt "i64.popcnt" Some(4),
             I64Add i64_add "i64.add" Some(1),
             I64Sub i64_sub "i64.sub" Some(1),
             I64Mul i64_mul "i64.mul" Some(1),

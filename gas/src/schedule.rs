@@ -44,7 +44,7 @@ pub struct InstructionPrices {
     pub bulk_bytes_per_gas: u32,
     /// Each value that an operator moves beyond those that its price contains: see [`moved`](Self::moved).
     pub per_value: u32,
-    /// Parameters that the price of a call contains.
+    /// Parameters that the price of a call contains; under `V1` as many as the host function with the most has.
     pub call_values: u32,
     /// Each slot of a function's frame (parameters, locals, greatest height of its operand stack) beyond `frame_slots`,
     /// charged in its entry region.
@@ -243,7 +243,7 @@ impl Schedule {
             operators: PRODUCTION_PRICES,
             bulk_bytes_per_gas: 16,
             per_value: 1,
-            call_values: 8,
+            call_values: 9,
             per_slot: 1,
             frame_slots: 32,
         }),
