@@ -63,10 +63,6 @@ const fn call_export(base: u64, per_word: u64, per_page: u64) -> Option<HostPric
     Some(HostPrice { per_page, ..HostPrice::words(base, per_word) })
 }
 
-const fn create(base: u64, per_word: u64, per_byte: u64) -> Option<HostPrice> {
-    Some(HostPrice { per_byte, ..HostPrice::words(base, per_word) })
-}
-
 const fn flat(base: u64) -> Option<HostPrice> {
     Some(HostPrice::flat(base))
 }
@@ -131,7 +127,7 @@ host_functions! {
     CodeCopy                words(3, 3),           words(40, 3);
     GetCodeSize             flat(2),               flat(40);
     GetBlockCoinbase        flat(2),               flat(40);
-    Create                  flat(32_000),          create(320_000, 3, 100);
+    Create                  flat(32_000),          words(320_000, 103);
     GetBlockDifficulty      flat(2),               flat(40);
     ExternalCodeCopy        words(700, 3),         words(7_000, 3);
     GetExternalCodeSize     flat(700),             flat(7_000);

@@ -130,7 +130,7 @@ impl Revision {
             .plus(Gas::new(prices.nonzero_byte).times(all.saturating_sub(zeros)))
             .plus(match new_code {
                 NewCode::None => Gas::ZERO,
-                NewCode::Init { bytes } => create.plus(Gas::new(prices.init_code_byte).times(bytes)),
+                NewCode::Init => create,
                 NewCode::Deployed { bytes } => create.plus(Gas::new(prices.deployed_code_byte).times(bytes)),
             })
     }
@@ -141,11 +141,8 @@ impl Revision {
 pub enum NewCode {
     /// None: a call.
     None,
-    /// Init code, which runs once.
-    Init {
-        /// Bytes of it.
-        bytes: u64,
-    },
+    /// Init code, which runs once: its frame pays for it, as for every code.
+    Init,
     /// A module that is kept.
     Deployed {
         /// Bytes of it.
@@ -197,7 +194,7 @@ mod tests {
     fn intrinsic_gas_is_that_of_the_yellow_paper() {
         let gas = |new_code, payload: &[u8]| Revision::EWASM_BYZANTIUM.intrinsic_gas(&[payload], new_code).get();
         assert_eq!(gas(NewCode::None, &[]), 21_000);
-        assert_eq!(gas(NewCode::Init { bytes: 0 }, &[]), 53_000);
+        assert_eq!(gas(NewCode::Init, &[]), 53_000);
         assert_eq!(gas(NewCode::None, &[0, 0, 1]), 21_000 + 2 * 4 + 68);
     }
 }

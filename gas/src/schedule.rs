@@ -164,8 +164,10 @@ pub struct AccountPrices {
 pub struct FramePrices {
     /// For every frame that runs code.
     pub base: u64,
-    /// For each 32 bytes of the callee's code, the last counted as whole.
-    pub per_code_word: u64,
+    /// The first frame of a transaction that uses a code, on top of the base: what translating takes at any length.
+    pub first_use: u64,
+    /// The same frame, for each byte of the code: translating it as slowly as validation admits (`docs/decisions/0013`).
+    pub first_use_byte: u64,
     /// For each function, global, import, export, segment and element of an element segment.
     pub per_item: u64,
 }
@@ -181,8 +183,6 @@ pub struct TransactionPrices {
     pub zero_byte: u64,
     /// Each other byte of input or code (G_txdatanonzero).
     pub nonzero_byte: u64,
-    /// Each byte of init code, for its validation and compilation (EIP-3860 prices it for the same reason).
-    pub init_code_byte: u64,
     /// Each byte of a deployed module, for its validation and compilation, and for keeping it.
     pub deployed_code_byte: u64,
 }
@@ -225,13 +225,12 @@ impl Schedule {
             code_deposit_byte: 200,
             code_read_word: 0,
         },
-        frame: FramePrices { base: 0, per_code_word: 0, per_item: 0 },
+        frame: FramePrices { base: 0, first_use: 0, first_use_byte: 0, per_item: 0 },
         transaction: TransactionPrices {
             base: 21_000,
             create: 32_000,
             zero_byte: 4,
             nonzero_byte: 68,
-            init_code_byte: 0,
             deployed_code_byte: 0,
         },
         refund: Refunds { storage_clear: 15_000, self_destruct: 24_000, quotient: 2 },
@@ -257,13 +256,12 @@ impl Schedule {
             code_deposit_byte: 2_000,
             code_read_word: 10,
         },
-        frame: FramePrices { base: 3_000, per_code_word: 320, per_item: 20 },
+        frame: FramePrices { base: 3_000, first_use: 20_000, first_use_byte: 64, per_item: 20 },
         transaction: TransactionPrices {
             base: 210_000,
             create: 320_000,
             zero_byte: 40,
             nonzero_byte: 160,
-            init_code_byte: 100,
             deployed_code_byte: 2_000,
         },
         refund: Refunds { storage_clear: 0, self_destruct: 0, quotient: 0 },

@@ -5,7 +5,8 @@
 //! the host functions; here is what happens when it begins and when it ends.
 
 use crate::{
-    code::{CodeId, code_bytes, is_wasm},
+    code::{CodeId, is_wasm},
+    codes::Codes,
     engine::{Engine, Exit, FrameState, Instance},
     entry::{self, Plan},
     journal::Checkpoint,
@@ -82,6 +83,7 @@ enum Next {
 pub(crate) struct Frames<'vm, E: Engine> {
     vm: &'vm Vm<E>,
     running: Vec<Running<E::Instance>>,
+    codes: Codes<E>,
     halts: Vec<HaltSite>,
 }
 
@@ -93,7 +95,7 @@ pub(crate) struct Finished {
 
 impl<'vm, E: Engine> Frames<'vm, E> {
     pub(crate) fn new(vm: &'vm Vm<E>) -> Self {
-        Self { vm, running: Vec::new(), halts: Vec::new() }
+        Self { vm, running: Vec::new(), codes: Codes::new(), halts: Vec::new() }
     }
 
     /// Runs `request` and everything below it.
@@ -173,14 +175,14 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             });
         };
         // Reading, validation and compilation are work: whoever cannot pay for the code does not get them.
-        if gas < self.vm.code_gas(id.bytes) {
+        let code_gas = self.codes.price(self.vm, id);
+        if gas < code_gas {
             return Ok(self.fail(session, checkpoint, HaltReason::OutOfGas, &message, reply));
         }
-        let code = session.journal.code(&id)?;
-        let Some(module) = self.vm.module_of_account(id, &code)? else {
+        let Some(module) = self.codes.of_account(self.vm, id, &mut session.journal)? else {
             return Ok(self.fail(session, checkpoint, HaltReason::InvalidCode, &message, reply));
         };
-        self.begin(session, Start { checkpoint, message, module, gas, creates: None, reply })
+        self.begin(session, Start { checkpoint, message, module, gas, code_gas, creates: None, reply })
     }
 
     fn begin_create(&mut self, session: &mut Session, request: CreateRequest, caller: &Caller) -> Result<Next, Fault> {
@@ -206,22 +208,24 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         if journal.account(&address)?.is_some_and(|account| account.nonce != 0 || account.code.is_some()) {
             return Ok(self.fail(session, checkpoint, HaltReason::AddressCollision, &message, reply));
         }
-        if gas < self.vm.code_gas(code_bytes(&init_code)) {
+        let id = CodeId::of(&init_code, Abi::Ewasm);
+        let code_gas = self.codes.price(self.vm, id);
+        if gas < code_gas {
             return Ok(self.fail(session, checkpoint, HaltReason::OutOfGas, &message, reply));
         }
-        let Ok(module) = self.vm.module(CodeId::of(&init_code, Abi::Ewasm), &init_code) else {
+        let Ok(module) = self.codes.of_creation(self.vm, id, &init_code) else {
             return Ok(self.fail(session, checkpoint, HaltReason::InvalidCode, &message, reply));
         };
         journal.create_contract(&address)?;
         if !journal.transfer(&caller.address, &address, value)? {
             return Err(Fault::Broken("a creation began without the value that it transfers".into()));
         }
-        self.begin(session, Start { checkpoint, message, module, gas, creates: Some(address), reply })
+        self.begin(session, Start { checkpoint, message, module, gas, code_gas, creates: Some(address), reply })
     }
 
     /// From here on calls and creations are alike: make room, plan, charge, instantiate, place the input.
     fn begin(&mut self, session: &mut Session, start: Start<E>) -> Result<Next, Fault> {
-        let Start { checkpoint, message, module, gas, creates, reply } = start;
+        let Start { checkpoint, message, module, gas, code_gas, creates, reply } = start;
         let limits = self.vm.revision().limits(module.valid.abi());
         let below = self.footprint();
         let pages_left = (limits.transaction_memory_bytes_max / PAGE_BYTES).saturating_sub(below.pages);
@@ -236,7 +240,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Ok(plan) => plan,
             Err(reason) => {
                 // The code has been looked into: that much is not given back.
-                let gas = gas.less(self.vm.code_gas(code_bytes(module.valid.code())));
+                let gas = gas.less(code_gas);
                 return Ok(self.refuse(session, checkpoint, reason, &message, gas, reply));
             }
         };
@@ -245,7 +249,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let refusal = if exhausted {
             Some(HaltReason::TransactionMemoryExhausted)
         } else {
-            meter.charge(self.vm.start_gas(&module, &plan)).err().map(|_| HaltReason::OutOfGas)
+            meter.charge(code_gas.plus(self.vm.start_gas(&module, &plan))).err().map(|_| HaltReason::OutOfGas)
         };
         if let Some(reason) = refusal {
             self.note_halt(reason, &message, &plan.export);
@@ -279,7 +283,9 @@ impl<'vm, E: Engine> Frames<'vm, E> {
     fn end(&mut self, session: &mut Session, end: End) -> Result<Next, Fault> {
         let mut frame = self.running.pop().ok_or_else(no_frame)?;
         let end = match (frame.creates, self.within_limits(&frame, end)) {
-            (Some(address), End::Return(code)) => self.deposit(session, &mut frame.instance, &address, code)?,
+            (Some(address), End::Return(code)) => {
+                Self::deposit(self.vm, &mut self.codes, session, &mut frame.instance, &address, code)?
+            }
             (_, end) => end,
         };
         let (status, output) = match end {
@@ -315,20 +321,21 @@ impl<'vm, E: Engine> Frames<'vm, E> {
 
     /// Puts the code that a creation left behind on the new account (EIP-170, ewasm contract interface).
     fn deposit(
-        &self,
+        vm: &Vm<E>,
+        codes: &mut Codes<E>,
         session: &mut Session,
         instance: &mut E::Instance,
         address: &Address,
         code: Bytes,
     ) -> Result<End, Fault> {
         let bytes = u64::try_from(code.len()).unwrap_or(u64::MAX);
-        let price = Gas::new(self.vm.revision().schedule.account.code_deposit_byte).times(bytes);
+        let price = Gas::new(vm.revision().schedule.account.code_deposit_byte).times(bytes);
         if instance.gas().charge(price).is_err() {
             return Ok(End::Halt(HaltReason::OutOfGas));
         }
         let id = CodeId::of(&code, Abi::Ewasm);
         // What does not look like a module is kept as it is; calling it halts.
-        if is_wasm(&code) && self.vm.module(id, &code).is_err() {
+        if is_wasm(&code) && codes.deposit(vm, id, &code).is_err() {
             return Ok(End::Halt(HaltReason::InvalidCreatedCode));
         }
         if !code.is_empty() {
@@ -397,6 +404,8 @@ struct Start<E: Engine> {
     message: Message,
     module: Arc<CompiledModule<E>>,
     gas: Gas,
+    /// The part of the start that the code alone costs; at most `gas`.
+    code_gas: Gas,
     creates: Option<Address>,
     reply: Reply,
 }

@@ -44,6 +44,7 @@
 
 mod block;
 mod code;
+mod codes;
 pub mod engine;
 mod entry;
 mod frames;

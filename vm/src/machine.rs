@@ -1,7 +1,7 @@
 //! The machine: an engine set up for one revision, and the modules that it has compiled.
 
 use crate::{
-    code::{CodeId, code_bytes, is_wasm},
+    code::CodeId,
     engine::{Engine, wasmi::Wasmi},
     entry::Plan,
     module::{InvalidModule, ValidModule},
@@ -27,7 +27,16 @@ pub struct Vm<E: Engine = Wasmi> {
 pub(crate) struct CompiledModule<E: Engine> {
     pub(crate) valid: ValidModule,
     pub(crate) code: E::Code,
-    start_gas: Gas,
+    instance_gas: Gas,
+}
+
+/// Where a compiled module stays beside the transaction that uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// In the machine's cache.
+    InCache,
+    /// Nowhere else.
+    Nowhere,
 }
 
 impl Vm<Wasmi> {
@@ -66,30 +75,19 @@ impl<E: Engine> Vm<E> {
     }
 
     /// The module with that identity: from the cache, or validated and compiled.
-    pub(crate) fn module(&self, id: CodeId, code: &Bytes) -> Result<Arc<CompiledModule<E>>, InvalidModule> {
+    pub(crate) fn module(&self, id: CodeId, code: &Bytes, keep: Keep) -> Result<Arc<CompiledModule<E>>, InvalidModule> {
         let key = ModuleKey { code: id, revision: self.digest };
         if let Some(module) = self.modules.get(&key) {
             return Ok(module);
         }
         let valid = ValidModule::parse(code.clone(), id.abi, &self.revision)?;
         let code = self.engine.compile(&valid)?;
-        let start_gas = self.module_gas(&valid);
-        let module = Arc::new(CompiledModule { valid, code, start_gas });
-        self.modules.insert(key, Arc::clone(&module), compiled_bytes(&module.valid));
+        let instance_gas = self.instance_gas(&valid);
+        let module = Arc::new(CompiledModule { valid, code, instance_gas });
+        if keep == Keep::InCache {
+            self.modules.insert(key, Arc::clone(&module), compiled_bytes(&module.valid));
+        }
         Ok(module)
-    }
-
-    /// The module of an account. `None` if its code never was one: bytes that a creation left behind, or, under a
-    /// revision that allows it, code that was never checked.
-    pub(crate) fn module_of_account(&self, id: CodeId, code: &Bytes) -> Result<Option<Arc<CompiledModule<E>>>, Fault> {
-        if !is_wasm(code) {
-            return Ok(None);
-        }
-        match self.module(id, code) {
-            Ok(module) => Ok(Some(module)),
-            Err(_) if self.revision.rules.unchecked_code => Ok(None),
-            Err(error) => Err(Fault::Broken(format!("code {} was accepted once and is not now: {error}", id.hash))),
-        }
     }
 
     /// Checks code before it is put on an account: validates it and compiles it.
@@ -98,19 +96,11 @@ impl<E: Engine> Vm<E> {
     ///
     /// [`InvalidModule`] if it is no module of `abi` under this revision.
     pub fn check_code(&self, id: CodeId, code: &Bytes) -> Result<(), InvalidModule> {
-        self.module(id, code).map(|_| ())
-    }
-
-    /// What a frame pays for its code alone, before anybody looks into the code: the part of the start that is known
-    /// without it.
-    pub(crate) fn code_gas(&self, code_bytes: u32) -> Gas {
-        let prices = &self.revision.schedule.frame;
-        let code_words = u64::from(code_bytes.div_ceil(32));
-        Gas::new(prices.base).plus(Gas::new(prices.per_code_word).times(code_words))
+        self.module(id, code, Keep::InCache).map(|_| ())
     }
 
     /// What instantiation costs, by what there is to make and to copy.
-    fn module_gas(&self, module: &ValidModule) -> Gas {
+    fn instance_gas(&self, module: &ValidModule) -> Gas {
         let schedule = &self.revision.schedule;
         let prices = &schedule.frame;
         let pages = module.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
@@ -118,18 +108,18 @@ impl<E: Engine> Vm<E> {
             .saturating_mul(PAGE_BYTES)
             .saturating_add(module.data_bytes())
             .saturating_add(module.table_elements().saturating_mul(TABLE_ELEMENT_BYTES));
-        self.code_gas(code_bytes(module.code()))
-            .plus(Gas::new(prices.per_item).times(module.items()))
+        Gas::new(prices.per_item)
+            .times(module.items())
             .plus(schedule.instructions.as_ref().map_or(Gas::ZERO, |instructions| instructions.bulk(bytes)))
     }
 
-    /// What a frame pays before its first instruction.
+    /// What a frame pays before its first instruction, beside its code.
     pub(crate) fn start_gas(&self, module: &CompiledModule<E>, plan: &Plan) -> Gas {
         if plan.pays_for_pages {
             let price = self.revision.schedule.host(HostFunction::CallExport);
-            module.start_gas.plus(price.for_pages(u64::from(plan.pages)))
+            module.instance_gas.plus(price.for_pages(u64::from(plan.pages)))
         } else {
-            module.start_gas
+            module.instance_gas
         }
     }
 

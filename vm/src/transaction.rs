@@ -213,7 +213,7 @@ fn intrinsic_gas(tx: &Tx, revision: &Revision) -> Result<Gas, InvalidTx> {
             if !tx.input.is_empty() {
                 return Err(InvalidTx::InputWithoutConstructor { actual: bytes(&tx.input) });
             }
-            Ok(revision.intrinsic_gas(&[init_code], NewCode::Init { bytes: bytes(init_code) }))
+            Ok(revision.intrinsic_gas(&[init_code], NewCode::Init))
         }
         TxKind::Deploy { abi, code } => {
             if !revision.rules.abis.contains(*abi) {

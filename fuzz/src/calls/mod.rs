@@ -200,10 +200,10 @@ fn run(model: &mut Model, tx: &Tx, plan: &Plan) -> Receipt {
             prices.base + bytes(name) + bytes(&tx.input)
         }
         TxKind::Create { init_code } | TxKind::Deploy { code: init_code, .. } => {
-            let length = init_code.len() as u64;
-            prices.base + prices.create + prices.init_code_byte * length + bytes(init_code)
+            prices.base + prices.create + bytes(init_code)
         }
     };
+    model.used.clear();
     model.change(SENDER).balance -= plan.gas_limit;
     let gas = plan.gas_limit - intrinsic;
     let result = match &plan.does {

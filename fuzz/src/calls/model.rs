@@ -9,7 +9,7 @@ use super::{
 };
 use lockstep_gas::{Abi, HostFunction as F, Revision};
 use lockstep_host::{Address, CallKind, HaltReason, Log};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an account has for code.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +46,8 @@ pub(super) struct State {
 pub(super) struct Model {
     pub(super) state: State,
     pub(super) contracts: Vec<Contract>,
+    /// The codes that the transaction has used, each with its ABI; no revert takes them back.
+    pub(super) used: BTreeSet<(Vec<u8>, Abi)>,
     /// Frames that ran code so far, to know that something happens.
     pub(super) frames: u32,
 }
@@ -101,14 +103,25 @@ impl Model {
     }
 
     /// Gas for the code alone.
-    fn code_gas(bytes: usize) -> u64 {
+    fn code_gas(&self, code: &[u8], abi: Abi) -> u64 {
         let prices = &Revision::V1.schedule.frame;
-        prices.base + prices.per_code_word * (bytes as u64).div_ceil(32)
+        let is_used = self.used.contains(&(code.to_vec(), abi));
+        prices.base + if is_used { 0 } else { prices.first_use + prices.first_use_byte * code.len() as u64 }
     }
 
+    /// What the code alone costs a frame that has `gas`, and can pay for it: from here on the code is used.
+    fn look(&mut self, code: &[u8], abi: Abi, gas: u64) -> Option<u64> {
+        let code_gas = self.code_gas(code, abi);
+        (gas >= code_gas).then(|| {
+            self.used.insert((code.to_vec(), abi));
+            code_gas
+        })
+    }
+
+    /// What a frame of `contract` pays beside its code.
     fn start_gas(contract: &Contract) -> u64 {
         let bulk = (65_536 + contract.data_bytes) / 16;
-        Self::code_gas(contract.code.len()) + Revision::V1.schedule.frame.per_item * contract.items + bulk
+        Revision::V1.schedule.frame.per_item * contract.items + bulk
     }
 
     /// A call: `account` is the account that runs, `callee` the one whose code does.
@@ -149,16 +162,16 @@ impl Model {
         let contract = match self.account(callee).code {
             Code::None if matches!(door, Door::Main(_)) => return ended(Ended::Success, gas),
             Code::None => return ended(Ended::Refused(HaltReason::NoCode), gas),
-            Code::NoModule(code) if gas < Self::code_gas(code.len()) => {
-                return ended(Ended::Halt(HaltReason::OutOfGas), 0);
+            Code::NoModule(code) => {
+                let looked = self.look(&code, Abi::Ewasm, gas);
+                let reason = if looked.is_some() { HaltReason::InvalidCode } else { HaltReason::OutOfGas };
+                return ended(Ended::Halt(reason), 0);
             }
-            Code::NoModule(_) => return ended(Ended::Halt(HaltReason::InvalidCode), 0),
             Code::Contract(place) => self.contracts[place].clone(),
         };
-        let code_gas = Self::code_gas(contract.code.len());
-        if gas < code_gas {
+        let Some(code_gas) = self.look(&contract.code, contract.abi, gas) else {
             return ended(Ended::Halt(HaltReason::OutOfGas), 0);
-        }
+        };
         let refusal = match (contract.abi, door) {
             (_, Door::Main(_)) | (Abi::Ewasm, Door::NamedMain(_)) | (Abi::Packed, Door::Go(_)) => None,
             (Abi::Ewasm, Door::Go(_)) => Some(HaltReason::NoSuchExport),
@@ -167,14 +180,15 @@ impl Model {
         if let Some(reason) = refusal {
             return ended(Ended::Refused(reason), gas - code_gas);
         }
-        self.run(&contract, door, frame(gas))
+        self.run(&contract, door, code_gas, frame(gas))
     }
 
     /// Runs a contract in a frame that is paid for nothing yet.
-    fn run(&mut self, contract: &Contract, door: Door, mut frame: Frame) -> Result {
+    fn run(&mut self, contract: &Contract, door: Door, code_gas: u64, mut frame: Frame) -> Result {
         self.frames += 1;
         frame.trace = vec![0; contract.trace_bytes() as usize];
-        let stop = self.body(contract, door, &mut frame);
+        let started = frame.charge_gas(code_gas + Self::start_gas(contract));
+        let stop = started.and_then(|()| self.body(contract, door, &mut frame));
         let first: [u8; 8] = core::array::from_fn(|at| frame.trace.get(at).copied().unwrap_or_default());
         let (ended, output) = match stop {
             // `go` gives the start of its trace.
@@ -189,7 +203,6 @@ impl Model {
     }
 
     fn body(&mut self, contract: &Contract, door: Door, frame: &mut Frame) -> Step {
-        frame.charge_gas(Self::start_gas(contract))?;
         let depth = match (door, contract.depth) {
             (Door::Go(depth), _) => {
                 frame.charge_gas(contract.go)?;
@@ -455,9 +468,7 @@ impl Model {
         if there.nonce > 0 || there.code != Code::None {
             return halt(HaltReason::AddressCollision);
         }
-        if gas < Self::code_gas(init.code.len()) {
-            return halt(HaltReason::OutOfGas);
-        }
+        let Some(code_gas) = self.look(&init.code, Abi::Ewasm, gas) else { return halt(HaltReason::OutOfGas) };
         self.change(address).nonce = 1;
         self.transfer(creator, address, value);
         let frame = Frame {
@@ -470,7 +481,7 @@ impl Model {
             return_data: Vec::new(),
             created: Address::ZERO,
         };
-        let mut result = self.run(init, Door::Main(0), frame);
+        let mut result = self.run(init, Door::Main(0), code_gas, frame);
         if result.ended == Ended::Success {
             let code = core::mem::take(&mut result.output);
             let deposit = Revision::V1.schedule.account.code_deposit_byte * code.len() as u64;
@@ -480,7 +491,12 @@ impl Model {
                 return halt(HaltReason::InvalidCreatedCode);
             }
             if !code.is_empty() {
-                self.change(address).code = self.code_of(init, code);
+                let code = self.code_of(init, code);
+                if let Code::Contract(place) = code {
+                    let contract = &self.contracts[place];
+                    self.used.insert((contract.code.clone(), contract.abi));
+                }
+                self.change(address).code = code;
             }
             result.created = Some(address);
         }

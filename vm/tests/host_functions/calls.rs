@@ -189,10 +189,10 @@ fn value_cases() -> Vec<Case> {
             .output(&word(2)),
         with_five(
             "call: value comes back from a halt, the stipend is lost",
-            &status_of("(call $call ~100 @A @ONE #0 #0)"),
+            &status_of("(call $call ~90000 @A @ONE #0 #0)"),
         )
         .contract(A, "(unreachable)")
-        .gas(21_000 + 700 + 9_000 + 100)
+        .gas(21_000 + 700 + 9_000 + 90_000)
         .output(&word(1))
         .halts_inside(HaltReason::Unreachable),
     ]
@@ -246,15 +246,15 @@ fn calls() {
     cases.extend(value_cases());
     cases.extend(gas_cases());
     cases.extend([
-        status("call: code that is no module", "(call $call ~5000 @A @ZERO #0 #0)")
+        status("call: code that is no module", "(call $call ~50000 @A @ZERO #0 #0)")
             .code(A, b"not a module", Abi::Ewasm)
-            .gas(26_700)
+            .gas(71_700)
             .output(&word(1))
             .halts_inside(HaltReason::InvalidCode),
-        status("call: a broken module", "(call $call ~5000 @A @ZERO #0 #0)")
+        status("call: a broken module", "(call $call ~50000 @A @ZERO #0 #0)")
             .code(A, b"\0asm\x01\0\0\0\xFF", Abi::Ewasm)
             .byzantium_only()
-            .gas(26_700)
+            .gas(71_700)
             .output(&word(1))
             .halts_inside(HaltReason::InvalidCode),
         // A frame that cannot begin gives its gas back, but for the code that was looked into.
@@ -268,7 +268,7 @@ fn calls() {
 /// Under a revision that checks all code, broken code in the state is the node's fault, not the contract's.
 #[test]
 fn a_broken_module_is_a_fault_where_code_is_checked() {
-    let code = main_of(&status_of("(call $call ~5000 @A @ZERO #0 #0)"));
+    let code = main_of(&status_of("(call $call ~100000 @A @ZERO #0 #0)"));
     let case = Case::of_code("broken", &code, Abi::Ewasm).code(A, b"\0asm\x01\0\0\0\xFF", Abi::Ewasm);
     let view = std::sync::Arc::new(case.world.clone());
     let sender = case.world.accounts.get(&SENDER);

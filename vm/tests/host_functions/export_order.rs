@@ -153,8 +153,7 @@ fn refused_frames_cost_their_code_and_halted_ones_everything() {
     ] {
         let looked_into = if expect < BASE + 500_000 {
             let prices = &V1.revision().schedule.frame;
-            let code_words = module(callee).len().div_ceil(32) as u64;
-            prices.base + prices.per_code_word * code_words
+            prices.base + prices.first_use + prices.first_use_byte * module(callee).len() as u64
         } else {
             0
         };

@@ -123,7 +123,7 @@ fn call_export(gas: u64) -> String {
 fn a_call_with_too_little_gas_reads_no_code() {
     let mut world = world("calls with too little gas", None);
     let prices = &Revision::V1.schedule.frame;
-    let code_gas = prices.base + prices.per_code_word * (large().len() as u64).div_ceil(32);
+    let code_gas = crate::prices::first_use(&large());
     for gas in [0, 1, prices.base, code_gas / 2, code_gas - 1] {
         let calls = [
             call("call", "(i32.const 128)", gas),

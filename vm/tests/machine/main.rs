@@ -26,6 +26,7 @@ mod diagnosed;
 mod encoding;
 mod factories;
 mod faults;
+mod first_use;
 mod golden;
 mod growth;
 mod inspect;

@@ -24,7 +24,7 @@ pub(crate) fn intrinsic(payload: &[u8]) -> u64 {
 /// A creation with that init code.
 pub(crate) fn creation(init_code: &[u8]) -> u64 {
     let prices = Revision::V1.schedule.transaction;
-    intrinsic(init_code) + prices.create + prices.init_code_byte * init_code.len() as u64
+    intrinsic(init_code) + prices.create
 }
 
 /// A deployment of that code.
@@ -33,12 +33,16 @@ pub(crate) fn deployment(code: &[u8]) -> u64 {
     intrinsic(code) + prices.create + prices.deployed_code_byte * code.len() as u64
 }
 
-/// The start of a frame: the base, the words of its code, its items, and the bulk price of `bytes` that are made and
-/// copied.
+/// The code of a frame: the base, and what the transaction's first use of it costs.
+pub(crate) fn first_use(code: &[u8]) -> u64 {
+    let prices = Revision::V1.schedule.frame;
+    prices.base + prices.first_use + prices.first_use_byte * code.len() as u64
+}
+
+/// The start of the first frame of a transaction that uses `code`: its code, its items, and the bulk price of `bytes`
+/// that are made and copied.
 pub(crate) fn start(code: &[u8], items: u64, bytes: u64) -> u64 {
-    let schedule = Revision::V1.schedule;
-    let words = (code.len() as u64).div_ceil(32);
-    schedule.frame.base + schedule.frame.per_code_word * words + schedule.frame.per_item * items + bytes / 16
+    first_use(code) + Revision::V1.schedule.frame.per_item * items + bytes / 16
 }
 
 /// A call of a host function that copies, hashes or keeps `bytes` bytes.

@@ -1,7 +1,7 @@
 //! Every reason to halt, each at least once, and code that tries to outlast its gas.
 
 use crate::{
-    kit::{A, B, C, RETURN, SENDER, World, beside_fees, binary, data, escaped, halt, main_of, module},
+    kit::{A, B, BLOCK_GAS, C, RETURN, SENDER, World, beside_fees, binary, data, escaped, halt, main_of, module},
     prices,
 };
 use lockstep_vm::{Abi, Account, Address, CodeId, Gas, HaltReason, Outcome, StateDiff, Tx, U256};
@@ -245,14 +245,14 @@ fn extreme_shapes() {
         ("25,000 branches out", format!("block {} end", "i32.const 0 i32.load br_if 0 ".repeat(25_000))),
     ] {
         world.put(A, &main_of(&body));
-        let tx = world.call(A, &5_u32.to_le_bytes());
+        let tx = Tx { gas_limit: Gas::new(BLOCK_GAS), ..world.call(A, &5_u32.to_le_bytes()) };
         assert_eq!(world.run(case, &tx).receipt.outcome, RETURN, "{case}");
     }
     // Conditions that are constants, each another, beside as many globals as there may be.
     let conditions: String = (0..25_000).map(|at| format!("i32.const {} if end ", at % 24_000)).collect();
     let globals = "(global i32 (i32.const 7))".repeat(1_000);
     world.put(A, &module(&format!("{globals} (func (export \"main\") {conditions})")));
-    let tx = world.call(A, b"");
+    let tx = Tx { gas_limit: Gas::new(BLOCK_GAS), ..world.call(A, b"") };
     assert_eq!(world.run("25,000 constant conditions", &tx).receipt.outcome, RETURN);
     let functions = "(func)".repeat(9_000);
     world.put(A, &module(&format!("{functions} (func (export \"main\"))")));

@@ -140,12 +140,12 @@ fn limits(revision: &Revision) -> Vec<Field> {
 fn transactions(revision: &Revision) -> Vec<Field> {
     fields!(
         &revision.schedule.transaction,
-        TransactionPrices { base, create, zero_byte, nonzero_byte, init_code_byte, deployed_code_byte }
+        TransactionPrices { base, create, zero_byte, nonzero_byte, deployed_code_byte }
     )
 }
 
 fn frames(revision: &Revision) -> Vec<Field> {
-    fields!(&revision.schedule.frame, FramePrices { base, per_code_word, per_item })
+    fields!(&revision.schedule.frame, FramePrices { base, first_use, first_use_byte, per_item })
 }
 
 fn accounts(revision: &Revision) -> Vec<Field> {

@@ -5,12 +5,27 @@ use lockstep_host::Fault;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmi::{Engine, Module};
 
+/// A module whose one function is no valid one: `drop` on an empty stack.
+const BROKEN: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x05\x01\x03\0\x1a\x0b";
+
+/// Lets the engine give back the buffers of its translator, which can be a hundred times as large as the module
+/// (`docs/decisions/0014`).
+///
+/// An engine of wasmi 2.0.0 keeps them for its next function, and drops them with a function that it cannot translate.
+fn shed_buffers(engine: &Engine) {
+    // An error is what it is for.
+    let _ = Module::new(engine, BROKEN);
+}
+
 /// Translates a module. A translator that panics refuses it: the same on every node, as its version is, and no contract can
 /// end the process of one (`docs/decisions/0009`).
 pub(super) fn translate(engine: &Engine, code: &[u8]) -> Result<Module, InvalidModule> {
     // What a panic may have left half done is the engine's, and each module has an engine of its own.
     match catch_unwind(AssertUnwindSafe(|| Module::new(engine, code))) {
-        Ok(Ok(module)) => Ok(module),
+        Ok(Ok(module)) => {
+            shed_buffers(engine);
+            Ok(module)
+        }
         Ok(Err(error)) => Err(InvalidModule::engine(error.to_string())),
         Err(_) => Err(InvalidModule::engine("its translator panicked")),
     }
