@@ -118,10 +118,6 @@ impl StateReader for Believed {
     fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault> {
         Ok(self.0.code.iter().find(|code| code_hash(code) == *hash).cloned().map(Bytes::from))
     }
-
-    fn block_hash(&self, _: u64) -> Result<Option<B256>, Fault> {
-        Ok(None)
-    }
 }
 
 fn forgeries(honest: &Parts, random: &mut Random) -> Vec<Forgery> {
