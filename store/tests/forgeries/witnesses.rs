@@ -326,7 +326,7 @@ fn values(honest: &Parts, random: &mut Random, forged: &mut Vec<Forgery>) {
                 change(parts.values.get_mut(owner).unwrap());
                 forged.push((class, parts));
             };
-            let at = random.index(32);
+            let at = random.index(value.len());
             put("a value dropped", &|values| drop(values.remove(key)));
             put("a value changed", &|values| values.get_mut(key).unwrap()[at] ^= 1);
             put("a value longer", &|values| values.get_mut(key).unwrap().push(0));
