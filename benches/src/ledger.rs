@@ -4,10 +4,10 @@ use crate::programs::{TRANSFER, WRC20};
 use anyhow::Context as _;
 use lockstep_store::{ExecutedBlock, Store, StoreError};
 use lockstep_vm::{
-    Abi, Account, Address, B256, Block, BlockEnv, CodeId, Gas, StateDiff, StateReader as _, StorageDiff, Tx, TxKind,
-    U256, code_hash,
+    Abi, Account, Address, B256, Block, BlockEnv, CodeId, Fault, Gas, Revision, StateDiff, StateReader as _,
+    StorageDiff, Tx, TxKind, U256, beginning, code_hash,
 };
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 /// The account with that number.
 pub fn address(number: u64) -> Address {
@@ -44,6 +44,10 @@ pub fn accounts(numbers: Range<u64>) -> StateDiff {
     StateDiff { accounts, ..StateDiff::default() }
 }
 
+fn unreadable(fault: Fault) -> StoreError {
+    StoreError::Database(fault.to_string())
+}
+
 /// Commits a diff as the next block.
 ///
 /// # Errors
@@ -51,8 +55,11 @@ pub fn accounts(numbers: Range<u64>) -> StateDiff {
 /// As [`Store::commit`].
 pub fn commit(store: &Store, diff: &StateDiff) -> Result<u64, StoreError> {
     let height = store.tip()?.map_or(0, |tip| tip.height + 1);
-    let hash = B256::from(U256::from(height));
-    store.commit(&ExecutedBlock { height, hash, diff, receipts: &[], root: None })?;
+    let view = store.latest()?;
+    let env = BlockEnv { number: height, parent_hash: view.hash(), ..BlockEnv::default() };
+    let diff = &beginning(Arc::new(view), &env, diff.clone(), &Revision::V1).map_err(unreadable)?;
+    let (hash, parent_hash) = (B256::from(U256::from(height)), env.parent_hash);
+    store.commit(&ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], root: None })?;
     Ok(height)
 }
 
@@ -125,6 +132,6 @@ pub fn next_block(store: &Store, transfer: Transfer, count: u64, accounts: u64) 
         let (gas_limit, gas_price, value) = (Gas::new(10_000_000), U256::ZERO, U256::from(value));
         Ok(Tx { sender, nonce, gas_limit, gas_price, value, kind: TxKind::Call { to, export: None }, input })
     };
-    let env = BlockEnv { number, gas_limit: u64::MAX, ..BlockEnv::default() };
+    let env = BlockEnv { number, gas_limit: u64::MAX, parent_hash: view.hash(), ..BlockEnv::default() };
     Ok(Block { env, transactions: (0..count).map(tx).collect::<anyhow::Result<_>>()? })
 }

@@ -39,7 +39,7 @@ impl Scene {
             vm.check_code(id, &code.clone().into()).with_context(|| format!("contract {number}"))?;
             state.put_code(address(number), id, code);
         }
-        let env = BlockEnv { gas_limit: u64::MAX, ..BlockEnv::default() };
+        let env = BlockEnv { number: 1, gas_limit: u64::MAX, ..BlockEnv::default() };
         let view: StateView = Arc::new(state.clone());
         Ok(Self { vm, state, view, env })
     }

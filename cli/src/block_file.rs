@@ -4,16 +4,17 @@
 //! file, and what is not said has a default. Borsh is the block as it is.
 
 use crate::{
-    bytes::{parse_address, parse_amount, parse_hex},
+    bytes::{parse_address, parse_amount, parse_hash, parse_hex},
     chain::BLOCK_GAS_LIMIT,
     failure::{Class, Classify, Failure},
     files::Source,
     module_file::ModuleFile,
 };
 use anyhow::{Context, Error, anyhow};
+use lockstep_store::View;
 use lockstep_vm::{
     Abi, Account, Address, Block, BlockEnv, CodeId, Gas, Revision, StateDiff, StateReader, StorageDiff, Tx, TxKind,
-    U256,
+    U256, last_block,
 };
 use serde::Deserialize;
 use std::{
@@ -56,6 +57,7 @@ pub(crate) struct JsonBlock {
     timestamp: Option<u64>,
     gas_limit: Option<u64>,
     beneficiary: Option<String>,
+    parent_hash: Option<String>,
     transactions: Vec<JsonTx>,
 }
 
@@ -160,12 +162,12 @@ impl BlockFile {
         }
     }
 
-    /// The block at `position`, as block `number` on `state`.
-    pub(crate) fn block(&self, position: usize, number: u64, state: &impl StateReader) -> Result<Block, Failure> {
+    /// The block at `position`, as block `number` on the state `parent`.
+    pub(crate) fn block(&self, position: usize, number: u64, parent: &View) -> Result<Block, Failure> {
         match self {
             Self::Borsh(block) => Ok((**block).clone()),
             Self::Json(blocks, folder) => match blocks.get(position) {
-                Some(json) => json.block(folder, number, state),
+                Some(json) => json.block(folder, number, parent),
                 None => Err(Failure::new(Class::File, anyhow!("there is no block {position} in the file"))),
             },
         }
@@ -173,14 +175,17 @@ impl BlockFile {
 }
 
 impl JsonBlock {
-    fn block(&self, folder: &Path, number: u64, state: &impl StateReader) -> Result<Block, Failure> {
+    fn block(&self, folder: &Path, number: u64, parent: &View) -> Result<Block, Failure> {
+        let last = last_block(parent)?;
+        let parent_hash = self.parent_hash.as_deref().map(|text| said("parent_hash", parse_hash(text))).transpose()?;
         let beneficiary = self.beneficiary.as_deref();
         let env = BlockEnv {
             number,
-            timestamp: self.timestamp.unwrap_or(number),
+            timestamp: self.timestamp.unwrap_or_else(|| number.max(last.map_or(0, |last| last.timestamp))),
             gas_limit: self.gas_limit.unwrap_or(BLOCK_GAS_LIMIT),
             beneficiary: beneficiary.map_or(Ok(Address::ZERO), |text| said("beneficiary", parse_address(text)))?,
             difficulty: U256::ZERO,
+            parent_hash: parent_hash.unwrap_or(parent.hash()),
         };
         let mut nonces: BTreeMap<Address, u64> = BTreeMap::new();
         let mut transactions = Vec::new();
@@ -189,7 +194,7 @@ impl JsonBlock {
             let nonce = match (json.nonce, nonces.get(&sender)) {
                 (Some(nonce), _) => nonce,
                 (None, Some(nonce)) => *nonce,
-                (None, None) => state.account(&sender)?.map_or(0, |account| account.nonce),
+                (None, None) => parent.account(&sender)?.map_or(0, |account| account.nonce),
             };
             nonces.insert(sender, nonce.saturating_add(1));
             transactions.push(json.tx(folder, sender, nonce)?);

@@ -4,18 +4,17 @@
 
 use crate::{
     execution::Changes,
-    failure::{Class, Classify, Failure},
+    failure::{Class, Failure},
 };
-use anyhow::{Error, anyhow};
-use lockstep_vm::{Address, B256, BlockEnv, Executed, Gas, MemoryState, StateView, Tx, TxKind, U256, ValidTx, Vm};
-use sha3::{Digest, Sha3_256};
+use anyhow::anyhow;
+use lockstep_vm::{
+    Address, B256, Block, BlockEnv, Executed, Gas, MemoryState, StateView, Supply, Tx, TxKind, U256, ValidTx, Vm,
+    last_block,
+};
 use std::sync::Arc;
 
 /// Gas limit of a block, unless its transaction takes more: about a second or two of work.
 pub(crate) const BLOCK_GAS_LIMIT: u64 = 1_000_000_000;
-
-/// Block hashes that a contract can ask for (Yellow Paper).
-const BLOCK_HASHES_MAX: usize = 256;
 
 /// A transaction before the chain gives it a nonce.
 #[derive(Debug, Clone)]
@@ -61,11 +60,13 @@ pub(crate) struct Sealed {
     pub(crate) changes: Changes,
 }
 
-/// A state and the number of its last block.
+/// A state and its last block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
     /// The number of the last block, 0 if there is none.
     pub(crate) number: u64,
+    /// The hash of the last block, zero if there is none.
+    pub(crate) hash: B256,
     /// The state after it.
     pub(crate) state: Arc<MemoryState>,
 }
@@ -76,6 +77,13 @@ impl Chain {
         Arc::clone(&self.state) as StateView
     }
 
+    /// All balances, counted.
+    pub(crate) fn supply(&self) -> Supply {
+        let mut supply = Supply::default();
+        self.state.accounts.iter().for_each(|(address, account)| supply.add(address, account.balance));
+        supply
+    }
+
     /// The state to prepare, as whoever starts a chain does: no transaction, no block.
     pub(crate) fn prepare(&mut self) -> &mut MemoryState {
         Arc::make_mut(&mut self.state)
@@ -84,7 +92,7 @@ impl Chain {
     /// The block that comes next, with room for `gas_limit`: what a call is executed in, and what one that only looks
     /// is told.
     pub(crate) fn next_block(&self, gas_limit: u64) -> Result<BlockEnv, Failure> {
-        block_after(self.number, gas_limit)
+        block_after(&self.view(), self.number, self.hash, gas_limit)
     }
 
     /// The transaction, with the nonce that its sender has now.
@@ -107,45 +115,45 @@ impl Chain {
     /// Makes a transaction that was executed on this state the next block.
     pub(crate) fn keep(&mut self, attempt: Attempt) -> Result<Sealed, Failure> {
         let Attempt { env, view, valid, executed } = attempt;
-        let hash = self.hash(&env, valid.tx())?;
+        let number = env.number;
+        let hash = Block { env, transactions: vec![valid.tx().clone()] }.hash();
         let changes = Changes::of(&*self.state, &executed.diff)?;
         // Otherwise the whole state would be copied before it is changed.
         drop(view);
-        let state = self.prepare();
-        state.apply(&executed.diff);
-        state.block_hashes.insert(env.number, hash);
-        while state.block_hashes.len() > BLOCK_HASHES_MAX {
-            state.block_hashes.pop_first();
-        }
-        self.number = env.number;
-        Ok(Sealed { number: env.number, executed, changes })
-    }
-
-    /// The hash of a block: sha3-256 over the borsh encoding of the last block's hash, environment and transaction.
-    fn hash(&self, env: &BlockEnv, tx: &Tx) -> Result<B256, Failure> {
-        let parent = self.state.block_hashes.get(&self.number).copied().unwrap_or_default();
-        let encoded = borsh::to_vec(&(parent, env, tx)).map_err(Error::msg).class(Class::Fault)?;
-        Ok(B256::new(Sha3_256::digest(encoded).into()))
+        self.prepare().apply(&executed.diff);
+        (self.number, self.hash) = (number, hash);
+        Ok(Sealed { number, executed, changes })
     }
 }
 
-/// The environment of the block after number `number`.
-pub(crate) fn block_after(number: u64, gas_limit: u64) -> Result<BlockEnv, Failure> {
+/// The environment of the block after the block `number` with the hash `parent_hash`, whose state is `view`. Its
+/// timestamp is its number, or that of the last block if that is higher.
+pub(crate) fn block_after(
+    view: &StateView,
+    number: u64,
+    parent_hash: B256,
+    gas_limit: u64,
+) -> Result<BlockEnv, Failure> {
+    let last = last_block(&**view)?;
     let number = number.checked_add(1);
     let number = number.ok_or_else(|| Failure::new(Class::StateFile, anyhow!("the block number is at its end")))?;
     Ok(BlockEnv {
         number,
-        timestamp: number,
+        timestamp: number.max(last.map_or(0, |last| last.timestamp)),
         gas_limit: gas_limit.max(BLOCK_GAS_LIMIT),
         beneficiary: Address::ZERO,
         difficulty: U256::ZERO,
+        parent_hash,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lockstep_vm::{Abi, Block, Revision};
+    use lockstep_vm::{
+        Abi, Revision,
+        system::{SYSTEM_ADDRESS, block_hash_key, block_hash_value},
+    };
 
     fn order(kind: TxKind, gas_limit: u64) -> Order {
         Order { sender: Address::repeat_byte(0xaa), gas_limit, value: U256::ZERO, kind, input: Vec::new() }
@@ -175,21 +183,20 @@ mod tests {
             let order = order(kind, gas_limit);
             let transactions = vec![chain.transaction(order.clone())];
             let block = Block { env: chain.next_block(gas_limit).unwrap(), transactions };
+            let hash = block.hash();
             let mut state = (*chain.state).clone();
             let expect = vm.execute_block(chain.view(), block).unwrap();
             state.apply(&expect.diff);
             let sealed = chain.seal(&vm, order).unwrap();
-            assert_eq!((sealed.number, chain.number), (number, number));
+            assert_eq!((sealed.number, chain.number, chain.hash), (number, number, hash));
             assert_eq!(sealed.executed.receipt, expect.receipts[0], "block {number}");
             assert_eq!(sealed.executed.receipt.gas_used, expect.gas_used, "block {number}");
             assert_eq!(sealed.executed.diff, expect.diff, "block {number}");
             assert_eq!(sealed.executed.receipt.outcome.to_string(), outcome, "block {number}");
             assert_eq!(sealed.executed.halts.len(), usize::from(outcome.starts_with("halt")), "block {number}");
-            state.block_hashes.clone_from(&chain.state.block_hashes);
             assert_eq!(*chain.state, state, "block {number}");
         }
         assert_eq!(chain.state.accounts[&sender].nonce, 5);
-        assert_eq!(chain.state.block_hashes.len(), 5);
     }
 
     #[test]
@@ -213,15 +220,20 @@ mod tests {
     }
 
     #[test]
-    fn the_last_256_block_hashes_are_kept() {
+    fn the_last_256_block_hashes_are_state() {
         let vm = Vm::new(Revision::V1).unwrap();
-        let mut chain = Chain::default();
+        let (mut chain, mut hashes) = (Chain::default(), vec![B256::ZERO]);
         for _ in 0..258 {
             let call = TxKind::Call { to: Address::repeat_byte(0xbb), export: None };
             let sealed = chain.seal(&vm, order(call, 100_000_000)).unwrap();
             assert_eq!(sealed.executed.receipt.gas_used.get(), call_gas(&vm));
+            hashes.push(chain.hash);
         }
-        let kept: Vec<u64> = chain.state.block_hashes.keys().copied().collect();
-        assert_eq!(kept, (3..=258).collect::<Vec<u64>>());
+        let values = &chain.state.storage[&SYSTEM_ADDRESS];
+        assert_eq!(values.len(), 256 + 1, "and the last block");
+        for number in 2..258 {
+            let expected = block_hash_value(number, hashes[number as usize]);
+            assert_eq!(values[block_hash_key(number).as_slice()], expected, "block {number}");
+        }
     }
 }

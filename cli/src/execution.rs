@@ -6,7 +6,9 @@ use crate::{
     report::{Report, Row, Value},
 };
 use lockstep_store::View;
-use lockstep_vm::{Account, Address, HaltSite, Log, MemoryState, Outcome, StateDiff, StateReader, U256};
+use lockstep_vm::{
+    Account, Address, HaltSite, Log, MemoryState, Outcome, StateDiff, StateReader, U256, system::SYSTEM_ADDRESS,
+};
 use std::collections::BTreeMap;
 
 /// A storage value before and after.
@@ -90,7 +92,8 @@ impl Changes {
                 changes.removed.push(*account);
             }
         }
-        for (account, changed) in &diff.storage {
+        // The system account is written by the block, not by what it executes.
+        for (account, changed) in diff.storage.iter().filter(|(account, _)| **account != SYSTEM_ADDRESS) {
             let mut after: BTreeMap<&[u8], Option<&Vec<u8>>> = BTreeMap::new();
             let old = if changed.cleared { state.values_before(account)? } else { BTreeMap::new() };
             after.extend(old.keys().map(|key| (key.as_slice(), None)));

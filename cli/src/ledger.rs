@@ -10,7 +10,8 @@ use crate::{
 use anyhow::{Error, anyhow};
 use lockstep_store::{ExecutedBlock, Store, View};
 use lockstep_vm::{
-    Account, Address, B256, Block, BlockEnv, Gas, StateDiff, StateReader, StateView, StorageDiff, Tx, U256, Vm,
+    Account, Address, B256, Block, BlockEnv, Gas, Revision, StateDiff, StateView, StorageDiff, Supply, Tx, U256, Vm,
+    beginning, system::SYSTEM_ADDRESS,
 };
 use sha3::{Digest, Sha3_256};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -61,6 +62,14 @@ impl Ledger {
         }
     }
 
+    /// The hash of that block, zero if there is none.
+    fn hash(&self) -> B256 {
+        match self {
+            Self::File(chain, _) => chain.hash,
+            Self::Database(database) => database.view.hash(),
+        }
+    }
+
     /// The state to look at.
     pub(crate) fn view(&self) -> StateView {
         match self {
@@ -82,9 +91,24 @@ impl Ledger {
         }
     }
 
+    /// All balances, counted.
+    pub(crate) fn supply(&self) -> Result<Supply, Failure> {
+        match self {
+            Self::File(chain, _) => Ok(chain.supply()),
+            Self::Database(database) => {
+                let mut supply = Supply::default();
+                database.view.for_each_account(|address, account| {
+                    supply.add(address, account.balance);
+                    Ok(())
+                })?;
+                Ok(supply)
+            }
+        }
+    }
+
     /// The block that comes next.
     pub(crate) fn next_block(&self, gas_limit: u64) -> Result<BlockEnv, Failure> {
-        block_after(self.number(), gas_limit)
+        block_after(&self.view(), self.number(), self.hash(), gas_limit)
     }
 
     /// The transaction, with the nonce that its sender has now.
@@ -122,19 +146,26 @@ impl Ledger {
 
     /// Changes the state without a transaction, as whoever starts a chain does. A database takes it as a block of its
     /// own. Gives the number of the last block.
-    pub(crate) fn amend(self, diff: &StateDiff) -> Result<u64, Failure> {
+    pub(crate) fn amend(self, diff: StateDiff) -> Result<u64, Failure> {
+        if diff.accounts.contains_key(&SYSTEM_ADDRESS) || diff.storage.contains_key(&SYSTEM_ADDRESS) {
+            return Err(Failure::new(Class::Usage, of_the_chain()));
+        }
+        let (view, env) = (self.view(), self.next_block(0)?);
         match self {
             Self::File(mut chain, writing) => {
-                chain.prepare().apply(diff);
+                drop(view);
+                chain.prepare().apply(&diff);
                 if let Some(writing) = writing {
                     writing.save(&chain)?;
                 }
                 Ok(chain.number)
             }
             Self::Database(database) => {
-                let height = block_after(database.number, 0)?.number;
-                let hash = block_hash(database.parent_hash()?, diff)?;
-                database.store.commit(&ExecutedBlock { height, hash, diff, receipts: &[], root: None })?;
+                let diff = beginning(view, &env, diff, &Revision::V1)?;
+                let (height, parent_hash) = (env.number, env.parent_hash);
+                let (hash, diff) = (hash_without_transactions(parent_hash, &diff)?, &diff);
+                let block = ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], root: None };
+                database.store.commit(&block)?;
                 database.store.close()?;
                 Ok(height)
             }
@@ -160,27 +191,28 @@ impl Database {
     fn keep(self, attempt: Attempt) -> Result<Sealed, Failure> {
         let Attempt { env, view, valid, executed } = attempt;
         drop(view);
-        let number = env.number;
+        let (number, parent_hash) = (env.number, env.parent_hash);
         let changes = Changes::of(&*self.view, &executed.diff)?;
-        let block = Block { env, transactions: vec![valid.tx().clone()] };
-        let hash = block_hash(self.parent_hash()?, &block)?;
+        let hash = Block { env, transactions: vec![valid.tx().clone()] }.hash();
         let receipts = [executed.receipt.clone()];
-        let diff = &executed.diff;
-        self.store.commit(&ExecutedBlock { height: number, hash, diff, receipts: &receipts, root: None })?;
+        let (diff, receipts) = (&executed.diff, receipts.as_slice());
+        self.store.commit(&ExecutedBlock { height: number, hash, parent_hash, diff, receipts, root: None })?;
         self.store.close()?;
         Ok(Sealed { number, executed, changes })
     }
-
-    /// The hash of the block that the view is of; zero if there is none.
-    pub(crate) fn parent_hash(&self) -> Result<B256, Failure> {
-        Ok(self.view.block_hash(self.number)?.unwrap_or_default())
-    }
 }
 
-/// The hash of a block: sha3-256 over the borsh encoding of the hash of the one before it and of what it consists of.
-pub(crate) fn block_hash(parent: B256, content: &impl borsh::BorshSerialize) -> Result<B256, Failure> {
-    let encoded = borsh::to_vec(&(parent, content)).map_err(Error::msg).class(Class::Fault)?;
+/// The hash of a block without transactions that changes the state: sha3-256 over `LOCKSTEP`, the hash of its parent and
+/// the borsh encoding of what it changes. No other block begins like that: its first 8 bytes are its number, and no height
+/// is as high.
+pub(crate) fn hash_without_transactions(parent: B256, diff: &StateDiff) -> Result<B256, Failure> {
+    let encoded = borsh::to_vec(&(*b"LOCKSTEP", parent, diff)).map_err(Error::msg).class(Class::Fault)?;
     Ok(B256::new(Sha3_256::digest(encoded).into()))
+}
+
+/// Why the system account is left alone.
+pub(crate) fn of_the_chain() -> Error {
+    anyhow!("{SYSTEM_ADDRESS} is the system account: the chain alone writes it")
 }
 
 /// The diff that puts a value into a contract's storage as the contract would: the empty value removes the key.

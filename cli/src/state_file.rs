@@ -19,7 +19,7 @@ use crate::{
 };
 use anyhow::{Context, Error, anyhow, ensure};
 use borsh::BorshDeserialize;
-use lockstep_vm::{MemoryState, Revision, code_bytes};
+use lockstep_vm::{B256, MemoryState, Revision, code_bytes};
 use sha3::{Digest, Sha3_256};
 use std::{
     fs::{self, File, OpenOptions},
@@ -28,7 +28,7 @@ use std::{
 };
 
 const MAGIC: &[u8; 8] = b"LOCKSTEP";
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 const CHECKSUM_BYTES: usize = 32;
 /// Magic, version and length.
 const HEADER_BYTES: usize = 20;
@@ -42,6 +42,8 @@ struct Body {
     revision: u16,
     /// The number of the last block.
     number: u64,
+    /// The hash of the last block, zero if there is none.
+    hash: B256,
     state: MemoryState,
 }
 
@@ -143,7 +145,7 @@ impl Writing {
 
 fn encode(chain: &Chain) -> anyhow::Result<Vec<u8>> {
     // The fields of `Body`, without a copy of the state.
-    let body = borsh::to_vec(&(Revision::V1.number, chain.number, &*chain.state)).map_err(Error::msg)?;
+    let body = borsh::to_vec(&(Revision::V1.number, chain.number, chain.hash, &*chain.state)).map_err(Error::msg)?;
     let mut bytes = MAGIC.to_vec();
     bytes.extend(FORMAT_VERSION.to_le_bytes());
     bytes.extend(len(&body).to_le_bytes());
@@ -180,7 +182,7 @@ fn decode(bytes: &[u8]) -> anyhow::Result<Chain> {
     let (content, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().context("truncated")?;
     ensure!(Sha3_256::digest(content).as_slice() == checksum, "damaged: the checksum does not match");
     let body = content.get(HEADER_BYTES..).unwrap_or_default();
-    let Body { revision, number, state } =
+    let Body { revision, number, hash, state } =
         borsh::from_slice(body).map_err(Error::msg).context("not written by lockstep: bad encoding")?;
     let current = Revision::V1.number;
     ensure!(revision == current, "its blocks are of revision {revision}, this command executes revision {current}");
@@ -189,7 +191,8 @@ fn decode(bytes: &[u8]) -> anyhow::Result<Chain> {
         let (actual, expected) = (code_bytes(code), id.bytes);
         ensure!(actual == expected, "account {address} says {expected} bytes of code and has {actual}");
     }
-    let chain = Chain { number, state: state.into() };
+    state.check()?;
+    let chain = Chain { number, hash, state: state.into() };
     // One state, one encoding: keys out of order, for instance, were not written by a command.
     ensure!(encode(&chain)? == bytes, "not written by lockstep: another encoding of the same state");
     Ok(chain)
@@ -228,16 +231,15 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lockstep_vm::{Account, Address, B256, U256};
+    use lockstep_vm::{Account, Address, U256};
 
     fn sample() -> Chain {
-        let mut chain = Chain { number: 7, ..Chain::default() };
+        let mut chain = Chain { number: 7, hash: B256::repeat_byte(8), ..Chain::default() };
         let address = Address::repeat_byte(1);
         let state = chain.prepare();
         state.accounts.insert(address, Account { nonce: 2, balance: U256::from(3), code: None });
         state.put_storage(address, vec![4], vec![5]);
         state.put_storage(address, vec![6], vec![7]);
-        state.block_hashes.insert(7, B256::repeat_byte(8));
         chain
     }
 
@@ -294,7 +296,7 @@ mod tests {
             (good[..10].to_vec(), "truncated: 10 bytes"),
             (good[..good.len() - 1].to_vec(), "truncated or damaged: "),
             ([good.as_slice(), b"x"].concat(), "damaged: "),
-            (at(8, 2), "format version 2; this lockstep reads version 1"),
+            (at(8, 3), "format version 3; this lockstep reads version 2"),
             (at(8, 0), "unknown format version 0"),
             (at(30, 0xff), "damaged: the checksum does not match"),
             (resealed(&good, |bytes| bytes[20] = 9), "its blocks are of revision 9, this command executes revision 1"),

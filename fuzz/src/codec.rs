@@ -257,6 +257,7 @@ fn env(input: &mut Input<'_>) -> BlockEnv {
         gas_limit: input.u64(),
         beneficiary: address(input),
         difficulty: u256(input),
+        parent_hash: hash(input),
     }
 }
 

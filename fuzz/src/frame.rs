@@ -1,7 +1,9 @@
 //! One frame on an engine, without the machine around it.
 
 use lockstep_gas::{Abi, Gas, GasMeter, Revision};
-use lockstep_host::{Address, BlockEnv, Bytes, Entry, Frame, Message, Stop, TransactionEnv, U256, packed::PackOrder};
+use lockstep_host::{
+    Address, B256, BlockEnv, Bytes, Entry, Frame, Message, Stop, TransactionEnv, U256, packed::PackOrder,
+};
 use lockstep_vm::{
     Journal, MemoryState, Session, ValidModule,
     engine::{Engine, FrameState},
@@ -22,6 +24,7 @@ pub(crate) fn session(state: MemoryState) -> Box<Session> {
         gas_limit: 1_000_000_000,
         beneficiary: Address::repeat_byte(0xbe),
         difficulty: U256::from(7),
+        parent_hash: B256::ZERO,
     };
     let transaction = TransactionEnv { origin: CALLER, gas_price: U256::from(1) };
     Box::new(Session { journal: Journal::new(Arc::new(state)), block, transaction })

@@ -97,8 +97,9 @@ impl Model {
             self.storage.retain(|(owner, _), _| *owner != address);
         }
         for address in core::mem::take(&mut self.touched) {
-            if self.accounts.get(&address).is_some_and(|account| *account == Account::default()) {
+            if self.accounts.get(&address).is_none_or(|account| *account == Account::default()) {
                 self.accounts.remove(&address);
+                self.storage.retain(|(owner, _), _| *owner != address);
             }
         }
         self.refund = 0;
@@ -202,6 +203,7 @@ fn step<L: Ledger>(input: &mut Input<'_>, ledger: &mut L, model: &mut Model, ope
                 Some(value) => model.storage.insert((one, key), value),
                 None => model.storage.remove(&(one, key)),
             };
+            model.touched.insert(one);
         }
         16 => {
             let log = Log { address: one, topics: vec![B256::ZERO; 1], data: vec![0; input.below(9) as usize] };

@@ -47,6 +47,10 @@ pub struct Rules {
     /// Whether modules link with each other and not with the host, as in the testsuite of the Wasm specification: no
     /// rule of an ABI about imports, exports or start functions holds then.
     pub linked_modules: bool,
+    /// Whether the state holds the number and the timestamp of the last block and the hashes of the last 256: the
+    /// beginning of a block writes them, `getBlockHash` reads them there, and a block must follow them. Otherwise hashes
+    /// come from outside the state.
+    pub block_hashes_in_state: bool,
 }
 
 impl Revision {
@@ -63,6 +67,7 @@ impl Revision {
             unchecked_code: true,
             conformance: true,
             linked_modules: false,
+            block_hashes_in_state: false,
         },
     };
 
@@ -79,6 +84,7 @@ impl Revision {
             unchecked_code: false,
             conformance: false,
             linked_modules: false,
+            block_hashes_in_state: true,
         },
     };
 
@@ -96,6 +102,7 @@ impl Revision {
             unchecked_code: false,
             conformance: true,
             linked_modules: true,
+            block_hashes_in_state: false,
         },
     };
 

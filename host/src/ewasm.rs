@@ -8,15 +8,13 @@ use crate::{
     host_call::HostCall,
     import::{HostImport, host_imports},
     stop::{HaltReason, HostResult, Stop},
+    system::{self, BLOCK_HASHES, SYSTEM_ADDRESS},
 };
 use alloy_primitives::{Bytes, U256};
 use lockstep_gas::{Gas, HostFunction as F};
 
 /// Topics of one log (LOG4).
 const TOPICS_MAX: u32 = 4;
-
-/// Blocks whose hash can be asked for (Yellow Paper, BLOCKHASH).
-const BLOCK_HASHES: u64 = 256;
 
 /// The rows of module `ethereum`.
 #[rustfmt::skip]
@@ -119,7 +117,13 @@ fn get_block_hash(call: &mut HostCall<'_>, number: i64, result: u32) -> HostResu
     if number >= current || current.saturating_sub(number) > BLOCK_HASHES {
         return Ok(1);
     }
-    match call.world.block_hash(number)? {
+    let hash = if call.revision.rules.block_hashes_in_state {
+        let value = call.world.storage(&SYSTEM_ADDRESS, &system::block_hash_key(number))?;
+        value.and_then(|value| system::block_hash_of_value(number, &value))
+    } else {
+        call.world.block_hash(number)?
+    };
+    match hash {
         Some(hash) => call.guest.store(result, hash.as_slice()).map(|()| 0),
         None => Ok(1),
     }

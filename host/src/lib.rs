@@ -17,6 +17,7 @@ pub mod packed;
 mod packed_call;
 mod request;
 mod stop;
+pub mod system;
 mod world;
 
 pub use alloy_primitives::{Address, B256, Bytes, U256};

@@ -15,8 +15,10 @@ pub struct BlockEnv {
     pub gas_limit: u64,
     /// Who receives the fees.
     pub beneficiary: Address,
-    /// Difficulty, or whatever the chain puts in its place.
+    /// Difficulty, or another number that the chain puts in its place.
     pub difficulty: U256,
+    /// The hash of the block before this one; zero for the first block of a chain.
+    pub parent_hash: B256,
 }
 
 /// What the frames of one transaction have in common.
@@ -49,7 +51,8 @@ pub trait World {
     /// The transaction.
     fn transaction(&self) -> &TransactionEnv;
 
-    /// The hash of block `number`, if the chain still has it. Asked only for the 256 blocks before this one.
+    /// The hash of block `number`, from outside the state. Asked only for the 256 blocks before this one, under a
+    /// revision without `block_hashes_in_state`.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use crate::record::{Case, Recording};
 use lockstep_host::{ImportTable, ValueType};
 use lockstep_vm::{
     Abi, Account, Address, B256, Block, BlockEnv, CodeId, Fault, Gas, MemoryState, Receipt, Revision, Tx, TxKind, U256,
-    Vm, engine::Engine,
+    Vm, engine::Engine, system::LastBlock,
 };
 use std::sync::Arc;
 
@@ -30,16 +30,16 @@ impl<'a, E: Engine> Chain<'a, E> {
     pub(crate) fn new(vm: &'a Vm<E>) -> Self {
         let mut state = MemoryState::default();
         state.accounts.insert(SENDER, Account { balance: U256::from(u128::MAX >> 1), ..Account::default() });
-        for number in 744..1_000 {
-            let hash = B256::left_padding_from(&u64::wrapping_mul(number, 0x9e37_79b9_7f4a_7c15).to_be_bytes());
-            state.block_hashes.insert(number, hash);
-        }
+        let hash = |number| B256::left_padding_from(&u64::wrapping_mul(number, 0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        let last = LastBlock { number: 999, timestamp: 1_700_000_000 };
+        state.put_last_block(last, (744..1_000).map(|number| (number, hash(number))));
         let env = BlockEnv {
             number: 1_000,
             timestamp: 1_700_000_000,
             gas_limit: u64::MAX,
             beneficiary: Address::repeat_byte(0xbe),
             difficulty: U256::from_be_bytes([0x3e; 32]),
+            parent_hash: hash(999),
         };
         let (recording, cases) = (Recording::default(), Vec::new());
         Self { vm, state: Arc::new(state), env, nonce: 0, contracts: 0, recording, cases }
@@ -87,7 +87,9 @@ impl<'a, E: Engine> Chain<'a, E> {
         self.nonce = self.nonce.saturating_add(1);
         let block = Block { env: self.env.clone(), transactions: vec![tx] };
         let view: Arc<MemoryState> = Arc::clone(&self.state);
-        let outcome = self.vm.execute_block(view, block).map_err(|error| Fault::Broken(error.to_string()))?;
+        // Every block has the same number, so that a case does not depend on the ones before it.
+        let outcome =
+            self.vm.execute_conformance_block(view, block).map_err(|error| Fault::Broken(error.to_string()))?;
         self.recording.note(&outcome);
         self.state().apply(&outcome.diff);
         outcome.receipts.into_iter().next().ok_or_else(|| Fault::Broken("a block without a receipt".into()))

@@ -133,6 +133,7 @@ fn block(env: &json::Env) -> BlockEnv {
         gas_limit: env.current_gas_limit.0,
         beneficiary: env.current_coinbase.0,
         difficulty: env.current_difficulty.0,
+        parent_hash: B256::ZERO,
     }
 }
 

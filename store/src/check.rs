@@ -11,8 +11,8 @@ use crate::{
     proof::{account_key, account_value_hash, storage_key, storage_value_hash},
     store::{FILE_NAME, Store, block, builder, kept},
     tables::{
-        ACCOUNTS, BLOCKS, CODE, CODE_USES, HASHES, HISTORY, History, Kept, NODES, RECEIPTS, STORAGE, bad, decode,
-        decode_value, get, height_key, node_key, split_height, split_storage,
+        ACCOUNTS, BLOCKS, CODE, CODE_USES, HISTORY, History, Kept, NODES, RECEIPTS, STORAGE, bad, decode, decode_value,
+        get, height_key, node_key, split_height, split_storage,
     },
     view::View,
 };
@@ -171,14 +171,10 @@ impl<'a> Walk<'a> {
     /// Every height has its rows and a tree of accounts with its root; there are no others.
     fn blocks(&mut self) -> Result<(), StoreError> {
         let Kept { oldest, tip } = self.kept;
-        let hashes = self.transaction.open_table(HASHES)?;
         let (receipts, history) = (self.transaction.open_table(RECEIPTS)?, self.transaction.open_table(HISTORY)?);
         for height in oldest..=tip {
             let block = block(self.transaction, height)?;
             let key = height_key(height);
-            if get::<[u8; 32]>(&hashes, &key)? != Some(block.hash.0) {
-                self.checked.differs(format!("height {height} has two block hashes"));
-            }
             if get::<Vec<Receipt>>(&receipts, &key)?.is_none() || get::<History>(&history, &key)?.is_none() {
                 self.checked.differs(format!("height {height} lacks its receipts or its history"));
             }

@@ -5,15 +5,14 @@ use crate::{
     forest::{AccountRow, Update, update},
     store::{Store, block, kept},
     tables::{
-        ACCOUNTS, BLOCKS, BlockRow, CODE, CODE_USES, HASHES, HISTORY, History, Kept, META, META_KEPT, NODES, RECEIPTS,
-        STORAGE, Stale, at_height, encode, encode_value, get, height_key, node_key, put, storage_prefix,
+        ACCOUNTS, BLOCKS, BlockRow, CODE, CODE_USES, HISTORY, History, Kept, META, META_KEPT, NODES, RECEIPTS, STORAGE,
+        Stale, at_height, encode, encode_value, get, height_key, node_key, put, storage_prefix,
     },
     view::View,
 };
 use lockstep_vm::{B256, Receipt, StateDiff, code_bytes};
 use redb::{ReadTransaction, ReadableDatabase, Table, WriteTransaction};
 use sha3::{Digest, Sha3_256};
-use std::collections::BTreeMap;
 
 /// The highest height: far beyond any chain, and far from where numbers end.
 pub const HEIGHT_MAX: u64 = 1 << 62;
@@ -23,8 +22,10 @@ pub const HEIGHT_MAX: u64 = 1 << 62;
 pub struct ExecutedBlock<'a> {
     /// Its height: that of the last block and 1; any for the first.
     pub height: u64,
-    /// Its hash, by whatever rule the chain has.
+    /// Its hash, by the rule of the chain.
     pub hash: B256,
+    /// The hash of the block before it, as the block says. Not looked at in the first block of a store.
+    pub parent_hash: B256,
     /// What it changed.
     pub diff: &'a StateDiff,
     /// What its transactions gave.
@@ -42,20 +43,12 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Height`] if it does not follow, [`StoreError::OtherBlock`] or [`StoreError::OtherReceipts`] if another
-    /// one has its height, [`StoreError::Diff`] if the diff contradicts the state, [`StoreError::Root`] if the root is
-    /// another, or that the database cannot be read or written. Nothing is changed then.
+    /// [`StoreError::Height`] if it does not follow, [`StoreError::Parent`] if its parent is not the last block,
+    /// [`StoreError::OtherBlock`] or [`StoreError::OtherReceipts`] if another one has its height, [`StoreError::Diff`] if
+    /// the diff contradicts the state, [`StoreError::Root`] if the root is another, or that the database cannot be read or
+    /// written. Nothing is changed then.
     pub fn commit(&self, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
-        self.commit_after(&BTreeMap::new(), executed)
-    }
-
-    /// As [`commit`](Self::commit); hashes of earlier blocks, which the store does not have, come along.
-    pub(crate) fn commit_after(
-        &self,
-        earlier: &BTreeMap<u64, B256>,
-        executed: &ExecutedBlock<'_>,
-    ) -> Result<B256, StoreError> {
-        let &ExecutedBlock { height, hash, diff, receipts, root } = executed;
+        let &ExecutedBlock { height, hash, parent_hash, diff, receipts, root } = executed;
         // Begun first, so that nobody commits between reading and writing.
         let writing = self.begin_write()?;
         let reading = self.db.begin_read()?;
@@ -72,6 +65,12 @@ impl Store {
         if height != expected {
             return Err(StoreError::Height { actual: height, expected });
         }
+        if let Some(Kept { tip, .. }) = before {
+            let expected = block(&reading, tip)?.hash;
+            if parent_hash != expected {
+                return Err(StoreError::Parent { actual: parent_hash, expected });
+            }
+        }
         let view = View::new(&reading, before.map(|kept| kept.tip))?;
         let update = update(&view, view.head, height, diff)?;
         if let Some(expected) = root.filter(|root| *root != update.head.root) {
@@ -84,9 +83,6 @@ impl Store {
         let key = height_key(height);
         put(&mut writing.open_table(HISTORY)?, &key, &history)?;
         put(&mut writing.open_table(BLOCKS)?, &key, &BlockRow { hash, head: update.head })?;
-        for (height, hash) in earlier.range(..height).chain([(&height, &hash)]) {
-            put(&mut writing.open_table(HASHES)?, &height_key(*height), &hash.0)?;
-        }
         put(&mut writing.open_table(RECEIPTS)?, &key, &receipts)?;
         let kept = Kept { oldest: before.map_or(height, |kept| kept.oldest), tip: height };
         put(&mut writing.open_table(META)?, META_KEPT, &kept)?;
@@ -97,7 +93,7 @@ impl Store {
 
 /// Compares a block with the one of its height that is there, and returns the root.
 fn same_as_there(reading: &ReadTransaction, oldest: u64, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
-    let &ExecutedBlock { height, hash, diff, receipts, root } = executed;
+    let &ExecutedBlock { height, hash, diff, receipts, root, parent_hash: _ } = executed;
     let there = block(reading, height)?;
     if there.hash != hash {
         return Err(StoreError::OtherBlock { height, committed: there.hash, actual: hash });

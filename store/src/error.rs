@@ -25,6 +25,13 @@ pub enum StoreError {
         /// The height that follows.
         expected: u64,
     },
+    /// The block has another parent than the last block.
+    Parent {
+        /// The parent hash that it has.
+        actual: B256,
+        /// The hash of the last block.
+        expected: B256,
+    },
     /// Another block was committed at this height.
     OtherBlock {
         /// The height.
@@ -89,6 +96,9 @@ impl fmt::Display for StoreError {
                 write!(f, "format version {actual}; this lockstep reads version {expected}")
             }
             Self::Height { actual, expected } => write!(f, "height {actual} where {expected} follows"),
+            Self::Parent { actual, expected } => {
+                write!(f, "parent hash {actual}, but the last block has hash {expected}")
+            }
             Self::OtherBlock { height, committed, actual } => {
                 write!(f, "height {height} has another block, {committed} and not {actual}: roll back first")
             }

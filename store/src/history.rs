@@ -7,10 +7,9 @@ use crate::{
     node::{Path, TreeNode},
     store::{Store, kept},
     tables::{
-        ACCOUNTS, BLOCKS, CODE, CODE_USES, HASHES, HISTORY, History, Kept, META, META_KEPT, NODES, RECEIPTS, STORAGE,
-        Stale, at_height, decode, get, height_key, node_key, put, storage_tree_prefix,
+        ACCOUNTS, BLOCKS, CODE, CODE_USES, HISTORY, History, Kept, META, META_KEPT, NODES, RECEIPTS, STORAGE, Stale,
+        at_height, decode, get, height_key, node_key, put, storage_tree_prefix,
     },
-    view::BLOCK_HASHES_MAX,
 };
 use redb::{ReadableDatabase, WriteTransaction};
 
@@ -67,8 +66,6 @@ impl Store {
                 for forgotten in oldest..next {
                     tables.forget(forgotten)?;
                 }
-                let hashes_from = next.min(tip.saturating_sub(BLOCK_HASHES_MAX));
-                tables.hashes.retain_in(..height_key(hashes_from).as_slice(), |_, _| false)?;
             }
             put(&mut writing.open_table(META)?, META_KEPT, &Kept { oldest: next.max(oldest), tip })?;
             writing.commit()?;
@@ -95,7 +92,6 @@ impl Store {
 /// Every table, open to be written.
 struct Tables<'a> {
     blocks: Rows<'a>,
-    hashes: Rows<'a>,
     receipts: Rows<'a>,
     accounts: Rows<'a>,
     storage: Rows<'a>,
@@ -109,7 +105,6 @@ impl<'a> Tables<'a> {
     fn open(writing: &'a WriteTransaction) -> Result<Self, StoreError> {
         Ok(Self {
             blocks: writing.open_table(BLOCKS)?,
-            hashes: writing.open_table(HASHES)?,
             receipts: writing.open_table(RECEIPTS)?,
             accounts: writing.open_table(ACCOUNTS)?,
             storage: writing.open_table(STORAGE)?,
@@ -135,7 +130,7 @@ impl<'a> Tables<'a> {
             self.storage.remove(at_height(&prefix, height).as_slice())?;
         }
         let key = height_key(height);
-        for table in [&mut self.history, &mut self.blocks, &mut self.hashes, &mut self.receipts] {
+        for table in [&mut self.history, &mut self.blocks, &mut self.receipts] {
             table.remove(key.as_slice())?;
         }
         Ok(())

@@ -194,13 +194,6 @@ impl StateReader for WitnessState {
             None => Err(Fault::State(format!("the witness lacks code {hash}"))),
         }
     }
-
-    fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
-        match self.witness.block_hashes.get(&height) {
-            Some(hash) => Ok(hash.map(B256::new)),
-            None => Err(Fault::State(format!("the witness lacks the hash of block {height}"))),
-        }
-    }
 }
 
 fn said(error: StoreError) -> Fault {

@@ -12,12 +12,11 @@ use crate::{
 use borsh::{BorshDeserialize, BorshSerialize};
 use lockstep_vm::{B256, StateDiff, StorageDiff};
 use sha3::{Digest, Sha3_256};
-use std::collections::BTreeMap;
 
 const MAGIC: &[u8; 8] = b"LOCKSNAP";
 
 /// The version of the snapshot format.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 /// The block that a snapshot belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -28,8 +27,6 @@ pub struct SnapshotHead {
     pub hash: B256,
     /// Root of the state.
     pub root: B256,
-    /// Hashes of blocks that contracts can still ask for.
-    pub block_hashes: BTreeMap<u64, B256>,
 }
 
 /// What is known of the block of a snapshot from another source than the snapshot: a header of the chain, for example.
@@ -93,7 +90,7 @@ impl Store {
             Ok(())
         })?;
         let hash = self.block_hash(height)?;
-        let head = SnapshotHead { height, hash, root: view.root(), block_hashes: view.block_hashes()? };
+        let head = SnapshotHead { height, hash, root: view.root() };
         let mut bytes = [MAGIC.as_slice(), &SNAPSHOT_VERSION.to_le_bytes(), &encode(&(&head, &diff))?].concat();
         let checksum = Sha3_256::digest(&bytes);
         bytes.extend(checksum);
@@ -104,7 +101,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Refused`] if it is no snapshot, damaged, or not the expected one, or if the store has blocks; [`StoreError::Root`] if its state
+    /// [`StoreError::Refused`] if it is no snapshot, damaged, not the expected one, or of a state that no chain can be on, or
+    /// if the store has blocks; [`StoreError::Root`] if its state
     /// has not the root that it says; or that the database cannot be written. Nothing is changed then.
     pub fn import(&self, bytes: &[u8], expected: &Expected) -> Result<SnapshotHead, StoreError> {
         let refused = |why: &str| StoreError::Refused(format!("not a snapshot: {why}"));
@@ -124,9 +122,10 @@ impl Store {
         if self.tip()?.is_some() {
             return Err(StoreError::Refused("there are blocks already: a snapshot begins a database".into()));
         }
-        let SnapshotHead { height, hash, root, ref block_hashes } = head;
-        let block = ExecutedBlock { height, hash, diff: &diff, receipts: &[], root: Some(root) };
-        self.commit_after(block_hashes, &block)?;
+        diff.check_whole().map_err(|error| refused(&error.to_string()))?;
+        let SnapshotHead { height, hash, root } = head;
+        let parent_hash = B256::ZERO;
+        self.commit(&ExecutedBlock { height, hash, parent_hash, diff: &diff, receipts: &[], root: Some(root) })?;
         Ok(head)
     }
 }

@@ -20,8 +20,6 @@ pub(crate) type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
 pub(crate) const META: Bytes2 = TableDefinition::new("meta");
 /// By height: [`BlockRow`].
 pub(crate) const BLOCKS: Bytes2 = TableDefinition::new("blocks");
-/// By height: the hash of the block. These are kept longer than the blocks, because contracts ask for them.
-pub(crate) const HASHES: Bytes2 = TableDefinition::new("hashes");
 /// By height: the receipts of the block.
 pub(crate) const RECEIPTS: Bytes2 = TableDefinition::new("receipts");
 /// By address and height: the account from that height on.
@@ -38,8 +36,7 @@ pub(crate) const NODES: Bytes2 = TableDefinition::new("nodes");
 pub(crate) const HISTORY: Bytes2 = TableDefinition::new("history");
 
 /// Every table.
-pub(crate) const TABLES: [Bytes2; 10] =
-    [META, BLOCKS, HASHES, RECEIPTS, ACCOUNTS, STORAGE, CODE, CODE_USES, NODES, HISTORY];
+pub(crate) const TABLES: [Bytes2; 9] = [META, BLOCKS, RECEIPTS, ACCOUNTS, STORAGE, CODE, CODE_USES, NODES, HISTORY];
 
 pub(crate) const META_FORMAT: &[u8] = b"format";
 pub(crate) const META_KEPT: &[u8] = b"kept";

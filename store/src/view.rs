@@ -6,9 +6,10 @@ use crate::{
     forest::{self, AccountRow, Forest, Head, NodeAt},
     node::TreeNode,
     proof::{AccountProof, StorageProof},
+    store::block,
     tables::{
-        ACCOUNTS, BLOCKS, BlockRow, CODE, HASHES, NODES, STORAGE, bad, decode, decode_value, get, height_key, newest,
-        node_key, split_height, split_storage, storage_prefix, storage_tree_prefix,
+        ACCOUNTS, BlockRow, CODE, NODES, STORAGE, bad, decode, decode_value, newest, node_key, split_height,
+        split_storage, storage_prefix, storage_tree_prefix,
     },
 };
 use lockstep_vm::{Account, Address, B256, Bytes, Fault, StateReader};
@@ -27,11 +28,11 @@ type Version<T> = (u64, Option<T>);
 /// The state at one height. Any number of views can be used by any number of threads, for as long as the store is open.
 pub struct View {
     height: u64,
+    hash: B256,
     pub(crate) head: Head,
     accounts: Rows,
     storage: Rows,
     code: Rows,
-    hashes: Rows,
     nodes: Rows,
     /// Births of the storages that were looked at, so that a storage read is one look-up.
     births: Mutex<BTreeMap<Address, Option<u64>>>,
@@ -40,20 +41,17 @@ pub struct View {
 impl View {
     /// The view of a height that the caller knows to be kept; `None` for the state before the first block.
     pub(crate) fn new(transaction: &ReadTransaction, height: Option<u64>) -> Result<Self, StoreError> {
-        let head = match height {
-            None => Head::EMPTY,
-            Some(height) => {
-                let block: Option<BlockRow> = get(&transaction.open_table(BLOCKS)?, &height_key(height))?;
-                block.ok_or_else(|| StoreError::Damaged(format!("there is no block at height {height}")))?.head
-            }
+        let BlockRow { hash, head } = match height {
+            None => BlockRow { hash: B256::ZERO, head: Head::EMPTY },
+            Some(height) => block(transaction, height)?,
         };
         Ok(Self {
             height: height.unwrap_or(0),
+            hash,
             head,
             accounts: transaction.open_table(ACCOUNTS)?,
             storage: transaction.open_table(STORAGE)?,
             code: transaction.open_table(CODE)?,
-            hashes: transaction.open_table(HASHES)?,
             nodes: transaction.open_table(NODES)?,
             births: Mutex::default(),
         })
@@ -62,6 +60,11 @@ impl View {
     /// The height.
     pub const fn height(&self) -> u64 {
         self.height
+    }
+
+    /// The hash of the block at this height; zero for the state before the first block.
+    pub const fn hash(&self) -> B256 {
+        self.hash
     }
 
     /// The root of the state.
@@ -156,21 +159,6 @@ impl View {
         }
     }
 
-    /// The hashes of blocks that are known at this height, the last 256 at the most.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database cannot be read.
-    pub fn block_hashes(&self) -> Result<BTreeMap<u64, B256>, StoreError> {
-        let from = self.height.saturating_sub(BLOCK_HASHES_MAX.saturating_sub(1));
-        let rows = self.hashes.range(height_key(from).as_slice()..=height_key(self.height).as_slice())?;
-        rows.map(|row| {
-            let (key, hash) = row?;
-            Ok((split_height(key.value())?.1, decode(hash.value())?))
-        })
-        .collect()
-    }
-
     /// Proof of the account at `address`, or of its absence.
     ///
     /// # Errors
@@ -194,9 +182,6 @@ impl View {
         Ok(self.code.get(hash.as_slice())?.map(|code| code.value().to_vec()))
     }
 }
-
-/// Block hashes that a contract can ask for (Yellow Paper).
-pub(crate) const BLOCK_HASHES_MAX: u64 = 256;
 
 impl Forest for View {
     fn account_row(&self, address: &Address) -> Result<Option<AccountRow>, StoreError> {
@@ -225,12 +210,5 @@ impl StateReader for View {
 
     fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault> {
         Ok(self.code_bytes(hash)?.map(Bytes::from))
-    }
-
-    fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
-        if height > self.height {
-            return Ok(None);
-        }
-        Ok(get::<[u8; 32]>(&self.hashes, &height_key(height))?.map(B256::new))
     }
 }

@@ -30,8 +30,6 @@ pub struct Witness {
     pub block: Block,
     /// The root of the state that it is executed on, as whoever made the witness says.
     pub root: B256,
-    /// Hashes of earlier blocks that it asks for. No root commits to these: they are as good as whoever made the witness.
-    pub block_hashes: BTreeMap<u64, Option<[u8; 32]>>,
     /// Code that it reads.
     pub code: Vec<Vec<u8>>,
     /// Accounts that it reads and that are there.
@@ -84,7 +82,6 @@ struct Read {
     accounts: BTreeMap<Address, AccountLeaf>,
     values: BTreeMap<Address, BTreeMap<Vec<u8>, Vec<u8>>>,
     code: BTreeMap<B256, Vec<u8>>,
-    block_hashes: BTreeMap<u64, Option<[u8; 32]>>,
     nodes: BTreeMap<TreeId, Nodes>,
 }
 
@@ -111,7 +108,6 @@ impl Recorder {
         let mut witness = Witness {
             block,
             root: self.view.root(),
-            block_hashes: read.block_hashes,
             code: read.code.into_values().collect(),
             accounts: read.accounts,
             values: read.values,
@@ -177,11 +173,5 @@ impl StateReader for Recorder {
             self.read().code.insert(*hash, code.clone());
         }
         Ok(code.map(Bytes::from))
-    }
-
-    fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
-        let hash = self.view.block_hash(height)?;
-        self.read().block_hashes.insert(height, hash.map(|hash| hash.0));
-        Ok(hash)
     }
 }

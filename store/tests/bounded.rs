@@ -36,7 +36,8 @@ fn state() -> Store {
         diff.storage.insert(address(number), StorageDiff { cleared: false, values });
     }
     let hash = B256::repeat_byte(1);
-    store.commit(&ExecutedBlock { height: 0, hash, diff: &diff, receipts: &[], root: None }).unwrap();
+    let parent_hash = B256::ZERO;
+    store.commit(&ExecutedBlock { height: 0, hash, parent_hash, diff: &diff, receipts: &[], root: None }).unwrap();
     store
 }
 

@@ -8,10 +8,12 @@ use crate::{
     state::StateDiff,
     transaction::{InvalidTx, Tx, ValidTx},
 };
+use alloy_primitives::B256;
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt;
 use lockstep_gas::Gas;
 use lockstep_host::{BlockEnv, Fault};
+use sha3::{Digest, Sha3_256};
 
 /// A block as the consensus client hands it over.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
@@ -20,6 +22,30 @@ pub struct Block {
     pub env: BlockEnv,
     /// The transactions, in order.
     pub transactions: Vec<Tx>,
+}
+
+impl Block {
+    /// The hash of the block: sha3-256 over its borsh encoding, which contains the hash of its parent.
+    pub fn hash(&self) -> B256 {
+        let mut hasher = HashWriter(Sha3_256::new());
+        // Writing into a hasher cannot fail.
+        let _ = self.serialize(&mut hasher);
+        B256::new(hasher.0.finalize().into())
+    }
+}
+
+/// Lets borsh write into a hash without a buffer between.
+struct HashWriter(Sha3_256);
+
+impl borsh::io::Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> borsh::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> borsh::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What a block did, as every node agrees.
@@ -43,6 +69,25 @@ pub enum Rejected {
         /// What is wrong with it.
         error: InvalidTx,
     },
+    /// The block does not follow the last one.
+    Number {
+        /// Its number.
+        actual: u64,
+        /// The number that follows: 1 on a state without a block.
+        expected: u64,
+    },
+    /// The block is earlier than the last one.
+    Timestamp {
+        /// Its timestamp, in seconds.
+        actual: u64,
+        /// That of the last block.
+        previous: u64,
+    },
+    /// The block has a parent hash, and there is no block before it.
+    NoParent {
+        /// The parent hash that it has.
+        actual: B256,
+    },
     /// The revision exists for conformance tests; it must be asked for by name.
     Conformance,
     /// This node failed; the block may be good.
@@ -53,6 +98,13 @@ impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid { position, error } => write!(f, "transaction {position} is invalid: {error}"),
+            Self::Number { actual, expected } => write!(f, "block number {actual} where {expected} follows"),
+            Self::Timestamp { actual, previous } => {
+                write!(f, "timestamp {actual} is before {previous}, that of the last block")
+            }
+            Self::NoParent { actual } => {
+                write!(f, "parent hash {actual}, but there is no block before it: the first one has zeros")
+            }
             Self::Conformance => {
                 f.write_str("a conformance revision does not carry a chain: its loops are not metered")
             }
@@ -79,18 +131,28 @@ impl<E: Engine> Vm<E> {
         if self.revision().rules.conformance {
             return Err(Rejected::Conformance);
         }
-        self.execute_conformance_block(view, block)
+        let mut journal = Journal::new(view);
+        if self.revision().rules.block_hashes_in_state {
+            journal.check_follows(&block.env)?;
+        }
+        self.execute_on(journal, block)
     }
 
     /// As [`execute_block`](Self::execute_block), for conformance suites: any revision, even one under which a contract
-    /// can loop for ever.
+    /// can loop for ever, and any number, timestamp and parent hash.
     ///
     /// # Errors
     ///
     /// [`Rejected`]: the block is invalid, or this node failed.
     pub fn execute_conformance_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
+        self.execute_on(Journal::new(view), block)
+    }
+
+    fn execute_on(&self, mut journal: Journal, block: Block) -> Result<BlockOutcome, Rejected> {
         let Block { env, transactions } = block;
-        let mut journal = Journal::new(view);
+        if self.revision().rules.block_hashes_in_state {
+            journal.begin_block(&env)?;
+        }
         let mut receipts = Vec::new();
         let mut gas_used = Gas::ZERO;
         for (tx, position) in transactions.into_iter().zip(0..) {

@@ -208,6 +208,9 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         if journal.account(&address)?.is_some_and(|account| account.nonce != 0 || account.code.is_some()) {
             return Ok(self.fail(session, checkpoint, HaltReason::AddressCollision, &message, reply));
         }
+        if init_code.is_empty() {
+            return create_empty(session, checkpoint, &message, gas, reply);
+        }
         let id = CodeId::of(&init_code, Abi::Ewasm);
         let code_gas = self.codes.price(self.vm, id);
         if gas < code_gas {
@@ -449,6 +452,24 @@ fn returned<I: Instance>(frame: &mut Running<I>, bits: u64) -> End {
             }
         }
     }
+}
+
+/// A creation without init code: nothing runs, and the account is there.
+fn create_empty(
+    session: &mut Session,
+    checkpoint: Checkpoint,
+    message: &Message,
+    gas: Gas,
+    reply: Reply,
+) -> Result<Next, Fault> {
+    session.journal.create_contract(&message.address)?;
+    if !session.journal.transfer(&message.caller, &message.address, message.value)? {
+        return Err(Fault::Broken("a creation began without the value that it transfers".into()));
+    }
+    Ok(match not_begun(session, checkpoint, Status::Success, gas, reply) {
+        Next::Reply(reply, result) => Next::Reply(reply, FrameResult { created: Some(message.address), ..result }),
+        next => next,
+    })
 }
 
 /// The result of a frame that never ran: a success or a refusal leaves the gas, a failure takes it.

@@ -1,6 +1,7 @@
 //! Looking without changing: a read-only call at a state view, and the gas limit that a transaction needs.
 
 use crate::{
+    beginning::Begun,
     engine::Engine,
     frames::{Caller, Frames},
     journal::{Journal, StateKeys, StateView},
@@ -91,7 +92,8 @@ impl From<Fault> for NoEstimate {
 }
 
 impl<E: Engine> Vm<E> {
-    /// Runs a call in static mode on a state view; any number of views can run beside a block.
+    /// Runs a call in static mode on a state view, as the first transaction of the block `block` would find it; any number
+    /// of views can run beside a block.
     ///
     /// # Errors
     ///
@@ -99,6 +101,7 @@ impl<E: Engine> Vm<E> {
     pub fn view(&self, view: StateView, block: &BlockEnv, call: ViewCall) -> Result<Viewed, Fault> {
         let ViewCall { caller, to, export, input, gas_limit } = call;
         let transaction = TransactionEnv { origin: caller, gas_price: U256::ZERO };
+        let view = Begun::new(view, block, self.revision())?;
         let session = Box::new(Session { journal: Journal::new(view), block: block.clone(), transaction });
         let request = Request::Call(CallRequest {
             kind: CallKind::CallStatic,
@@ -120,7 +123,8 @@ impl<E: Engine> Vm<E> {
         Ok(Viewed { outcome, output: result.output.to_vec(), gas_used, halts: finished.halts })
     }
 
-    /// The smallest gas limit, up to the block's, with which `tx` succeeds. Its gas limit and price are not looked at.
+    /// The smallest gas limit, up to the block's, with which `tx` succeeds as the first transaction of the block `block`.
+    /// Its gas limit and price are not looked at.
     ///
     /// A contract can make its success depend on the gas that it has left in any way it likes; for such a one the limit
     /// is one that succeeds, and the next smaller one fails, but there may be others below.
@@ -129,7 +133,8 @@ impl<E: Engine> Vm<E> {
     ///
     /// [`NoEstimate`]: the transaction is invalid, does not succeed, or this node failed.
     pub fn estimate(&self, view: &StateView, block: &BlockEnv, tx: &Tx) -> Result<Estimate, NoEstimate> {
-        let run = |gas_limit| self.try_with(view, block, tx, gas_limit);
+        let view = Begun::new(StateView::clone(view), block, self.revision())?;
+        let run = |gas_limit| self.try_with(&view, block, tx, gas_limit);
         let (receipt, halts, journal) = run(Gas::new(block.gas_limit)).map_err(|error| *error)?;
         if receipt.outcome != Outcome::Return {
             return Err(NoEstimate::Fails { receipt: Box::new(receipt), halts });

@@ -26,7 +26,7 @@ pub type StateView = Arc<dyn StateReader>;
 struct AccountEntry {
     original: Option<Account>,
     current: Option<Account>,
-    /// Whether the storage that the view has for this address is gone: the account was destroyed in this block.
+    /// Whether the storage that the view has for this address is gone: the account was removed in this block.
     cleared: bool,
 }
 
@@ -307,7 +307,8 @@ impl Journal {
         Ok(self.slot(address, key)?.current.clone())
     }
 
-    /// Puts a value at `key` in the storage of `address`, or removes it.
+    /// Puts a value at `key` in the storage of `address`, or removes it. It does not outlast the transaction if there
+    /// is no account then.
     ///
     /// # Errors
     ///
@@ -316,6 +317,7 @@ impl Journal {
         let slot = self.slot(address, key)?;
         let previous = core::mem::replace(&mut slot.current, value);
         self.undo.push(Undo::Slot(*address, key.to_vec(), previous));
+        self.touch(address);
         Ok(())
     }
 
@@ -362,31 +364,36 @@ impl Journal {
         Ok(first)
     }
 
-    /// Ends the running transaction: destroyed and empty touched accounts go, and what came before can no longer be
-    /// reverted. Gives its logs.
+    /// Ends the running transaction: destroyed and empty touched accounts go with their storage, and what came before
+    /// can no longer be reverted. Returns its logs.
     ///
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn commit_transaction(&mut self) -> Result<Vec<Log>, Fault> {
         for address in core::mem::take(&mut self.destroyed) {
-            let entry = self.entry(&address)?;
-            entry.current = None;
-            entry.cleared = true;
-            if let Some(slots) = self.storage.get_mut(&address) {
-                slots.values_mut().for_each(|slot| slot.current = None);
-            }
+            self.remove(&address)?;
         }
         for address in core::mem::take(&mut self.touched) {
-            let entry = self.entry(&address)?;
-            if entry.current.as_ref().is_some_and(Account::is_empty) {
-                entry.current = None;
+            if self.account(&address)?.is_none_or(Account::is_empty) {
+                self.remove(&address)?;
             }
         }
         self.undo.clear();
         self.refund = 0;
         self.log_bytes = 0;
         Ok(core::mem::take(&mut self.logs))
+    }
+
+    /// Removes an account with its storage, for good.
+    fn remove(&mut self, address: &Address) -> Result<(), Fault> {
+        let entry = self.entry(address)?;
+        entry.current = None;
+        entry.cleared = true;
+        if let Some(slots) = self.storage.get_mut(address) {
+            slots.values_mut().for_each(|slot| slot.current = None);
+        }
+        Ok(())
     }
 
     /// What differs from the view. Meant for after [`commit_transaction`](Self::commit_transaction).
@@ -430,7 +437,7 @@ impl Journal {
         }
     }
 
-    /// The hash of the block at `height`.
+    /// The hash of the block at `height`, from outside the state.
     ///
     /// # Errors
     ///

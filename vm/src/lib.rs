@@ -42,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod beginning;
 mod block;
 mod code;
 mod codes;
@@ -56,17 +57,20 @@ mod module_cache;
 mod outcome;
 mod session;
 mod state;
+mod supply;
 mod transaction;
 
+pub use beginning::{beginning, last_block};
 pub use block::{Block, BlockOutcome, Rejected};
 pub use code::{CodeId, code_bytes, code_hash};
 pub use inspect::{Estimate, NoEstimate, ViewCall, Viewed};
 pub use journal::{Checkpoint, Journal, StateKeys, StateView};
 pub use lockstep_gas::{Abi, Gas, NewCode, Revision};
-pub use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, HaltReason, Log, U256};
+pub use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, HaltReason, Log, U256, system};
 pub use machine::{MODULE_CACHE_BYTES, Vm};
 pub use module::{InvalidModule, ValidModule};
 pub use outcome::{HaltSite, Outcome, Receipt};
 pub use session::Session;
 pub use state::{Account, MemoryState, StateDiff, StateReader, StorageDiff};
+pub use supply::{InvalidState, Supply};
 pub use transaction::{Executed, InvalidTx, Tx, TxKind, ValidTx};

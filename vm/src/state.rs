@@ -5,7 +5,10 @@
 use crate::code::CodeId;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use borsh::{BorshDeserialize, BorshSerialize};
-use lockstep_host::Fault;
+use lockstep_host::{
+    Fault,
+    system::{LAST_BLOCK_KEY, LastBlock, SYSTEM_ADDRESS, block_hash_key, block_hash_value},
+};
 use std::collections::BTreeMap;
 
 /// An account: everything but its storage.
@@ -51,12 +54,16 @@ pub trait StateReader: Send + Sync {
     /// A [`Fault`] if the state cannot be read.
     fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault>;
 
-    /// The hash of the block at `height`, if it is still known.
+    /// The hash of the block at `height`, `None` if the chain has none. Asked only under a revision without
+    /// `block_hashes_in_state`, which exists for conformance tests; a state that holds no hashes beside its accounts
+    /// fails.
     ///
     /// # Errors
     ///
-    /// A [`Fault`] if the state cannot be read.
-    fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault>;
+    /// A [`Fault`] if the state cannot be read, or holds no hashes.
+    fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
+        Err(Fault::State(format!("this state holds no hash of block {height} beside its accounts")))
+    }
 }
 
 /// What a transaction or a block changed: for each thing, its value afterwards.
@@ -84,22 +91,25 @@ pub struct StorageDiff {
 pub struct MemoryState {
     /// Accounts by address.
     pub accounts: BTreeMap<Address, Account>,
-    /// Storage by account and key; no empty maps.
+    /// Storage by account and key; no empty maps, and none of an account that is absent.
     pub storage: BTreeMap<Address, BTreeMap<Vec<u8>, Vec<u8>>>,
     /// Code by its hash.
     pub code: BTreeMap<B256, Vec<u8>>,
-    /// Block hashes by height.
+    /// Block hashes by height, for a revision without `block_hashes_in_state`.
     pub block_hashes: BTreeMap<u64, B256>,
 }
 
 impl MemoryState {
-    /// Takes over what a block changed.
+    /// Takes over what a block changed. A removed account goes with its storage.
     pub fn apply(&mut self, diff: &StateDiff) {
         for (address, account) in &diff.accounts {
             match account {
-                Some(account) => self.accounts.insert(*address, account.clone()),
-                None => self.accounts.remove(address),
-            };
+                Some(account) => drop(self.accounts.insert(*address, account.clone())),
+                None => {
+                    self.accounts.remove(address);
+                    self.storage.remove(address);
+                }
+            }
         }
         for (address, changes) in &diff.storage {
             let storage = self.storage.entry(*address).or_default();
@@ -125,6 +135,17 @@ impl MemoryState {
         self.accounts.entry(address).or_default().code = Some(id);
     }
 
+    /// Makes the state one that comes after the block `last`, with the hashes of `hashes` in the system account: for
+    /// tests and tools, which begin a chain where they like.
+    pub fn put_last_block(&mut self, last: LastBlock, hashes: impl IntoIterator<Item = (u64, B256)>) {
+        self.accounts.entry(SYSTEM_ADDRESS).or_default().nonce = 1;
+        self.put_storage(SYSTEM_ADDRESS, LAST_BLOCK_KEY.to_vec(), last.to_value().to_vec());
+        for (number, hash) in hashes {
+            let value = block_hash_value(number, hash).to_vec();
+            self.put_storage(SYSTEM_ADDRESS, block_hash_key(number).to_vec(), value);
+        }
+    }
+
     /// Puts a value into an account's storage.
     pub fn put_storage(&mut self, address: Address, key: Vec<u8>, value: Vec<u8>) {
         self.storage.entry(address).or_default().insert(key, value);
@@ -137,7 +158,8 @@ impl StateReader for MemoryState {
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        let value = self.storage.get(address).and_then(|storage| storage.get(key));
+        let storage = self.accounts.get(address).and_then(|_| self.storage.get(address));
+        let value = storage.and_then(|storage| storage.get(key));
         Ok(value.map(|value| Bytes::copy_from_slice(value)))
     }
 

@@ -16,7 +16,7 @@ use core::fmt;
 use lockstep_gas::{Abi, Gas, NewCode, Revision};
 use lockstep_host::{
     BlockEnv, Buffers, CallKind, CallRequest, CreateRequest, Entry, ExportCall, Fault, FrameResult, HaltReason, Reply,
-    Request, Status, TransactionEnv,
+    Request, Status, TransactionEnv, system::SYSTEM_ADDRESS,
 };
 
 /// A transaction whose sender the embedder has authenticated.
@@ -114,6 +114,8 @@ pub enum InvalidTx {
     },
     /// The nonce is at its end (EIP-2681).
     NonceAtEnd,
+    /// The sender is the system account, which the chain alone writes.
+    SystemSender,
 }
 
 impl fmt::Display for InvalidTx {
@@ -133,6 +135,7 @@ impl fmt::Display for InvalidTx {
                 write!(f, "{actual} bytes of input for a deployment, but the ABI has no constructor")
             }
             Self::NonceAtEnd => f.write_str("the sender's nonce is at its end"),
+            Self::SystemSender => f.write_str("the sender is the system account, which sends nothing"),
         }
     }
 }
@@ -154,13 +157,16 @@ impl ValidTx {
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong: sizes, ABI, nonce, gas, balance, in this order.
+    /// The first thing that is wrong: sender, sizes, ABI, nonce, gas, balance, in this order.
     pub fn check(
         tx: Tx,
         sender: Option<&Account>,
         block_gas_left: Gas,
         revision: &Revision,
     ) -> Result<Self, InvalidTx> {
+        if revision.rules.block_hashes_in_state && tx.sender == SYSTEM_ADDRESS {
+            return Err(InvalidTx::SystemSender);
+        }
         let intrinsic_gas = intrinsic_gas(&tx, revision)?;
         let (nonce, balance) = sender.map_or((0, U256::ZERO), |account| (account.nonce, account.balance));
         if tx.nonce != nonce {
@@ -244,13 +250,18 @@ pub struct Executed {
 }
 
 impl<E: Engine> Vm<E> {
-    /// Executes one transaction on a state view.
+    /// Executes one transaction on a state view, as a block of its own: what changed is what a block with `block` and
+    /// this transaction changes. That the block follows the state is for the caller to know.
     ///
     /// # Errors
     ///
     /// A [`Fault`] of this node.
     pub fn execute_tx(&self, view: StateView, block: &BlockEnv, tx: ValidTx) -> Result<Executed, Fault> {
-        let (receipt, halts, journal) = self.execute_in(Journal::new(view), block, tx)?;
+        let mut journal = Journal::new(view);
+        if self.revision().rules.block_hashes_in_state {
+            journal.begin_block(block)?;
+        }
+        let (receipt, halts, journal) = self.execute_in(journal, block, tx)?;
         Ok(Executed { receipt, diff: journal.diff(), halts })
     }
 

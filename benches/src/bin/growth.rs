@@ -97,13 +97,14 @@ fn token_blocks(size: u64) -> Result<()> {
     let (mut execution, mut commits, mut disk) = (0.0, 0.0, 0.0);
     for _ in 0..BLOCKS {
         let block = next_block(&store, Transfer::Token, TRANSFERS.min(size), size)?;
-        let height = block.env.number;
+        let (height, parent_hash) = (block.env.number, block.env.parent_hash);
         let start = Instant::now();
         let outcome = vm.execute_block(Arc::new(store.latest()?), block)?;
         execution += start.elapsed().as_secs_f64();
         anyhow::ensure!(outcome.receipts.iter().all(|receipt| receipt.outcome == Outcome::Return), "a transfer failed");
         let (diff, receipts) = (&outcome.diff, outcome.receipts.as_slice());
-        let executed = ExecutedBlock { height, hash: B256::from(U256::from(height)), diff, receipts, root: None };
+        let hash = B256::from(U256::from(height));
+        let executed = ExecutedBlock { height, hash, parent_hash, diff, receipts, root: None };
         let (start, before) = (Instant::now(), written.time());
         store.commit(&executed)?;
         commits += start.elapsed().as_secs_f64();

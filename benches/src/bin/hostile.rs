@@ -102,7 +102,12 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let too_cheap = too_cheap(&rows);
     for row in &too_cheap {
-        eprintln!("too cheap: {} ({:.1} times ordinary code, at most {})", row.name, row.ratio(), row.subject.factor_max());
+        eprintln!(
+            "too cheap: {} ({:.1} times ordinary code, at most {})",
+            row.name,
+            row.ratio(),
+            row.subject.factor_max()
+        );
     }
     let failed = !failures.is_empty() || arguments.strict && !too_cheap.is_empty();
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

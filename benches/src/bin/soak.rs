@@ -37,8 +37,10 @@ fn main() -> Result<()> {
         let start = Instant::now();
         let outcome = vm.execute_block(Arc::new(store.latest()?), block.clone())?;
         executing += start.elapsed();
-        let (diff, receipts, height) = (&outcome.diff, outcome.receipts.as_slice(), block.env.number);
-        let executed = ExecutedBlock { height, hash: B256::from(U256::from(height)), diff, receipts, root: None };
+        let (diff, receipts) = (&outcome.diff, outcome.receipts.as_slice());
+        let (height, parent_hash) = (block.env.number, block.env.parent_hash);
+        let hash = B256::from(U256::from(height));
+        let executed = ExecutedBlock { height, hash, parent_hash, diff, receipts, root: None };
         let (start, before) = (Instant::now(), written.time());
         store.commit(&executed)?;
         committing += start.elapsed();

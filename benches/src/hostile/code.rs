@@ -172,8 +172,12 @@ pub(super) fn patterns() -> Vec<Pattern> {
             (0..900).step_by(7).flat_map(|local| [I::I32Const(0), I::LocalSet(local)]).collect()
         })
         .among(900),
-        Pattern::new("a local that is on the stack 900 times", 1, vec![I::I32Const(0), I::LocalSet(0), I::LocalGet(0), I::Drop])
-            .among(900),
+        Pattern::new(
+            "a local that is on the stack 900 times",
+            1,
+            vec![I::I32Const(0), I::LocalSet(0), I::LocalGet(0), I::Drop],
+        )
+        .among(900),
         Pattern::new("stores", 1, {
             let place = wasm_encoder::MemArg { offset: 0, align: 0, memory_index: 0 };
             vec![I::LocalGet(0), I::LocalGet(0), I::I32Store(place)]
@@ -184,13 +188,10 @@ pub(super) fn patterns() -> Vec<Pattern> {
         Pattern::new("code that is never reached", 0, {
             vec![I::Block(empty), I::Unreachable, I::I32Add, I::Drop, I::End]
         }),
-        Pattern::new("selects", 3, vec![
-            I::LocalGet(0),
-            I::LocalGet(1),
-            I::LocalGet(2),
-            I::I32Eqz,
-            I::Select,
-            I::LocalSet(0),
-        ]),
+        Pattern::new(
+            "selects",
+            3,
+            vec![I::LocalGet(0), I::LocalGet(1), I::LocalGet(2), I::I32Eqz, I::Select, I::LocalSet(0)],
+        ),
     ]
 }

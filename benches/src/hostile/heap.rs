@@ -38,10 +38,8 @@ impl Heap {
         let reserved = self.reserve()?;
         let (before, total) = ((self.maximum)().max((self.allocated)()), (self.total)());
         let result = work();
-        let taken = Taken {
-            total: (self.total)().saturating_sub(total),
-            peak: (self.maximum)().saturating_sub(before),
-        };
+        let taken =
+            Taken { total: (self.total)().saturating_sub(total), peak: (self.maximum)().saturating_sub(before) };
         drop(reserved);
         Ok((result, taken))
     }

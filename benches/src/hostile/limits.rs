@@ -55,13 +55,18 @@ pub(super) fn recipes() -> Vec<Recipe> {
     let repeat = |text: &str, times: u32| text.repeat(at(times));
     let started = |limit, fields: String| started(limit, "of the frame that has all", fields);
     let called = |limit, ty: String, body: String, arguments: String, dropped: u32| {
-        let shape = Shape::new("of a function that is called", format!("(call $f {arguments}) {}", repeat("(drop)", dropped)));
+        let shape =
+            Shape::new("of a function that is called", format!("(call $f {arguments}) {}", repeat("(drop)", dropped)));
         shape.fields(format!("(func $f {ty} {body})")).of(Subject::Limit(limit))
     };
     let row = |limit, what: &str, make: Box<dyn Fn() -> anyhow::Result<Program>>| {
         Recipe::new(Subject::Limit(limit), format!("{}: {what}", Subject::Limit(limit)), make)
     };
-    let wide = format!("{} {} drop", repeat("(i64.load (local.get 0))", operands_max - 2), repeat("i64.add ", operands_max - 3));
+    let wide = format!(
+        "{} {} drop",
+        repeat("(i64.load (local.get 0))", operands_max - 2),
+        repeat("i64.add ", operands_max - 3)
+    );
     let sum = |count: u32| format!("(i64.const 1) {}", repeat("(i64.const 1) (i64.add)", count / 2 - 1));
     let pages = transaction_memory_bytes_max / 65_536;
     vec![

@@ -4,7 +4,6 @@ use super::{Heap, Recipe, Stage, Subject, Taken, program::Program, shape::Shape}
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
 
-
 /// What is measured, and for how long.
 #[derive(Debug, Clone)]
 pub struct Options {

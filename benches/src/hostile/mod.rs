@@ -61,5 +61,8 @@ impl Recipe {
 
 /// Every program of the bench.
 pub fn recipes() -> Vec<Recipe> {
-    [operators::recipes(), host::recipes(), limits::recipes(), patterns::recipes(), loads::recipes()].into_iter().flatten().collect()
+    [operators::recipes(), host::recipes(), limits::recipes(), patterns::recipes(), loads::recipes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -22,11 +22,7 @@ pub(super) fn recipes() -> Vec<Recipe> {
     recipes
 }
 
-fn row(
-    pattern: &'static str,
-    what: &str,
-    make: impl Fn() -> anyhow::Result<Program> + 'static,
-) -> Recipe {
+fn row(pattern: &'static str, what: &str, make: impl Fn() -> anyhow::Result<Program> + 'static) -> Recipe {
     Recipe::new(Subject::Pattern(pattern), format!("{pattern}: {what}"), make)
 }
 
@@ -41,16 +37,18 @@ fn translations() -> Vec<Recipe> {
         recipes.push(row("deployment", name, move || Ok(deployments(vec![code(0)]))));
     }
     let name = "10,000 empty functions";
-    recipes.push(row("calling code that is not compiled", name, || Ok(cold_calls(code::empty_functions(10_000, 0), 3))));
+    recipes
+        .push(row("calling code that is not compiled", name, || Ok(cold_calls(code::empty_functions(10_000, 0), 3))));
     recipes.push(row("deployment", name, || Ok(deployments(vec![code::empty_functions(10_000, 0)]))));
     let plain = code::patterns().swap_remove(0).module(CODE_BYTES, 190_000, 0);
     recipes.push(calling("again and again", plain).cold().of(Subject::Pattern("calling code that is not compiled")));
     let wrong = |code: Vec<u8>| [code, vec![0xff]].concat();
     recipes.push(row("deployment", "of code that is wrong at its end", move || {
         let code = code::patterns().swap_remove(0).module(CODE_BYTES, 190_000, 0);
-        let limit = lockstep_vm::Revision::V1.intrinsic_gas(&[&wrong(code.clone())], lockstep_vm::NewCode::Deployed {
-            bytes: u64::try_from(code.len())? + 1,
-        });
+        let limit = lockstep_vm::Revision::V1.intrinsic_gas(
+            &[&wrong(code.clone())],
+            lockstep_vm::NewCode::Deployed { bytes: u64::try_from(code.len())? + 1 },
+        );
         let kind = TxKind::Deploy { abi: Abi::Ewasm, code: wrong(code) };
         let program = Program::block(Vec::new(), vec![(kind, Vec::new(), limit.get())]);
         Ok(super::blocks::halting(program, lockstep_vm::HaltReason::InvalidCode))
@@ -60,7 +58,11 @@ fn translations() -> Vec<Recipe> {
 
 /// A loop that calls `code` with much gas.
 pub(super) fn calling(what: &str, code: Vec<u8>) -> Shape {
-    let operands = format!("(i64.const {}) (i32.const {}) (i32.const {ZEROS}) (i32.const 0) (i32.const 0)", 1_u64 << 44, callee(0));
+    let operands = format!(
+        "(i64.const {}) (i32.const {}) (i32.const {ZEROS}) (i32.const 0) (i32.const 0)",
+        1_u64 << 44,
+        callee(0)
+    );
     Shape::new(what, format!("(drop (call $f {operands}))"))
         .import("ethereum", "call", "$f (param i64 i32 i32 i32 i32) (result i32)")
         .callee(Abi::Ewasm, code)
@@ -101,7 +103,11 @@ fn frames() -> Vec<Recipe> {
         nested("64 with 1,000 globals", &"(global (mut i64) (i64.const 1))".repeat(1_000), 64),
         nested("64 with a table of 4,096 elements", "(table 4096 4096 funcref)", 64),
         nested("64 with 990 data segments", &"(data \"1\")".repeat(990), 64),
-        nested("64 with constants", &"(func (drop (f64.const 1.5)) (drop (i64.const 0x123456789abcdef)))".repeat(3_000), 64),
+        nested(
+            "64 with constants",
+            &"(func (drop (f64.const 1.5)) (drop (i64.const 0x123456789abcdef)))".repeat(3_000),
+            64,
+        ),
         nested("1,000 of a page", "", 1_000),
     ];
     let recursing = |what: &str, locals: usize, depth: u32, frames: u32| {

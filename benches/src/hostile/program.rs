@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use lockstep_gas::{HostFunction, Operator};
 use lockstep_vm::{
     Abi, Account, B256, Block, BlockEnv, CodeId, Gas, HaltReason, MODULE_CACHE_BYTES, MemoryState, Outcome, Revision,
-    StateView, Tx, TxKind, U256, Vm,
+    StateView, Tx, TxKind, U256, Vm, system::LastBlock,
 };
 use std::sync::Arc;
 
@@ -149,7 +149,8 @@ impl Stage {
             vm.check_code(id, &code.clone().into()).with_context(|| format!("contract {number}"))?;
             state.put_code(address(number), id, code);
         }
-        state.block_hashes.extend((HEIGHT - 256..HEIGHT).map(|height| (height, B256::from(U256::from(height)))));
+        let last = LastBlock { number: HEIGHT - 1, timestamp: HEIGHT - 1 };
+        state.put_last_block(last, (HEIGHT - 256..HEIGHT).map(|height| (height, B256::from(U256::from(height)))));
         let env = BlockEnv { number: HEIGHT, timestamp: HEIGHT, gas_limit: u64::MAX, ..BlockEnv::default() };
         let block = Block { env, transactions: Vec::new() };
         let mut stage = Self { vm, view: Arc::new(state), block, ends };

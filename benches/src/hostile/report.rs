@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn rows_are_judged_by_their_own_factor() {
-        let rows = [row(Subject::Pattern("one"), 5.5), row(Subject::Pattern("two"), 4.5), row(Subject::Loads(32_768), 5.5)];
+        let rows =
+            [row(Subject::Pattern("one"), 5.5), row(Subject::Pattern("two"), 4.5), row(Subject::Loads(32_768), 5.5)];
         let names: Vec<_> = too_cheap(&rows).iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["one"]);
     }

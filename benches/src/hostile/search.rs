@@ -84,7 +84,12 @@ impl Dice {
             0 => format!("(if {condition} (then {inner}))"),
             1 => format!("(block (br_if 0 (i32.and {condition} (i32.const 1))) {inner})"),
             2 => format!("(block (block (br_table 0 1 0 1 (i32.and {condition} (i32.const 3)))) {inner})"),
-            _ => format!("(local.set {} (select {} {} {condition}))", self.local("f64"), self.get("f64"), self.get("f64")),
+            _ => format!(
+                "(local.set {} (select {} {} {condition}))",
+                self.local("f64"),
+                self.get("f64"),
+                self.get("f64")
+            ),
         }
     }
 
@@ -158,9 +163,8 @@ fn recipe(candidate: &[String], number: u64) -> Recipe {
             let _ = write!(setup, "(local.set ${ty}{local} ({ty}.const {value}))");
         }
     }
-    let locals = ["i32", "i64", "f32", "f64"].map(|ty| {
-        (0..LOCALS).fold(String::new(), |text, local| format!("{text} (local ${ty}{local} {ty})"))
-    });
+    let locals = ["i32", "i64", "f32", "f64"]
+        .map(|ty| (0..LOCALS).fold(String::new(), |text, local| format!("{text} (local ${ty}{local} {ty})")));
     Shape::new(format!("candidate {number}"), candidate.concat())
         .fields("(func $nothing (param i64)) (global $g (mut i64) (i64.const 1))")
         .locals(locals.concat())

@@ -2,12 +2,12 @@
 
 use crate::{
     args::AccountArguments,
-    failure::{Class, Failure},
+    failure::{Class, Classify, Failure},
     ledger::Ledger,
     report::{Report, Value},
     state_file::IfMissing,
 };
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use lockstep_vm::{Address, StateDiff, U256};
 
 /// Runs the command.
@@ -35,7 +35,7 @@ pub(crate) fn account(arguments: &AccountArguments) -> Result<Report, Failure> {
 
 fn add_balance(ledger: Ledger, address: Address, amount: U256) -> Result<(), Failure> {
     if amount.is_zero() {
-        ledger.amend(&StateDiff::default())?;
+        ledger.amend(StateDiff::default())?;
         return Ok(());
     }
     let mut account = ledger.account(&address)?.unwrap_or_default();
@@ -43,6 +43,9 @@ fn add_balance(ledger: Ledger, address: Address, amount: U256) -> Result<(), Fai
         let balance = account.balance;
         Failure::new(Class::Usage, anyhow!("--credit {amount} and a balance of {balance} are more than 2^256 - 1"))
     })?;
-    ledger.amend(&StateDiff { accounts: [(address, Some(account))].into(), ..StateDiff::default() })?;
+    let mut supply = ledger.supply()?;
+    supply.add(&address, amount);
+    supply.check().with_context(|| format!("--credit {amount} is refused")).class(Class::Usage)?;
+    ledger.amend(StateDiff { accounts: [(address, Some(account))].into(), ..StateDiff::default() })?;
     Ok(())
 }

@@ -6,15 +6,15 @@ use crate::{
     block_file::BlockFile,
     bytes::hex,
     failure::{Class, Failure},
-    ledger::{Database, block_hash},
+    ledger::Database,
     output_file::OutputFile,
     progress::Progress,
     report::{Report, Row, Value},
     state_file::IfMissing,
 };
 use anyhow::{Error, anyhow};
-use lockstep_store::{ExecutedBlock, Recorder, Store, Tip};
-use lockstep_vm::{B256, Block, BlockOutcome, Receipt, Rejected, StateReader, StateView, Vm};
+use lockstep_store::{ExecutedBlock, Recorder, Store, StoreError, Tip};
+use lockstep_vm::{B256, Block, BlockOutcome, Receipt, Rejected, StateView, Vm};
 use std::sync::Arc;
 
 /// A block that is part of the chain.
@@ -61,9 +61,9 @@ fn apply_one(
     witness: Option<OutputFile>,
 ) -> Result<Applied, Failure> {
     let tip = store.tip()?;
-    let follows = tip.map_or(0, |tip| tip.height.saturating_add(1));
+    let follows = tip.map_or(1, |tip| tip.height.saturating_add(1));
     let number = file.number(position).or(next).unwrap_or(follows);
-    if number > follows || (number == 0 && tip.is_some()) {
+    if number > follows || number == 0 {
         let error = anyhow!("block {number} does not follow: block {follows} does");
         return Err(Failure::new(Class::Database, error));
     }
@@ -71,9 +71,12 @@ fn apply_one(
         (Some(parent), Some(_)) => store.view(parent)?,
         _ => store.latest()?,
     };
-    let parent_hash = parent.block_hash(parent.height())?.unwrap_or_default();
     let block = file.block(position, number, &parent)?;
-    let hash = block_hash(parent_hash, &block)?;
+    let (actual, expected) = (block.env.parent_hash, parent.hash());
+    if actual != expected {
+        return Err(StoreError::Parent { actual, expected }.into());
+    }
+    let hash = block.hash();
     if let Some(Tip { height, .. }) = tip
         && number <= height
         && witness.is_none()
@@ -100,8 +103,8 @@ fn apply_one(
 fn commit(store: &Store, block: &Block, hash: B256, outcome: BlockOutcome) -> Result<Applied, Failure> {
     let number = block.env.number;
     let was_there = store.tip()?.is_some_and(|tip| tip.height >= number);
-    let (diff, receipts) = (&outcome.diff, outcome.receipts.as_slice());
-    let root = store.commit(&ExecutedBlock { height: number, hash, diff, receipts, root: None })?;
+    let (diff, receipts, parent_hash) = (&outcome.diff, outcome.receipts.as_slice(), block.env.parent_hash);
+    let root = store.commit(&ExecutedBlock { height: number, hash, parent_hash, diff, receipts, root: None })?;
     Ok(Applied { number, hash, root, receipts: outcome.receipts, was_there })
 }
 

@@ -6,13 +6,13 @@ use crate::{
     chain::{Chain, Order},
     diagnosis::Diagnosis,
     execution::add_outcome,
-    failure::{Class, Failure},
+    failure::{Class, Classify, Failure},
     files,
     module_file::ModuleFile,
     report::{Report, Value},
     state_file,
 };
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use lockstep_vm::{Account, Address, Outcome, TxKind, U256, Vm};
 
 /// Runs the command.
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
     for preset in storage {
         put_storage(chain.prepare(), contract, preset.key.0, preset.value.0);
     }
-    if let Some(given) = give_what_lacks(&mut chain, caller, value) {
+    if let Some(given) = give_what_lacks(&mut chain, caller, value)? {
         report.note(format!("the caller was given {given} to send"));
     }
     let kind = TxKind::Call { to: contract, export: export.clone().map(String::into_bytes) };
@@ -69,13 +69,16 @@ fn deploy(vm: &Vm, chain: &mut Chain, module: &ModuleFile, sender: Address, gas:
 }
 
 /// Raises the caller's balance to `value`. Gives what was missing.
-fn give_what_lacks(chain: &mut Chain, caller: Address, value: U256) -> Option<U256> {
+fn give_what_lacks(chain: &mut Chain, caller: Address, value: U256) -> Result<Option<U256>, Failure> {
     let balance = chain.state.accounts.get(&caller).map_or(U256::ZERO, |account| account.balance);
     let missing = value.saturating_sub(balance);
     if missing.is_zero() {
-        return None;
+        return Ok(None);
     }
+    let mut supply = chain.supply();
+    supply.add(&caller, missing);
+    supply.check().with_context(|| format!("--value {value} is refused")).class(Class::Usage)?;
     let account: &mut Account = chain.prepare().accounts.entry(caller).or_default();
     account.balance = value;
-    Some(missing)
+    Ok(Some(missing))
 }

@@ -19,7 +19,7 @@ pub(crate) fn storage(arguments: StorageArguments) -> Result<Report, Failure> {
             let error = anyhow!("there is no contract at {}: nothing would read its storage", hex(address.as_slice()));
             return Err(Failure::new(Class::Usage, error));
         }
-        ledger.amend(&storage_diff(address, key.0.clone(), value.0))?;
+        ledger.amend(storage_diff(address, key.0.clone(), value.0))?;
     }
     let storage = Ledger::read(&place, None)?.values(&address)?;
     let mut report = Report::new("storage");

@@ -49,13 +49,13 @@ fn a_refusal_names_the_damage() {
     let good = folder.read("chain");
     let half = &good[..good.len() / 2];
     let mut newer = good.clone();
-    newer[8] = 2;
+    newer[8] = 3;
     let mut flipped = good.clone();
     flipped[good.len() / 2] ^= 1;
     let truncated = format!("truncated or damaged: {} bytes where it says {}", half.len(), good.len());
     for (bytes, message) in [
         (half, truncated.as_str()),
-        (&newer, "format version 2; this lockstep reads version 1, a newer one may read it"),
+        (&newer, "format version 3; this lockstep reads version 2, a newer one may read it"),
         (&flipped, "damaged: the checksum does not match"),
         (b"PK\x03\x04", "not a state file of lockstep"),
     ] {
@@ -89,32 +89,29 @@ fn forged(good: &[u8], from: &[u8], to: &[u8], times: usize) -> Vec<u8> {
     bytes
 }
 
-/// An account whose code the file does not have: nothing that a contract did, nothing that the user wrote.
+/// An account whose code the file does not have: a call of it could only fault.
 #[test]
-fn a_state_without_an_accounts_code_is_a_fault_and_stays_as_it_is() {
+fn a_state_without_an_accounts_code_is_refused_and_stays_as_it_is() {
     let folder = counted();
     let good = folder.read("chain");
     let code = folder.read("contracts/counter/counter.wasm");
     let bytes = forged(&good, &Sha3_256::digest(&code), &[0xee; 32], 2);
     folder.write("forged", &bytes);
-    for command in ["call", "view", "estimate"] {
+    for command in ["call", "view", "estimate", "account"] {
         let ran = folder.run(&[command, COUNTER, "--state", "forged"]);
-        assert_eq!((ran.code, ran.stdout.as_str()), (4, ""), "{command}");
-        let message = format!("error: the state cannot be read: no code with hash 0x{}\n", "ee".repeat(32));
-        assert_eq!(ran.stderr, message, "{command}");
+        assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{command}");
+        let hash = "ee".repeat(32);
+        let message = format!("the code of {COUNTER} is not there: no code has hash 0x{hash} and its length\n");
+        assert_eq!(ran.stderr.to_lowercase(), format!("error: forged is refused: {message}"), "{command}");
         let json = folder.run(&[command, COUNTER, "--state", "forged", "--json"]);
-        assert!(json.stdout.starts_with("{\"error\":{\"class\":\"fault\",\"exit_code\":4,"), "{}", json.stdout);
-        assert_eq!((json.code, folder.read("forged")), (4, bytes.clone()));
+        assert!(json.stdout.starts_with("{\"error\":{\"class\":\"state_file\","), "{}", json.stdout);
+        assert_eq!((json.code, folder.read("forged")), (3, bytes.clone()));
     }
-    // Who does not need the code can still look.
-    let account = folder.run(&["account", COUNTER, "--state", "forged"]);
-    assert_eq!(account.code, 0);
-    assert!(account.stdout.contains(&"ee".repeat(32)));
 }
 
-/// Code that is not what its hash says, and that is not valid: a node that holds it has a fault.
+/// Code that is not what its hash says.
 #[test]
-fn a_state_with_invalid_code_is_a_fault() {
+fn a_state_with_other_code_is_refused() {
     let folder = counted();
     let code = folder.read("contracts/counter/counter.wasm");
     let mut broken = code.clone();
@@ -123,8 +120,8 @@ fn a_state_with_invalid_code_is_a_fault() {
     let bytes = forged(&folder.read("chain"), &code, &broken, 1);
     folder.write("forged", &bytes);
     let ran = folder.run(&["call", COUNTER, "--state", "forged"]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (4, ""));
-    assert!(ran.stderr.contains("was accepted once and is not now"), "{}", ran.stderr);
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, ""));
+    assert!(ran.stderr.contains("is not there: no code has hash 0x"), "{}", ran.stderr);
     assert_eq!(folder.read("forged"), bytes);
 }
 

@@ -71,7 +71,7 @@ pub fn against(bytes: &[u8], execute: impl Fn(&Scene) -> Result<BlockOutcome, Re
         expected.push(run(&mut model, &tx, &plan));
         transactions.push(tx);
     }
-    let env = BlockEnv { number: 9, gas_limit: u64::MAX, beneficiary: BENEFICIARY, ..BlockEnv::default() };
+    let env = BlockEnv { number: 1, gas_limit: u64::MAX, beneficiary: BENEFICIARY, ..BlockEnv::default() };
     let scene = Scene { state, block: Block { env, transactions } };
     let outcome = execute(&scene).unwrap_or_else(|rejected| panic!("{rejected}"));
     for (receipt, expected) in outcome.receipts.iter().zip(&expected) {

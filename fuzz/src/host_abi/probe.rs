@@ -13,6 +13,7 @@ use lockstep_host::{
 use lockstep_vm::{
     Account, B256, CodeId, Journal, MemoryState, Session, StateDiff, ValidModule,
     engine::{Engine, Exit, Instance},
+    system::LastBlock,
 };
 use std::sync::Arc;
 use wasm_encoder::{
@@ -290,6 +291,8 @@ fn state(input: &mut Input<'_>) -> MemoryState {
         }
     }
     let known = BLOCK - u64::from(input.below(260));
+    let last = LastBlock { number: BLOCK - 1, timestamp: 1 };
+    state.put_last_block(last, [(known, B256::repeat_byte(3))]);
     state.block_hashes.insert(known, B256::repeat_byte(3));
     state
 }

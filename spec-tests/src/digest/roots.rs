@@ -83,8 +83,14 @@ fn random_chain(seed: u32) -> Result<Case, StoreError> {
     Ok(recording.case(format!("chain {seed}")))
 }
 
+/// The hash of the block at a height, in this corpus.
+fn block_hash(height: u64) -> B256 {
+    B256::from(U256::from(height))
+}
+
 fn commit(store: &Store, height: u64, diff: &StateDiff) -> Result<B256, StoreError> {
-    store.commit(&ExecutedBlock { height, hash: B256::from(U256::from(height)), diff, receipts: &[], root: None })
+    let (hash, parent_hash) = (block_hash(height), block_hash(height.saturating_sub(1)));
+    store.commit(&ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], root: None })
 }
 
 /// What a block could have changed: accounts that come, change and go, with their storage.
@@ -168,6 +174,7 @@ fn block(number: u64) -> Block {
             input: vec![],
         }
     };
-    let env = BlockEnv { number, gas_limit: 100_000_000, beneficiary: address(0), ..BlockEnv::default() };
+    let parent_hash = if number == 1 { B256::ZERO } else { block_hash(number - 1) };
+    let env = BlockEnv { number, gas_limit: 100_000_000, beneficiary: address(0), parent_hash, ..BlockEnv::default() };
     Block { env, transactions: (1..=CALLS).map(transaction).collect() }
 }

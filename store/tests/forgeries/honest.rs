@@ -130,14 +130,15 @@ impl Chain {
         }
         let (store, state) = (Store::memory().unwrap(), MemoryState::default());
         let mut chain = Self { store, state, seed, scene, random, number: 0, code };
-        chain.commit(B256::repeat_byte(1), &diff, &[]);
+        chain.commit(&diff, &[]);
         chain
     }
 
-    fn commit(&mut self, hash: B256, diff: &StateDiff, receipts: &[lockstep_vm::Receipt]) -> B256 {
+    fn commit(&mut self, diff: &StateDiff, receipts: &[lockstep_vm::Receipt]) -> B256 {
         self.state.apply(diff);
-        let height = self.number;
-        self.store.commit(&ExecutedBlock { height, hash, diff, receipts, root: None }).unwrap()
+        let (height, parent_hash) = (self.number, self.store.latest().unwrap().hash());
+        let hash = B256::from(U256::from(height + 1));
+        self.store.commit(&ExecutedBlock { height, hash, parent_hash, diff, receipts, root: None }).unwrap()
     }
 
     fn transaction(&mut self, sender: u64, nonce: u64) -> Tx {
@@ -206,8 +207,7 @@ impl Chain {
         let destroyed = outcome.diff.accounts.values().filter(|account| account.is_none()).count();
         let values = outcome.diff.storage.values().flat_map(|changes: &StorageDiff| changes.values.values());
         let removed = values.filter(|value| value.is_none()).count();
-        let hash = B256::from(U256::from(self.number));
-        let after = self.commit(hash, &outcome.diff, &outcome.receipts);
+        let after = self.commit(&outcome.diff, &outcome.receipts);
         Honest { witness, root, gave: (outcome, after), destroyed, removed }
     }
 

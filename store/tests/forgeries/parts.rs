@@ -15,7 +15,6 @@ pub(crate) const EMPTY: B256 = B256::new(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
 pub(crate) struct Parts {
     pub(crate) block: Block,
     pub(crate) root: B256,
-    pub(crate) block_hashes: BTreeMap<u64, Option<[u8; 32]>>,
     pub(crate) code: Vec<Vec<u8>>,
     pub(crate) accounts: BTreeMap<Address, AccountLeaf>,
     pub(crate) values: BTreeMap<Address, BTreeMap<Vec<u8>, Vec<u8>>>,

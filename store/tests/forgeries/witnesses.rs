@@ -117,10 +117,6 @@ impl StateReader for Believed {
     fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault> {
         Ok(self.0.code.iter().find(|code| code_hash(code) == *hash).cloned().map(Bytes::from))
     }
-
-    fn block_hash(&self, _: u64) -> Result<Option<B256>, Fault> {
-        Ok(None)
-    }
 }
 
 fn forgeries(honest: &Parts, random: &mut Random) -> Vec<Forgery> {
@@ -329,7 +325,7 @@ fn values(honest: &Parts, random: &mut Random, forged: &mut Vec<Forgery>) {
                 change(parts.values.get_mut(owner).unwrap());
                 forged.push((class, parts));
             };
-            let at = random.index(32);
+            let at = random.index(value.len());
             put("a value dropped", &|values| drop(values.remove(key)));
             put("a value changed", &|values| values.get_mut(key).unwrap()[at] ^= 1);
             put("a value longer", &|values| values.get_mut(key).unwrap().push(0));

@@ -1,8 +1,8 @@
 //! A disk that fails: errors at every call of a commit, half-written pages, a power failure that loses what was not
 //! synced.
 
-use crate::kit::{Random, block_hash, busy_diff, commit, rounds};
-use lockstep_store::{ExecutedBlock, Expected, Store, StoreError};
+use crate::kit::{Random, block_of, busy_diff, commit, rounds};
+use lockstep_store::{Expected, Store, StoreError};
 use lockstep_vm::B256;
 use redb::StorageBackend;
 use std::{
@@ -121,7 +121,7 @@ fn prepared() -> (Vec<u8>, Vec<B256>) {
 
 fn try_commit(store: &Store) -> Result<B256, StoreError> {
     let diff = busy_diff(BLOCKS, CHANGES);
-    store.commit(&ExecutedBlock { height: BLOCKS, hash: block_hash(BLOCKS), diff: &diff, receipts: &[], root: None })
+    store.commit(&block_of(BLOCKS, &diff, &[]))
 }
 
 /// Asserts that what is on the disk is the chain with the last block or without it, and can go on.
@@ -196,12 +196,11 @@ fn a_power_failure_at_any_call_of_a_commit_never_leaves_half_a_block() {
     }
 }
 
-/// An import is whole, the hashes of earlier blocks with it, or the store is as empty as before.
+/// An import is whole, or the store is as empty as before.
 #[test]
 fn an_error_at_any_call_of_an_import_leaves_all_of_it_or_nothing() {
     let chain = Store::with_backend(Disk::of(&prepared().0)).unwrap();
     let (head, snapshot) = chain.export(BLOCKS - 1).unwrap();
-    assert_eq!(head.block_hashes.len() as u64, BLOCKS);
     let disk = Disk::default();
     Store::with_backend(disk.clone()).unwrap().close().unwrap();
     let empty = disk.bytes();

@@ -140,10 +140,16 @@ pub(crate) fn receipts(height: u64) -> Vec<Receipt> {
     (0..height % 3).map(receipt).collect()
 }
 
+/// The block of that height, with hash and parent by the rule of these tests.
+pub(crate) fn block_of<'a>(height: u64, diff: &'a StateDiff, receipts: &'a [Receipt]) -> ExecutedBlock<'a> {
+    let parent_hash = height.checked_sub(1).map_or(B256::ZERO, block_hash);
+    ExecutedBlock { height, hash: block_hash(height), parent_hash, diff, receipts, root: None }
+}
+
 /// Commits a diff as the block of that height.
 pub(crate) fn commit(store: &Store, height: u64, diff: &StateDiff) -> B256 {
     let receipts = receipts(height);
-    store.commit(&ExecutedBlock { height, hash: block_hash(height), diff, receipts: &receipts, root: None }).unwrap()
+    store.commit(&block_of(height, diff, &receipts)).unwrap()
 }
 
 /// `short` rounds, or `long` ones where `LOCKSTEP_LONG=1` asks for them.
@@ -163,7 +169,7 @@ pub(crate) fn busy_diff(height: u64, changes: u64) -> StateDiff {
             (B256::with_last_byte(random.below(200) as u8).to_vec(), value)
         });
         diff.storage.insert(address, StorageDiff { cleared: false, values: values.collect() });
-        diff.accounts.insert(address, Some(Account { nonce: height, ..Account::default() }));
+        diff.accounts.insert(address, Some(Account { nonce: height + 1, ..Account::default() }));
     }
     if height % 5 == 4 {
         let address = address(random.below(300));

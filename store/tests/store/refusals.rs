@@ -1,12 +1,12 @@
 //! What the store refuses, and how it says so.
 
-use crate::kit::{address, block_hash, busy_diff, commit, receipts};
-use lockstep_store::{ExecutedBlock, FILE_NAME, HEIGHT_MAX, Store, StoreError};
+use crate::kit::{address, block_hash, block_of, busy_diff, commit, receipts};
+use lockstep_store::{ExecutedBlock, FILE_NAME, FORMAT_VERSION, HEIGHT_MAX, Store, StoreError};
 use lockstep_vm::{Abi, Account, B256, CodeId, StateDiff, StorageDiff};
 use std::fs;
 
 fn try_commit(store: &Store, height: u64, hash: B256, diff: &StateDiff) -> Result<B256, StoreError> {
-    store.commit(&ExecutedBlock { height, hash, diff, receipts: &[], root: None })
+    store.commit(&ExecutedBlock { hash, ..block_of(height, diff, &[]) })
 }
 
 #[test]
@@ -35,6 +35,9 @@ fn a_block_follows_or_is_refused() {
     ] {
         assert_eq!(try_commit(&store, number, hash, &nothing), expect, "height {number}");
     }
+    let (actual, expected) = (other, block_hash(7));
+    let stranger = ExecutedBlock { parent_hash: other, ..block_of(8, &nothing, &[]) };
+    assert_eq!(store.commit(&stranger), Err(StoreError::Parent { actual, expected }));
     assert_eq!(store.rollback(4), Err(StoreError::NotKept { height: 4, oldest: 5, tip: 7 }));
     assert_eq!(store.rollback(8), Err(StoreError::NotKept { height: 8, oldest: 5, tip: 7 }));
     assert_eq!(store.tip().unwrap().unwrap().height, 7);
@@ -51,7 +54,7 @@ fn a_block_that_is_there_is_compared() {
     for height in 2..6 {
         let root = roots[height as usize];
         let (there, changes) = (receipts(height), diff(height));
-        let same = ExecutedBlock { height, hash: block_hash(height), diff: &changes, receipts: &there, root: None };
+        let same = block_of(height, &changes, &there);
         let false_receipts = [there.as_slice(), &receipts(1)].concat();
         assert_eq!(store.commit(&same), Ok(root));
         assert_eq!(store.commit(&ExecutedBlock { root: Some(root), ..same }), Ok(root));
@@ -139,13 +142,13 @@ fn a_newer_format_is_refused() {
     let meta: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("meta");
     let redb = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();
     let transaction = redb.begin_write().unwrap();
-    let newer = 3_u32.to_le_bytes();
-    transaction.open_table(meta).unwrap().insert(b"format".as_slice(), newer.as_slice()).unwrap();
+    let newer = FORMAT_VERSION + 1;
+    transaction.open_table(meta).unwrap().insert(b"format".as_slice(), newer.to_le_bytes().as_slice()).unwrap();
     transaction.commit().unwrap();
     drop(redb);
     let error = Store::open(folder.path()).unwrap_err();
-    assert_eq!(error, StoreError::Format { actual: 3, expected: 2 });
-    assert_eq!(error.to_string(), "format version 3; this lockstep reads version 2");
+    assert_eq!(error, StoreError::Format { actual: newer, expected: FORMAT_VERSION });
+    assert_eq!(error.to_string(), format!("format version {newer}; this lockstep reads version {FORMAT_VERSION}"));
 }
 
 #[test]

@@ -179,10 +179,9 @@ fn pointers() -> Vec<Case> {
             .gas(53_000)
             .output(&[&word(2)[..], &[0x55; 20]].concat())
             .becomes(CONTRACT, 1, 0, true),
-        // Empty init code is no module, and where it would lie is not looked at.
-        used_nonce(not_made(with("no init code", "@ZERO #-1 #0 #4", &nothing), 1))
-            .gas(53_000 + ALL_BUT_A_64TH)
-            .halts_inside(HaltReason::InvalidCode),
+        // Without init code nothing runs: all gas that is passed on comes back. Where it would lie is not looked at.
+        used_nonce(made(with("no init code", "@ZERO #-1 #0 #4", &nothing), 0, false)).gas(53_000),
+        used_nonce(made(with("no init code at 0", "@ZERO #0 #0 #4", &nothing), 0, false)).gas(53_000),
         with("the base", "#-1 #-1 #-1 #-1", &nothing)
             .gas_limit(52_999)
             .byzantium_only()
@@ -235,7 +234,11 @@ fn creations_by_transaction() {
         by_transaction("revert", &main_of("(call $revert @KEY #32)"), 0).reverts(0).output(&KEY),
         by_transaction("trap", &main_of("(unreachable)"), 0).halts_in_both(HaltReason::Unreachable),
         by_transaction("no module", b"abc", 0).halts_in_both(HaltReason::InvalidCode),
-        by_transaction("no init code", b"", 0).halts_in_both(HaltReason::InvalidCode),
+        created(by_transaction("no init code", b"", 0), 0, false),
+        created(by_transaction("no init code, with value", b"", 0).value(7_u64), 7, false),
+        by_transaction("no init code, an address that is taken", b"", 0)
+            .nonce(SENDER.create(0), 1)
+            .halts_in_both(HaltReason::AddressCollision),
         by_transaction("a broken module left behind", &leaves(b"\0asm"), 0)
             .halts_in_both(HaltReason::InvalidCreatedCode),
         by_transaction("an address that is taken", &main_of(""), 0)

@@ -11,8 +11,10 @@ use lockstep_gas::{Abi, Gas, Revision};
 use lockstep_host::{Address, B256, BlockEnv, HaltReason, Log, U256};
 use lockstep_reference::Reference;
 use lockstep_vm::{
-    Account, CodeId, Executed, MemoryState, Outcome, StateDiff, StateReader, StateView, Tx, TxKind, ValidTx, Vm,
+    Account, CodeId, Executed, MemoryState, Outcome, StateDiff, StateReader, StateView, StorageDiff, Tx, TxKind,
+    ValidTx, Vm,
     engine::Engine,
+    system::{LAST_BLOCK_KEY, LastBlock, SYSTEM_ADDRESS},
 };
 use std::{
     collections::BTreeMap,
@@ -42,6 +44,7 @@ pub(crate) fn block() -> BlockEnv {
         gas_limit: i64::MAX.unsigned_abs(),
         beneficiary: Address::repeat_byte(0xFE),
         difficulty: U256::from_be_bytes(crate::text::counted::<32>(1)),
+        parent_hash: hash_of(299),
     }
 }
 
@@ -90,6 +93,8 @@ impl Case {
         world.put_code(CONTRACT, CodeId::of(code, abi), code);
         world.block_hashes =
             (0..300).filter(|number| number % 50 != 0).map(|number| (number, hash_of(number))).collect();
+        let last = LastBlock { number: 299, timestamp: block().timestamp };
+        world.put_last_block(last, world.block_hashes.clone());
         let tx = Tx {
             sender: SENDER,
             nonce: 0,
@@ -317,6 +322,13 @@ impl Case {
 
     fn check_diff(&self, diff: &StateDiff, gas_used: Gas, number: u16) {
         let name = &self.name;
+        let mut diff = diff.clone();
+        // What the block begins with: the hash of its parent was there before.
+        let last = LastBlock { number: 300, timestamp: block().timestamp }.to_value().to_vec();
+        let begins = StorageDiff { cleared: false, values: [(LAST_BLOCK_KEY.to_vec(), Some(last))].into() };
+        let expected = (number == Revision::V1.number).then_some(begins);
+        assert_eq!(diff.storage.remove(&SYSTEM_ADDRESS), expected, "{name} ({number}): the system account");
+        let diff = &diff;
         let mut storage = BTreeMap::new();
         for (address, changes) in &diff.storage {
             storage.extend(changes.values.iter().map(|(key, value)| ((*address, key.clone()), value.clone())));

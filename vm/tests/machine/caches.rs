@@ -133,7 +133,7 @@ fn machine(cache_bytes: u64) -> Vm {
 
 fn run(vm: &Vm, world: &World, transactions: &[Tx]) -> BlockOutcome {
     let block = Block { env: world.block.clone(), transactions: transactions.to_vec() };
-    vm.execute_block(world.view(), block).unwrap()
+    vm.execute_conformance_block(world.view(), block).unwrap()
 }
 
 #[test]

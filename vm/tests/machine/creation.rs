@@ -5,7 +5,9 @@ use crate::{
     prices,
 };
 use lockstep_host::crypto::keccak256;
-use lockstep_vm::{Abi, Account, Address, Block, CodeId, Gas, HaltReason, StateDiff, Tx, U256, code_hash};
+use lockstep_vm::{
+    Abi, Account, Address, Block, CodeId, Gas, HaltReason, Receipt, Revision, StateDiff, Tx, U256, code_hash,
+};
 
 /// Init code that finishes with `code`, after `before`.
 fn leaving_after(before: &str, code: &[u8]) -> Vec<u8> {
@@ -122,7 +124,6 @@ fn init_code_that_does_not_return() {
         ("reverts", reverts.as_slice(), REVERT),
         ("traps", &main_of("(unreachable)"), halt(HaltReason::Unreachable)),
         ("runs out of gas", &main_of("(loop (br 0))"), halt(HaltReason::OutOfGas)),
-        ("is empty", b"", not_a_module),
         ("is no module", b"hello", not_a_module),
         ("is the magic", b"\0asm", not_a_module),
         ("is a module without main", &no_main, not_a_module),
@@ -133,6 +134,28 @@ fn init_code_that_does_not_return() {
         assert_eq!(executed.receipt.output, if outcome == REVERT { &[0; 5][..] } else { &[] });
         assert_eq!(beside_fees(&executed.diff), StateDiff::default());
     }
+}
+
+/// Nothing runs, so nothing is paid for but the transaction itself.
+#[test]
+fn empty_init_code_makes_an_account_without_code() {
+    let sections = ["empty init code", "empty init code under Byzantium"];
+    for (section, revision) in sections.into_iter().zip([Revision::V1, Revision::EWASM_BYZANTIUM]) {
+        let mut world = World::under(section, &revision);
+        let (tx, address) = (Tx { value: U256::from(3), ..world.create(b"") }, SENDER.create(0));
+        let intrinsic = revision.intrinsic_gas(&[], lockstep_vm::NewCode::Init { bytes: 0 });
+        let executed = world.run("an account", &tx);
+        let Receipt { outcome, gas_used, created, .. } = executed.receipt;
+        assert_eq!((outcome, gas_used, created), (RETURN, intrinsic, Some(address)));
+        let account = Account { nonce: 1, balance: U256::from(3), code: None };
+        let expected = StateDiff { accounts: [(address, Some(account))].into(), ..StateDiff::default() };
+        assert_eq!(beside_fees(&executed.diff), expected);
+        let exactly = Tx { gas_limit: intrinsic, ..tx.clone() };
+        assert_eq!(world.run("with no gas to run with", &exactly).receipt.outcome, RETURN);
+        world.state.accounts.insert(address, Account { nonce: 1, ..Account::default() });
+        assert_eq!(world.run("a place that is taken", &tx).receipt.outcome, halt(HaltReason::AddressCollision));
+    }
+    assert_eq!(Revision::EWASM_BYZANTIUM.intrinsic_gas(&[], lockstep_vm::NewCode::Init { bytes: 0 }), Gas::new(53_000));
 }
 
 #[test]
@@ -299,7 +322,7 @@ fn recreation_after_destruction_in_the_same_block() {
     let create = Tx { sender: B, nonce: 0, ..world.create(&init_code) };
     let call = Tx { nonce: 1, ..world.call(again, b"") };
     let block = Block { env: world.block.clone(), transactions: vec![destroy.clone(), create.clone(), call.clone()] };
-    let outcome = world.vm().execute_block(world.view(), block).unwrap();
+    let outcome = world.vm().execute_conformance_block(world.view(), block).unwrap();
     let logged: Vec<Vec<Vec<u8>>> =
         outcome.receipts.iter().map(|receipt| receipt.logs.iter().map(|log| log.data.clone()).collect()).collect();
     let words = |keys: &[u8]| keys.iter().map(|&key| word(key).to_vec()).collect::<Vec<_>>();

@@ -30,7 +30,14 @@ fn tx(kind: TxKind) -> Tx {
 }
 
 fn env() -> BlockEnv {
-    BlockEnv { number: 1, timestamp: 2, gas_limit: 3, beneficiary: BOB, difficulty: U256::from(4) }
+    BlockEnv {
+        number: 1,
+        timestamp: 2,
+        gas_limit: 3,
+        beneficiary: BOB,
+        difficulty: U256::from(4),
+        parent_hash: B256::repeat_byte(5),
+    }
 }
 
 fn receipt(outcome: Outcome) -> Receipt {
@@ -148,13 +155,14 @@ fn any_tx() -> impl Strategy<Value = Tx> {
 }
 
 fn any_block() -> impl Strategy<Value = Block> {
-    let env = (any::<u64>(), any::<u64>(), any::<u64>(), address(), number());
-    let env = env.prop_map(|(number, timestamp, gas_limit, beneficiary, difficulty)| BlockEnv {
+    let env = (any::<u64>(), any::<u64>(), any::<u64>(), address(), number(), word());
+    let env = env.prop_map(|(number, timestamp, gas_limit, beneficiary, difficulty, parent_hash)| BlockEnv {
         number,
         timestamp,
         gas_limit,
         beneficiary,
         difficulty,
+        parent_hash,
     });
     (env, vec(any_tx(), 0..4)).prop_map(|(env, transactions)| Block { env, transactions })
 }

@@ -74,7 +74,7 @@ fn what_a_creator_sees() {
         ("traps", &main_of("(unreachable)"), 5, 1, b"", Some(HaltReason::Unreachable)),
         ("leaves no module", &bad, 5, 1, b"", Some(HaltReason::InvalidCreatedCode)),
         ("is no module", b"xyz", 5, 1, b"", Some(HaltReason::InvalidCode)),
-        ("is empty", b"", 5, 1, b"", Some(HaltReason::InvalidCode)),
+        ("is empty", b"", 5, 0, b"", None),
         ("is too poor", &leaves, 51, 1, b"old", None),
         ("has exactly enough", &leaves, 50, 0, b"", None),
     ] {

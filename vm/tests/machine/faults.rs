@@ -77,13 +77,13 @@ fn a_block_on_a_state_that_fails() {
     let block = Block { env: world.block.clone(), transactions: txs };
     let sound = Failing::at(&world.state, u64::MAX);
     let view: StateView = Arc::clone(&sound) as StateView;
-    let outcome = world.vm().execute_block(view, block.clone()).unwrap();
+    let outcome = world.vm().execute_conformance_block(view, block.clone()).unwrap();
     let reads = sound.reads.load(Ordering::Relaxed);
     for fails_at in 0..reads {
-        let result = world.vm().execute_block(Failing::at(&world.state, fails_at), block.clone());
+        let result = world.vm().execute_conformance_block(Failing::at(&world.state, fails_at), block.clone());
         assert_eq!(result, Err(Rejected::Fault(broken_disk())), "read {fails_at}");
     }
-    assert_eq!(world.vm().execute_block(world.view(), block).unwrap(), outcome);
+    assert_eq!(world.vm().execute_conformance_block(world.view(), block).unwrap(), outcome);
     world.note("reads", &reads.to_string());
 }
 

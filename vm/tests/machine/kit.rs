@@ -4,8 +4,9 @@ use crate::{diagnosed, golden::Golden};
 use lockstep_host::{ImportTable, ValueType};
 use lockstep_reference::Reference;
 use lockstep_vm::{
-    Abi, Account, Address, Block, BlockEnv, CodeId, Executed, Gas, HaltReason, InvalidTx, MemoryState, Outcome,
+    Abi, Account, Address, B256, Block, BlockEnv, CodeId, Executed, Gas, HaltReason, InvalidTx, MemoryState, Outcome,
     Receipt, Revision, StateDiff, StateView, Tx, TxKind, U256, ValidTx, ViewCall, Vm, engine::wasmi::Wasmi,
+    system::LastBlock,
 };
 use std::{
     collections::BTreeMap,
@@ -85,9 +86,13 @@ impl World {
             gas_limit: BLOCK_GAS,
             beneficiary: BENEFICIARY,
             difficulty: U256::ZERO,
+            parent_hash: B256::ZERO,
         };
         let mut world =
             Self { state: MemoryState::default(), block, burns: false, machines, golden: Golden::new(section) };
+        // As if the block had begun already, so that a difference is the transaction's alone.
+        let last = LastBlock { number: 1_000, timestamp: 1_700_000_000 };
+        world.state.put_last_block(last, [(999, B256::ZERO)]);
         world.fund(SENDER, U256::from(WEALTH));
         world
     }

@@ -31,7 +31,7 @@ fn assert_invalid(world: &mut World, cases: Vec<(&'static str, Tx, InvalidTx)>) 
         let next = Tx { nonce: tx.nonce + 1, ..tx };
         let block = Block { env: world.block.clone(), transactions: vec![good.clone(), next] };
         let rejected = Rejected::Invalid { position: 1, error };
-        assert_eq!(world.vm().execute_block(world.view(), block), Err(rejected), "{case}");
+        assert_eq!(world.vm().execute_conformance_block(world.view(), block), Err(rejected), "{case}");
     }
 }
 
@@ -236,7 +236,10 @@ fn a_block_and_a_transaction_with_all_gas() {
     let next = Tx { nonce: 1, ..tx.clone() }.with_gas(INTRINSIC);
     let block = Block { env: world.block.clone(), transactions: vec![tx, next] };
     let error = InvalidTx::BlockGas { actual: Gas::new(INTRINSIC), limit: Gas::ZERO };
-    assert_eq!(world.vm().execute_block(world.view(), block), Err(Rejected::Invalid { position: 1, error }));
+    assert_eq!(
+        world.vm().execute_conformance_block(world.view(), block),
+        Err(Rejected::Invalid { position: 1, error })
+    );
 }
 
 /// The limit of a block is held against what was used so far, not against the limits so far.
@@ -247,7 +250,7 @@ fn the_gas_of_a_block() {
     let tx = |nonce, limit| Tx { nonce, ..world.call(NOBODY, b"") }.with_gas(limit);
     let run = |limits: &[u64]| {
         let transactions = limits.iter().zip(0..).map(|(&limit, nonce)| tx(nonce, limit)).collect();
-        world.vm().execute_block(world.view(), Block { env: world.block.clone(), transactions })
+        world.vm().execute_conformance_block(world.view(), Block { env: world.block.clone(), transactions })
     };
     let outcome = run(&[1_000_000, 790_000, 580_000, 370_000]).unwrap();
     assert_eq!(outcome.gas_used, Gas::new(4 * INTRINSIC));

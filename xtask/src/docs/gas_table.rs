@@ -73,7 +73,10 @@ fn sections() -> [Section; 6] {
 }
 
 fn rules(revision: &Revision) -> Vec<Field> {
-    fields!(&revision.rules, Rules { abis, extensions, exact_exports, unchecked_code, conformance, linked_modules })
+    fields!(
+        &revision.rules,
+        Rules { abis, extensions, exact_exports, unchecked_code, conformance, linked_modules, block_hashes_in_state }
+    )
 }
 
 fn features(revision: &Revision) -> Vec<Field> {

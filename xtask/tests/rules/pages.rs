@@ -91,7 +91,10 @@ fn each_incident_has_a_test_or_a_reason() {
         }
         broken_by.extend(names.into_iter().filter(|name| !exists(name)).map(|name| format!("{class}: {name}")));
     }
-    hold(&broken_by, "docs/incidents.md names a test that is not there. Restore it, or name the one that took its place.");
+    hold(
+        &broken_by,
+        "docs/incidents.md names a test that is not there. Restore it, or name the one that took its place.",
+    );
 }
 
 #[test]

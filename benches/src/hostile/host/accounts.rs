@@ -54,7 +54,8 @@ pub(super) fn stores() -> Vec<Shape> {
     let mut shapes = looked_up("storageStore", ty, "(i32.const 0) (i32.const 0)");
     let removed = looked_up("storageStore", ty, &format!("(i32.const 0) (i32.const {ZEROS})"));
     shapes.extend(removed.into_iter().map(|shape| Shape { name: format!("{}, removed", shape.name), ..shape }));
-    let (set, removed) = ("(call $f (i32.const 0) (i32.const 0))", format!("(call $f (i32.const 0) (i32.const {ZEROS}))"));
+    let (set, removed) =
+        ("(call $f (i32.const 0) (i32.const 0))", format!("(call $f (i32.const 0) (i32.const {ZEROS}))"));
     let both = Shape::new("set and removed", format!("{set} {removed}"));
     shapes.push(both.import("ethereum", "storageStore", &format!("$f {ty}")).data(0, &[1]));
     shapes
@@ -67,12 +68,16 @@ pub(super) fn block_hashes() -> Vec<Shape> {
     vec![
         hash("known", "(i64.const 999)"),
         hash("too old", "(i64.const 1)"),
-        hash("each of 256", "(i64.add (i64.const 744) (i64.and (local.tee $k (i64.add (local.get $k) (i64.const 1))) (i64.const 255)))"),
+        hash(
+            "each of 256",
+            "(i64.add (i64.const 744) (i64.and (local.tee $k (i64.add (local.get $k) (i64.const 1))) (i64.const 255)))",
+        ),
     ]
 }
 
 fn large(number: usize) -> anyhow::Result<(Abi, Vec<u8>)> {
-    let text = format!("(module (memory (export \"memory\") 0) (func (export \"main\")) {})", ballast(LARGE_BYTES - number));
+    let text =
+        format!("(module (memory (export \"memory\") 0) (func (export \"main\")) {})", ballast(LARGE_BYTES - number));
     Ok((Abi::Ewasm, module(&text)?))
 }
 
@@ -96,7 +101,12 @@ pub(super) fn code_copies() -> Vec<Shape> {
 /// Transactions that name each of many contracts once, and those that emit as many logs as one can.
 pub(super) fn blocks() -> Vec<Recipe> {
     let mut recipes: Vec<_> = [
-        (HostFunction::GetExternalCodeSize, "getExternalCodeSize", "(param i32) (result i32)", "(drop (call $f PLACE))"),
+        (
+            HostFunction::GetExternalCodeSize,
+            "getExternalCodeSize",
+            "(param i32) (result i32)",
+            "(drop (call $f PLACE))",
+        ),
         (
             HostFunction::ExternalCodeCopy,
             "externalCodeCopy",
@@ -133,7 +143,11 @@ fn once_each(name: &str, ty: &str, call: &str) -> anyhow::Result<Program> {
     for number in 0..LARGE {
         let place = number * 32;
         body.push_str(&call.replace("PLACE", &format!("(i32.const {place})")));
-        write!(data, "(data (i32.const {place}) \"{}\")", super::super::shape::data_text(address(number + 2).as_slice()))?;
+        write!(
+            data,
+            "(data (i32.const {place}) \"{}\")",
+            super::super::shape::data_text(address(number + 2).as_slice())
+        )?;
     }
     let text = format!(
         "(module (import \"ethereum\" \"{name}\" (func $f {ty})) (memory (export \"memory\") 1) {data}
@@ -155,6 +169,7 @@ fn logs(bytes: u32, topics: u32, count: usize) -> anyhow::Result<Program> {
     let text = format!(
         "(module (import \"ethereum\" \"log\" (func $f {ty})) (memory (export \"memory\") 1) (func (export \"main\") {log}))"
     );
-    let transaction = (TxKind::Call { to: address(1), export: None }, Vec::new(), if count > 128 { 800_000 } else { 1 << 40 });
+    let transaction =
+        (TxKind::Call { to: address(1), export: None }, Vec::new(), if count > 128 { 800_000 } else { 1 << 40 });
     Ok(Program::block(vec![(Abi::Ewasm, module(&text)?)], vec![transaction; 10]))
 }

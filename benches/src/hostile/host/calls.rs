@@ -39,7 +39,11 @@ pub(super) fn of(name: &str, value: &str, moves_value: bool) -> Vec<Shape> {
         calls("a data segment that does not fit", START, {
             contract("(memory (export \"memory\") 0) (func (export \"main\")) (data (i32.const 1) \"1\")")
         }),
-        calls("a loop without end", START, contract("(memory (export \"memory\") 0) (func (export \"main\") (loop (br 0)))")),
+        calls(
+            "a loop without end",
+            START,
+            contract("(memory (export \"memory\") 0) (func (export \"main\") (loop (br 0)))"),
+        ),
         calls("a page", ENOUGH, contract("(memory (export \"memory\") 1) (func (export \"main\"))")),
         calls("500 pages", ENOUGH, contract("(memory (export \"memory\") 500) (func (export \"main\"))")).copies(1),
         call("the plainest contract, an input of 131,072 bytes", ENOUGH, callee(0), value, INPUT_BYTES_MAX)
@@ -80,21 +84,23 @@ pub(super) fn endings(name: &str, bytes_max: u32) -> Vec<Shape> {
 /// Calls of contracts that destroy themselves.
 pub(super) fn destructions() -> Vec<Shape> {
     let destroys = |what: &str, fields: &str, body: &str| {
-        called(what, 1_000_000, contract(&format!(
-            "(import \"ethereum\" \"selfDestruct\" (func $f (param i32))) {fields}
+        called(
+            what,
+            1_000_000,
+            contract(&format!(
+                "(import \"ethereum\" \"selfDestruct\" (func $f (param i32))) {fields}
              (memory (export \"memory\") 1) (func (export \"main\") {body} (call $f (i32.const 0)))"
-        )))
+            )),
+        )
     };
     let own = "(import \"ethereum\" \"getAddress\" (func $own (param i32)))";
-    vec![
-        destroys("for itself", own, "(call $own (i32.const 0))"),
-        destroys("for one that is not there", "", ""),
-    ]
+    vec![destroys("for itself", own, "(call $own (i32.const 0))"), destroys("for one that is not there", "", "")]
 }
 
 /// Calls of `code` with `gas`.
 fn called(what: &str, gas: u64, code: Vec<u8>) -> Shape {
-    let operands = format!("(i64.const {gas}) (i32.const {}) (i32.const {ZEROS}) (i32.const 0) (i32.const 0)", callee(0));
+    let operands =
+        format!("(i64.const {gas}) (i32.const {}) (i32.const {ZEROS}) (i32.const 0) (i32.const 0)", callee(0));
     called_as(what, "call", "(param i64 i32 i32 i32 i32) (result i32)", &operands).callee(Abi::Ewasm, code)
 }
 

@@ -17,7 +17,8 @@ const PARAMETERS: usize = 32;
 
 /// A contract of ABI `packed` with an export of 32 parameters and 97 others with long names.
 fn target(parameter: &str) -> Vec<u8> {
-    let others: String = (0..97).map(|number| format!("(export \"{}{number}\" (func $nothing))", "x".repeat(240))).collect();
+    let others: String =
+        (0..97).map(|number| format!("(export \"{}{number}\" (func $nothing))", "x".repeat(240))).collect();
     let parameters = format!("{parameter} ").repeat(PARAMETERS);
     let text = format!(
         "(module (memory (export \"memory\") 1) (func $nothing) {others} (func (export \"run\") (param {parameters})))"

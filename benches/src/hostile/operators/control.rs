@@ -121,7 +121,10 @@ fn table_of(targets: u32, index: &str) -> String {
     });
     let inner = format!("(br_table {labels} 0 {index})");
     (0..targets).fold(inner, |inner, number| {
-        format!("(block {inner} (local.set $k (i64.add (local.get $k) (i64.const {number}))) (br {}))", targets - 1 - number)
+        format!(
+            "(block {inner} (local.set $k (i64.add (local.get $k) (i64.const {number}))) (br {}))",
+            targets - 1 - number
+        )
     })
 }
 
@@ -216,7 +219,8 @@ pub(super) fn calls() -> Vec<Shape> {
 
 /// A table of `functions` functions that differ, and calls of them at random.
 fn scattered(functions: u32, operations: usize) -> Shape {
-    let mut fields = format!("(type $t (func)) (table {functions} {functions} funcref) (global $g (mut i64) (i64.const 1))");
+    let mut fields =
+        format!("(type $t (func)) (table {functions} {functions} funcref) (global $g (mut i64) (i64.const 1))");
     let mut names = String::new();
     for number in 0..functions {
         let add = format!("(global.set $g (i64.add (global.get $g) (i64.const {number})))").repeat(operations);
@@ -247,11 +251,12 @@ pub(super) fn tail_calls() -> Vec<Shape> {
             "i64 ".repeat(locals)
         )
     };
-    [0, 1_000].map(|locals| {
-        let shape = Shape::new(format!("1,000 in a row with {locals} locals"), "(call $f (i32.const 1000))");
-        shape.fields(down(locals)).copies(1)
-    })
-    .into()
+    [0, 1_000]
+        .map(|locals| {
+            let shape = Shape::new(format!("1,000 in a row with {locals} locals"), "(call $f (i32.const 1000))");
+            shape.fields(down(locals)).copies(1)
+        })
+        .into()
 }
 
 pub(super) fn indirect_tail_calls() -> Vec<Shape> {
@@ -263,11 +268,12 @@ pub(super) fn indirect_tail_calls() -> Vec<Shape> {
             "i64 ".repeat(locals)
         )
     };
-    [0, 1_000].map(|locals| {
-        let shape = Shape::new(format!("1,000 in a row with {locals} locals"), "(call $f (i32.const 1000))");
-        shape.fields(down(locals)).copies(1)
-    })
-    .into()
+    [0, 1_000]
+        .map(|locals| {
+            let shape = Shape::new(format!("1,000 in a row with {locals} locals"), "(call $f (i32.const 1000))");
+            shape.fields(down(locals)).copies(1)
+        })
+        .into()
 }
 
 pub(super) fn drops() -> Vec<Shape> {

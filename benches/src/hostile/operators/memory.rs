@@ -6,9 +6,8 @@ use super::Shape;
 const ADDRESSES: [(&str, u32); 3] = [("aligned", 64), ("across a line", 8_253), ("across a page", 8_189)];
 
 pub(super) fn loads(operator: &str) -> Vec<Shape> {
-    let mut shapes: Vec<_> = ADDRESSES
-        .map(|(what, address)| Shape::new(what, format!("(drop ({operator} (i32.const {address})))")))
-        .into();
+    let mut shapes: Vec<_> =
+        ADDRESSES.map(|(what, address)| Shape::new(what, format!("(drop ({operator} (i32.const {address})))"))).into();
     let stored = format!("(i32.store8 (i32.const 65) (local.get $i)) (drop ({operator} (i32.const 64)))");
     shapes.push(Shape::new("behind a store of one of its bytes", stored));
     let strided = format!(
@@ -51,8 +50,13 @@ pub(super) fn copies() -> Vec<Shape> {
         };
         LENGTHS.map(shape)
     };
-    [copy(16_777_216, 0, "apart"), copy(1, 0, "one byte on"), copy(0, 1, "one byte back"), copy(4_093, 8_190, "across pages")]
-        .concat()
+    [
+        copy(16_777_216, 0, "apart"),
+        copy(1, 0, "one byte on"),
+        copy(0, 1, "one byte back"),
+        copy(4_093, 8_190, "across pages"),
+    ]
+    .concat()
 }
 
 pub(super) fn fills() -> Vec<Shape> {

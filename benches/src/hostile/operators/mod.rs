@@ -64,7 +64,9 @@ fn shapes(operator: Operator) -> Vec<Shape> {
         O::TableGet | O::TableSet | O::TableSize | O::ElemDrop => tables::accesses(name),
         O::RefNull | O::RefIsNull | O::RefFunc => tables::references(name),
         O::I32Const | O::I64Const | O::F32Const | O::F64Const => numeric::constants(name),
-        O::I32Eqz | O::I32Clz | O::I32Ctz | O::I32Popcnt | O::I32Extend8S | O::I32Extend16S => numeric::unary(name, I32),
+        O::I32Eqz | O::I32Clz | O::I32Ctz | O::I32Popcnt | O::I32Extend8S | O::I32Extend16S => {
+            numeric::unary(name, I32)
+        }
         O::I64Eqz | O::I64Clz | O::I64Ctz | O::I64Popcnt => numeric::unary(name, I64),
         O::I64Extend8S | O::I64Extend16S | O::I64Extend32S => numeric::unary(name, I64),
         O::I32Eq | O::I32Ne | O::I32LtS | O::I32LtU | O::I32GtS | O::I32GtU => numeric::binary(name, I32),

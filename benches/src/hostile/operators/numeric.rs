@@ -70,15 +70,17 @@ impl Type {
 pub(super) fn binary(operator: &str, ty: Type) -> Vec<Shape> {
     let [one, other] = ty.locals;
     let dropped = format!("(drop ({operator} (local.get {one}) (local.get {other})))");
-    let chain = (0..16).fold(format!("(local.get {one})"), |inner, _| format!("({operator} {inner} (local.get {other}))"));
-    let compares = ["eq", "ne", "lt", "gt", "le", "ge"].iter().any(|end| {
-        operator.split('.').nth(1).is_some_and(|name| name.split('_').next() == Some(end))
-    });
+    let chain =
+        (0..16).fold(format!("(local.get {one})"), |inner, _| format!("({operator} {inner} (local.get {other}))"));
+    let compares = ["eq", "ne", "lt", "gt", "le", "ge"]
+        .iter()
+        .any(|end| operator.split('.').nth(1).is_some_and(|name| name.split('_').next() == Some(end)));
     let shapes = ty.pairs.iter().flat_map(|pair| {
         let [first, second] = pair;
         let what = format!("{first} and {second}");
         let dropped = Shape::new(what.clone(), dropped.as_str()).setup(ty.set(*pair));
-        let chained = Shape::new(format!("{what}, in a chain"), format!("(drop {chain})")).copies(4).setup(ty.set(*pair));
+        let chained =
+            Shape::new(format!("{what}, in a chain"), format!("(drop {chain})")).copies(4).setup(ty.set(*pair));
         [Some(dropped), (!compares).then_some(chained)]
     });
     shapes.flatten().collect()
@@ -97,9 +99,8 @@ pub(super) fn unary(operator: &str, ty: Type) -> Vec<Shape> {
 /// Conversions that trap where there is no integer.
 pub(super) fn truncations(operator: &str, ty: Type) -> Vec<Shape> {
     let [one, _] = ty.locals;
-    let shape = |value: &str| {
-        Shape::new(value, format!("(drop ({operator} (local.get {one})))")).setup(ty.set([value, "0"]))
-    };
+    let shape =
+        |value: &str| Shape::new(value, format!("(drop ({operator} (local.get {one})))")).setup(ty.set([value, "0"]));
     ["1.7", "1000000000", "0x1p-100", "-0.3"].map(shape).into()
 }
 

@@ -8,9 +8,8 @@ const TABLE: &str = "(table $t 4000 4096 funcref) (elem $e func $f $f $f) (func 
 const LENGTHS: [(u32, usize); 4] = [(0, 32), (1, 32), (3, 32), (3_000, 2)];
 
 fn each(text: impl Fn(u32) -> String) -> Vec<Shape> {
-    let shape = |(elements, copies)| {
-        Shape::new(format!("{elements} elements"), text(elements)).copies(copies).fields(TABLE)
-    };
+    let shape =
+        |(elements, copies)| Shape::new(format!("{elements} elements"), text(elements)).copies(copies).fields(TABLE);
     LENGTHS.map(shape).into()
 }
 
