@@ -143,7 +143,7 @@ fn empty_init_code_makes_an_account_without_code() {
     for (section, revision) in sections.into_iter().zip([Revision::V1, Revision::EWASM_BYZANTIUM]) {
         let mut world = World::under(section, &revision);
         let (tx, address) = (Tx { value: U256::from(3), ..world.create(b"") }, SENDER.create(0));
-        let intrinsic = revision.intrinsic_gas(&[], lockstep_vm::NewCode::Init { bytes: 0 });
+        let intrinsic = revision.intrinsic_gas(&[], lockstep_vm::NewCode::Init);
         let executed = world.run("an account", &tx);
         let Receipt { outcome, gas_used, created, .. } = executed.receipt;
         assert_eq!((outcome, gas_used, created), (RETURN, intrinsic, Some(address)));
@@ -155,7 +155,7 @@ fn empty_init_code_makes_an_account_without_code() {
         world.state.accounts.insert(address, Account { nonce: 1, ..Account::default() });
         assert_eq!(world.run("a place that is taken", &tx).receipt.outcome, halt(HaltReason::AddressCollision));
     }
-    assert_eq!(Revision::EWASM_BYZANTIUM.intrinsic_gas(&[], lockstep_vm::NewCode::Init { bytes: 0 }), Gas::new(53_000));
+    assert_eq!(Revision::EWASM_BYZANTIUM.intrinsic_gas(&[], lockstep_vm::NewCode::Init), Gas::new(53_000));
 }
 
 #[test]
