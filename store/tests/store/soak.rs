@@ -11,7 +11,7 @@ fn a_pruned_chain_takes_bounded_space() {
     let store = Store::open(folder.path()).unwrap();
     let size = || fs::metadata(folder.path().join(FILE_NAME)).unwrap().len();
     let mut sizes = Vec::new();
-    for height in 0..240 {
+    for height in 0..400 {
         commit(&store, height, &busy_diff(height, 10));
         if height % 40 == 39 {
             store.rollback(height - 5).unwrap();
@@ -22,7 +22,8 @@ fn a_pruned_chain_takes_bounded_space() {
             sizes.push(size());
         }
     }
-    assert!(sizes[5] <= sizes[2] * 5 / 4, "bytes of the file after each 40 blocks: {sizes:?}");
+    // redb makes its file larger by doubling.
+    assert!(sizes[9] <= sizes[5], "bytes of the file after each 40 blocks: {sizes:?}");
     drop(store);
     assert_eq!(check(folder.path(), &mut |_, _| {}).unwrap().differences, Vec::<String>::new());
 }

@@ -14,6 +14,7 @@
     reason = "tests panic to fail and count what is small"
 )]
 
+mod beginning;
 mod caches;
 mod code_reads;
 mod compilers;
@@ -33,6 +34,7 @@ mod inspect;
 mod journal_model;
 mod kit;
 mod memory;
+mod never_faults;
 mod prices;
 mod property;
 mod recursion;
