@@ -14,6 +14,7 @@
 
 mod damage;
 mod disk;
+mod kinds;
 mod kit;
 mod model;
 mod proofs;
