@@ -12,6 +12,7 @@ mod arguments;
 mod databases;
 mod diagnosis;
 mod folder;
+mod honest_nodes;
 mod readme;
 mod state_files;
 mod transcript;
