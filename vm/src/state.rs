@@ -100,7 +100,7 @@ pub struct MemoryState {
 }
 
 impl MemoryState {
-    /// Takes over what a block changed. A removed account goes with its storage.
+    /// Takes over what a block changed. A removed account goes with its storage, and an absent one gets none.
     pub fn apply(&mut self, diff: &StateDiff) {
         for (address, account) in &diff.accounts {
             match account {
@@ -122,7 +122,7 @@ impl MemoryState {
                     None => storage.remove(key),
                 };
             }
-            if storage.is_empty() {
+            if storage.is_empty() || !self.accounts.contains_key(address) {
                 self.storage.remove(address);
             }
         }
