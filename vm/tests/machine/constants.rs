@@ -25,7 +25,7 @@ const CONDITIONS: &[(&str, u64, bool)] = &[
     ("(i32.trunc_f64_s (f64.const 0.5))", 4, false),
     ("(i32.trunc_sat_f32_u (f32.const -1))", 4, false),
     ("(i32.reinterpret_f32 (f32.const 0))", 2, false),
-    ("(i32.popcnt (i32.const 0))", 2, false),
+    ("(i32.popcnt (i32.const 0))", 5, false),
     ("(i32.extend8_s (i32.const 256))", 2, false),
     ("(global.get $zero)", 2, false),
     ("(global.get $one)", 2, true),
