@@ -33,6 +33,7 @@ mod inspect;
 mod journal_model;
 mod kit;
 mod memory;
+mod outputs;
 mod prices;
 mod property;
 mod recursion;
