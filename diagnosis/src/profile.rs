@@ -37,6 +37,8 @@ pub struct Profile {
     made: u64,
     /// What each byte of the code costs that the transaction itself creates; 0 if it creates none.
     code_deposit_byte: u64,
+    /// What each byte of output costs that the receipt keeps.
+    output_byte: u64,
     refund_quotient: u64,
 }
 
@@ -82,6 +84,7 @@ impl Profile {
             requested: None,
             made: 0,
             code_deposit_byte,
+            output_byte: revision.schedule.transaction.output_byte,
             refund_quotient: revision.schedule.refund.quotient,
         }
     }
@@ -102,6 +105,10 @@ impl Profile {
                 self.stacks.add_to(Part::CodeDeposit, deposit.get());
             }
             Outcome::Revert { .. } => {}
+        }
+        let kept = u64::try_from(executed.receipt.output.len()).unwrap_or(u64::MAX);
+        if kept > 0 {
+            self.stacks.add_to(Part::Output, Gas::new(self.output_byte).times(kept).get());
         }
         let spent = self.stacks.total().saturating_sub(self.made);
         let refund_max = spent.checked_div(self.refund_quotient).unwrap_or(0);

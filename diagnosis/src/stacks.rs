@@ -31,6 +31,8 @@ pub(crate) enum Part {
     NeverBegan,
     /// What a creation pays for the code that it leaves behind.
     CodeDeposit,
+    /// What a transaction pays for the output that its receipt keeps.
+    Output,
     /// What a frame had left when it halted.
     Lost,
     /// What lies deeper than the limit.
@@ -170,6 +172,7 @@ impl fmt::Display for Part {
             Self::Host(module, name) => write!(f, "{module}.{name}"),
             Self::NeverBegan => f.write_str("a frame that never began"),
             Self::CodeDeposit => f.write_str("code deposit"),
+            Self::Output => f.write_str("output kept by the receipt"),
             Self::Lost => f.write_str("lost in the halt"),
             Self::Deeper => f.write_str("deeper"),
         }

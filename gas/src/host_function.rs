@@ -142,7 +142,7 @@ host_functions! {
     GetReturnDataSize       flat(2),               flat(40);
     ReturnDataCopy          words(3, 3),           words(40, 3);
     SelfDestruct            flat(5_000),           flat(50_000);
-    CallExport              None,                  call_export(7_003, 3, 14_336);
+    CallExport              None,                  call_export(7_003, 3, 20_480);
     Sha256                  None,                  words(400, 100);
     Sha3                    None,                  words(800, 100);
     Keccak256               None,                  words(800, 100);

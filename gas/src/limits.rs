@@ -51,8 +51,14 @@ pub struct Limits {
     pub table_elements_max: u32,
     /// Pages of one memory, at start and when grown.
     pub memory_pages_max: u32,
-    /// Bytes of memory that all frames of one transaction can have at one time.
+    /// Bytes of memory that all frames of one transaction can have at one time: pages, instances, inputs, return data.
     pub transaction_memory_bytes_max: u64,
+    /// Bytes that each frame counts as beside its pages: what an engine keeps for an instance, whatever its module is.
+    pub frame_memory_bytes: u32,
+    /// Bytes that each function, global, import, export, segment and element of an element segment counts as.
+    pub item_memory_bytes: u32,
+    /// Bytes that each element of a table counts as.
+    pub table_element_memory_bytes: u32,
     /// Bytes of value stack that all frames of one transaction could need at one time, each counted as
     /// `call_depth_max` times its module's largest function.
     pub transaction_stack_bytes_max: u64,
@@ -103,7 +109,10 @@ impl Limits {
         tables_max: 1,
         table_elements_max: 4_096,
         memory_pages_max: 512,
-        transaction_memory_bytes_max: 67_108_864,
+        transaction_memory_bytes_max: 268_435_456,
+        frame_memory_bytes: 16_384,
+        item_memory_bytes: 128,
+        table_element_memory_bytes: 16,
         transaction_stack_bytes_max: 536_870_912,
         call_depth_max: 1_024,
         frame_depth_max: 1_024,
@@ -143,6 +152,9 @@ impl Limits {
         table_elements_max: 1_000_000,
         memory_pages_max: 65_536,
         transaction_memory_bytes_max: 8_589_934_592,
+        frame_memory_bytes: 0,
+        item_memory_bytes: 0,
+        table_element_memory_bytes: 0,
         transaction_stack_bytes_max: u64::MAX,
         call_depth_max: 1_024,
         frame_depth_max: 1_024,

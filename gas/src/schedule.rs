@@ -185,6 +185,9 @@ pub struct TransactionPrices {
     pub nonzero_byte: u64,
     /// Each byte of a deployed module, for its validation and compilation, and for keeping it.
     pub deployed_code_byte: u64,
+    /// Each byte of output or revert data of the transaction's own frame: its receipt keeps them, as it keeps the data of
+    /// logs.
+    pub output_byte: u64,
 }
 
 /// What is given back at the end of a transaction that succeeded.
@@ -232,6 +235,7 @@ impl Schedule {
             zero_byte: 4,
             nonzero_byte: 68,
             deployed_code_byte: 0,
+            output_byte: 0,
         },
         refund: Refunds { storage_clear: 15_000, self_destruct: 24_000, quotient: 2 },
     };
@@ -240,7 +244,7 @@ impl Schedule {
     pub(crate) const V1: Self = Self {
         instructions: Some(InstructionPrices {
             operators: PRODUCTION_PRICES,
-            bulk_bytes_per_gas: 16,
+            bulk_bytes_per_gas: 4,
             per_value: 1,
             call_values: 9,
             per_slot: 1,
@@ -263,6 +267,7 @@ impl Schedule {
             zero_byte: 40,
             nonzero_byte: 160,
             deployed_code_byte: 2_000,
+            output_byte: 80,
         },
         refund: Refunds { storage_clear: 0, self_destruct: 0, quotient: 0 },
     };
@@ -290,8 +295,8 @@ mod tests {
     fn bulk_operations_charge_whole_gas_and_a_page_costs_what_its_bytes_cost() {
         let prices = Schedule::V1.instructions.unwrap();
         assert_ne!(prices.bulk_bytes_per_gas, 0);
-        assert_eq!(prices.bulk(15), Gas::ZERO);
-        assert_eq!(prices.bulk(16), Gas::new(1));
-        assert_eq!(prices.bulk(PAGE_BYTES), Gas::new(4_096));
+        assert_eq!(prices.bulk(3), Gas::ZERO);
+        assert_eq!(prices.bulk(4), Gas::new(1));
+        assert_eq!(prices.bulk(PAGE_BYTES), Gas::new(16_384));
     }
 }

@@ -17,8 +17,8 @@ use crate::{
 use alloy_primitives::{Address, Bytes};
 use lockstep_gas::{Abi, Gas, GasMeter, PAGE_BYTES};
 use lockstep_host::{
-    CallKind, CallRequest, CreateRequest, Entry, Fault, Frame, FrameResult, HaltReason, Message, Reply, Request,
-    Status, Stop,
+    Buffers, CallKind, CallRequest, CreateRequest, Entry, Fault, Frame, FrameResult, HaltReason, Message, Reply,
+    Request, Status, Stop,
     packed::{BufOut, Errno, ResultKind},
 };
 use std::sync::Arc;
@@ -50,8 +50,10 @@ struct Running<I> {
     /// The contract that a creation makes.
     creates: Option<Address>,
     reply: Reply,
-    /// Pages and value stack of this frame's ancestors.
+    /// Memory and value stack of this frame's ancestors.
     below: Footprint,
+    /// Memory of this frame beside its pages: its instance and its input.
+    held_bytes: u64,
     /// Value stack of this frame.
     stack_bytes: u64,
 }
@@ -59,7 +61,8 @@ struct Running<I> {
 /// What frames hold of the transaction's memory.
 #[derive(Debug, Clone, Copy, Default)]
 struct Footprint {
-    pages: u64,
+    /// Pages, instances, inputs and return data.
+    memory_bytes: u64,
     stack_bytes: u64,
 }
 
@@ -85,6 +88,8 @@ pub(crate) struct Frames<'vm, E: Engine> {
     running: Vec<Running<E::Instance>>,
     codes: Codes<E>,
     halts: Vec<HaltSite>,
+    /// What the outermost frame pays for each byte of its output.
+    output_byte: u64,
 }
 
 /// The result of a transaction's own frame.
@@ -94,8 +99,14 @@ pub(crate) struct Finished {
 }
 
 impl<'vm, E: Engine> Frames<'vm, E> {
-    pub(crate) fn new(vm: &'vm Vm<E>) -> Self {
-        Self { vm, running: Vec::new(), codes: Codes::new(), halts: Vec::new() }
+    /// Frames whose outermost output stays with this node: a view's.
+    pub(crate) fn of_view(vm: &'vm Vm<E>) -> Self {
+        Self { vm, running: Vec::new(), codes: Codes::new(), halts: Vec::new(), output_byte: 0 }
+    }
+
+    /// Frames of a transaction: every node keeps the output in the receipt, and the outermost frame pays for it.
+    pub(crate) fn of_transaction(vm: &'vm Vm<E>) -> Self {
+        Self { output_byte: vm.revision().schedule.transaction.output_byte, ..Self::of_view(vm) }
     }
 
     /// Runs `request` and everything below it.
@@ -231,7 +242,10 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let Start { checkpoint, message, module, gas, code_gas, creates, reply } = start;
         let limits = self.vm.revision().limits(module.valid.abi());
         let below = self.footprint();
-        let pages_left = (limits.transaction_memory_bytes_max / PAGE_BYTES).saturating_sub(below.pages);
+        let held_bytes = module.memory_bytes.saturating_add(input_bytes(&message.input));
+        let memory_left = limits.transaction_memory_bytes_max.checked_sub(below.memory_bytes);
+        let memory_left = memory_left.and_then(|left| left.checked_sub(held_bytes));
+        let pages_left = memory_left.unwrap_or(0) / PAGE_BYTES;
         let pages_max = u64::from(limits.memory_pages_max).min(pages_left);
         let pages_min = module.valid.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
         let slots = u64::from(module.valid.frame_slots_max()).saturating_mul(u64::from(limits.call_depth_max));
@@ -248,7 +262,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             }
         };
         let mut meter = GasMeter::new(gas);
-        let exhausted = pages_min > pages_max || stack_bytes > stack_left;
+        let exhausted = memory_left.is_none() || pages_min > pages_max || stack_bytes > stack_left;
         let refusal = if exhausted {
             Some(HaltReason::TransactionMemoryExhausted)
         } else {
@@ -270,7 +284,16 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let state = FrameState { frame, gas: meter, memory_pages_max: pages_max };
         match instantiate(&self.vm.engine, &module, state, &plan) {
             Ok(instance) => {
-                self.running.push(Running { instance, checkpoint, plan, creates, reply, below, stack_bytes });
+                self.running.push(Running {
+                    instance,
+                    checkpoint,
+                    plan,
+                    creates,
+                    reply,
+                    below,
+                    held_bytes,
+                    stack_bytes,
+                });
                 Ok(Next::Enter)
             }
             Err(Stop::Halt(reason)) => {
@@ -291,6 +314,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             }
             (_, end) => end,
         };
+        let end = if self.running.is_empty() { self.pay_for_output(&mut frame.instance, end) } else { end };
         let (status, output) = match end {
             End::Return(output) => (Status::Success, output),
             End::Revert(errno, output) => (Status::Revert(errno), output),
@@ -322,6 +346,13 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         if u32::try_from(bytes).is_ok_and(|bytes| bytes <= bytes_max) { end } else { End::Halt(reason) }
     }
 
+    /// The outermost frame pays for each byte that the receipt keeps. One that cannot halts.
+    fn pay_for_output(&self, instance: &mut E::Instance, end: End) -> End {
+        let (End::Return(output) | End::Revert(_, output)) = &end else { return end };
+        let price = Gas::new(self.output_byte).times(len_u64(output));
+        if instance.gas().charge(price).is_err() { End::Halt(HaltReason::OutOfGas) } else { end }
+    }
+
     /// Puts the code that a creation left behind on the new account (EIP-170, ewasm contract interface).
     fn deposit(
         vm: &Vm<E>,
@@ -331,8 +362,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         address: &Address,
         code: Bytes,
     ) -> Result<End, Fault> {
-        let bytes = u64::try_from(code.len()).unwrap_or(u64::MAX);
-        let price = Gas::new(vm.revision().schedule.account.code_deposit_byte).times(bytes);
+        let price = Gas::new(vm.revision().schedule.account.code_deposit_byte).times(len_u64(&code));
         if instance.gas().charge(price).is_err() {
             return Ok(End::Halt(HaltReason::OutOfGas));
         }
@@ -350,9 +380,11 @@ impl<'vm, E: Engine> Frames<'vm, E> {
     fn footprint(&mut self) -> Footprint {
         match self.running.last_mut() {
             Some(top) => {
-                let bytes = u64::try_from(top.instance.memory().len()).unwrap_or(u64::MAX);
+                let memory = len_u64(top.instance.memory());
+                let return_data = len_u64(&top.instance.frame().return_data);
+                let own = memory.saturating_add(return_data).saturating_add(top.held_bytes);
                 Footprint {
-                    pages: top.below.pages.saturating_add(bytes / PAGE_BYTES),
+                    memory_bytes: top.below.memory_bytes.saturating_add(own),
                     stack_bytes: top.below.stack_bytes.saturating_add(top.stack_bytes),
                 }
             }
@@ -430,6 +462,24 @@ fn instantiate<E: Engine>(
         target.ok_or(HaltReason::NoRoomForInput)?.copy_from_slice(bytes);
     }
     Ok(instance)
+}
+
+/// Bytes of a frame's input, as its caller handed it over.
+fn input_bytes(input: &Entry) -> u64 {
+    match input {
+        Entry::Main(input) => len_u64(input),
+        Entry::Export(call) => {
+            let buffers = match &call.buffers {
+                Buffers::Copied(buffers) => buffers.as_slice(),
+                Buffers::InArguments => &[],
+            };
+            buffers.iter().chain([&call.name, &call.arguments]).fold(0, |sum, part| sum.saturating_add(len_u64(part)))
+        }
+    }
+}
+
+fn len_u64(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 /// What the result of an export means.

@@ -112,7 +112,7 @@ impl<E: Engine> Vm<E> {
             reply: Reply::Status,
         });
         let caller = Caller { address: caller, caller, is_static: true, depth: 0 };
-        let (finished, _) = Frames::new(self).run(session, request, caller)?;
+        let (finished, _) = Frames::of_view(self).run(session, request, caller)?;
         let result = finished.result;
         let (outcome, gas_left) = match result.status {
             Status::Success => (Outcome::Return, result.gas_left),

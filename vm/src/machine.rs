@@ -28,6 +28,8 @@ pub(crate) struct CompiledModule<E: Engine> {
     pub(crate) valid: ValidModule,
     pub(crate) code: E::Code,
     instance_gas: Gas,
+    /// What an instance of it counts as in the memory of a transaction, beside its pages.
+    pub(crate) memory_bytes: u64,
 }
 
 /// Where a compiled module stays beside the transaction that uses it.
@@ -83,7 +85,8 @@ impl<E: Engine> Vm<E> {
         let valid = ValidModule::parse(code.clone(), id.abi, &self.revision)?;
         let code = self.engine.compile(&valid)?;
         let instance_gas = self.instance_gas(&valid);
-        let module = Arc::new(CompiledModule { valid, code, instance_gas });
+        let memory_bytes = self.instance_bytes(&valid);
+        let module = Arc::new(CompiledModule { valid, code, instance_gas, memory_bytes });
         if keep == Keep::InCache {
             self.modules.insert(key, Arc::clone(&module), compiled_bytes(&module.valid));
         }
@@ -111,6 +114,17 @@ impl<E: Engine> Vm<E> {
         Gas::new(prices.per_item)
             .times(module.items())
             .plus(schedule.instructions.as_ref().map_or(Gas::ZERO, |instructions| instructions.bulk(bytes)))
+    }
+
+    /// What an instance of `module` keeps of the host's memory beside its pages, by the revision's measure.
+    fn instance_bytes(&self, module: &ValidModule) -> u64 {
+        let limits = self.revision.limits(module.abi());
+        let items = module.items().saturating_mul(u64::from(limits.item_memory_bytes));
+        let elements = module.table_elements().saturating_mul(u64::from(limits.table_element_memory_bytes));
+        // Each instance has the names of its exports for itself.
+        let names =
+            module.exports().fold(0_u64, |sum, (name, _)| sum.saturating_add(u64::from(code_bytes(name.as_bytes()))));
+        u64::from(limits.frame_memory_bytes).saturating_add(items).saturating_add(elements).saturating_add(names)
     }
 
     /// What a frame pays before its first instruction, beside its code.

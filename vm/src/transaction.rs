@@ -313,7 +313,7 @@ impl<E: Engine> Vm<E> {
                 return Ok((Finished { result, halts: Vec::new() }, session));
             }
         };
-        Frames::new(self).run(session, request, caller)
+        Frames::of_transaction(self).run(session, request, caller)
     }
 
     /// Puts a module on a new account. Its validation is part of the intrinsic gas; code that does not pass it takes

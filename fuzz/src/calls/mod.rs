@@ -12,7 +12,7 @@ mod script;
 use crate::input::Input;
 use contract::{Contract, Depth, GARBAGE, word};
 use lockstep_gas::{Abi, Gas, Revision};
-use lockstep_host::{Address, BlockEnv, CallKind, U256};
+use lockstep_host::{Address, BlockEnv, CallKind, HaltReason, U256};
 use lockstep_vm::{
     Account, Block, BlockOutcome, CodeId, MemoryState, Outcome, Receipt, Rejected, Tx, TxKind, Vm, engine::Engine,
     engine::wasmi::Wasmi,
@@ -206,13 +206,26 @@ fn run(model: &mut Model, tx: &Tx, plan: &Plan) -> Receipt {
     model.used.clear();
     model.change(SENDER).balance -= plan.gas_limit;
     let gas = plan.gas_limit - intrinsic;
-    let result = match &plan.does {
+    let mut undone = model.state.clone();
+    undone.accounts.entry(SENDER).and_modify(|sender| sender.nonce += 1);
+    let mut result = match &plan.does {
         Does::Call { to, door } => {
             model.change(SENDER).nonce += 1;
             model.call(CallKind::Call, (SENDER, SENDER), *to, plan.value, false, *door, gas)
         }
         Does::Create(init) => model.create(SENDER, plan.value, init, gas),
     };
+    // What the receipt keeps is paid for, or the frame halts after all.
+    let output = prices.output_byte * result.output.len() as u64;
+    match result.gas.checked_sub(output) {
+        Some(left) => result.gas = left,
+        None => {
+            model.state = undone;
+            result.ended = Ended::Halt(HaltReason::OutOfGas);
+            result.output.clear();
+            result.created = None;
+        }
+    }
     let (outcome, left) = match result.ended {
         Ended::Success => (Outcome::Return, result.gas),
         Ended::Revert => (Outcome::Revert { errno: 0 }, result.gas),

@@ -120,7 +120,7 @@ impl Model {
 
     /// What a frame of `contract` pays beside its code.
     fn start_gas(contract: &Contract) -> u64 {
-        let bulk = (65_536 + contract.data_bytes) / 16;
+        let bulk = (65_536 + contract.data_bytes) / 4;
         Revision::V1.schedule.frame.per_item * contract.items + bulk
     }
 

@@ -37,7 +37,7 @@ fn limited(function: &str, bytes_max: u32) -> [Case; 3] {
         let body = format!("(call ${function} #8192 #{length})");
         let case = Case::with_fields(format!("{function}: {name}"), &body, "(memory (export \"memory\") 3)");
         let case = if function == "revert" { case.reverts(0) } else { case };
-        case.output(&vec![0; usize::try_from(length).unwrap()])
+        case.output(&vec![0; usize::try_from(length).unwrap()]).gas_limit(20_000_000)
     };
     let over = case(bytes_max + 1, "above the limit").output(&[]).halts(HaltReason::LimitExceeded);
     let byzantium = case(bytes_max + 1, "no limit in Byzantium").byzantium_only().gas(21_000);
@@ -128,7 +128,7 @@ fn self_destruct() {
             .gas(21_000 + 2 * 5_700 + 100_000 - 24_000)
             .becomes(crate::text::B, 0, 10, false),
         // 5,702 for the first call, 9,700 less 2,298 of the stipend for the second.
-        a_gone(below("value that comes afterwards is lost", "(drop (call $call ~900000 @A @ZERO #0 #0)) (drop (call $call ~0 @A @ONE #0 #0)) (call $useGas ~100000)"))
+        a_gone(below("value that comes afterwards is lost", "(drop (call $call ~900000 @A @ZERO #0 #0)) (drop (call $call ~100000 @A @ONE #0 #0)) (call $useGas ~100000)"))
             .contract(A, "(call $getCallValue #0) (if (i64.eqz (i64.load #0)) (then (call $selfDestruct @B)))")
             .balance(CONTRACT, 1)
             .gas(21_000 + 5_702 + 7_402 + 100_000 - 24_000)

@@ -203,7 +203,7 @@ fn every_turn_costs_the_same() {
         "",
         "(drop (call $getCallDataSize))",
         "(drop (call $call ~0 @ABSENT @ZERO #0 #0))",
-        "(if (call $call ~90000 @A @ZERO #0 #0) (then (unreachable)))",
+        "(if (call $call ~110000 @A @ZERO #0 #0) (then (unreachable)))",
         "(drop (call $callExport ~0 @ABSENT @ZERO #0 #0 #0 #0 #0 #0))",
         "(call $sha256 #0 #64 #128)",
         "(call $useGas ~40000)",

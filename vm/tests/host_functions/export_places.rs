@@ -77,9 +77,9 @@ fn appended() -> Vec<Case> {
         let arguments = slot(0, length);
         let call = Export { name: b"f", descriptor: "bi", arguments: &arguments, buffers: b"" };
         // Enough for a callee of 511 pages.
-        let body = told(&call.call_of("@A", 5_000_000, "@ZERO"));
+        let body = told(&call.call_of("@A", 20_000_000, "@ZERO"));
         let case = call.case_with(name, &body, "(memory (export \"memory\") 3)");
-        packed(case, &fields).output(&answer(0, &expect.to_le_bytes()))
+        packed(case, &fields).output(&answer(0, &expect.to_le_bytes())).gas_limit(40_000_000)
     };
     let no_room = |case: Case| case.output(&answer(0xFF07, b""));
     // The 16 bytes from where a buffer of 5 lies, as the callee finds them.

@@ -30,7 +30,7 @@ fn creation(name: &str, value: &str, init_code: &[u8]) -> Case {
 
 #[test]
 fn return_data() {
-    let to_b = "(call $call ~90000 @B @ZERO #0 #0)";
+    let to_b = "(call $call ~200000 @B @ZERO #0 #0)";
     let reverts = main_of("(call $revert @KEY #3)");
     let base = 21_000 + 700 + 2;
     let cases = vec![
@@ -41,15 +41,15 @@ fn return_data() {
         found(after("a revert", to_b, ""), 2, &KEY[..3]).code(B, &reverts, Abi::Ewasm).gas(base + 700 + 6),
         found(after("a halt", to_b, ""), 1, b"")
             .contract(B, "(unreachable)")
-            .gas(base + 700 + 90_000 + 3)
+            .gas(base + 700 + 200_000 + 3)
             .halts_inside(HaltReason::Unreachable),
         found(after("a halt with output", to_b, ""), 1, b"")
-            .contract(B, "(drop (call $call ~20000 @A @ZERO #0 #0)) (call $finish #-1 #1)")
-            .gas(base + 700 + 90_000 + 3)
+            .contract(B, "(drop (call $call ~90000 @A @ZERO #0 #0)) (call $finish #-1 #1)")
+            .gas(base + 700 + 200_000 + 3)
             .halts_inside(HaltReason::HostAccessOutOfBounds),
         found(after("no module", to_b, ""), 1, b"")
             .code(B, b"abc", Abi::Ewasm)
-            .gas(base + 700 + 90_000 + 3)
+            .gas(base + 700 + 200_000 + 3)
             .halts_inside(HaltReason::InvalidCode),
         // Where no frame begins the return data stays as it was.
         found(after("call: too much value", "(call $call ~0 @B @AMOUNT #0 #0)", ""), 1, b"hello").gas(base + 9_700 + 6),

@@ -240,7 +240,7 @@ fn places_of_inputs_and_results() {
                 (i64.const {packed})))"
             )),
         );
-        let tx = world.call(A, b"");
+        let tx = Tx { gas_limit: Gas::new(20_000_000), ..world.call(A, b"") };
         assert_eq!(world.run(case, &tx).receipt.outcome, outcome, "{case}");
     }
     let echo = "(func (export \"main\") (param i64) (result i64) (i64.store (i32.const 0) (local.get 0))

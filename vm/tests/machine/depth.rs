@@ -1,7 +1,7 @@
 //! 1,024 contract calls below a transaction's own frame, on a thread with a native stack of 512 KiB: every kind of edge,
 //! alone and mixed. The next one fails as documented.
 
-use crate::kit::{A, B, RETURN, World, binary, data, escaped, main_of, module};
+use crate::kit::{A, B, RETURN, World, data, escaped, main_of, module};
 use lockstep_vm::{Abi, Executed, Gas, HaltReason, Outcome, Revision, Tx, U256};
 
 /// The frame loop must not recurse: the stack of this thread holds a fraction of 1,024 native frames.
@@ -178,33 +178,29 @@ fn kinds_of_edges_mixed_are_nested_1024_times() {
     });
 }
 
-/// Under `V1` the memory of a transaction ends one frame earlier: it has 1,024 pages, and a frame that calls has one.
+/// Under `V1` the memory of a transaction has room for 1,024 frames of a page each, and not for as many of four pages: a
+/// frame counts as 17,412 bytes beside them here, 16,384 for itself, 128 for each of its 8 items and 4 for its input.
 #[test]
-fn memory_of_v1_ends_with_frame_1024() {
+fn frames_of_v1_have_a_page_each() {
     on_a_small_stack(|| {
         let mut world = rich_world("depth under V1", &Revision::V1);
         world.put(A, &counting(KINDS[0].1));
         let executed = world.run("a page in each frame", &rich(world.call(A, b"")));
-        assert_eq!(depth_of(&executed), 1_023);
-        let site = &executed.halts[0];
-        assert_eq!((site.depth, site.reason), (1_024, HaltReason::TransactionMemoryExhausted));
-        // A contract without a page can still run there.
-        world.put(B, &binary("(module (memory (export \"memory\") 0) (func (export \"main\") (unreachable)))"));
-        let calls_b_at_the_end = module(&format!(
-            "{} (func (export \"main\") (local $depth i32)
+        assert_eq!(depth_of(&executed), 1_024);
+        assert!(executed.halts.is_empty());
+        let recurses = module(&format!(
+            "(memory (export \"memory\") 4) {} (func (export \"main\")
                 (call $getAddress (i32.const 0))
                 (call $callDataCopy (i32.const 96) (i32.const 0) (call $getCallDataSize))
-                (local.set $depth (i32.load (i32.const 96)))
-                (i32.store (i32.const 96) (i32.add (local.get $depth) (i32.const 1)))
-                (drop (call $call (i64.const 0x7fffffffffffffff)
-                    (select (i32.const 128) (i32.const 0) (i32.eq (local.get $depth) (i32.const 1023)))
+                (drop (call $call (i64.const 0x7fffffffffffffff) (i32.const 0)
                     (i32.const 32) (i32.const 96) (i32.const 4))))",
             data(128, B.as_slice())
         ));
-        world.put(A, &calls_b_at_the_end);
-        let executed = world.run("no page in the last", &rich(world.call(A, b"")));
+        world.put(A, &recurses);
+        let executed = world.run("four pages in each frame", &rich(world.call(A, b"")));
         let site = &executed.halts[0];
-        assert_eq!((site.depth, site.reason, site.contract), (1_024, HaltReason::Unreachable, B));
+        let frames = 268_435_456 / (4 * 65_536 + 17_412);
+        assert_eq!((site.depth, site.reason), (frames, HaltReason::TransactionMemoryExhausted));
         assert_eq!((executed.receipt.outcome, executed.halts.len()), (RETURN, 1));
     });
 }

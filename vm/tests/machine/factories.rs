@@ -113,8 +113,10 @@ fn a_creation_gets_all_but_a_64th() {
         let executed = world.run(&format!("limit {gas_limit}"), &tx);
         let (found, used) = (seen(&executed), executed.receipt.gas_used.get());
         let reads = prices::host(GetGasLeft, 0);
-        let afterwards =
-            2 * prices::host(GetReturnDataSize, 0) + prices::host(ReturnDataCopy, 0) + prices::host(Finish, 36);
+        let afterwards = 2 * prices::host(GetReturnDataSize, 0)
+            + prices::host(ReturnDataCopy, 0)
+            + prices::host(Finish, 36)
+            + prices::output(36);
         let left_after_creation = gas_limit - used + reads + afterwards;
         let creation = prices::host(Create, main_of("(unreachable)").len() as u64);
         let before_passing_on = left_after_creation + found.gas - reads - creation;

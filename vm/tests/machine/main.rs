@@ -35,6 +35,7 @@ mod journal_model;
 mod kit;
 mod memory;
 mod never_faults;
+mod outputs;
 mod prices;
 mod property;
 mod recursion;

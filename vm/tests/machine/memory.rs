@@ -7,7 +7,7 @@ use crate::{
 use lockstep_vm::{Abi, CodeId, Gas, HaltReason, Tx};
 
 /// Gas for several times the memory of a transaction.
-const MUCH: u64 = 100_000_000;
+const MUCH: u64 = 400_000_000;
 
 const EXHAUSTED: HaltReason = HaltReason::TransactionMemoryExhausted;
 
@@ -123,25 +123,37 @@ fn growing(pages: u32, growth: u32, below: Option<lockstep_vm::Address>) -> Vec<
     ))
 }
 
+/// Contracts of 512 pages that call one another, the last of them `below`: all but 32 MiB of a transaction's memory.
+/// Returns the address of the first.
+fn seven_full_frames(world: &mut World, below: lockstep_vm::Address) -> lockstep_vm::Address {
+    let at = |place: u8| lockstep_vm::Address::repeat_byte(0x70 + place);
+    for place in 0..7 {
+        world.put(at(place), &growing(512, 0, Some(if place == 6 { below } else { at(place + 1) })));
+    }
+    at(0)
+}
+
+/// What the first `frames` of seven full ones finish with, and then `below`.
+fn above(frames: usize, below: &[i32]) -> Vec<u8> {
+    bytes_of(&[[512, 0].repeat(frames).as_slice(), below].concat())
+}
+
+/// 256 MiB are 4,096 pages. Seven full frames take 3,584 of them, and each frame counts as 17,408 bytes beside its pages:
+/// 16,384, and 128 for each of 4 imports, a function, 2 exports and a segment. That leaves 509 pages for the eighth.
 #[test]
-fn sixty_four_mebibytes_for_all_frames() {
+fn the_memory_of_all_frames() {
     let mut world = World::new("memory of a transaction");
-    for (case, contracts, output, halted) in [
-        ("two full frames", [(1, 511), (1, 511), (1, 0)], &[1, 0, 1, 1][..], Some(2)),
-        ("a full and a half", [(1, 511), (1, 255), (1, 255)], &[1, 0, 1, 0, 1, 0], None),
-        ("one page too many", [(1, 511), (1, 255), (1, 256)], &[1, 0, 1, 0, -1, 0], None),
-        ("full at the start", [(512, 0), (511, 0), (1, 1)], &[512, 0, 511, 0, -1, 0], None),
-        ("no page left to start with", [(512, 0), (511, 1), (1, 0)], &[512, 0, 511, 1], Some(2)),
-        ("more at the start than is left", [(512, 0), (256, 0), (257, 0)], &[512, 0, 256, 1], Some(2)),
-        ("as much at the start as is left", [(512, 0), (256, 0), (256, 1)], &[512, 0, 256, 0, -1, 0], None),
+    for (case, (pages, growth), frames, output, halted) in [
+        ("as many at the start as are left", (509, 0), 7, &[509, 0][..], None),
+        ("more at the start than are left", (510, 0), 6, &[512, 1], Some(7)),
+        ("growth to what is left", (1, 508), 7, &[1, 0], None),
+        ("growth by one page more", (1, 509), 7, &[-1, 0], None),
     ] {
-        let addresses = [A, B, C];
-        for (position, (pages, growth)) in contracts.into_iter().enumerate() {
-            world.put(addresses[position], &growing(pages, growth, addresses.get(position + 1).copied()));
-        }
-        let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(A, b"") };
+        let first = seven_full_frames(&mut world, A);
+        world.put(A, &growing(pages, growth, None));
+        let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(first, b"") };
         let executed = world.run(case, &tx);
-        assert_eq!((executed.receipt.outcome, executed.receipt.output), (RETURN, bytes_of(output)), "{case}");
+        assert_eq!((executed.receipt.outcome, executed.receipt.output), (RETURN, above(frames, output)), "{case}");
         let sites: Vec<_> = executed.halts.iter().map(|site| (site.depth, site.reason)).collect();
         assert_eq!(sites, halted.map(|depth| (depth, EXHAUSTED)).into_iter().collect::<Vec<_>>(), "{case}");
     }
@@ -184,17 +196,19 @@ fn pages_for_the_input() {
             )])
         ))
     };
-    world.put(B, &growing(512, 0, Some(A)));
+    let first = seven_full_frames(&mut world, A);
+    // Beside its pages the caller counts as 17,152 bytes, the callee as 16,768 and its input.
     for (case, pages, bytes, status) in [
-        ("two pages fit", 509, 131_072, 0),
-        ("two pages do not fit", 510, 131_072, 1),
-        ("one page fits", 510, 65_536, 0),
-        ("no input, no page", 511, 0, 0),
+        ("two pages fit", 504, 131_072, 0),
+        ("two pages do not fit", 505, 131_072, 1),
+        ("one page fits", 506, 65_536, 0),
+        ("one page does not fit", 507, 65_536, 1),
+        ("no input, no page", 508, 0, 0),
     ] {
         world.put(A, &calls(pages, bytes));
-        let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(B, b"") };
+        let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(first, b"") };
         let executed = world.run(case, &tx);
-        assert_eq!(executed.receipt.output, bytes_of(&[512, 0, status]), "{case}");
+        assert_eq!(executed.receipt.output, above(7, &[status]), "{case}");
         // A refusal is nobody's halt and gives the gas back.
         assert!(executed.halts.is_empty());
     }
@@ -238,7 +252,7 @@ fn segments() {
         data(0, &[0x5a; 1_048_000])
     ));
     world.put(A, &large);
-    let tx = Tx { gas_limit: Gas::new(MUCH).times(10), ..world.call(A, b"") };
+    let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(A, b"") };
     let executed = world.run("1,048,000 bytes of data", &tx);
     assert_eq!(executed.receipt.output, [0x5a; 4]);
     let least = prices::BASE + prices::start(&large, 5, 1_048_000 + 16 * 65_536);

@@ -42,7 +42,12 @@ pub(crate) fn first_use(code: &[u8]) -> u64 {
 /// The start of the first frame of a transaction that uses `code`: its code, its items, and the bulk price of `bytes`
 /// that are made and copied.
 pub(crate) fn start(code: &[u8], items: u64, bytes: u64) -> u64 {
-    first_use(code) + Revision::V1.schedule.frame.per_item * items + bytes / 16
+    first_use(code) + Revision::V1.schedule.frame.per_item * items + bytes / 4
+}
+
+/// Bytes of output that a receipt keeps.
+pub(crate) fn output(bytes: usize) -> u64 {
+    Revision::V1.schedule.transaction.output_byte * bytes as u64
 }
 
 /// A call of a host function that copies, hashes or keeps `bytes` bytes.

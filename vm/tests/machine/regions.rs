@@ -299,7 +299,7 @@ const BULK: &[Row] = &[
             "memory.copy",
             "(memory 2)
          (func (export \"f\") (param i32) (memory.copy (i32.const 65536) (i32.const 0) (local.get 0)))",
-            &[(&[0], 16), (&[15], 16), (&[16], 17), (&[17], 17), (&[31], 17), (&[32], 18), (&[65_536], 16 + 4_096)],
+            &[(&[0], 16), (&[3], 16), (&[4], 17), (&[5], 17), (&[7], 17), (&[8], 18), (&[65_536], 16 + 16_384)],
         ),
     ),
     with(
@@ -309,7 +309,7 @@ const BULK: &[Row] = &[
             "memory.fill",
             "(memory 2)
          (func (export \"f\") (param i32) (memory.fill (i32.const 1) (i32.const 7) (local.get 0)))",
-            &[(&[0], 16), (&[15], 16), (&[16], 17), (&[17], 17), (&[65_536], 16 + 4_096), (&[131_071], 16 + 8_191)],
+            &[(&[0], 16), (&[3], 16), (&[4], 17), (&[5], 17), (&[65_536], 16 + 16_384), (&[131_071], 16 + 32_767)],
         ),
     ),
     with(
@@ -319,7 +319,7 @@ const BULK: &[Row] = &[
             "memory.init",
             "(memory 1) (data \"0123456789abcdefghijklmnopqrstuvwxyz\")
          (func (export \"f\") (param i32) (memory.init 0 (i32.const 9) (i32.const 0) (local.get 0)))",
-            &[(&[0], 16), (&[15], 16), (&[16], 17), (&[17], 17), (&[36], 18)],
+            &[(&[0], 16), (&[3], 16), (&[4], 17), (&[5], 17), (&[36], 25)],
         ),
     ),
     with(
@@ -330,7 +330,7 @@ const BULK: &[Row] = &[
             "(memory 1 20)
          (func (export \"f\") (param i32) (result i32) (memory.grow (local.get 0)))",
             // Beyond its maximum it gives -1 and charges nothing for pages.
-            &[(&[0], 203), (&[1], 203 + 4_096), (&[19], 203 + 19 * 4_096), (&[20], 203), (&[-1], 203)],
+            &[(&[0], 203), (&[1], 203 + 16_384), (&[19], 203 + 19 * 16_384), (&[20], 203), (&[-1], 203)],
         ),
     ),
     with(
@@ -340,7 +340,7 @@ const BULK: &[Row] = &[
             "table.fill",
             "(table 100 100 funcref)
          (func (export \"f\") (param i32) (table.fill (i32.const 0) (ref.null func) (local.get 0)))",
-            &[(&[0], 16), (&[3], 16), (&[4], 17), (&[100], 16 + 25)],
+            &[(&[0], 16), (&[3], 19), (&[4], 20), (&[100], 16 + 100)],
         ),
     ),
     with(
@@ -350,7 +350,7 @@ const BULK: &[Row] = &[
             "table.copy",
             "(table 100 100 funcref)
          (func (export \"f\") (param i32) (table.copy (i32.const 1) (i32.const 0) (local.get 0)))",
-            &[(&[0], 16), (&[3], 16), (&[4], 17), (&[99], 16 + 24)],
+            &[(&[0], 16), (&[3], 19), (&[4], 20), (&[99], 16 + 99)],
         ),
     ),
     with(
@@ -360,7 +360,7 @@ const BULK: &[Row] = &[
             "table.init",
             "(table 100 100 funcref) (elem func 0 0 0 0 0 0 0 0)
          (func (export \"f\") (param i32) (table.init 0 (i32.const 1) (i32.const 0) (local.get 0)))",
-            &[(&[0], 16), (&[3], 16), (&[4], 17), (&[8], 18)],
+            &[(&[0], 16), (&[3], 19), (&[4], 20), (&[8], 24)],
         ),
     ),
 ];
@@ -389,12 +389,12 @@ pub(crate) fn check(section: &'static str, rows: &[Row]) {
             let short = view(&world, arguments, gas - 1);
             let out_of_gas = (halt(HaltReason::OutOfGas), Gas::new(gas - 1));
             assert_eq!((short.outcome, short.gas_used), out_of_gas, "{case}: one less");
-            as_transaction(&mut world, &case, arguments, gas);
+            as_transaction(&mut world, &case, arguments, gas + prices::output(viewed.output.len()));
         }
     }
 }
 
-/// The same in a transaction, whose intrinsic gas comes on top.
+/// The same in a transaction, whose intrinsic gas and the price of its output come on top.
 fn as_transaction(world: &mut World, case: &str, arguments: &[i32], gas: u64) {
     let input: Vec<u8> = arguments.iter().flat_map(|argument| argument.to_le_bytes()).collect();
     let mut tx = world.call_export(A, "f", &input);

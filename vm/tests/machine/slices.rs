@@ -12,7 +12,7 @@ use lockstep_vm::{Abi, Gas, HaltReason, Outcome};
 /// Gas of a portion of the production engine: where this is another number, these tests look at the wrong places.
 const PORTION: u64 = 131_072;
 
-/// Gas that [`PROGRAM`] takes at its start: 24 times the bulk price of a page, with the operators of it.
+/// Gas that [`PROGRAM`] takes at its start: 24 times the bulk price of 16,384 bytes, with the operators of it.
 const BEFORE: u64 = 24 * (4_096 + 15);
 
 /// `f` fills pages for [`BEFORE`] gas, burns 6 gas for each unit of its first parameter and 7 for each of its second, then
@@ -65,7 +65,7 @@ const PROGRAM: &str = "(module
 
 /// [`PROGRAM`] with its fills.
 fn program() -> Vec<u8> {
-    binary(&PROGRAM.replace("FILLS", &"(memory.fill (i32.const 0) (i32.const 0) (i32.const 65536))".repeat(24)))
+    binary(&PROGRAM.replace("FILLS", &"(memory.fill (i32.const 0) (i32.const 0) (i32.const 16384))".repeat(24)))
 }
 
 /// The arguments of `f` that burn `gas` more than 6,000.

@@ -198,20 +198,17 @@ fn every_reason_to_halt() {
     let tx = world.create(&main_of(""));
     assert_eq!(world.run("an address that is taken", &tx).receipt.outcome, halt(R::AddressCollision));
     met.insert(R::AddressCollision);
-    // Two frames of 512 pages have all the memory of a transaction.
-    let calls = module(&format!(
-        "(memory (export \"memory\") 512) {} (func (export \"main\") (drop (call $call (i64.const 9000000)
+    // Seven frames of 512 pages have nearly all the memory of a transaction.
+    let calls_itself = module(&format!(
+        "(memory (export \"memory\") 512) {} (func (export \"main\") (drop (call $call (i64.const 0x7fffffffffffffff)
             (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 0))))",
-        data(0, Address::repeat_byte(5).as_slice())
+        data(0, A.as_slice())
     ));
-    world.put(A, &calls);
-    let again = module(&format!(
-        "(memory (export \"memory\") 512) {} (func (export \"main\") (drop (call $call (i64.const 9000000)
-            (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 0))))",
-        data(0, Address::repeat_byte(3).as_slice())
-    ));
-    world.put(Address::repeat_byte(5), &again);
-    met.insert(reasons_below(&mut world, A, "a third frame of 512 pages"));
+    world.put(A, &calls_itself);
+    let tx = Tx { gas_limit: Gas::new(200_000_000), ..world.call(A, b"") };
+    let executed = world.run("an eighth frame of 512 pages", &tx);
+    assert_eq!((executed.halts.len(), executed.halts[0].depth), (1, 7));
+    met.insert(executed.halts[0].reason);
     let all: BTreeSet<_> = R::ALL.iter().copied().collect();
     assert_eq!(all.difference(&met).collect::<Vec<_>>(), Vec::<&R>::new(), "reasons that no case has");
 }

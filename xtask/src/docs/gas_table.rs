@@ -125,6 +125,9 @@ fn limits(revision: &Revision) -> Vec<Field> {
             table_elements_max,
             memory_pages_max,
             transaction_memory_bytes_max,
+            frame_memory_bytes,
+            item_memory_bytes,
+            table_element_memory_bytes,
             transaction_stack_bytes_max,
             call_depth_max,
             frame_depth_max,
@@ -143,7 +146,7 @@ fn limits(revision: &Revision) -> Vec<Field> {
 fn transactions(revision: &Revision) -> Vec<Field> {
     fields!(
         &revision.schedule.transaction,
-        TransactionPrices { base, create, zero_byte, nonzero_byte, deployed_code_byte }
+        TransactionPrices { base, create, zero_byte, nonzero_byte, deployed_code_byte, output_byte }
     )
 }
 
