@@ -41,6 +41,15 @@ pub struct Limits {
     pub elements_max: u32,
     /// Targets of one `br_table`, without the default.
     pub br_table_targets_max: u32,
+    /// Bytes of a module for each value that branches (at each target), blocks and calls hand over, beside the first
+    /// [`FREE_OF_BYTES`](Self::FREE_OF_BYTES); a `memory.grow` counts as 4. Translating each takes longer than a byte of plain
+    /// code (`docs/decisions/0013`). 0 for no limit.
+    pub bytes_per_moved_value_min: u32,
+    /// Locals of all functions of a module, parameters included, for each byte of its code, beside the first
+    /// [`FREE_OF_BYTES`](Self::FREE_OF_BYTES).
+    pub locals_per_byte_max: u32,
+    /// Bytes of a module for each function of its own. 0 for no limit.
+    pub bytes_per_function_min: u32,
     /// Operators of one constant expression, its `end` not counted. wasmi 2.0.0 evaluates and drops them by recursion:
     /// an expression of 300,000 additions, valid and below every other limit, overflows the native stack (measured).
     /// Compilers write 3 at the most: `global.get`, `i32.const`, `i32.add`.
@@ -85,6 +94,9 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// What a module of any size may have of that which its bytes bound.
+    pub const FREE_OF_BYTES: u64 = 1_024;
+
     /// `V1`, ABIs `ewasm`, `packed` and `json`.
     pub(crate) const V1_CONTRACT: Self = Self {
         code_bytes_max: 1_048_576,
@@ -105,6 +117,9 @@ impl Limits {
         element_segments_max: 1_000,
         elements_max: 10_000,
         br_table_targets_max: 4_096,
+        bytes_per_moved_value_min: 2,
+        locals_per_byte_max: 4,
+        bytes_per_function_min: 12,
         const_operators_max: 63,
         tables_max: 1,
         table_elements_max: 4_096,
@@ -147,6 +162,9 @@ impl Limits {
         element_segments_max: 100_000,
         elements_max: 1_000_000,
         br_table_targets_max: 65_520,
+        bytes_per_moved_value_min: 0,
+        locals_per_byte_max: u32::MAX,
+        bytes_per_function_min: 0,
         const_operators_max: 63,
         tables_max: 1,
         table_elements_max: 1_000_000,

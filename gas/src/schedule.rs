@@ -260,7 +260,7 @@ impl Schedule {
             code_deposit_byte: 2_000,
             code_read_word: 10,
         },
-        frame: FramePrices { base: 3_000, first_use: 20_000, first_use_byte: 64, per_item: 20 },
+        frame: FramePrices { base: 3_000, first_use: 25_000, first_use_byte: 80, per_item: 20 },
         transaction: TransactionPrices {
             base: 210_000,
             create: 320_000,

@@ -88,7 +88,7 @@ impl<E: Engine> Vm<E> {
         let memory_bytes = self.instance_bytes(&valid);
         let module = Arc::new(CompiledModule { valid, code, instance_gas, memory_bytes });
         if keep == Keep::InCache {
-            self.modules.insert(key, Arc::clone(&module), compiled_bytes(&module.valid));
+            self.modules.insert(key, Arc::clone(&module), module.valid.compiled_bytes());
         }
         Ok(module)
     }
@@ -142,15 +142,4 @@ impl<E: Engine> Vm<E> {
         let bytes = u64::try_from(code.len()).unwrap_or(u64::MAX);
         self.revision.intrinsic_gas(&[code], NewCode::Deployed { bytes })
     }
-}
-
-/// Memory that a compiled module takes, at the most and roughly: wasmi's code is up to ten times as large as the Wasm that
-/// it comes from; each value that a branch hands over can be an instruction of 16 bytes (measured: a body of nothing but
-/// branches with 16 results becomes 93 times as large); each function and type has a fixed part.
-fn compiled_bytes(module: &ValidModule) -> u64 {
-    let code = u64::try_from(module.code().len()).unwrap_or(u64::MAX);
-    code.saturating_mul(10)
-        .saturating_add(module.branch_values().saturating_mul(24))
-        .saturating_add(module.items().saturating_mul(256))
-        .saturating_add(16_384)
 }

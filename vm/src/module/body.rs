@@ -9,10 +9,7 @@ use super::{
     pass::{Pass, Step},
     types::{FunctionType, ValType},
 };
-use wasmparser::{
-    BlockType, FrameKind, FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator,
-    ValidatorResources,
-};
+use wasmparser::{FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, ValidatorResources};
 
 /// What the pass knows of the bodies that it has seen.
 #[derive(Default)]
@@ -21,6 +18,7 @@ pub(super) struct Bodies {
     /// Locals of all functions so far, parameters included.
     locals: u64,
     has_too_many_locals: bool,
+    has_too_many_locals_by_bytes: bool,
 }
 
 /// What has been reported of one function: each kind once.
@@ -64,6 +62,11 @@ impl Pass<'_> {
             let all = self.bodies.locals;
             self.at_most(InvalidCode::TooManyModuleLocals, range.start, all, limits.module_locals_max)?;
         }
+        if !self.bodies.has_too_many_locals && !self.bodies.has_too_many_locals_by_bytes {
+            let found = self.findings.len();
+            self.locals_by_bytes(range.start, self.bodies.locals)?;
+            self.bodies.has_too_many_locals_by_bytes = self.findings.len() > found;
+        }
         let mut reported = Reported::default();
         if ty.has_floats() {
             self.float(&mut reported, range.start, &ty.to_string())?;
@@ -100,8 +103,7 @@ impl Pass<'_> {
                 // The proposals of forbidden operators are off: the validator would take them for malformed.
                 return Ok(operands);
             }
-            self.facts.branch_values =
-                self.facts.branch_values.saturating_add(self.branch_values(&validator, &operator)?);
+            self.moved_values(&validator, offset, &operator)?;
             validator.op(offset, &operator)?;
             let height = validator.operand_stack_height();
             operands = operands.max(height);
@@ -161,36 +163,6 @@ impl Pass<'_> {
         }
         reported.floats = true;
         self.findings.report(InvalidModule::rule(InvalidCode::FloatsForbidden, offset, what))
-    }
-
-    /// The values that a branch hands over, for each of its targets; 0 for what is no branch, or no valid one.
-    fn branch_values(
-        &self,
-        validator: &FuncValidator<ValidatorResources>,
-        operator: &Operator<'_>,
-    ) -> Result<u64, InvalidModule> {
-        let values = |depth: u32| {
-            let frame = usize::try_from(depth).ok().and_then(|depth| validator.get_control_frame(depth));
-            frame.map_or(0, |frame| match (frame.block_type, frame.kind) {
-                (BlockType::FuncType(index), kind) => {
-                    let ty = self.spaces.function_type(index);
-                    ty.map_or(0, |ty| if kind == FrameKind::Loop { ty.parameters.len() } else { ty.results.len() })
-                }
-                (BlockType::Type(_), FrameKind::Loop) | (BlockType::Empty, _) => 0,
-                (BlockType::Type(_), _) => 1,
-            }) as u64
-        };
-        Ok(match operator {
-            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => values(*relative_depth),
-            Operator::BrTable { targets } => {
-                let mut sum = values(targets.default());
-                for target in targets.targets() {
-                    sum = sum.saturating_add(values(target?));
-                }
-                sum
-            }
-            _ => 0,
-        })
     }
 }
 

@@ -33,6 +33,11 @@ impl Findings {
         Self { extent, list: Vec::new(), function: None }
     }
 
+    /// How many violations did not end the pass.
+    pub(super) const fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// What follows stands in the body of the function `index`, or in none.
     pub(super) const fn in_function(&mut self, index: Option<u32>) {
         self.function = index;

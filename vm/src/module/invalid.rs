@@ -131,6 +131,12 @@ invalid_codes! {
     TailCallOfImport = 35, rule "tail call of an import";
     /// More elements of all element segments than `elements_max`.
     TooManyElements = 36, limit "elements of all segments";
+    /// More values handed over by branches, blocks and calls than `bytes_per_moved_value_min` admits for the module's bytes.
+    TooManyMovedValues = 37, limit "values handed over by branches, blocks and calls";
+    /// More locals of all functions than `locals_per_byte_max` admits for the module's bytes.
+    TooManyLocalsByBytes = 38, limit "locals of all functions";
+    /// More functions of its own than `bytes_per_function_min` admits for the module's bytes.
+    TooManyFunctionsByBytes = 39, limit "functions of its own";
 }
 
 /// A violation, and the only error of this stage.
@@ -225,7 +231,7 @@ mod tests {
             assert_eq!(borsh::to_vec(code).unwrap(), [code.code()]);
             assert_eq!(format!("{code:?}"), code.name());
         }
-        assert_eq!(InvalidCode::ALL.len(), 37);
+        assert_eq!(InvalidCode::ALL.len(), 40);
     }
 
     #[test]

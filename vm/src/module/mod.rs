@@ -15,8 +15,10 @@ mod packed;
 mod pass;
 mod payloads;
 mod sections;
+mod size;
 mod tail_calls;
 mod types;
+mod weight;
 
 pub use invalid::{InvalidCode, InvalidModule};
 pub use normal::NormalModule;
@@ -117,15 +119,39 @@ impl ValidModule {
         self.facts.table_elements
     }
 
-    /// Values that branches hand over, counted at each target of each branch. An engine may make an instruction of each.
-    pub const fn branch_values(&self) -> u64 {
-        self.facts.branch_values
+    /// Values that operators hand over: branches at each of their targets, blocks and calls. An engine may make an
+    /// instruction of each.
+    pub const fn moved_values(&self) -> u64 {
+        self.facts.moved_values
     }
 
     /// Values that one call of each function keeps: its locals, parameters included, and the greatest height of its operand
     /// stack as validation computes it, in dead code as well. In the order of the bodies.
     pub fn frame_slots(&self) -> &[u32] {
         &self.facts.frame_slots
+    }
+
+    /// Bytes of host memory that the module takes once it is compiled, its code included, at the most: for the module
+    /// cache, not for consensus. Measured with an allocator that counts (`docs/decisions/0014`).
+    pub fn compiled_bytes(&self) -> u64 {
+        let facts = &self.facts;
+        let each = |count: u64, bytes: u64| count.saturating_mul(bytes);
+        // An engine and its linker; places for functions, which an engine makes room for in powers of two.
+        let functions = (facts.frame_slots.len() as u64).saturating_add(33).next_power_of_two();
+        [
+            6_144,
+            self.code.len() as u64,
+            facts.translated_bytes,
+            each(functions, 64),
+            each(facts.frame_slots.len() as u64, 8),
+            each(facts.items, 40),
+            each(facts.exports.len() as u64, 192),
+            each(facts.imports.len() as u64, 160),
+            each(u64::from(facts.types), 160),
+            facts.data_bytes,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
     }
 
     /// Values that one call of the function that needs the most keeps: its locals, parameters included, and its

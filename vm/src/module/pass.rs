@@ -13,6 +13,7 @@ use super::{
     payloads::{HEADER, Payloads},
     tail_calls::TailCalls,
     types::{ExternType, FunctionType, GlobalType, MemoryType, TableType},
+    weight::Weight,
 };
 use lockstep_gas::{Abi, Limits, Revision};
 use lockstep_host::{HostImport, ImportTable};
@@ -78,8 +79,11 @@ pub(super) struct Facts {
     /// Locals and operands of each function, and of the one that has the most.
     pub(super) frame_slots: Vec<u32>,
     pub(super) frame_slots_max: u32,
-    /// Values that branches hand over, counted at each target: what compiled code can be much larger by than the Wasm.
-    pub(super) branch_values: u64,
+    /// Values that operators hand over: what compiled code can be much larger by than the Wasm.
+    pub(super) moved_values: u64,
+    pub(super) types: u32,
+    /// Bytes that an engine keeps of bodies and constant expressions.
+    pub(super) translated_bytes: u64,
     pub(super) packed: PackedFacts,
 }
 
@@ -91,6 +95,7 @@ pub(super) struct Pass<'a> {
     pub(super) findings: Findings,
     pub(super) spaces: IndexSpaces,
     pub(super) bodies: Bodies,
+    pub(super) weight: Weight,
     pub(super) packed: PackedSections<'a>,
     pub(super) tail_calls: TailCalls,
     pub(super) facts: Facts,
@@ -108,6 +113,7 @@ pub(super) fn run(code: &[u8], abi: Abi, revision: &Revision, extent: Extent) ->
         findings: Findings::new(extent),
         spaces: IndexSpaces::default(),
         bodies: Bodies::default(),
+        weight: Weight::default(),
         packed: PackedSections::default(),
         tail_calls: TailCalls::default(),
         facts: Facts::default(),

@@ -6,6 +6,7 @@ use super::{
     invalid::{InvalidCode, InvalidModule, quoted},
     pass::{Global, Pass, Step},
     payloads::{Arity, TypeItem, for_each_data_segment, for_each_type},
+    size::CONSTANT_OPERATOR,
     types::{FunctionType, GlobalType, MemoryType, TableType, ValType},
 };
 use wasmparser::{
@@ -37,6 +38,7 @@ impl Pass<'_> {
     pub(super) fn types(&mut self, section: &TypeSectionReader<'_>) -> Step {
         let limits = self.rules.limits;
         self.count(section, 0, InvalidCode::TooManyTypes, limits.types_max)?;
+        self.facts.types = section.count();
         let (code, features) = (self.code, self.rules.features);
         for_each_type(code, section, features, |offset, item| {
             let ty = match item {
@@ -106,6 +108,7 @@ impl Pass<'_> {
     pub(super) fn functions(&mut self, section: &FunctionSectionReader<'_>) -> Step {
         let limits = self.rules.limits;
         self.count(section, self.spaces.functions.len(), InvalidCode::TooManyFunctions, limits.functions_max)?;
+        self.functions_by_bytes(section.range().start, section.count())?;
         self.validator.function_section(section)?;
         self.add_items(section.count());
         for item in section.clone() {
@@ -229,6 +232,8 @@ impl Pass<'_> {
             }
             operators = operators.saturating_add(1);
         }
+        self.facts.translated_bytes =
+            self.facts.translated_bytes.saturating_add(operators.saturating_mul(CONSTANT_OPERATOR));
         self.at_most(InvalidCode::TooManyConstOperators, offset, operators, self.rules.limits.const_operators_max)?;
         Ok(constant)
     }

@@ -4,15 +4,20 @@ use crate::{binary, custom, raw, verdict};
 use lockstep_gas::{Abi, Limits, Revision};
 use lockstep_vm::module::InvalidCode as C;
 
+/// As many bytes as no limit by bytes is met with.
+fn pad() -> String {
+    format!("(@custom \"pad\" \"{}\")", "x".repeat(130_000))
+}
+
 /// `(module` with `item` so many times.
 fn times(before: &str, count: u32, item: &str) -> Vec<u8> {
-    binary(&format!("(module {before} {})", item.repeat(count as usize)))
+    binary(&format!("(module {before} {} {})", item.repeat(count as usize), pad()))
 }
 
 /// `(module` with functions of `each` items written by `function`, and one for the rest.
 fn spread(total: u32, each: u32, function: impl Fn(u32) -> String) -> Vec<u8> {
     let full = function(each).repeat((total / each) as usize);
-    binary(&format!("(module {full} {})", function(total % each)))
+    binary(&format!("(module {full} {} {})", function(total % each), pad()))
 }
 
 fn padded_to(bytes: u32) -> Vec<u8> {
@@ -66,7 +71,7 @@ const ROWS: &[(C, Make)] = &[
         let functions = "(func (param i64 i64 i64 i64 i64 i64 i64 i64 i64))".repeat((n / 9) as usize);
         let rest = "i64 ".repeat((n % 9 - 1) as usize);
         let import = "(import \"ethereum\" \"useGas\" (func (param i64)))";
-        binary(&format!("(module {import} {functions} (func (param {rest})))"))
+        binary(&format!("(module {import} {functions} (func (param {rest})) {})", pad()))
     }),
     (C::TooManyTables, |n| times("", n, "(table 1 funcref)")),
     (C::TooManyTableElements, |n| binary(&format!("(module (table {n} funcref))"))),
@@ -109,7 +114,9 @@ const ROWS: &[(C, Make)] = &[
 
 #[test]
 fn every_code_of_a_limit_has_a_row() {
-    for code in C::ALL.iter().filter(|code| code.is_limit() && **code != C::TooManyConstOperators) {
+    let elsewhere =
+        [C::TooManyConstOperators, C::TooManyMovedValues, C::TooManyLocalsByBytes, C::TooManyFunctionsByBytes];
+    for code in C::ALL.iter().filter(|code| code.is_limit() && !elsewhere.contains(code)) {
         assert!(ROWS.iter().any(|(row, _)| row == code), "{code:?}");
     }
 }
@@ -257,5 +264,98 @@ fn parameters_of_imports_count_without_a_function_section() {
         let found: Vec<_> = violations.iter().map(|invalid| (invalid.code, invalid.actual)).collect();
         let expect = if accepted { vec![] } else { vec![(C::TooManyModuleParameters, parameters)] };
         assert_eq!(found, expect, "{name}");
+    }
+}
+
+/// A body that hands over so many values more, and its bytes.
+type Handing = (&'static str, u64, String);
+
+/// Each way to hand values over: a unit that hands over so many.
+fn handing() -> Vec<Handing> {
+    let sixteen = "i32 ".repeat(16);
+    let zeros = "i32.const 0 ".repeat(16);
+    let drops = "drop ".repeat(16);
+    let both = format!("(param {sixteen}) (result {sixteen})");
+    vec![
+        ("branches", 17, format!("block (result i32) {} end drop", "i32.const 0 br 0 ".repeat(16))),
+        (
+            "conditional branches",
+            17,
+            format!("block (result i32) i32.const 0 {} end drop", "i32.const 0 br_if 0 ".repeat(16)),
+        ),
+        ("tables", 1 + 5, "block (result i32) i32.const 0 i32.const 0 br_table 0 0 0 0 0 end drop ".into()),
+        ("blocks", 32, format!("{zeros} block {both} end {drops}")),
+        ("loops", 32, format!("{zeros} loop {both} end {drops}")),
+        ("ifs", 32, format!("{zeros} i32.const 0 if {both} end {drops}")),
+        ("calls", 32, format!("{zeros} call $f {drops}")),
+        ("indirect calls", 32, format!("{zeros} i32.const 0 call_indirect (type $t) {drops}")),
+        ("growths", 4, "i32.const 0 memory.grow drop".into()),
+        ("returns", 1, "block i32.const 0 return end".into()),
+    ]
+}
+
+/// A module whose one function has `unit` so many times, padded to `bytes` bytes.
+fn padded(unit: &str, times: u64, bytes: usize) -> Vec<u8> {
+    let sixteen = "i32 ".repeat(16);
+    let module = |pad: usize| {
+        binary(&format!(
+            "(module (@custom \"pad\" \"{}\") (type $t (func (param {sixteen}) (result {sixteen}))) (table 1 funcref)
+                (memory 1) (func $f (type $t) unreachable) (func (export \"f\") (result i32) {} i32.const 0))",
+            "x".repeat(pad),
+            unit.repeat(times as usize)
+        ))
+    };
+    let found = module(20_000).len();
+    module(20_000 + bytes - found)
+}
+
+/// Values that operators hand over, by the bytes of the module, for each way to do it: the most that is admitted, and one
+/// more.
+#[test]
+fn values_are_handed_over_by_the_bytes_of_the_module() {
+    const BYTES: usize = 300_000;
+    let limit = BYTES as u64 / u64::from(Revision::V1.limits.bytes_per_moved_value_min) + Limits::FREE_OF_BYTES;
+    for (way, values, unit) in handing() {
+        // Some of the way in question, and the rest by a block and tables of one value each: a byte for a value.
+        let times = 50;
+        let rest = limit - times * values;
+        let table = |targets: u64| {
+            let zeros = "0 ".repeat(targets as usize);
+            format!("block (result i32) i32.const 0 i32.const 0 br_table {zeros} end drop ")
+        };
+        let module = |rest: u64| {
+            let (tables, last) = (rest / 4_001, rest % 4_001);
+            let last = table(last.checked_sub(1).unwrap());
+            let unit = format!("{unit} ").repeat(times as usize);
+            padded(&format!("{unit} {} {last}", table(4_000).repeat(tables as usize)), 1, BYTES)
+        };
+        assert_eq!(verdict(&module(rest), Abi::Packed, &Revision::V1).err(), None, "{way}");
+        let violations = verdict(&module(rest + 1), Abi::Packed, &Revision::V1).unwrap_err();
+        let found: Vec<_> = violations.iter().map(|invalid| (invalid.code, invalid.actual, invalid.limit)).collect();
+        assert_eq!(found, [(C::TooManyMovedValues, limit + 1, limit)], "{way}");
+        assert!(violations[0].to_string().contains("keep them in locals"), "{}", violations[0]);
+    }
+}
+
+/// Locals and functions by the bytes of the module.
+#[test]
+fn locals_and_functions_by_the_bytes_of_the_module() {
+    let module = |fields: &str, bytes: usize| {
+        let text = |pad: usize| binary(&format!("(module (@custom \"p\" \"{}\") {fields})", "x".repeat(pad)));
+        let found = text(300).len();
+        text(300 + bytes - found)
+    };
+    let locals = |count: usize| {
+        let of = |count: usize| format!("(func (local {}))", "i32 ".repeat(count));
+        format!("{} {}", of(1_000).repeat(count / 1_000), of(count % 1_000))
+    };
+    for (code, bytes, limit, fields) in [
+        (C::TooManyLocalsByBytes, 2_000, 4 * 2_000 + 1_024, &locals as &dyn Fn(usize) -> String),
+        (C::TooManyFunctionsByBytes, 6_000, 500, &|count: usize| "(func)".repeat(count)),
+    ] {
+        assert_eq!(verdict(&module(&fields(limit), bytes), Abi::Packed, &Revision::V1).err(), None, "{code:?}");
+        let violations = verdict(&module(&fields(limit + 1), bytes), Abi::Packed, &Revision::V1).unwrap_err();
+        let found: Vec<_> = violations.iter().map(|invalid| (invalid.code, invalid.actual, invalid.limit)).collect();
+        assert_eq!(found, [(code, limit as u64 + 1, limit as u64)]);
     }
 }

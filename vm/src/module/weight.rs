@@ -1,0 +1,133 @@
+//! What translating a module takes beyond its bytes: values that operators hand over, locals, functions.
+//!
+//! The first use of a code is paid for by the byte, so no byte may stand for much more work than others
+//! (`docs/decisions/0013`). Each of these is bounded by the bytes of the module.
+
+use super::{
+    invalid::{InvalidCode, InvalidModule},
+    pass::{Pass, Step},
+    size::{COPY, preserves, translated_bytes},
+    types::FunctionType,
+};
+use lockstep_gas::Limits;
+use wasmparser::{BlockType, FrameKind, FuncValidator, Operator, ValidatorResources};
+
+/// Values that a `memory.grow` counts as: it ends a region, and the normal form of a module (`normal`) takes it apart.
+const GROW_VALUES: u64 = 4;
+
+/// What a module has had so far.
+#[derive(Debug, Default)]
+pub(super) struct Weight {
+    moved_values: u64,
+    is_reported: bool,
+    /// Operands at the bottom of the stack that an engine has copied already.
+    preserved: u32,
+}
+
+/// `amount`, and [`Limits::FREE_OF_BYTES`] more.
+const fn and_free(amount: u64) -> u64 {
+    amount.saturating_add(Limits::FREE_OF_BYTES)
+}
+
+impl Pass<'_> {
+    /// Compares the number of functions that the function section announces with the bytes of the module.
+    pub(super) fn functions_by_bytes(&mut self, offset: usize, functions: u32) -> Step {
+        let bytes_min = u64::from(self.rules.limits.bytes_per_function_min);
+        let limit = (self.code.len() as u64).checked_div(bytes_min).unwrap_or(u64::MAX);
+        let remedy = "merge functions that do almost nothing";
+        self.by_bytes(InvalidCode::TooManyFunctionsByBytes, offset, u64::from(functions), limit, remedy)
+    }
+
+    /// Compares the locals of all functions so far with the bytes of the module.
+    pub(super) fn locals_by_bytes(&mut self, offset: usize, locals: u64) -> Step {
+        let limit = and_free(u64::from(self.rules.limits.locals_per_byte_max).saturating_mul(self.code.len() as u64));
+        self.by_bytes(InvalidCode::TooManyLocalsByBytes, offset, locals, limit, "declare only locals that are used")
+    }
+
+    /// Counts the values that `operator`, which has not been validated yet, hands over.
+    pub(super) fn moved_values(
+        &mut self,
+        validator: &FuncValidator<ValidatorResources>,
+        offset: usize,
+        operator: &Operator<'_>,
+    ) -> Step {
+        let moved = self.values_of(validator, operator)?;
+        self.weight.moved_values = self.weight.moved_values.saturating_add(moved);
+        let actual = self.weight.moved_values;
+        self.facts.moved_values = actual;
+        let mut bytes = translated_bytes(operator, moved);
+        let height = validator.operand_stack_height();
+        self.weight.preserved = self.weight.preserved.min(height);
+        if let Some(taken) = preserves(operator) {
+            let height = height.saturating_sub(taken);
+            let copies = height.saturating_sub(core::mem::replace(&mut self.weight.preserved, height));
+            bytes = bytes.saturating_add(u64::from(copies).saturating_mul(COPY));
+        }
+        self.facts.translated_bytes = self.facts.translated_bytes.saturating_add(bytes);
+        let bytes_min = u64::from(self.rules.limits.bytes_per_moved_value_min);
+        let limit = (self.code.len() as u64).checked_div(bytes_min).map_or(u64::MAX, and_free);
+        if actual <= limit || self.weight.is_reported {
+            return Ok(());
+        }
+        self.weight.is_reported = true;
+        let remedy = "hand over fewer values, or keep them in locals";
+        self.by_bytes(InvalidCode::TooManyMovedValues, offset, actual, limit, remedy)
+    }
+
+    fn by_bytes(&mut self, code: InvalidCode, offset: usize, actual: u64, limit: u64, remedy: &str) -> Step {
+        if actual <= limit {
+            return Ok(());
+        }
+        let detail = format!("in a module of {} bytes: {remedy}", self.code.len());
+        self.findings.report(InvalidModule { detail, ..InvalidModule::limit(code, offset, actual, limit) })
+    }
+
+    /// Values that a branch hands over at each of its targets, those that enter and leave a block, and those that a call
+    /// takes and gives; a `memory.grow` counts as [`GROW_VALUES`]. 0 for every other operator, and for what is not valid.
+    fn values_of(
+        &self,
+        validator: &FuncValidator<ValidatorResources>,
+        operator: &Operator<'_>,
+    ) -> Result<u64, InvalidModule> {
+        let both =
+            |ty: Option<&FunctionType>| ty.map_or(0, |ty| ty.parameters.len().saturating_add(ty.results.len()) as u64);
+        let label = |depth: u32| self.label_values(validator, depth);
+        Ok(match operator {
+            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => label(*relative_depth),
+            Operator::BrTable { targets } => {
+                let mut sum = label(targets.default());
+                for target in targets.targets() {
+                    sum = sum.saturating_add(label(target?));
+                }
+                sum
+            }
+            Operator::Return => label(validator.control_stack_height().saturating_sub(1)),
+            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => match blockty {
+                BlockType::Empty => 0,
+                BlockType::Type(_) => 1,
+                BlockType::FuncType(index) => both(self.spaces.function_type(*index)),
+            },
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                both(self.spaces.function(*function_index))
+            }
+            Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
+                both(self.spaces.function_type(*type_index))
+            }
+            Operator::MemoryGrow { .. } => GROW_VALUES,
+            _ => 0,
+        })
+    }
+
+    /// Values that a branch to the label `depth` hands over.
+    fn label_values(&self, validator: &FuncValidator<ValidatorResources>, depth: u32) -> u64 {
+        let frame = usize::try_from(depth).ok().and_then(|depth| validator.get_control_frame(depth));
+        frame.map_or(0, |frame| match (frame.block_type, frame.kind) {
+            (BlockType::FuncType(index), kind) => {
+                let ty = self.spaces.function_type(index);
+                ty.map_or(0, |ty| if kind == FrameKind::Loop { ty.parameters.len() } else { ty.results.len() }) as u64
+            }
+            (BlockType::Type(_), FrameKind::Loop) | (BlockType::Empty, _) => 0,
+            (BlockType::Type(_), _) => 1,
+        })
+    }
+}
