@@ -35,10 +35,10 @@ pub enum Subject {
 }
 
 /// How many times the time of ordinary code a unit of gas may buy.
-pub const FACTOR_MAX: f64 = 10.0;
+pub(super) const FACTOR_MAX: f64 = 10.0;
 
 /// The same for chains of loads beyond the processor's own caches, in `docs/decisions/0018`.
-pub const LOADS_FACTOR_MAX: f64 = 250.0;
+pub(super) const LOADS_FACTOR_MAX: f64 = 250.0;
 
 /// KiB up to which a chain of loads is held to [`FACTOR_MAX`].
 const CACHED_KIB_MAX: u32 = 256;
