@@ -86,7 +86,7 @@ fn one(recipe: &Recipe, options: &Options, heap: &Heap, ordinary: &Stage) -> any
     let stage = recipe.stage(options.gas)?;
     let (first, taken) = stage.run_on(heap)?;
     let per_gas = |stage: &Stage| {
-        let spent = stage.run()?;
+        let spent = stage.run_turns()?;
         anyhow::Ok(spent.nanoseconds / spent.gas as f64)
     };
     let (mut fastest, mut unit) = (f64::INFINITY, f64::INFINITY);
