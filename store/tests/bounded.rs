@@ -5,6 +5,7 @@
 
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -12,16 +13,20 @@
 )]
 
 use cap::Cap;
-use lockstep_store::{AccountProof, ExecutedBlock, Expected, Recorder, StorageProof, Store, Witness};
-use lockstep_vm::{Account, Address, B256, Block, StateDiff, StateReader, StorageDiff, U256};
-use std::alloc::System;
+use lockstep_store::{
+    AccountProof, ExecutedBlock, Expected, Recorder, StorageProof, Store, WITNESS_VERSION, Witness, replay,
+};
+use lockstep_vm::{Account, Address, B256, Block, Revision, StateDiff, StateReader, StorageDiff, U256, Vm};
+use std::{alloc::System, collections::BTreeMap};
 
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
-/// Bytes of memory for each byte of a file, and what a small file may take.
+/// Bytes of memory for each byte of a file.
 const MEMORY_BYTES_PER_BYTE: usize = 64;
-const MEMORY_BYTES_MIN: usize = 256 * 1_024;
+
+/// What a file of any size may take: borsh reserves 1 MiB for the one string of bytes that a count begins.
+const MEMORY_BYTES_MIN: usize = 1_280 * 1_024;
 
 fn address(number: u64) -> Address {
     Address::left_padding_from(&(number + 1).to_be_bytes())
@@ -41,18 +46,53 @@ fn state() -> Store {
     store
 }
 
-/// Reads `bytes` with a count written at each place, and with no end, under the limit.
+/// Runs `read` on `bytes`. Beyond the limit the process ends.
+fn limited(bytes: &[u8], read: impl Fn(&[u8])) {
+    let before = ALLOCATOR.allocated();
+    let room = MEMORY_BYTES_MIN + MEMORY_BYTES_PER_BYTE * bytes.len();
+    ALLOCATOR.set_limit(before + room).unwrap();
+    read(bytes);
+    ALLOCATOR.set_limit(usize::MAX).unwrap();
+}
+
+/// Reads `file` with a count that is not filled at each place.
 fn bounded(file: &[u8], read: impl Fn(&[u8])) {
     for at in 0..file.len().saturating_sub(3) {
         for count in [u32::MAX, 1 << 24, 1 << 31] {
             let mut bytes = file.to_vec();
             bytes[at..at + 4].copy_from_slice(&count.to_le_bytes());
-            let room = MEMORY_BYTES_MIN + MEMORY_BYTES_PER_BYTE * bytes.len();
-            ALLOCATOR.set_limit(ALLOCATOR.allocated() + room).unwrap();
-            read(&bytes);
-            ALLOCATOR.set_limit(usize::MAX).unwrap();
+            limited(&bytes, &read);
         }
     }
+}
+
+/// Witnesses of many of the smallest things: what a verifier makes of them is not looked at here.
+fn dense() -> Vec<Vec<u8>> {
+    let nibbles = |number: u32| [12, 8, 4, 0].map(|shift| (number >> shift & 15) as u8).to_vec();
+    let count = 0..65_536_u32;
+    let strings: Vec<Vec<u8>> = vec![Vec::new(); 250_000];
+    let values = count.clone().map(|number| (number.to_be_bytes().to_vec(), Vec::new())).collect();
+    // An internal node without children.
+    let nodes = count.map(|number| (nibbles(number), (1_u8, 0_u32))).collect();
+    let none = Values::new();
+    [
+        content(strings, [].into(), BTreeMap::new()),
+        content(Vec::new(), [(address(1), values)].into(), BTreeMap::new()),
+        content(Vec::new(), [(address(1), none)].into(), nodes),
+    ]
+    .into()
+}
+
+type Values = BTreeMap<Vec<u8>, Vec<u8>>;
+type EmptyNodes = BTreeMap<Vec<u8>, (u8, u32)>;
+
+fn content(code: Vec<Vec<u8>>, values: BTreeMap<Address, Values>, nodes: EmptyNodes) -> Vec<u8> {
+    let block_hashes = BTreeMap::<u64, Option<[u8; 32]>>::new();
+    let accounts = BTreeMap::<Address, u8>::new();
+    let storage_nodes = BTreeMap::<Address, EmptyNodes>::new();
+    let parts = (Block::default(), B256::ZERO, block_hashes, code, accounts, values, nodes, storage_nodes);
+    let body = borsh::to_vec(&parts).unwrap();
+    [b"LOCKWITN".as_slice(), &WITNESS_VERSION.to_le_bytes(), &body].concat()
 }
 
 #[test]
@@ -65,6 +105,14 @@ fn no_count_in_a_file_takes_memory_before_it_is_filled() {
     }
     let witness = recorder.witness(Block::default(), &StateDiff::default()).unwrap().to_bytes().unwrap();
     bounded(&witness, |bytes| drop(Witness::from_bytes(bytes)));
+    let vm = Vm::new(Revision::V1).unwrap();
+    for bytes in dense() {
+        assert!(bytes.len() > 500_000, "{} bytes", bytes.len());
+        Witness::from_bytes(&bytes).expect("it can be decoded");
+        limited(&bytes, |bytes| {
+            drop(Witness::from_bytes(bytes).and_then(|witness| replay(witness, &B256::ZERO, &vm)));
+        });
+    }
     let view = store.latest().unwrap();
     let proof = borsh::to_vec(&view.prove_account(&address(3)).unwrap()).unwrap();
     bounded(&proof, |bytes| drop(borsh::from_slice::<AccountProof>(bytes)));

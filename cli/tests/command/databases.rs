@@ -103,6 +103,48 @@ fn proofs_and_witnesses_need_no_database() {
     }
 }
 
+/// What a snapshot or a witness says is compared with what is given, and the rest is named as trusted.
+#[test]
+fn what_is_believed_is_compared_or_named() {
+    let folder = begun(3);
+    let applied = json(&folder, &["block", "apply", "blocks.json", "--db", "chain", "--witness", "w"]);
+    let exported = json(&folder, &["export", "s", "--db", "chain"]);
+    let (root, hash) = (exported["root"].as_str().unwrap(), exported["block_hash"].as_str().unwrap());
+    let before = applied["blocks"][1]["root"].as_str().unwrap();
+    let zero = format!("0x{}", "0".repeat(64));
+    let named = |said: &Value, trusted: &[&str]| {
+        assert_eq!(said["trusted"], serde_json::json!(trusted));
+        let notes = said["notes"].to_string();
+        for name in trusted.iter().filter(|name| **name != "block" || said["command"] == "import") {
+            assert!(notes.contains(&name.replace('_', " ")) || notes.contains("the root before the block"), "{notes}");
+        }
+        assert!(!trusted.is_empty() || notes == "[]", "{notes}");
+    };
+    for (at, (options, trusted)) in [
+        (&[][..], &["block", "block_hash", "root"][..]),
+        (&["--root", root], &["block", "block_hash"]),
+        (&["--root", root, "--hash", hash], &["block"]),
+        (&["--root", root, "--hash", hash, "--number", "3"], &[]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let copy = format!("copy{at}");
+        named(&json(&folder, &[&["import", "s", "--db", &copy], options].concat()), trusted);
+    }
+    for (option, value, actual) in [("--root", zero.as_str(), root), ("--hash", &zero, hash), ("--number", "4", "3")] {
+        let ran = folder.run(&["import", "s", "--db", "other", option, value]);
+        assert_eq!(ran.code, 3, "{option}");
+        assert!(ran.stderr.contains(value) && ran.stderr.contains(actual), "both are named: {}", ran.stderr);
+    }
+    named(&json(&folder, &["replay", "w"]), &["block", "root_before"]);
+    named(&json(&folder, &["replay", "w", "--root", before]), &["block"]);
+    let ran = folder.run(&["replay", "w", "--root", root]);
+    assert_eq!((ran.code, ran.stderr.contains(root) && ran.stderr.contains(before)), (3, true), "{}", ran.stderr);
+    let ran = folder.run(&["replay", "w"]);
+    assert!(ran.stderr.starts_with("note: the root before the block is believed"), "{}", ran.stderr);
+}
+
 /// While one process has a database open, another is told.
 #[test]
 fn a_database_has_one_user_at_a_time() {
