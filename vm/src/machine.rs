@@ -122,8 +122,9 @@ impl<E: Engine> Vm<E> {
         let items = module.items().saturating_mul(u64::from(limits.item_memory_bytes));
         let elements = module.table_elements().saturating_mul(u64::from(limits.table_element_memory_bytes));
         // Each instance has the names of its exports for itself.
-        let names =
-            module.exports().fold(0_u64, |sum, (name, _)| sum.saturating_add(u64::from(code_bytes(name.as_bytes()))));
+        let names = module
+            .exports()
+            .fold(0_u64, |sum, (name, _)| sum.saturating_add(u64::try_from(name.len()).unwrap_or(u64::MAX)));
         u64::from(limits.frame_memory_bytes).saturating_add(items).saturating_add(elements).saturating_add(names)
     }
 
