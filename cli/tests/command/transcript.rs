@@ -189,6 +189,7 @@ transcripts! {
     diagnosis "diagnosis.txt";
     diverge "diverge.txt";
     estimates "estimate.txt";
+    explanations "explain.txt";
     halts "halts.txt";
     run "run.txt";
     selftest "selftest.txt";

@@ -15,6 +15,12 @@ struct Feature {
     switch: &'static str,
 }
 
+impl Feature {
+    fn is_off(&self) -> String {
+        format!("{} off under this revision; to leave it out: {}", is(self.name), self.switch)
+    }
+}
+
 /// The first that has a sign in a message is the one: `relaxed SIMD` comes before `SIMD`.
 const FEATURES: &[Feature] = &[
     Feature {
@@ -131,9 +137,20 @@ pub(super) fn reason(error: &BinaryReaderError) -> String {
 
 fn in_our_words(message: &str) -> String {
     if let Some(feature) = feature(message) {
-        return format!("{} off under this revision; to leave it out: {}", is(feature.name), feature.switch);
+        return feature.is_off();
     }
     type_error(message).or_else(|| missing(message)).or_else(|| other(message)).unwrap_or_else(|| UNNAMED.to_owned())
+}
+
+/// Why a type of the form `form`, the byte that it begins with, is refused.
+pub(super) fn form_of_type(form: u8) -> String {
+    // Arrays, structs, recursion groups and subtypes; continuations.
+    let sign = match form {
+        0x5e | 0x5f | 0x4e | 0x4f | 0x50 => "gc types are disabled",
+        0x5d => "stack switching is disabled",
+        _ => return "there is no type of this form".to_owned(),
+    };
+    in_our_words(sign)
 }
 
 /// Said of whatever has no words of its own here.
