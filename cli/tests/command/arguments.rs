@@ -159,6 +159,20 @@ fn a_closed_standard_output_is_no_failure() {
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), &b""[..]));
 }
 
+/// Nor does one that was never there.
+#[cfg(unix)]
+#[test]
+fn a_standard_output_that_is_not_open_is_no_failure() {
+    let folder = Folder::with_contracts();
+    let lockstep = env!("CARGO_BIN_EXE_lockstep");
+    for closed in [">&-", ">&- 2>&-", "<&- >&- 2>&-"] {
+        let line = format!("{lockstep} run contracts/wrc20/wrc20.wat {closed}");
+        let status =
+            std::process::Command::new("sh").args(["-c", &line]).current_dir(folder.path("")).status().unwrap();
+        assert_eq!(status.code(), Some(1), "{closed}");
+    }
+}
+
 /// A full disk behind the standard output is a failure of this machine.
 #[cfg(target_os = "linux")]
 #[test]

@@ -96,7 +96,7 @@ const FEATURES: &[Feature] = &[
         switch: "clang -mno-nontrapping-fptoint, rustc -C target-feature=-nontrapping-fptoint",
     },
     Feature {
-        signs: &["reference types", "multiple tables", "zero byte expected"],
+        signs: &["reference types", "multiple tables"],
         name: "reference types",
         switch: "clang -mno-reference-types, rustc -C target-feature=-reference-types",
     },
@@ -127,7 +127,6 @@ const OFF: &[&str] = &[
     "subopcode",
     "multiple memories",
     "multiple tables",
-    "zero byte expected",
 ];
 
 /// What is wrong, for the person who wrote the module.
@@ -244,6 +243,10 @@ fn missing(message: &str) -> Option<String> {
 
 /// Messages by what they begin with, and our words.
 const OTHERS: &[(&str, &str)] = &[
+    (
+        "zero byte expected",
+        "another memory or table than number 0 is named, and several memories (multi-memory) are off",
+    ),
     ("unexpected end", "the bytes end in the middle of something"),
     ("unexpected eof", "the bytes end in the middle of something"),
     ("unexpected data at the end of operators", "the function has bytes behind its last `end`"),

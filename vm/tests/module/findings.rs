@@ -123,6 +123,12 @@ fn features_that_are_off_are_called_by_their_names_with_a_switch() {
         (memory, "(drop (ref.i31 (i32.const 0)))", "garbage collection (GC) is off", "linear memory"),
         ("(memory (export \"memory\") i64 1)", "", "64-bit memories (memory64) are off", "wasm32"),
         ("(memory (export \"memory\") 1) (memory 1)", "", "several memories (multi-memory) are off", "multimemory"),
+        (
+            "(memory (export \"memory\") 1) (memory 1)",
+            "(drop (memory.size 1))",
+            "(multi-memory) are off",
+            "multimemory",
+        ),
         (memory, "(unreachable) (call_ref 0)", "typed function references are off", "table of funcref"),
     ] {
         let code = with(outer, inner);
