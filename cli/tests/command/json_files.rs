@@ -26,85 +26,85 @@ fn written(text: &str) -> String {
     text.replace('A', ALICE).replace('B', BOB)
 }
 
+/// Files of blocks and a part of the error of each.
+const REFUSED_BLOCKS: &[(&str, &str)] = &[
+    ("[]", "line 1, column 1: there is no block in the array"),
+    ("{}", "line 1, column 1: the field `transactions` is missing"),
+    ("7", "line 1, column 1: a number where an object is expected"),
+    ("null", "line 1, column 1: null where an object is expected"),
+    ("", "line 1, column 1: the file ends where a value is expected"),
+    ("{\"transactions\": []} x", "line 1, column 22: 'x' behind the end of the value"),
+    ("{\"transactions\": [],}", "line 1, column 21: '}' where a name in quotes is expected"),
+    ("{\"transactions\": []", "the file ends where `,` or `}` is expected"),
+    ("{'transactions': []}", "column 2: '\\'' where a name in quotes is expected"),
+    ("// none\n{\"transactions\": []}", "line 1, column 1: '/' where a value is expected"),
+    ("[[]]", "line 1, column 2: block index 0: an array where an object is expected"),
+    ("[[1, 2, 3, \"A\", []]]", "block index 0: an array where an object is expected"),
+    ("{\"transactions\": [[\"A\"]]}", "transaction 0: an array where an object is expected"),
+    ("{\"transactions\": {}}", "field transactions: an object where an array is expected"),
+    ("{\"transactions\": null}", "field transactions: null where an array is expected"),
+    ("{\"transaction\": []}", "line 1, column 2: there is no field `transaction`; is `transactions` meant?"),
+    (
+        "{\"transactions\": [], \"colour\": 1}",
+        "line 1, column 22: there is no field `colour`; there are number, timestamp, gas_limit, beneficiary, transactions",
+    ),
+    ("{\"transactions\": [], \"number\": \"1\"}", "field number: a text in quotes where a number without quotes"),
+    ("{\"transactions\": [], \"number\": 1.0}", "field number: 1.0 where a whole number is expected"),
+    ("{\"transactions\": [], \"number\": -1}", "field number: -1 where a whole number is expected"),
+    ("{\"transactions\": [], \"number\": 1e0}", "field number: 1e0 where a whole number is expected"),
+    ("{\"transactions\": [], \"number\": 01}", "a number does not begin with 0"),
+    ("{\"transactions\": [], \"number\": null}", "field number: null where a number without quotes is expected"),
+    (
+        "{\"transactions\": [], \"number\": 18446744073709551616}",
+        "field number: 18446744073709551616 is more than 18446744073709551615",
+    ),
+    ("{\"number\": 1, \"number\": 1, \"transactions\": []}", "column 15: the name `number` occurs twice in one object"),
+    ("{\"number\": 1, \"n\\u0075mber\": 1, \"transactions\": []}", "the name `number` occurs twice in one object"),
+    ("{\"transactions\": [{\"to\": \"A\"}]}", "transaction 0: the field `sender` is missing"),
+    ("{\"transactions\": [{\"sender\": \"A\"}]}", "exactly one of the fields `to`, `deploy` and `create`"),
+    ("{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"create\": \"x\"}]}", "exactly one of the fields"),
+    (
+        "{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"abi\": \"packed\"}]}",
+        "`abi` means nothing without `deploy`",
+    ),
+    (
+        "{\"transactions\": [{\"sender\": \"A\", \"create\": \"x\", \"export\": \"e\"}]}",
+        "field export: `export` means nothing without `to`",
+    ),
+    ("{\"transactions\": [{\"sender\": \"A\", \"to\": \"0x11\"}]}", "field to: 1 bytes where an address has 20"),
+    (
+        "{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"value\": 5}]}",
+        "field value: a number where a text in quotes",
+    ),
+    (
+        "{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"value\": \"-5\"}]}",
+        "field value: it cannot be negative",
+    ),
+    (
+        "{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"input\": \"0x1\"}]}",
+        "field input: 1 hex digits: a byte has two",
+    ),
+    (
+        "{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"nonce\": true}]}",
+        "field nonce: true or false where a number",
+    ),
+    ("{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"gaslimit\": 1}]}", "is `gas_limit` meant?"),
+    ("{\"transactions\": [{\"sender\": \"A\", \"deploy\": \"none.wasm\"}]}", "field deploy: cannot open none.wasm"),
+    (
+        "{\"transactions\": [{\"sender\": \"A\", \"deploy\": \"genesis.json\", \"abi\": \"x\"}]}",
+        "field abi: unknown ABI",
+    ),
+    (
+        "[{\"transactions\": []},\n {\"transactions\": [\n  {\"sender\": \"A\", \"to\": \"B\"},\n  {\"sender\": \"A\", \"too\": \"B\"}]}]",
+        "blocks.json, line 4, column 60: block index 1, field transactions, transaction 1: there is no field `too`; is `to`",
+    ),
+];
+
 #[test]
 fn a_file_of_blocks_is_read_strictly() {
     let folder = begun();
     let before = tip(&folder);
-    for (text, message) in [
-        ("[]", "line 1, column 1: there is no block in the array"),
-        ("{}", "line 1, column 1: the field `transactions` is missing"),
-        ("7", "line 1, column 1: a number where an object is expected"),
-        ("null", "line 1, column 1: null where an object is expected"),
-        ("", "line 1, column 1: the file ends where a value is expected"),
-        ("{\"transactions\": []} x", "line 1, column 22: 'x' behind the end of the value"),
-        ("{\"transactions\": [],}", "line 1, column 21: '}' where a name in quotes is expected"),
-        ("{\"transactions\": []", "the file ends where `,` or `}` is expected"),
-        ("{'transactions': []}", "column 2: '\\'' where a name in quotes is expected"),
-        ("// none\n{\"transactions\": []}", "line 1, column 1: '/' where a value is expected"),
-        ("[[]]", "line 1, column 2: block index 0: an array where an object is expected"),
-        ("[[1, 2, 3, \"A\", []]]", "block index 0: an array where an object is expected"),
-        ("{\"transactions\": [[\"A\"]]}", "transaction 0: an array where an object is expected"),
-        ("{\"transactions\": {}}", "field transactions: an object where an array is expected"),
-        ("{\"transactions\": null}", "field transactions: null where an array is expected"),
-        ("{\"transaction\": []}", "line 1, column 2: there is no field `transaction`; is `transactions` meant?"),
-        (
-            "{\"transactions\": [], \"colour\": 1}",
-            "line 1, column 22: there is no field `colour`; there are number, timestamp, gas_limit, beneficiary, transactions",
-        ),
-        ("{\"transactions\": [], \"number\": \"1\"}", "field number: a text in quotes where a number without quotes"),
-        ("{\"transactions\": [], \"number\": 1.0}", "field number: 1.0 where a whole number is expected"),
-        ("{\"transactions\": [], \"number\": -1}", "field number: -1 where a whole number is expected"),
-        ("{\"transactions\": [], \"number\": 1e0}", "field number: 1e0 where a whole number is expected"),
-        ("{\"transactions\": [], \"number\": 01}", "a number does not begin with 0"),
-        ("{\"transactions\": [], \"number\": null}", "field number: null where a number without quotes is expected"),
-        (
-            "{\"transactions\": [], \"number\": 18446744073709551616}",
-            "field number: 18446744073709551616 is more than 18446744073709551615",
-        ),
-        (
-            "{\"number\": 1, \"number\": 1, \"transactions\": []}",
-            "column 15: the name `number` occurs twice in one object",
-        ),
-        ("{\"number\": 1, \"n\\u0075mber\": 1, \"transactions\": []}", "the name `number` occurs twice in one object"),
-        ("{\"transactions\": [{\"to\": \"A\"}]}", "transaction 0: the field `sender` is missing"),
-        ("{\"transactions\": [{\"sender\": \"A\"}]}", "exactly one of the fields `to`, `deploy` and `create`"),
-        ("{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"create\": \"x\"}]}", "exactly one of the fields"),
-        (
-            "{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"abi\": \"packed\"}]}",
-            "`abi` means nothing without `deploy`",
-        ),
-        (
-            "{\"transactions\": [{\"sender\": \"A\", \"create\": \"x\", \"export\": \"e\"}]}",
-            "field export: `export` means nothing without `to`",
-        ),
-        ("{\"transactions\": [{\"sender\": \"A\", \"to\": \"0x11\"}]}", "field to: 1 bytes where an address has 20"),
-        (
-            "{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"value\": 5}]}",
-            "field value: a number where a text in quotes",
-        ),
-        (
-            "{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"value\": \"-5\"}]}",
-            "field value: it cannot be negative",
-        ),
-        (
-            "{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"input\": \"0x1\"}]}",
-            "field input: 1 hex digits: a byte has two",
-        ),
-        (
-            "{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"nonce\": true}]}",
-            "field nonce: true or false where a number",
-        ),
-        ("{\"transactions\": [{\"sender\": \"A\", \"to\": \"A\", \"gaslimit\": 1}]}", "is `gas_limit` meant?"),
-        ("{\"transactions\": [{\"sender\": \"A\", \"deploy\": \"none.wasm\"}]}", "field deploy: cannot open none.wasm"),
-        (
-            "{\"transactions\": [{\"sender\": \"A\", \"deploy\": \"genesis.json\", \"abi\": \"x\"}]}",
-            "field abi: unknown ABI",
-        ),
-        (
-            "[{\"transactions\": []},\n {\"transactions\": [\n  {\"sender\": \"A\", \"to\": \"B\"},\n  {\"sender\": \"A\", \"too\": \"B\"}]}]",
-            "blocks.json, line 4, column 60: block index 1, field transactions, transaction 1: there is no field `too`; is `to`",
-        ),
-    ] {
+    for (text, message) in REFUSED_BLOCKS {
         folder.write("blocks.json", written(text).as_bytes());
         let ran = folder.run(&["block", "apply", "blocks.json", "--db", "db"]);
         assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{text}: {}", ran.stderr);

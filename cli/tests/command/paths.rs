@@ -307,7 +307,7 @@ fn what_this_user_may_not_read_or_write_is_refused() {
         for bad in bad {
             let put = |argument: &&str| match argument.strip_prefix('@') {
                 Some(rest) if rest.starts_with('@') => (*bad).to_owned(),
-                Some(suffix) if suffix == ".borsh" => (*bad).to_owned(),
+                Some(".borsh") => (*bad).to_owned(),
                 Some(suffix) => format!("{bad}{suffix}"),
                 None => (*argument).to_owned(),
             };

@@ -216,7 +216,7 @@ mod tests {
         let mut a: [u8; 32] = hash(&[&secret])[..32].try_into().unwrap();
         a[0] &= 0xF8;
         a[31] = a[31] & 0x7F | 0x40;
-        let k = U512::from_le_bytes(hash(&[&r, &key, message])) % U512::from(order);
+        let k = U512::from_le_bytes(hash(&[&r, &key, message])).checked_rem(U512::from(order)).unwrap();
         let s = U256::from(k).mul_mod(U256::from_le_bytes(a), order);
         let mut signature = [0; 64];
         signature[..32].copy_from_slice(&r);
