@@ -1,12 +1,13 @@
 //! The arguments: what can be written on the command line, and what it is turned into.
 
 use crate::bytes::{
-    Hex, InputSource, Preset, parse_address, parse_amount, parse_any_key, parse_gas, parse_hash, parse_input,
-    parse_key, parse_preset, parse_value,
+    Hex, InputSource, Preset, parse_address, parse_amount, parse_any_key, parse_count, parse_gas, parse_hash,
+    parse_input, parse_key, parse_preset, parse_value,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lockstep_vm::{Abi, Address, B256, Revision, U256};
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -26,7 +27,8 @@ Exit codes:
   2  the contract halted: it did what it must not, and all its gas is gone
   3  something given is invalid: arguments, file, module, transaction, state file,
      database
-  4  this machine failed"
+  4  this machine failed
+  5  some blocks of a file were applied, then one was not"
     };
 }
 
@@ -48,8 +50,10 @@ With --json a command prints one JSON object on one line of the standard output.
 Counts, gas among them, are numbers below 2^53 and strings of digits from there
 on; balances are always strings of digits; bytes are strings of 0x and hex
 digits; what is not there is null. A command that cannot be carried out prints
-{\"error\": {\"class\": ..., \"message\": ..., \"exit_code\": ...}}, where the class is
-usage, file, module, transaction, state_file, database (3) or fault (4)."
+{\"error\": {\"class\": ..., \"message\": ..., \"remedy\": ..., \"exit_code\": ...}}, where
+the class is usage, file, module, transaction, state_file, database, in_use (3) or
+fault (4). Where the exit code is 5, \"applied\" lists the blocks that were applied.
+docs/command.md has all classes, the limits and the formats of JSON files."
 );
 
 /// Lockstep, a deterministic WebAssembly virtual machine for consensus.
@@ -418,8 +422,8 @@ pub(crate) struct PruneArguments {
     #[command(flatten)]
     pub(crate) database: DatabaseArgument,
 
-    /// Heights to keep
-    #[arg(long, value_name = "N", value_parser = parse_gas)]
+    /// Heights to keep, at least 1
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) keep: u64,
 }
 
@@ -533,6 +537,18 @@ impl RevisionName {
             Self::EwasmByzantium => "ewasm-byzantium",
         }
     }
+}
+
+/// The command that `arguments` are for, as far as it can be told from arguments that cannot be read.
+pub(crate) fn command_of(arguments: &[OsString]) -> String {
+    let mut command = <Arguments as clap::CommandFactory>::command();
+    let mut name = "lockstep".to_owned();
+    for argument in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
+        let Some(found) = command.find_subcommand(argument).cloned() else { continue };
+        name = format!("{name} {argument}");
+        command = found;
+    }
+    name
 }
 
 fn parse_abi(name: &str) -> Result<Abi, <Abi as FromStr>::Err> {

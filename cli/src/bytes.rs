@@ -119,6 +119,14 @@ pub(crate) fn parse_gas(text: &str) -> Result<u64, String> {
     digits.parse().map_err(|_| format!("more than {}", u64::MAX))
 }
 
+/// A number as [`parse_gas`] reads it, but 0.
+pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
+    match parse_gas(text)? {
+        0 => Err("at least 1: the last one always stays".into()),
+        count => Ok(count),
+    }
+}
+
 /// Decimal digits, `_` between them if you like, or `0x` and hex digits, up to 2^256 - 1.
 pub(crate) fn parse_amount(text: &str) -> Result<U256, String> {
     let (digits, radix) = match text.strip_prefix("0x") {
@@ -135,6 +143,9 @@ pub(crate) fn parse_amount(text: &str) -> Result<U256, String> {
 fn decimal(text: &str) -> Result<String, String> {
     if text.starts_with('-') {
         return Err("it cannot be negative".into());
+    }
+    if text.starts_with('_') || text.ends_with('_') || text.contains("__") {
+        return Err("`_` is not between two digits".into());
     }
     let digits = text.replace('_', "");
     match digits.chars().find(|character| !character.is_ascii_digit()) {
@@ -178,7 +189,9 @@ mod tests {
             ("1.5", Err("'.' is not a decimal digit")),
             ("0x10", Err("'x' is not a decimal digit")),
             ("+1", Err("'+' is not a decimal digit")),
-            ("_", Err("no digits")),
+            ("_", Err("`_` is not between two digits")),
+            ("1_", Err("`_` is not between two digits")),
+            ("1__0", Err("`_` is not between two digits")),
             ("", Err("no digits")),
         ] {
             assert_eq!(parse_gas(text), gas.map_err(String::from), "{text:?}");

@@ -100,6 +100,13 @@ impl Diagnosis {
     }
 }
 
+/// Executes a transaction again, on the reference interpreter, with these observers.
+pub(crate) fn replayed(vm: &Vm, attempt: &Attempt, observers: Vec<SharedObserver>) -> Result<(), Failure> {
+    let Attempt { env, view, valid, executed } = attempt;
+    let execution = Execution { revision: vm.revision(), view: Arc::clone(view), block: env, tx: valid.clone() };
+    Ok(replay(execution, executed, observers)?)
+}
+
 fn shared<T>(observer: T) -> Arc<Mutex<T>> {
     Arc::new(Mutex::new(observer))
 }

@@ -7,7 +7,7 @@ use crate::{
 use anyhow::{Context, anyhow};
 use lockstep_vm::Revision;
 use std::{
-    fs::File,
+    fs::{self, File, Metadata},
     io::{self, BufRead, BufReader, Read},
     path::Path,
 };
@@ -24,11 +24,16 @@ impl Source {
     /// Opens a file to read it.
     pub(crate) fn open(path: &Path, class: Class) -> Result<Self, Failure> {
         let name = path.display().to_string();
-        let file = File::open(path).with_context(|| format!("cannot open {name}")).class(class)?;
-        let metadata = file.metadata().with_context(|| format!("cannot look at {name}")).class(class)?;
-        if metadata.is_dir() {
-            return Err(Failure::new(class, anyhow!("{name} is a directory")));
+        refuse_dash(path, class)?;
+        let cannot = |error| Failure::io(class, error, format!("cannot open {name}"));
+        let metadata = fs::metadata(path).map_err(cannot)?;
+        // Looked at before it is opened: to open a pipe is to wait for a writer.
+        if !can_be_read(&metadata) {
+            let failure = Failure::new(class, anyhow!("{name} is {}", kind_of(&metadata)));
+            return Err(failure.remedy("give a file; what comes out of a pipe can be put into one first"));
         }
+        let file = File::open(path).map_err(cannot)?;
+        let metadata = file.metadata().map_err(cannot)?;
         Ok(Self { file, name, bytes: metadata.is_file().then_some(metadata.len()) })
     }
 
@@ -39,14 +44,16 @@ impl Source {
 
     /// Goes on reading into `bytes` until these are `bytes_max` and one more, or the file ends.
     pub(crate) fn read_up_to(&mut self, bytes: &mut Vec<u8>, bytes_max: u64, class: Class) -> Result<(), Failure> {
-        read_up_to(&mut self.file, bytes, bytes_max).with_context(|| format!("cannot read {}", self.name)).class(class)
+        let read = read_up_to(&mut self.file, bytes, bytes_max);
+        read.map_err(|error| Failure::io(class, error, format!("cannot read {}", self.name)))
     }
 
     /// The error of a file with more bytes than `bytes_max`.
     pub(crate) fn too_large(&self, bytes_max: u64, limit: &str, class: Class) -> Failure {
         let actual = self.bytes.filter(|&bytes| bytes > bytes_max);
         let actual = actual.map_or_else(|| "more".to_owned(), |bytes| format!("{bytes}"));
-        Failure::new(class, anyhow!("{}: {actual} bytes where {limit} allows {bytes_max}", self.name))
+        let failure = Failure::new(class, anyhow!("{}: {actual} bytes where {limit} allows {bytes_max}", self.name));
+        failure.remedy("give a smaller file")
     }
 
     /// What is read bit by bit.
@@ -81,6 +88,51 @@ pub(crate) fn input(source: Option<InputSource>, revision: &Revision) -> Result<
             Ok(bytes)
         }
     }
+}
+
+/// Refuses the path `-`, which is the standard input or output elsewhere.
+pub(crate) fn refuse_dash(path: &Path, class: Class) -> Result<(), Failure> {
+    if path.as_os_str() != "-" {
+        return Ok(());
+    }
+    let failure = Failure::new(class, anyhow!("`-` is no path here: only --input reads the standard input"));
+    Err(failure.remedy("give a path; a file of this name is ./-"))
+}
+
+/// What a path leads to, with its article.
+pub(crate) fn kind_of(metadata: &Metadata) -> &'static str {
+    if metadata.is_dir() {
+        return "a directory";
+    }
+    if metadata.is_file() {
+        return "a file";
+    }
+    special(metadata)
+}
+
+/// Whether reading ends, or can be ended at a limit: a file, or a device that gives characters.
+fn can_be_read(metadata: &Metadata) -> bool {
+    metadata.is_file() || (!metadata.is_dir() && special(metadata) == CHARACTER_DEVICE)
+}
+
+const CHARACTER_DEVICE: &str = "a character device";
+
+#[cfg(unix)]
+fn special(metadata: &Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    match () {
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () if kind.is_block_device() => "a block device",
+        () if kind.is_char_device() => CHARACTER_DEVICE,
+        () => "no regular file",
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_metadata: &Metadata) -> &'static str {
+    "no regular file"
 }
 
 fn read_up_to(reader: &mut impl Read, bytes: &mut Vec<u8>, bytes_max: u64) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use crate::{
     args::PlaceArgument,
     chain::{Attempt, Chain, Order, Sealed, block_after},
+    database_folder::{self, Begun},
     execution::{Before, Changes},
     failure::{Class, Classify, Failure},
     state_file::{self, IfMissing, Writing},
@@ -26,6 +27,8 @@ pub(crate) enum Ledger {
 
 /// A database and the state to look at.
 pub(crate) struct Database {
+    /// What was made for it. It goes before the store.
+    begun: Begun,
     pub(crate) store: Store,
     pub(crate) view: Arc<View>,
     /// The number of the block that the view is of, 0 if there is none.
@@ -36,6 +39,11 @@ impl Ledger {
     /// Opens a chain to look at it, a database at the height `at`.
     pub(crate) fn read(place: &PlaceArgument, at: Option<u64>) -> Result<Self, Failure> {
         match (&place.state, &place.db) {
+            (Some(_), _) if at.is_some() => {
+                let failure =
+                    Failure::new(Class::Usage, anyhow!("--at needs --db: a state file has its last state alone"));
+                Err(failure.remedy("leave --at out, or keep the chain in a database"))
+            }
             (Some(file), _) => Ok(Self::File(state_file::read(file)?, None)),
             (None, Some(folder)) => Ok(Self::Database(Database::open(folder, IfMissing::Refuse, at)?)),
             (None, None) => Err(nowhere()),
@@ -118,13 +126,6 @@ impl Ledger {
         Ok(Tx { sender, nonce, gas_limit: Gas::new(gas_limit), gas_price: U256::ZERO, value, kind, input })
     }
 
-    /// Executes one transaction as the next block and keeps what it changed. An invalid one, or a fault, leaves
-    /// everything as it is.
-    pub(crate) fn seal(self, vm: &Vm, order: Order) -> Result<Sealed, Failure> {
-        let attempt = self.execute(vm, order)?;
-        self.keep(attempt)
-    }
-
     /// Executes one transaction as the next block would. Everything stays as it is.
     pub(crate) fn execute(&self, vm: &Vm, order: Order) -> Result<Attempt, Failure> {
         Attempt::new(vm, self.view(), self.next_block(order.gas_limit)?, self.transaction(order)?)
@@ -166,6 +167,7 @@ impl Ledger {
                 let (hash, diff) = (hash_without_transactions(parent_hash, &diff)?, &diff);
                 let block = ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], root: None };
                 database.store.commit(&block)?;
+                database.begun.keep();
                 database.store.close()?;
                 Ok(height)
             }
@@ -176,16 +178,13 @@ impl Ledger {
 impl Database {
     /// Opens a database at a height, or at its last block.
     pub(crate) fn open(folder: &Path, if_missing: IfMissing, at: Option<u64>) -> Result<Self, Failure> {
-        let store = match if_missing {
-            IfMissing::Begin => Store::open(folder)?,
-            IfMissing::Refuse => Store::open_existing(folder)?,
-        };
+        let (store, begun) = database_folder::open(folder, if_missing)?;
         let view = match at {
             Some(height) => store.view(height)?,
             None => store.latest()?,
         };
         let number = view.height();
-        Ok(Self { store, view: Arc::new(view), number })
+        Ok(Self { begun, store, view: Arc::new(view), number })
     }
 
     fn keep(self, attempt: Attempt) -> Result<Sealed, Failure> {
@@ -197,6 +196,7 @@ impl Database {
         let receipts = [executed.receipt.clone()];
         let (diff, receipts) = (&executed.diff, receipts.as_slice());
         self.store.commit(&ExecutedBlock { height: number, hash, parent_hash, diff, receipts, root: None })?;
+        self.begun.keep();
         self.store.close()?;
         Ok(Sealed { number, executed, changes })
     }

@@ -8,10 +8,14 @@ mod block_file;
 mod bytes;
 mod chain;
 mod commands;
+mod database_folder;
 mod diagnosis;
 mod execution;
 mod failure;
 mod files;
+mod genesis_file;
+mod holder;
+mod json;
 mod ledger;
 mod module_file;
 mod output_file;
@@ -37,7 +41,10 @@ fn main() -> ExitCode {
             print(&error.render().to_string(), Exit::Return)
         }
         // Which arguments there are is not known here, only that one of them cannot be read.
-        Err(error) => answer(&Err(Failure::usage(&error)), arguments.iter().any(|argument| argument == "--json")),
+        Err(error) => {
+            let failure = Failure::usage(&error, &args::command_of(&arguments));
+            answer(&Err(failure), arguments.iter().any(|argument| argument == "--json"))
+        }
     };
     ExitCode::from(exit.code())
 }
@@ -55,6 +62,7 @@ fn answer(result: &Result<Report, Failure>, json: bool) -> Exit {
         Err(failure) if json => print(&failure.json(), failure.exit()),
         Err(failure) => {
             complain(&format!("error: {failure}"));
+            complain(&format!("help: {}", failure.help()));
             failure.exit()
         }
     }

@@ -1,7 +1,10 @@
 //! A file that a command writes beside its report: checked before anything is executed, written under another name, and
 //! put in its place as a whole.
 
-use crate::failure::{Class, Classify, Failure};
+use crate::{
+    failure::{Class, Classify, Failure},
+    files::{kind_of, refuse_dash},
+};
 use anyhow::{Context, anyhow};
 use std::{
     ffi::OsString,
@@ -29,15 +32,16 @@ impl OutputFile {
     /// The file `path`, if it can be one, and is none of those in `taken` and lies in none; each with what it is.
     pub(crate) fn plan(path: &Path, taken: &[(Option<&Path>, &str)]) -> Result<Self, Failure> {
         let name = path.display().to_string();
-        let refused = |why: String| Failure::new(Class::File, anyhow!("{name} cannot be written: {why}"));
+        let refused = |why: String| {
+            let failure = Failure::new(Class::File, anyhow!("{name} cannot be written: {why}"));
+            failure.remedy("give a path in a folder that can be written")
+        };
+        refuse_dash(path, Class::File)?;
         let path = match path.canonicalize() {
             Ok(path) => {
                 let metadata = fs::metadata(&path).map_err(|error| refused(error.to_string()))?;
-                if metadata.is_dir() {
-                    return Err(refused("it is a directory".to_owned()));
-                }
                 if !metadata.is_file() {
-                    return Err(refused("it is no regular file".to_owned()));
+                    return Err(refused(format!("it is {}", kind_of(&metadata))));
                 }
                 if metadata.permissions().readonly() {
                     return Err(refused("it is read-only".to_owned()));
@@ -56,7 +60,11 @@ impl OutputFile {
                 _ => {}
             }
         }
-        Ok(Self { path, name })
+        let file = Self { path, name };
+        // Whether the folder can be written is tried out, before anything is executed.
+        let (opened, draft) = file.clone().begin()?;
+        drop((opened, draft));
+        Ok(file)
     }
 
     /// Its name as it was given.
@@ -73,7 +81,7 @@ impl OutputFile {
     pub(crate) fn begin(self) -> Result<(File, Draft), Failure> {
         let written = self.draft_path();
         let made = OpenOptions::new().write(true).create_new(true).open(&written);
-        let file = made.with_context(|| format!("cannot write {}", self.name)).class(Class::Fault)?;
+        let file = made.map_err(|error| Failure::io(Class::File, error, format!("{} cannot be written", self.name)))?;
         Ok((file, Draft { written, target: self }))
     }
 

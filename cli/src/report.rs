@@ -145,7 +145,7 @@ impl Report {
 }
 
 /// A character as it can be shown on a terminal.
-fn escaped(character: char) -> impl Iterator<Item = char> {
+pub(crate) fn escaped(character: char) -> impl Iterator<Item = char> {
     let plain = matches!(character, '\'' | '"' | '\\').then_some(character);
     let escape = plain.is_none().then(|| character.escape_debug());
     plain.into_iter().chain(escape.into_iter().flatten())

@@ -15,7 +15,7 @@
 use crate::{
     chain::Chain,
     failure::{Class, Classify, Failure},
-    files::{Source, len},
+    files::{Source, len, refuse_dash},
 };
 use anyhow::{Context, Error, anyhow, ensure};
 use borsh::BorshDeserialize;
@@ -66,9 +66,15 @@ pub(crate) struct Writing {
 /// The chain in a file, only to look at.
 pub(crate) fn read(path: &Path) -> Result<Chain, Failure> {
     let name = path.display();
-    if !path.try_exists().with_context(|| format!("cannot look for {name}")).class(Class::StateFile)? {
-        let error = anyhow!("there is no state file {name}: `lockstep deploy` makes one");
-        return Err(Failure::new(Class::StateFile, error));
+    refuse_dash(path, Class::StateFile)?;
+    let exists = path.try_exists();
+    if !exists.map_err(|error| Failure::io(Class::StateFile, error, format!("cannot look for {name}")))? {
+        let failure = Failure::new(Class::StateFile, anyhow!("there is no state file {name}"));
+        return Err(failure.remedy("`lockstep deploy` makes one"));
+    }
+    if path.is_dir() {
+        let failure = Failure::new(Class::StateFile, anyhow!("{name} is a directory, and a state file is a file"));
+        return Err(failure.remedy("give the state file; the folder of a database is given by --db"));
     }
     let limit = "the limit of a state file";
     let bytes = Source::open(path, Class::StateFile)?.read(FILE_BYTES_MAX, limit, Class::StateFile)?;
@@ -85,7 +91,8 @@ pub(crate) fn write(path: &Path, if_missing: IfMissing) -> Result<(Writing, Chai
     let chain = read(path)?;
     let metadata = fs::metadata(&writing.path).context("cannot look at the state file").class(Class::StateFile)?;
     if metadata.permissions().readonly() {
-        return Err(Failure::new(Class::StateFile, anyhow!("{} is read-only", path.display())));
+        let failure = Failure::new(Class::StateFile, anyhow!("{} is read-only", path.display()));
+        return Err(failure.remedy("make the file writable, or work on a copy"));
     }
     Ok((writing, chain))
 }
@@ -93,44 +100,51 @@ pub(crate) fn write(path: &Path, if_missing: IfMissing) -> Result<(Writing, Chai
 impl Writing {
     fn begin(path: &Path) -> Result<Self, Failure> {
         let name = path.display();
+        refuse_dash(path, Class::StateFile)?;
         // A link stays a link: the file behind it is what is replaced.
         let path = match path.canonicalize() {
             Ok(path) => path,
             Err(error) if error.kind() == ErrorKind::NotFound => path.to_owned(),
-            Err(error) => {
-                return Err(Failure::new(Class::StateFile, error_at(error, format!("cannot open {name}"))));
-            }
+            Err(error) => return Err(Failure::io(Class::StateFile, error, format!("cannot open {name}"))),
         };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new(".")).to_owned();
-        let lock = lock(&folder).with_context(|| format!("cannot lock the folder of {name}"));
-        Ok(Self { path, folder, _lock: lock.class(Class::StateFile)? })
+        if !folder.is_dir() {
+            let failure = Failure::new(Class::StateFile, anyhow!("there is no folder {}", folder.display()));
+            return Err(failure.remedy("make the folder first, or give a path in one that is there"));
+        }
+        let lock = lock(&folder);
+        let lock =
+            lock.map_err(|error| Failure::io(Class::StateFile, error, format!("cannot lock the folder of {name}")))?;
+        Ok(Self { path, folder, _lock: lock })
     }
 
     /// Replaces the file by one with `chain` in it.
     pub(crate) fn save(self, chain: &Chain) -> Result<(), Failure> {
         let bytes = encode(chain).context("cannot write the state file: it is left as it is").class(Class::Fault)?;
-        let context = || format!("cannot write {}: it is left as it is", self.path.display());
-        self.replace(&bytes).with_context(context).class(Class::Fault)
+        self.replace(&bytes).map_err(|error| {
+            let what = format!("cannot write {}: it is left as it is", self.path.display());
+            Failure::io(Class::StateFile, error, what)
+        })
     }
 
-    fn replace(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let name = self.path.file_name().context("it has no name")?;
+    fn replace(&self, bytes: &[u8]) -> io::Result<()> {
+        let name = self.path.file_name().ok_or(ErrorKind::InvalidFilename)?;
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
         hidden.push(".new");
         let new = self.folder.join(hidden);
         // The lock is ours, so a file of that name was left by a crash.
         match fs::remove_file(&new) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         let written = self.fill(&new, bytes).and_then(|()| fs::rename(&new, &self.path));
         if let Err(error) = written {
             let _ = fs::remove_file(&new);
-            return Err(error.into());
+            return Err(error);
         }
-        Ok(sync_folder(&self.folder)?)
+        sync_folder(&self.folder)
     }
 
     fn fill(&self, new: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -196,10 +210,6 @@ fn decode(bytes: &[u8]) -> anyhow::Result<Chain> {
     // One state, one encoding: keys out of order, for instance, were not written by a command.
     ensure!(encode(&chain)? == bytes, "not written by lockstep: another encoding of the same state");
     Ok(chain)
-}
-
-fn error_at(error: io::Error, context: String) -> Error {
-    Error::new(error).context(context)
 }
 
 /// Waits until no other command writes into the folder.

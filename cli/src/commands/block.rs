@@ -5,8 +5,8 @@ use crate::{
     args::ApplyArguments,
     block_file::BlockFile,
     bytes::hex,
+    database_folder,
     failure::{Class, Failure},
-    ledger::Database,
     output_file::OutputFile,
     progress::Progress,
     report::{Report, Row, Value},
@@ -33,7 +33,7 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
     let mut witness = arguments.witness.as_deref().map(|path| OutputFile::plan(path, &taken)).transpose()?;
     let vm = machine()?;
     let file = BlockFile::read(&arguments.file)?;
-    let Database { store, .. } = Database::open(&arguments.database.db, IfMissing::Refuse, None)?;
+    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
     let progress = Progress::new("blocks");
     let count = file.count();
     let mut applied = Vec::new();
@@ -41,7 +41,12 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
     for position in 0..count {
         let witness = if position.saturating_add(1) == count { witness.take() } else { None };
         let next = number.or_else(|| file.number(position));
-        let done = apply_one(&vm, &store, &file, position, next, witness)?;
+        let done = match apply_one(&vm, &store, &file, position, next, witness) {
+            Ok(done) => done,
+            Err(failure) => {
+                return Err(stopped(failure.within(file.place(position)), &applied, file.number(0).is_some()));
+            }
+        };
         number = Some(done.number.saturating_add(1));
         applied.push(done);
         let total = u64::try_from(count).unwrap_or(u64::MAX);
@@ -50,6 +55,32 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
     drop(progress);
     store.close()?;
     Ok(report(&applied))
+}
+
+/// The failure of a block after `applied`. Those stay: a chain goes on from its last sound block. Blocks with numbers are
+/// found again when the file is applied a second time.
+fn stopped(failure: Failure, applied: &[Applied], has_numbers: bool) -> Failure {
+    let new: Vec<&Applied> = applied.iter().filter(|block| !block.was_there).collect();
+    match (new.first(), new.last()) {
+        (Some(first), Some(last)) => {
+            let (first, last) = (first.number, last.number);
+            let said = if first == last {
+                format!("block {first} was applied, the next one was not")
+            } else {
+                format!("blocks {first} to {last} were applied, the next one was not")
+            };
+            let again = if has_numbers {
+                "the file again: the blocks that are there are skipped"
+            } else {
+                "the rest of the file, without the blocks that were applied"
+            };
+            let back = first.saturating_sub(1);
+            let remedy =
+                format!("correct the block and apply {again}; or take all back with `lockstep chain rollback {back}`");
+            failure.within(said).remedy(remedy).after(new.into_iter().map(block_row).collect())
+        }
+        _ => failure,
+    }
 }
 
 fn apply_one(
@@ -64,8 +95,8 @@ fn apply_one(
     let follows = tip.map_or(1, |tip| tip.height.saturating_add(1));
     let number = file.number(position).or(next).unwrap_or(follows);
     if number > follows || number == 0 {
-        let error = anyhow!("block {number} does not follow: block {follows} does");
-        return Err(Failure::new(Class::Database, error));
+        let failure = Failure::new(Class::Database, anyhow!("block {number} does not follow: block {follows} does"));
+        return Err(failure.remedy(format!("give the block the number {follows}, or leave the number out")));
     }
     let parent = match (number.checked_sub(1), tip) {
         (Some(parent), Some(_)) => store.view(parent)?,
@@ -83,8 +114,9 @@ fn apply_one(
     {
         let there = store.block_hash(number)?;
         if there != hash {
-            let error = anyhow!("height {number} has another block, {there}: roll back first");
-            return Err(Failure::new(Class::Database, error));
+            let error = anyhow!("height {number} has another block, {there}");
+            let failure = Failure::new(Class::Database, error);
+            return Err(failure.remedy(format!("`lockstep chain rollback {}` takes it back", number.saturating_sub(1))));
         }
         let (root, receipts) = (store.root(number)?, store.receipts(number)?);
         return Ok(Applied { number, hash, root, receipts, was_there: true });
@@ -116,28 +148,29 @@ pub(crate) fn rejected(rejected: Rejected) -> Failure {
     }
 }
 
+fn block_row(block: &Applied) -> Row {
+    let gas_used = block.receipts.iter().fold(0_u64, |sum, receipt| sum.saturating_add(receipt.gas_used.get()));
+    let lines = vec![format!(
+        "{} root {} gas used {gas_used}{}",
+        block.number,
+        hex(block.root.as_slice()),
+        if block.was_there { " (was there)" } else { "" }
+    )];
+    let fields = vec![
+        ("block", Value::Number(block.number)),
+        ("block_hash", Value::bytes(block.hash)),
+        ("root", Value::bytes(block.root)),
+        ("gas_used", Value::Number(gas_used)),
+        ("was_there", Value::Flag(block.was_there)),
+        ("receipts", Value::Rows(block.receipts.iter().map(receipt_row).collect())),
+    ];
+    Row { lines, fields }
+}
+
 fn report(applied: &[Applied]) -> Report {
     let mut report = Report::new("block apply");
-    let rows = applied.iter().map(|block| {
-        let gas_used = block.receipts.iter().fold(0_u64, |sum, receipt| sum.saturating_add(receipt.gas_used.get()));
-        let lines = vec![format!(
-            "{} root {} gas used {gas_used}{}",
-            block.number,
-            hex(block.root.as_slice()),
-            if block.was_there { " (was there)" } else { "" }
-        )];
-        let fields = vec![
-            ("block", Value::Number(block.number)),
-            ("block_hash", Value::bytes(block.hash)),
-            ("root", Value::bytes(block.root)),
-            ("gas_used", Value::Number(gas_used)),
-            ("was_there", Value::Flag(block.was_there)),
-            ("receipts", Value::Rows(block.receipts.iter().map(receipt_row).collect())),
-        ];
-        Row { lines, fields }
-    });
     // A long list says little: the text shows how it ends.
-    let mut rows: Vec<Row> = rows.collect();
+    let mut rows: Vec<Row> = applied.iter().map(block_row).collect();
     let hidden = rows.len().saturating_sub(5);
     rows.iter_mut().take(hidden).for_each(|row| row.lines.clear());
     report.add("applied", Value::Number(u64::try_from(rows.len()).unwrap_or(u64::MAX)));

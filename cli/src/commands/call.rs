@@ -1,6 +1,10 @@
 //! `lockstep call`: a transaction to a contract of a chain; what it changed is kept.
 
-use super::{add_receipt, halt_sites, machine, note_missing_code};
+use super::{
+    add_receipt,
+    explain::{Called, explain_call},
+    halt_sites, machine, note_missing_code,
+};
 use crate::{
     args::{CallArguments, EntryArguments},
     chain::Order,
@@ -30,12 +34,14 @@ pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
     let mut report = Report::new("call");
     note_missing_code(&mut report, &ledger, &address)?;
     let kind = TxKind::Call { to: address, export: export.clone().map(String::into_bytes) };
-    let attempt = ledger.execute(&vm, Order { sender: caller, gas_limit: gas, value, kind, input })?;
+    let attempt = ledger.execute(&vm, Order { sender: caller, gas_limit: gas, value, kind, input: input.clone() })?;
     let seen = diagnosis.carry_out(&vm, &attempt)?;
+    let (outcome, halts) = (attempt.executed.receipt.outcome, attempt.executed.halts.clone());
+    let halts = halt_sites(outcome, halts, address, export.as_deref());
+    let called = Called { export: export.as_deref(), input: &input };
+    explain_call(&mut report, &vm, &ledger, &address, &called, (outcome, &halts))?;
     let sealed = ledger.keep(attempt)?;
-
     let receipt = &sealed.executed.receipt;
-    let halts = halt_sites(receipt.outcome, sealed.executed.halts, address, export.as_deref());
     add_outcome(&mut report, receipt.outcome, &halts);
     add_receipt(&mut report, receipt, gas);
     sealed.changes.add_to(&mut report);

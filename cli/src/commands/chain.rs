@@ -3,15 +3,17 @@
 use crate::{
     args::{DatabaseArgument, LogArguments, PruneArguments, RollbackArguments},
     bytes::hex,
+    database_folder,
     failure::{Exit, Failure},
     progress::Progress,
     report::{Report, Row, Value},
+    state_file::IfMissing,
 };
 use lockstep_store::{Store, Tip};
 
 /// Runs `lockstep chain log`.
 pub(crate) fn log(arguments: &LogArguments) -> Result<Report, Failure> {
-    let store = Store::open_existing(&arguments.database.db)?;
+    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
     let mut report = Report::new("chain log");
     let tip = store.tip()?;
     report.add("last", Value::maybe(tip, |tip| Value::Number(tip.height)));
@@ -45,7 +47,7 @@ fn block_row(store: &Store, height: u64) -> Result<Row, Failure> {
 
 /// Runs `lockstep chain rollback`.
 pub(crate) fn rollback(arguments: &RollbackArguments) -> Result<Report, Failure> {
-    let store = Store::open_existing(&arguments.database.db)?;
+    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
     let before = store.tip()?.map_or(0, |tip| tip.height);
     store.rollback(arguments.height)?;
     let root = store.root(arguments.height)?;
@@ -59,7 +61,7 @@ pub(crate) fn rollback(arguments: &RollbackArguments) -> Result<Report, Failure>
 
 /// Runs `lockstep chain prune`.
 pub(crate) fn prune(arguments: &PruneArguments) -> Result<Report, Failure> {
-    let mut store = Store::open_existing(&arguments.database.db)?;
+    let (mut store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
     let progress = Progress::new("heights");
     let forgotten = store.prune(arguments.keep, &mut |done, all| progress.at(done, all))?;
     drop(progress);
@@ -76,7 +78,7 @@ pub(crate) fn prune(arguments: &PruneArguments) -> Result<Report, Failure> {
 /// Runs `lockstep chain check`. Damage ends it with the code of a fault.
 pub(crate) fn check(arguments: &DatabaseArgument) -> Result<Report, Failure> {
     let progress = Progress::new("rows");
-    let checked = lockstep_store::check(&arguments.db, &mut |done, all| progress.at(done, all))?;
+    let checked = database_folder::check(&arguments.db, &mut |done, all| progress.at(done, all))?;
     drop(progress);
     let mut report = Report::new("chain check");
     if !checked.differences.is_empty() {

@@ -1,5 +1,6 @@
 //! `lockstep check`: all that is wrong with a module, or what it is and what it costs to deploy.
 
+use super::explain::uncallable;
 use crate::{
     args::CheckArguments,
     failure::{Exit, Failure},
@@ -13,7 +14,7 @@ use lockstep_host::{
 };
 use lockstep_vm::{
     CodeId, InvalidModule, ValidModule, Vm, code_hash,
-    module::{self, ExternType, InputArea, MemoryType},
+    module::{self, ExternType, FINDINGS_MAX, InputArea, MemoryType},
 };
 
 /// Runs the command.
@@ -34,9 +35,20 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<Report, Failure> {
     report.add("revision", Value::text(revision.name()));
     report.add("code_bytes", Value::Number(len(&module.code)));
     report.add("code_hash", Value::bytes(code_hash(&module.code)));
+    let module_abi = module.abi;
     let module = if violations.is_empty() { Some(module.valid(&vm)?) } else { None };
     if module.is_none() {
         report.set_exit(Exit::Invalid);
+    }
+    if violations.len() >= FINDINGS_MAX {
+        report.note(format!("the list ends after {FINDINGS_MAX} violations"));
+    }
+    for (name, ty) in module.iter().flat_map(ValidModule::exports) {
+        if let ExternType::Function(function) = ty
+            && let Some(why) = uncallable(module_abi, name, function)
+        {
+            report.note(why);
+        }
     }
     add_facts(&mut report, module.as_ref());
     report.add("deploy_gas", Value::maybe(module, |module| Value::Number(vm.deploy_gas(module.code()).get())));

@@ -1,6 +1,6 @@
 //! `lockstep deploy`: a module onto a new account of a chain, as it is or by running it as init code.
 
-use super::{add_receipt, machine};
+use super::{add_receipt, explain::explain_creation, machine};
 use crate::{
     args::{DEFAULT_GAS, DeployArguments},
     chain::Order,
@@ -29,7 +29,10 @@ pub(crate) fn deploy(arguments: DeployArguments) -> Result<Report, Failure> {
     let gas_limit = gas.unwrap_or(gas_default);
     let ledger = Ledger::write(&place, IfMissing::Begin)?;
     let nonce = ledger.account(&sender)?.map_or(0, |account| account.nonce);
-    let sealed = ledger.seal(&vm, Order { sender, gas_limit, value, kind, input: Vec::new() })?;
+    let mut report = Report::new("deploy");
+    let attempt = ledger.execute(&vm, Order { sender, gas_limit, value, kind, input: Vec::new() })?;
+    explain_creation(&mut report, &vm, &attempt)?;
+    let sealed = ledger.keep(attempt)?;
 
     let receipt = &sealed.executed.receipt;
     let halts = match receipt.outcome {
@@ -39,7 +42,6 @@ pub(crate) fn deploy(arguments: DeployArguments) -> Result<Report, Failure> {
         }
         _ => sealed.executed.halts,
     };
-    let mut report = Report::new("deploy");
     add_outcome(&mut report, receipt.outcome, &halts);
     report.add("contract", Value::maybe(receipt.created, Value::bytes));
     add_receipt(&mut report, receipt, gas_limit);

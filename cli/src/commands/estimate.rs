@@ -1,6 +1,9 @@
 //! `lockstep estimate`: the smallest gas limit of a call, and the state keys that it reads and writes.
 
-use super::{halt_sites, machine, note_missing_code};
+use super::{
+    explain::{Called, explain_call},
+    halt_sites, machine, note_missing_code,
+};
 use crate::{
     args::{EntryArguments, EstimateArguments},
     bytes::hex,
@@ -23,12 +26,15 @@ pub(crate) fn estimate(arguments: EstimateArguments) -> Result<Report, Failure> 
     let mut report = Report::new("estimate");
     note_missing_code(&mut report, &ledger, &address)?;
     let kind = TxKind::Call { to: address, export: export.clone().map(String::into_bytes) };
-    let tx = ledger.transaction(Order { sender: caller, gas_limit: BLOCK_GAS_LIMIT, value, kind, input })?;
+    let tx =
+        ledger.transaction(Order { sender: caller, gas_limit: BLOCK_GAS_LIMIT, value, kind, input: input.clone() })?;
     match vm.estimate(&ledger.view(), &ledger.next_block(BLOCK_GAS_LIMIT)?, &tx) {
         Ok(estimate) => add_estimate(&mut report, &estimate),
         Err(NoEstimate::Fails { receipt, halts }) => {
             report.note(format!("there is no gas limit up to {BLOCK_GAS_LIMIT} with which the call returns"));
             let halts = halt_sites(receipt.outcome, halts, address, export.as_deref());
+            let called = Called { export: export.as_deref(), input: &input };
+            explain_call(&mut report, &vm, &ledger, &address, &called, (receipt.outcome, &halts))?;
             add_outcome(&mut report, receipt.outcome, &halts);
             report.add("gas_used", Value::Number(receipt.gas_used.get()));
             report.add("gas_limit", Value::Absent);

@@ -3,20 +3,22 @@
 use super::machine;
 use crate::{
     args::GenesisArguments,
-    block_file,
+    database_folder,
     failure::{Class, Classify, Failure},
+    genesis_file,
     ledger::{hash_without_transactions, of_the_chain},
     report::{Report, Value},
+    state_file::IfMissing,
 };
 use anyhow::{Context as _, anyhow};
-use lockstep_store::{ExecutedBlock, Store};
+use lockstep_store::ExecutedBlock;
 use lockstep_vm::{BlockEnv, MemoryState, StateDiff, Vm, beginning, system::SYSTEM_ADDRESS};
 use std::sync::Arc;
 
 /// Runs the command.
 pub(crate) fn genesis(arguments: &GenesisArguments) -> Result<Report, Failure> {
     let vm = machine()?;
-    let diff = block_file::genesis(&arguments.file)?;
+    let diff = genesis_file::genesis(&arguments.file)?;
     let refused = || format!("{} is refused", arguments.file.display());
     if diff.accounts.contains_key(&SYSTEM_ADDRESS) {
         return Err(Failure::new(Class::File, of_the_chain().context(refused())));
@@ -26,16 +28,18 @@ pub(crate) fn genesis(arguments: &GenesisArguments) -> Result<Report, Failure> {
     let accounts = diff.accounts.len();
     let (empty, env) = (Arc::new(MemoryState::default()), BlockEnv::default());
     let diff = beginning(empty, &env, diff, vm.revision())?;
-    let store = Store::open(&arguments.database.db)?;
+    let (store, begun) = database_folder::open(&arguments.database.db, IfMissing::Begin)?;
     let hash = hash_without_transactions(env.parent_hash, &diff)?;
     if let Some(tip) = store.tip()? {
         // The same beginning a second time changes nothing, whatever came after it.
         if tip.oldest > 0 || store.block_hash(0)? != hash {
-            return Err(Failure::new(Class::Database, anyhow!("the database has another beginning")));
+            let failure = Failure::new(Class::Database, anyhow!("the database has another beginning"));
+            return Err(failure.remedy("give another folder, or remove this one"));
         }
     }
     let (height, parent_hash) = (env.number, env.parent_hash);
     let root = store.commit(&ExecutedBlock { height, hash, parent_hash, diff: &diff, receipts: &[], root: None })?;
+    begun.keep();
     store.close()?;
     let mut report = Report::new("genesis");
     report.add("block", Value::Number(0));

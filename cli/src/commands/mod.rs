@@ -8,6 +8,7 @@ mod check;
 mod deploy;
 mod diverge;
 mod estimate;
+mod explain;
 mod genesis;
 mod proof;
 mod replay;

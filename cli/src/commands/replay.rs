@@ -12,9 +12,11 @@ use lockstep_store::Witness;
 /// Runs the command.
 pub(crate) fn replay(arguments: &ReplayArguments) -> Result<Report, Failure> {
     let vm = machine()?;
-    let witness = Witness::from_bytes(&block_file::read(&arguments.file)?)?;
+    let name = arguments.file.display();
+    let refused = |error| Failure::from(error).within(&name);
+    let witness = Witness::from_bytes(&block_file::read(&arguments.file)?).map_err(refused)?;
     let (before, number) = (arguments.root.unwrap_or(witness.root), witness.block.env.number);
-    let replayed = lockstep_store::replay(witness, &before, &vm)?;
+    let replayed = lockstep_store::replay(witness, &before, &vm).map_err(refused)?;
     let mut report = Report::new("replay");
     report.add("block", Value::Number(number));
     report.add("root_before", Value::bytes(before));

@@ -1,8 +1,13 @@
 //! `lockstep run`: deploys a module and calls it, on a state that is thrown away.
 
-use super::{add_receipt, halt_sites, machine, put_storage};
+use super::{
+    add_receipt,
+    explain::{Called, at_the_door, explain_entry},
+    halt_sites, machine, put_storage,
+};
 use crate::{
     args::{EntryArguments, RunArguments},
+    bytes::{Preset, hex},
     chain::{Chain, Order},
     diagnosis::Diagnosis,
     execution::add_outcome,
@@ -14,6 +19,7 @@ use crate::{
 };
 use anyhow::{Context as _, anyhow};
 use lockstep_vm::{Account, Address, Outcome, TxKind, U256, Vm};
+use std::collections::BTreeSet;
 
 /// Runs the command.
 pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
@@ -21,10 +27,11 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
     let taken =
         [(Some(file.as_path()), "the module"), (state.as_deref(), "the state file"), (entry.input_file(), "the input")];
     let diagnosis = Diagnosis::plan(diagnosis, &taken)?;
+    refuse_twice(&storage)?;
     let EntryArguments { export, input, caller } = entry;
     let vm = machine()?;
     let module = ModuleFile::read(&file, abi, vm.revision())?;
-    module.valid(&vm)?;
+    let valid = module.valid(&vm)?;
     let input = files::input(input, vm.revision())?;
     let mut chain = match &state {
         Some(path) => state_file::read(path)?,
@@ -40,11 +47,16 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
         report.note(format!("the caller was given {given} to send"));
     }
     let kind = TxKind::Call { to: contract, export: export.clone().map(String::into_bytes) };
-    let attempt = chain.execute(&vm, Order { sender: caller, gas_limit: gas, value, kind, input })?;
+    let order = Order { sender: caller, gas_limit: gas, value, kind, input };
+    let attempt = chain.execute(&vm, order.clone())?;
     let seen = diagnosis.carry_out(&vm, &attempt)?;
     let sealed = chain.keep(attempt)?;
     let receipt = &sealed.executed.receipt;
     let halts = halt_sites(receipt.outcome, sealed.executed.halts, contract, export.as_deref());
+    if let Some(reason) = at_the_door((receipt.outcome, &halts)) {
+        let called = Called { export: export.as_deref(), input: &order.input };
+        explain_entry(&mut report, &valid, &called, reason);
+    }
     add_outcome(&mut report, receipt.outcome, &halts);
     add_receipt(&mut report, receipt, gas);
     sealed.changes.add_to(&mut report);
@@ -55,6 +67,18 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
     report.add("deploy_gas", Value::Number(deploy_gas));
     seen.add_to(&mut report);
     Ok(report)
+}
+
+/// Refuses a key of the storage that is given twice.
+fn refuse_twice(storage: &[Preset]) -> Result<(), Failure> {
+    let mut keys = BTreeSet::new();
+    match storage.iter().find(|preset| !keys.insert(&preset.key.0)) {
+        Some(twice) => {
+            let failure = Failure::new(Class::Usage, anyhow!("--storage gives the key {} twice", hex(&twice.key.0)));
+            Err(failure.remedy("give each key once"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Deploys the module as `lockstep deploy` would.

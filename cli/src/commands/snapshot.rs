@@ -2,18 +2,19 @@
 
 use crate::{
     args::{ExportArguments, ImportArguments},
-    block_file,
+    block_file, database_folder,
     failure::Failure,
     files::len,
     output_file::OutputFile,
     report::{Report, Value},
+    state_file::IfMissing,
 };
-use lockstep_store::{Expected, SnapshotHead, Store, StoreError};
+use lockstep_store::{Expected, SnapshotHead, StoreError};
 
 /// Runs `lockstep export`.
 pub(crate) fn export(arguments: &ExportArguments) -> Result<Report, Failure> {
     let file = OutputFile::plan(&arguments.file, &[(Some(&arguments.database.db), "the database")])?;
-    let store = Store::open_existing(&arguments.database.db)?;
+    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
     let height = match arguments.at {
         Some(height) => height,
         None => store.tip()?.ok_or(StoreError::Empty)?.height,
@@ -27,8 +28,10 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<Report, Failure> {
 pub(crate) fn import(arguments: &ImportArguments) -> Result<Report, Failure> {
     let bytes = block_file::read(&arguments.file)?;
     let expected = Expected { root: arguments.root, hash: arguments.hash, height: arguments.number };
-    let store = Store::open(&arguments.database.db)?;
-    let head = store.import(&bytes, &expected)?;
+    let (store, begun) = database_folder::open(&arguments.database.db, IfMissing::Begin)?;
+    let name = arguments.file.display();
+    let head = store.import(&bytes, &expected).map_err(|error| Failure::from(error).within(name))?;
+    begun.keep();
     store.close()?;
     let mut report = report("import", &head, &bytes);
     let believed = expected.believed();

@@ -1,6 +1,9 @@
 //! `lockstep view`: a call in static mode on a chain, which stays as it is.
 
-use super::{halt_sites, machine, note_missing_code};
+use super::{
+    explain::{Called, explain_call},
+    halt_sites, machine, note_missing_code,
+};
 use crate::{
     args::{EntryArguments, ViewArguments},
     execution::{add_outcome, add_output},
@@ -24,12 +27,14 @@ pub(crate) fn view(arguments: ViewArguments) -> Result<Report, Failure> {
         caller,
         to: address,
         export: export.clone().map(String::into_bytes),
-        input,
+        input: input.clone(),
         gas_limit: Gas::new(gas),
     };
     let viewed = vm.view(ledger.view(), &ledger.next_block(gas)?, call)?;
 
     let halts = halt_sites(viewed.outcome, viewed.halts, address, export.as_deref());
+    let called = Called { export: export.as_deref(), input: &input };
+    explain_call(&mut report, &vm, &ledger, &address, &called, (viewed.outcome, &halts))?;
     add_outcome(&mut report, viewed.outcome, &halts);
     report.add("gas_used", Value::Number(viewed.gas_used.get()));
     report.add("gas_limit", Value::Number(gas));

@@ -27,7 +27,7 @@ fn a_file_above_a_limit_is_refused_with_both_numbers() {
         let ran = folder.run(arguments);
         assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{arguments:?}");
         assert!(ran.stderr.starts_with(&format!("error: {message}")), "{}", ran.stderr);
-        assert_eq!(ran.stderr.lines().count(), 1);
+        assert_eq!(ran.stderr.lines().count(), 2);
     }
     assert!(!folder.path("s").exists());
 }
@@ -44,13 +44,14 @@ fn what_never_ends_is_not_read_to_its_end() {
         ),
     ] {
         let ran = folder.run(arguments);
-        assert_eq!((ran.code, ran.stderr), (3, format!("error: {message}\n")), "{arguments:?}");
+        let message = format!("error: {message}\nhelp: give a smaller file\n");
+        assert_eq!((ran.code, ran.stderr), (3, message), "{arguments:?}");
     }
     let mut zeros = folder.command(&["run", "contracts/counter/counter.wat", "--input", "-"]);
     let zeros = zeros.stdin(std::fs::File::open("/dev/zero").unwrap()).output().unwrap();
     assert_eq!(zeros.status.code(), Some(3));
     let message = "error: the standard input: more bytes than the 131072 that the limit of an input allows\n";
-    assert_eq!(String::from_utf8(zeros.stderr).unwrap(), message);
+    assert!(String::from_utf8(zeros.stderr).unwrap().starts_with(message));
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn a_text_module_that_is_not_utf8_is_refused_with_its_line() {
         (&["check", "nul.wat"], "error: nul.wat, line 1, column 8: unexpected character '\\u{0}'\n"),
     ] {
         let ran = folder.run(arguments);
-        assert_eq!((ran.code, ran.stderr.as_str()), (3, message), "{arguments:?}");
+        assert!(ran.code == 3 && ran.stderr.starts_with(message), "{arguments:?}: {}", ran.stderr);
     }
 }
 
@@ -105,8 +106,8 @@ fn deep_nesting_is_an_error_and_no_crash() {
 fn a_long_argument_is_not_repeated_in_full() {
     let ran = Folder::new().run(&["run", "a.wat", "--input", &"ab".repeat(5_000), "--caller", &"f".repeat(10_001)]);
     assert_eq!(ran.code, 3);
-    assert!(ran.stderr.len() < 500, "{}", ran.stderr.len());
-    assert!(ran.stderr.ends_with("10001 hex digits: a byte has two\n"), "{}", ran.stderr);
+    assert!(ran.stderr.len() < 600, "{}", ran.stderr.len());
+    assert!(ran.stderr.contains("10001 hex digits: a byte has two\n"), "{}", ran.stderr);
 }
 
 #[cfg(unix)]
@@ -158,6 +159,20 @@ fn a_closed_standard_output_is_no_failure() {
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), &b""[..]));
 }
 
+/// Nor does one that was never there.
+#[cfg(unix)]
+#[test]
+fn a_standard_output_that_is_not_open_is_no_failure() {
+    let folder = Folder::with_contracts();
+    let lockstep = env!("CARGO_BIN_EXE_lockstep");
+    for closed in [">&-", ">&- 2>&-", "<&- >&- 2>&-"] {
+        let line = format!("{lockstep} run contracts/wrc20/wrc20.wat {closed}");
+        let status =
+            std::process::Command::new("sh").args(["-c", &line]).current_dir(folder.path("")).status().unwrap();
+        assert_eq!(status.code(), Some(1), "{closed}");
+    }
+}
+
 /// A full disk behind the standard output is a failure of this machine.
 #[cfg(target_os = "linux")]
 #[test]
@@ -167,4 +182,58 @@ fn an_output_that_cannot_be_written_is_a_fault() {
     let output = folder.command(&["run", "contracts/wrc20/wrc20.wat"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(4));
     assert!(output.stderr.starts_with(b"error: cannot write to the standard output: "));
+}
+
+/// Each subcommand, with arguments that it takes.
+const COMMANDS: [&[&str]; 22] = [
+    &["run", "f"],
+    &["check", "f"],
+    &["deploy", "f", "--state", "s"],
+    &["call", ADDRESS, "--state", "s"],
+    &["view", ADDRESS, "--state", "s"],
+    &["estimate", ADDRESS, "--state", "s"],
+    &["account", ADDRESS, "--state", "s"],
+    &["storage", ADDRESS, "--state", "s"],
+    &["selftest"],
+    &["genesis", "f", "--db", "d"],
+    &["block", "apply", "f", "--db", "d"],
+    &["chain", "log", "--db", "d"],
+    &["chain", "rollback", "1", "--db", "d"],
+    &["chain", "prune", "--keep", "1", "--db", "d"],
+    &["chain", "check", "--db", "d"],
+    &["prove", ADDRESS, "--db", "d", "--out", "f"],
+    &["verify", "f", "--root", ROOT],
+    &["diverge", "f", "g"],
+    &["replay", "f"],
+    &["export", "f", "--db", "d"],
+    &["import", "f", "--db", "d"],
+    &["run", "f", "--state", "s"],
+];
+const ADDRESS: &str = "0x1111111111111111111111111111111111111111";
+const ROOT: &str = "0x0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Arguments that a command does not take, and those that it lacks, are errors of usage that name its help.
+#[test]
+fn wrong_arguments_are_errors_of_usage_for_every_command() {
+    let folder = Folder::new();
+    for command in COMMANDS {
+        let words = command.iter().take(if matches!(command[0], "block" | "chain") { 2 } else { 1 });
+        let name = words.copied().collect::<Vec<_>>().join(" ");
+        let mut wrong = vec![[command, &["--no-such-option"]].concat(), [command, &["too", "many", "words"]].concat()];
+        if command.len() > 1 {
+            wrong.push(name.split(' ').collect());
+            wrong.push(command[..command.len() - 1].to_vec());
+        }
+        // The last word of `run f --state s` is a value; of the others it may be all there is to lack.
+        for arguments in wrong.iter().filter(|wrong| wrong.as_slice() != ["chain"]) {
+            let ran = folder.run(arguments);
+            assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{arguments:?}: {}", ran.stderr);
+            assert!(ran.stderr.contains("help: "), "{arguments:?}: {}", ran.stderr);
+            let json = folder.run(&[arguments.as_slice(), &["--json"]].concat());
+            let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+            assert_eq!((json.code, json.stderr.as_str()), (3, ""), "{arguments:?}");
+            assert_eq!(value["error"]["class"], "usage", "{arguments:?}");
+            assert!(value["error"]["remedy"].as_str().unwrap().len() > 10);
+        }
+    }
 }

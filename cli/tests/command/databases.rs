@@ -152,7 +152,13 @@ fn a_database_has_one_user_at_a_time() {
     let open = lockstep_store::Store::open(&folder.path("chain")).unwrap();
     for arguments in [&["account", ALICE][..], &["block", "apply", "blocks.json"], &["chain", "check"]] {
         let ran = folder.run(&[arguments, &["--db", "chain"]].concat());
-        assert_eq!((ran.code, ran.stderr.as_str()), (3, "error: the database is in use by another process\n"));
+        let holder =
+            if cfg!(target_os = "linux") { format!("process {} (", std::process::id()) } else { String::new() };
+        let message = format!("error: the database is in use by {holder}");
+        assert!(ran.code == 3 && ran.stderr.starts_with(&message), "{}", ran.stderr);
+        let ran = folder.run(&[arguments, &["--db", "chain", "--json"]].concat());
+        let error = &serde_json::from_str::<Value>(&ran.stdout).unwrap()["error"];
+        assert_eq!((error["class"].as_str(), ran.code), (Some("in_use"), 3));
     }
     drop(open);
     json(&folder, &["account", ALICE, "--db", "chain"]);

@@ -87,25 +87,26 @@ fn a_file_in_a_database_is_refused() {
     folder.write("genesis.json", b"{\"accounts\": {}}");
     assert_eq!(json(&folder, &["genesis", "genesis.json", "--db", "db"]).0, 0);
     let ran = folder.run(&["call", COUNTER, "--db", "db", "--trace", "db/trace"]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (3, "error: db/trace cannot be written: it lies in the database\n"));
+    let message = "error: db/trace cannot be written: it lies in the database\n";
+    assert!(ran.code == 3 && ran.stderr.starts_with(message), "{}", ran.stderr);
 }
 
 /// Where the file cannot be made, nothing of the call is kept.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_diagnosis_that_cannot_be_written_is_a_fault_and_keeps_nothing() {
+fn a_diagnosis_that_cannot_be_written_is_refused_and_keeps_nothing() {
     let folder = Folder::with_contracts();
     assert_eq!(json(&folder, &["deploy", "contracts/counter/counter.wasm", "--state", "chain"]).0, 0);
     let before = folder.files();
     for arguments in [["--trace", "/proc/trace"], ["--profile", "/proc/profile.svg"]] {
         let ran = folder.run(&[&["call", COUNTER, "--state", "chain"][..], &arguments].concat());
-        assert_eq!((ran.code, ran.stdout.as_str()), (4, ""));
-        assert!(ran.stderr.starts_with(&format!("error: cannot write {}: ", arguments[1])), "{}", ran.stderr);
+        assert_eq!((ran.code, ran.stdout.as_str()), (3, ""));
+        assert!(ran.stderr.starts_with(&format!("error: {} cannot be written: ", arguments[1])), "{}", ran.stderr);
         assert!(folder.files() == before);
     }
     // One that can be written is not, beside one that cannot.
     let both = ["--trace", "trace", "--profile", "/proc/profile.svg"];
-    assert_eq!(folder.run(&[&["call", COUNTER, "--state", "chain"][..], &both].concat()).code, 4);
+    assert_eq!(folder.run(&[&["call", COUNTER, "--state", "chain"][..], &both].concat()).code, 3);
     assert!(folder.files() == before);
 }
 
@@ -124,7 +125,7 @@ fn a_link_stays_a_link_and_one_to_nothing_is_refused() {
     assert_eq!(folded_gas(&folder, "real.folded"), 431_322);
     let ran = folder.run(&[&run[..], &["loose.folded"]].concat());
     let message = "error: loose.folded cannot be written: it is a link to nothing\n";
-    assert_eq!((ran.code, ran.stderr.as_str()), (3, message));
+    assert!(ran.code == 3 && ran.stderr.starts_with(message), "{}", ran.stderr);
 }
 
 #[test]

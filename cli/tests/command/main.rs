@@ -13,6 +13,9 @@ mod databases;
 mod diagnosis;
 mod folder;
 mod honest_nodes;
+mod json_files;
+#[cfg(unix)]
+mod paths;
 mod readme;
 mod state_files;
 mod transcript;

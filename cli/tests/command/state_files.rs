@@ -70,7 +70,8 @@ fn a_refusal_names_the_damage() {
             &["run", "contracts/counter/counter.wat"],
         ] {
             let ran = folder.run(&[command, &["--state", "damaged"]].concat());
-            assert_eq!((ran.code, ran.stderr), (3, format!("error: damaged is refused: {message}\n")), "{command:?}");
+            let message = format!("error: damaged is refused: {message}\n");
+            assert!(ran.code == 3 && ran.stderr.starts_with(&message), "{command:?}: {}", ran.stderr);
             assert_eq!(folder.read("damaged"), bytes);
         }
     }
@@ -102,7 +103,8 @@ fn a_state_without_an_accounts_code_is_refused_and_stays_as_it_is() {
         assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{command}");
         let hash = "ee".repeat(32);
         let message = format!("the code of {COUNTER} is not there: no code has hash 0x{hash} and its length\n");
-        assert_eq!(ran.stderr.to_lowercase(), format!("error: forged is refused: {message}"), "{command}");
+        let message = format!("error: forged is refused: {message}");
+        assert!(ran.stderr.to_lowercase().starts_with(&message), "{command}: {}", ran.stderr);
         let json = folder.run(&[command, COUNTER, "--state", "forged", "--json"]);
         assert!(json.stdout.starts_with("{\"error\":{\"class\":\"state_file\","), "{}", json.stdout);
         assert_eq!((json.code, folder.read("forged")), (3, bytes.clone()));
@@ -134,17 +136,15 @@ fn a_nonce_or_a_block_number_at_its_end_is_refused() {
     good[22..30].fill(0xff);
     folder.write("last-block", &forged(&good, b"LOCKSTEP", b"LOCKSTEP", 1));
     let ran = folder.run(&["call", ALICE, "--state", "last-block"]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (3, "error: the block number is at its end\n"));
+    assert!(ran.code == 3 && ran.stderr.starts_with("error: the block number is at its end\n"), "{}", ran.stderr);
 
     let good = folder.read("chain");
     let account = [&[0x11; 20][..], &[0; 8]].concat();
     let at_end = [&[0x11; 20][..], &[0xff; 8]].concat();
     folder.write("last-nonce", &forged(&good, &account, &at_end, 1));
     let ran = folder.run(&["call", COUNTER, "--state", "last-nonce", "--caller", ALICE]);
-    assert_eq!(
-        (ran.code, ran.stderr.as_str()),
-        (3, "error: the transaction is invalid: the sender's nonce is at its end\n")
-    );
+    let message = "error: the transaction is invalid: the sender's nonce is at its end\n";
+    assert!(ran.code == 3 && ran.stderr.starts_with(message), "{}", ran.stderr);
 }
 
 /// Commands at the same time wait for each other: no call is lost.
@@ -179,13 +179,13 @@ fn the_rest_of_a_crash_is_cleaned_up() {
 }
 
 #[test]
-fn a_file_that_cannot_be_replaced_is_a_fault_and_stays_as_it_is() {
+fn a_file_that_cannot_be_replaced_is_refused_and_stays_as_it_is() {
     let folder = counted();
     // A folder where the new file would go; not even root can put a file there.
     fs::create_dir_all(folder.path(".chain.new/full")).unwrap();
     let before = folder.read("chain");
     let ran = folder.run(&["call", COUNTER, "--state", "chain"]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (4, ""), "{}", ran.stderr);
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{}", ran.stderr);
     assert!(ran.stderr.starts_with("error: cannot write "), "{}", ran.stderr);
     assert_eq!(folder.read("chain"), before);
 }
@@ -208,6 +208,6 @@ fn permissions_and_links_stay_and_read_only_is_read_only() {
     mode(0o440);
     let before = folder.read("chain");
     let ran = folder.run(&["call", COUNTER, "--state", "chain"]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (3, "error: chain is read-only\n"));
+    assert!(ran.code == 3 && ran.stderr.starts_with("error: chain is read-only\nhelp: "), "{}", ran.stderr);
     assert_eq!((is(), folder.read("chain")), (0o440, before));
 }

@@ -22,6 +22,10 @@ const LOOKING: [&str; 10] =
 /// Looking into a database writes into it how it was closed.
 const CHANGING_ARGUMENTS: [&str; 5] = ["--credit", "--set", "--db", "--trace", "--profile"];
 
+/// The classes of failures.
+pub(crate) const CLASSES: [&str; 8] =
+    ["usage", "file", "module", "transaction", "state_file", "database", "in_use", "fault"];
+
 #[derive(Debug, Default)]
 struct Step {
     /// Remarks, files and empty lines before the command.
@@ -134,12 +138,9 @@ fn check_json(text: &Ran, json: &Ran, context: &str) {
     let said = squeezed(&format!("{}\n{}", text.stdout, text.stderr));
     if let Some(error) = value.get("error") {
         assert_eq!(error["exit_code"], text.code, "{context}");
-        assert_eq!(text.stderr, format!("error: {}\n", error["message"].as_str().unwrap()), "{context}");
-        let class = error["class"].as_str().unwrap();
-        assert!(
-            ["usage", "file", "module", "transaction", "state_file", "database", "fault"].contains(&class),
-            "{context}"
-        );
+        let part = |name: &str| error[name].as_str().unwrap();
+        assert_eq!(text.stderr, format!("error: {}\nhelp: {}\n", part("message"), part("remedy")), "{context}");
+        assert!(CLASSES.contains(&part("class")), "{context}");
         return;
     }
     assert_eq!(value["exit_code"], text.code, "{context}");
@@ -188,6 +189,7 @@ transcripts! {
     diagnosis "diagnosis.txt";
     diverge "diverge.txt";
     estimates "estimate.txt";
+    explanations "explain.txt";
     halts "halts.txt";
     run "run.txt";
     selftest "selftest.txt";

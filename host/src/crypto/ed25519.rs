@@ -52,8 +52,9 @@ fn is_below(number: &[u8; 32], bound: &[u8; 32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::hex;
+    use alloy_primitives::{U256, U512, hex};
     use ed25519_dalek::Verifier;
+    use sha2::{Digest, Sha512};
 
     /// What an implementation accepts that follows RFC 8032 but not our rule.
     fn loosely_accepted(message: &[u8], signature: &[u8; 64], public_key: &[u8; 32]) -> bool {
@@ -202,6 +203,41 @@ mod tests {
                 assert!(messages.iter().any(|message| loosely_accepted(message, &signature, &key)), "{key:02x?}");
                 assert!(!messages.iter().any(|message| ed25519_verify(message, &signature, &key)), "{key:02x?}");
                 key[31] ^= 0x80;
+            }
+        }
+    }
+
+    /// A signature over `message` with R = `r`, an encoding of the neutral element: `S = k a` satisfies the equation.
+    fn signed_with_r_of_small_order(message: &[u8], r: [u8; 32]) -> ([u8; 64], [u8; 32]) {
+        let secret = [7; 32];
+        let key = ed25519_dalek::SigningKey::from_bytes(&secret).verifying_key().to_bytes();
+        let order = U256::from_le_bytes(L);
+        let hash = |parts: &[&[u8]]| -> [u8; 64] { Sha512::digest(parts.concat()).into() };
+        let mut a: [u8; 32] = hash(&[&secret])[..32].try_into().unwrap();
+        a[0] &= 0xF8;
+        a[31] = a[31] & 0x7F | 0x40;
+        let k = U512::from_le_bytes(hash(&[&r, &key, message])).checked_rem(U512::from(order)).unwrap();
+        let s = U256::from(k).mul_mod(U256::from_le_bytes(a), order);
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&r);
+        signature[32..].copy_from_slice(&s.to_le_bytes::<32>());
+        (signature, key)
+    }
+
+    #[test]
+    fn an_r_of_small_order_is_refused_however_it_is_written() {
+        let neutral = hex!("0100000000000000000000000000000000000000000000000000000000000000");
+        let above_p = hex!("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f");
+        let with_sign = |mut r: [u8; 32]| {
+            r[31] |= 0x80;
+            r
+        };
+        for r in [neutral, above_p, with_sign(neutral), with_sign(above_p)] {
+            let (signature, key) = signed_with_r_of_small_order(b"message", r);
+            assert!(!ed25519_verify(b"message", &signature, &key), "{r:02x?}");
+            // The equation holds: an implementation that only compares accepts the canonical one.
+            if r == neutral {
+                assert!(loosely_accepted(b"message", &signature, &key));
             }
         }
     }

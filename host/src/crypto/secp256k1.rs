@@ -53,6 +53,9 @@ mod tests {
         "0a2b2667f7e725ceea70c673093bf67663e0312623c8e091b13cf2c0f11ef652"
     );
 
+    /// Numbers r for which n + r is the x of a point.
+    const SIGNED_ABOVE_N: [u64; 3] = [2, 4, 6];
+
     fn recover(hash: &[u8; 32], r: U256, s: U256, v: u8) -> Option<[u8; 64]> {
         let mut signature = [v; 65];
         signature[..32].copy_from_slice(&r.to_be_bytes::<32>());
@@ -145,6 +148,26 @@ mod tests {
             assert!(recover(&HASH, R, s, 0).is_some());
             assert!(recover(&HASH, one, s, 0).is_some());
             assert_eq!(recover(&HASH, U256::from(5), s, 0), None);
+        }
+    }
+
+    /// The x of a curve's point can be from n to p - 1; then r is x - n. No v of ours says so.
+    #[test]
+    fn a_point_whose_x_is_n_or_more_cannot_be_named() {
+        let hash_of = |v| SIGNED_ABOVE_N.map(|r| recover(&HASH, U256::from(r), S, v));
+        for v in [2, 3, 29, 30] {
+            assert_eq!(hash_of(v), [None; SIGNED_ABOVE_N.len()]);
+        }
+        for r in SIGNED_ABOVE_N {
+            let x = N + U256::from(r);
+            assert!(x < P);
+            // Such a point there is: its recovery id is 2 or 3 for the crate.
+            let mut scalars = [0; 64];
+            scalars[..32].copy_from_slice(&U256::from(r).to_be_bytes::<32>());
+            scalars[32..].copy_from_slice(&S.to_be_bytes::<32>());
+            let signature = Signature::from_slice(&scalars).unwrap();
+            assert!(VerifyingKey::recover_from_prehash(&HASH, &signature, RecoveryId::new(false, true)).is_ok());
+            assert_eq!(recover(&HASH, x, S, 0), None);
         }
     }
 

@@ -9,7 +9,8 @@ use super::{
     pass::{Pass, Step},
     types::{FunctionType, ValType},
 };
-use wasmparser::{FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, ValidatorResources};
+use std::collections::BTreeSet;
+use wasmparser::{BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, ValidatorResources};
 
 /// What the pass knows of the bodies that it has seen.
 #[derive(Default)]
@@ -25,7 +26,6 @@ pub(super) struct Bodies {
 #[derive(Default)]
 struct Reported {
     floats: bool,
-    forbidden: bool,
     operands: bool,
     targets: bool,
 }
@@ -44,7 +44,8 @@ impl Pass<'_> {
         let function = self.validator.code_section_entry(body)?;
         // If this ends the pass, what ended it still stands in the function.
         self.findings.in_function(Some(function.index));
-        self.function(function, body)?;
+        // The next body does not depend on this one.
+        self.function(function, body).or_else(|invalid| self.findings.report(invalid))?;
         self.findings.in_function(None);
         Ok(())
     }
@@ -94,17 +95,26 @@ impl Pass<'_> {
     ) -> Result<u32, InvalidModule> {
         let mut validator = function.into_validator(core::mem::take(&mut self.bodies.allocations));
         let mut reader = body.get_binary_reader();
-        validator.read_locals(&mut reader)?;
+        if let Err(error) = validator.read_locals(&mut reader) {
+            self.findings.report(error.into())?;
+            self.forbidden_operators(None, body.get_operators_reader()?.get_binary_reader())?;
+            return Ok(0);
+        }
         let mut operands = 0;
         while !reader.eof() {
             let offset = reader.original_position();
             let operator = reader.read_operator()?;
-            if self.is_forbidden(reported, offset, &operator)? {
-                // The proposals of forbidden operators are off: the validator would take them for malformed.
+            if let Some(forbidden) = self.forbidden(&operator) {
+                // The proposals of forbidden operators are off: the validator would take them for invalid.
+                self.forbidden_operators(Some((offset, forbidden)), reader)?;
                 return Ok(operands);
             }
             self.moved_values(&validator, offset, &operator)?;
-            validator.op(offset, &operator)?;
+            if let Err(error) = validator.op(offset, &operator) {
+                self.findings.report(error.into())?;
+                self.forbidden_operators(None, reader)?;
+                return Ok(operands);
+            }
             let height = validator.operand_stack_height();
             operands = operands.max(height);
             self.operator(reported, offset, &operator, height)?;
@@ -115,19 +125,34 @@ impl Pass<'_> {
         Ok(operands)
     }
 
-    fn is_forbidden(
+    /// The operator, if the revision's schedule forbids it.
+    fn forbidden(&self, operator: &Operator<'_>) -> Option<lockstep_gas::Operator> {
+        priced_operator(operator).filter(|&priced| self.rules.revision.schedule.operator(priced).is_none())
+    }
+
+    /// Notes each forbidden operator of what is left of a body once, `first` before them. Nothing else is known of the
+    /// rest: types are not.
+    fn forbidden_operators(
         &mut self,
-        reported: &mut Reported,
-        offset: usize,
-        operator: &Operator<'_>,
-    ) -> Result<bool, InvalidModule> {
-        let Some(priced) = priced_operator(operator) else { return Ok(false) };
-        let forbidden = self.rules.revision.schedule.operator(priced).is_none();
-        if forbidden && !reported.forbidden {
-            reported.forbidden = true;
-            self.findings.report(InvalidModule::rule(InvalidCode::ForbiddenOperator, offset, priced.name()))?;
+        first: Option<(usize, lockstep_gas::Operator)>,
+        mut rest: BinaryReader<'_>,
+    ) -> Step {
+        let mut names = BTreeSet::new();
+        let mut next = first;
+        loop {
+            if let Some((offset, forbidden)) = next
+                && names.insert(forbidden.name())
+            {
+                let invalid = InvalidModule::rule(InvalidCode::ForbiddenOperator, offset, forbidden.name());
+                self.findings.report(invalid)?;
+            }
+            let offset = rest.original_position();
+            if rest.eof() {
+                return Ok(());
+            }
+            let operator = rest.read_operator()?;
+            next = self.forbidden(&operator).map(|forbidden| (offset, forbidden));
         }
-        Ok(forbidden)
     }
 
     /// An operator that the specification allows, after which the operand stack is `height` values high.

@@ -9,12 +9,15 @@ use super::{
 use core::ops::ControlFlow;
 use std::collections::BTreeMap;
 
+/// Violations that a pass for all of them finds at most: a list for people, in a time that a hostile module cannot stretch.
+pub const FINDINGS_MAX: usize = 200;
+
 /// How much a pass is to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     /// The pass ends with the first violation.
     First,
-    /// The pass ends with the module, or with what makes it impossible to go on.
+    /// The pass ends with the module, with what makes it impossible to go on, or with [`FINDINGS_MAX`] violations.
     All,
 }
 
@@ -47,10 +50,12 @@ impl Findings {
     ///
     /// # Errors
     ///
-    /// The violation itself, if the pass is to end with the first.
+    /// The violation itself, if the pass is to end with it.
     pub(super) fn report(&mut self, invalid: InvalidModule) -> Result<(), InvalidModule> {
         match self.extent {
             Extent::First => Err(invalid),
+            // The last that the list has room for ends the pass.
+            Extent::All if self.list.len() >= FINDINGS_MAX.saturating_sub(1) => Err(invalid),
             Extent::All => {
                 self.list.push((invalid, self.function));
                 Ok(())

@@ -2,6 +2,7 @@
 //!
 //! Codes are consensus. Texts, details and offsets are diagnostics; nothing may be decided by them.
 
+use super::reasons::reason;
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt;
 use wasmparser::BinaryReaderError;
@@ -62,8 +63,8 @@ invalid_codes! {
     TooManyBytes = 1, limit "bytes of code";
     /// Does not begin with the magic number and version 1.
     NotWasm = 2, rule "not a Wasm module of version 1";
-    /// Not a module of the Wasm specification with the revision's features: what wasmparser 0.228 says.
-    Malformed = 3, rule "malformed";
+    /// Not a module of the Wasm specification with the revision's features: what wasmparser 0.228 refuses.
+    Malformed = 3, rule "not valid Wasm under this revision";
     /// More types than `types_max`.
     TooManyTypes = 4, limit "types";
     /// A function type with more parameters than `parameters_max`.
@@ -150,7 +151,7 @@ pub struct InvalidModule {
     pub actual: u64,
     /// The most that is allowed; 0 if the code is not of a limit.
     pub limit: u64,
-    /// More for the reader: the name of the import, the function, the parser's words. May be empty.
+    /// More for the reader: the name of the import, the function, the reason. May be empty.
     pub detail: String,
 }
 
@@ -178,7 +179,7 @@ impl InvalidModule {
 
 impl From<BinaryReaderError> for InvalidModule {
     fn from(error: BinaryReaderError) -> Self {
-        Self::rule(InvalidCode::Malformed, error.offset(), error.message())
+        Self::rule(InvalidCode::Malformed, error.offset(), reason(&error))
     }
 }
 

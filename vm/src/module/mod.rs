@@ -14,16 +14,20 @@ mod outline;
 mod packed;
 mod pass;
 mod payloads;
+mod reasons;
 mod sections;
 mod size;
+mod suggest;
 mod tail_calls;
 mod types;
 mod weight;
 
+pub use findings::FINDINGS_MAX;
 pub use invalid::{InvalidCode, InvalidModule};
 pub use normal::NormalModule;
 pub use outline::{function_name, guess_abi};
 pub use packed::{InputArea, PackedFacts};
+pub use suggest::nearest;
 pub use types::{ExternType, FunctionType, GlobalType, MemoryType, TableType, ValType};
 
 use crate::code::code_hash;
@@ -166,11 +170,12 @@ impl ValidModule {
     }
 }
 
-/// Every violation of `code` that can be found: all limits and rules of imports, exports and operators. What breaks the
-/// Wasm specification ends the list, for nothing behind it has a meaning. Empty if and only if
+/// Every violation of `code` that can be found, at most [`FINDINGS_MAX`]: all limits and rules of imports, exports and
+/// operators. What breaks the Wasm specification ends the list, for nothing behind it has a meaning; in the body of a
+/// function it ends what is said of that body, but for its forbidden operators. Empty if and only if
 /// [`ValidModule::parse`] accepts; otherwise the first is what it refuses with.
 ///
-/// Of one function each kind of violation is named once.
+/// Of one function each forbidden operator and each other kind of violation is named once, at its first place.
 pub fn check(code: &[u8], abi: Abi, revision: &Revision) -> Vec<InvalidModule> {
     pass::run(code, abi, revision, Extent::All).1
 }

@@ -87,6 +87,10 @@ pub(super) struct Facts {
     pub(super) packed: PackedFacts,
 }
 
+/// How a toolchain leaves a start function out.
+const NO_START: &str = "to leave it out: AssemblyScript --exportStart NAME, clang and rustc without shared memory, WAT \
+                        without (start ...)";
+
 /// A pass in progress.
 pub(super) struct Pass<'a> {
     pub(super) code: &'a [u8],
@@ -162,11 +166,10 @@ impl<'a> Pass<'a> {
                 if self.is_linked() {
                     return Ok(());
                 }
-                self.findings.report(InvalidModule::rule(
-                    InvalidCode::StartFunction,
-                    range.start,
-                    format!("function {func}"),
-                ))
+                self.findings.in_function(Some(func));
+                self.findings.report(InvalidModule::rule(InvalidCode::StartFunction, range.start, NO_START))?;
+                self.findings.in_function(None);
+                Ok(())
             }
             // The version, the numbers of data segments and bodies, sections that no revision has: the specification
             // says all there is to say.

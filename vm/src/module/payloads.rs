@@ -4,7 +4,10 @@
 //! overflows there. And it makes room for as many types as a recursion group announces. Whatever goes through here can
 //! do neither. Knows nothing of limits, ABIs or revisions.
 
-use super::invalid::{InvalidCode, InvalidModule};
+use super::{
+    invalid::{InvalidCode, InvalidModule},
+    reasons::form_of_type,
+};
 use core::ops::ControlFlow;
 use wasmparser::{
     BinaryReader, Chunk, ConstExpr, DataSectionReader, FuncType, Parser, Payload, SectionLimited, TypeSectionReader,
@@ -158,8 +161,7 @@ fn read_type(reader: &mut BinaryReader<'_>) -> Result<FuncType, InvalidModule> {
     let offset = reader.original_position();
     let form = reader.read_u8()?;
     if form != FUNCTION_TYPE {
-        let detail = format!("type of form {form:#04x}, which no revision has");
-        return Err(InvalidModule::rule(InvalidCode::Malformed, offset, detail));
+        return Err(InvalidModule::rule(InvalidCode::Malformed, offset, form_of_type(form)));
     }
     Ok(reader.read()?)
 }

@@ -7,6 +7,7 @@ use super::{
     pass::{Global, Pass, Step},
     payloads::{Arity, TypeItem, for_each_data_segment, for_each_type},
     size::CONSTANT_OPERATOR,
+    suggest::suggestion,
     types::{FunctionType, GlobalType, MemoryType, TableType, ValType},
 };
 use wasmparser::{
@@ -89,7 +90,9 @@ impl Pass<'_> {
     fn import(&mut self, offset: usize, import: &Import<'_>) -> Step {
         let name = quoted(&format!("{}.{}", import.module, import.name));
         let Some(row) = self.rules.imports.find(import.module, import.name) else {
-            return self.findings.report(InvalidModule::rule(InvalidCode::UnknownImport, offset, name));
+            let hint = suggestion(&self.rules.imports, import.module, import.name);
+            let detail = hint.map_or_else(|| name.clone(), |hint| format!("{name}; {hint}"));
+            return self.findings.report(InvalidModule::rule(InvalidCode::UnknownImport, offset, detail));
         };
         let expected = FunctionType::of_host(row.parameters, row.result);
         let found = match import.ty {

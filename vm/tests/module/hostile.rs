@@ -188,7 +188,7 @@ fn announced_counts_are_not_believed() {
     }
     // A recursion group of a million types in 5 bytes.
     let violations = verdict(&raw(&[(1, b"\x01\x4e\xc0\x84\x3d")]), Abi::Packed, &Revision::V1).unwrap_err();
-    assert_eq!(violations[0].detail, "type of form 0x4e, which no revision has");
+    assert!(violations[0].detail.starts_with("garbage collection (GC) is off"), "{}", violations[0]);
     // 2^32 - 1 locals, twice.
     let body = [&b"\x01\x0e\x02"[..], MOST, b"\x7f", MOST, b"\x7f", b"\x0b"].concat();
     let violations = verdict(&raw(&[ty, (3, b"\x01\0"), (10, &body)]), Abi::Packed, &Revision::V1).unwrap_err();

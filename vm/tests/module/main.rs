@@ -9,6 +9,7 @@
 )]
 
 mod facts;
+mod findings;
 mod hostile;
 mod limits;
 mod normal;

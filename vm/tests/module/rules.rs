@@ -21,9 +21,15 @@ fn imports_are_those_of_the_table_with_exactly_their_types() {
         ("\"ethereum\" \"useGas\" (func (param i64))", None),
         ("\"ethereum\" \"getBalance\" (func (param i32 i32))", Some((C::UnknownImport, "`ethereum.getBalance`"))),
         ("\"debug\" \"print32\" (func (param i32))", Some((C::UnknownImport, "`debug.print32`"))),
-        ("\"env\" \"ethereum_useGas\" (func (param i64))", Some((C::UnknownImport, "`env.ethereum_useGas`"))),
+        (
+            "\"env\" \"ethereum_useGas\" (func (param i64))",
+            Some((C::UnknownImport, "`env.ethereum_useGas`; is `ethereum.useGas` meant?")),
+        ),
         ("\"ethereum\" \"\" (func)", Some((C::UnknownImport, "`ethereum.`"))),
-        ("\"ethereum\" \"useGas\\00\" (func (param i64))", Some((C::UnknownImport, "`ethereum.useGas\\0`"))),
+        (
+            "\"ethereum\" \"useGas\\00\" (func (param i64))",
+            Some((C::UnknownImport, "`ethereum.useGas\\0`; is `ethereum.useGas` meant?")),
+        ),
         ("\"ethereum\" \"state\" (global i64)", Some((C::UnknownImport, "`ethereum.state`"))),
         ("\"ethereum\" \"table\" (table 1 funcref)", Some((C::UnknownImport, "`ethereum.table`"))),
         (
@@ -173,7 +179,9 @@ fn packed_modules_may_export_main_and_call_their_memory_memory() {
 fn a_start_function_is_refused_by_every_abi() {
     let code = binary("(module (memory (export \"memory\") 1) (func (export \"main\")) (start 0))");
     for (abi, revision) in [(EWASM, BYZANTIUM), (EWASM, V1), (PACKED, V1)] {
-        assert_violations(&code, abi, revision, &[(C::StartFunction, "function 0")]);
+        let found = verdict(&code, abi, revision).unwrap_err();
+        assert_eq!(found.iter().map(|invalid| invalid.code).collect::<Vec<_>>(), [C::StartFunction]);
+        assert!(found[0].detail.starts_with("function 0: "), "{}", found[0]);
     }
 }
 
@@ -197,12 +205,13 @@ fn forbidden_operators_are_named_with_their_function() {
 }
 
 #[test]
-fn what_the_specification_refuses_ends_the_list_and_names_the_function() {
+fn what_the_specification_refuses_ends_the_list_unless_it_is_in_a_function() {
     let wat = "(func $good) (func $bad (result i32)) (func $worse (result i64))";
-    let detail = "function 1 `bad`: type mismatch: expected i32 but nothing on stack";
-    assert_violations(&contract(wat), EWASM, V1, &[(C::Malformed, detail)]);
-    let detail = "unknown global 7: exported global index out of bounds";
-    assert_violations(&contract("(export \"g\" (global 7))"), EWASM, V1, &[(C::Malformed, detail)]);
+    let bad = "function 1 `bad`: wrong types: i32 is needed and the operand stack is empty";
+    let worse = "function 2 `worse`: wrong types: i64 is needed and the operand stack is empty";
+    assert_violations(&contract(wat), EWASM, V1, &[(C::Malformed, bad), (C::Malformed, worse)]);
+    let wat = "(export \"g\" (global 7)) (func $bad (result i32))";
+    assert_violations(&contract(wat), EWASM, V1, &[(C::Malformed, "there is no global 7")]);
 }
 
 #[test]

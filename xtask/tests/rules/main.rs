@@ -9,6 +9,7 @@ mod generated;
 mod pages;
 mod project;
 mod sources;
+mod spec;
 mod words;
 
 use xtask::Tree;
