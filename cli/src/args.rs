@@ -476,6 +476,10 @@ pub(crate) struct ReplayArguments {
     /// The root of the state that the block is executed on, from a source that you trust; a witness of another one is refused
     #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
     pub(crate) root: Option<B256>,
+
+    /// The hash of the block, from a source that you trust; a witness of another block is refused
+    #[arg(long, value_name = "HASH", value_parser = parse_hash)]
+    pub(crate) hash: Option<B256>,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,10 @@ use crate::{
     tables::{decode, encode},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
-use lockstep_vm::{B256, StateDiff, StorageDiff};
+use lockstep_vm::{
+    B256, Fault, StateDiff, StateReader, StorageDiff, last_block,
+    system::{LAST_BLOCK_KEY, LastBlock, SYSTEM_ADDRESS},
+};
 use sha3::{Digest, Sha3_256};
 
 const MAGIC: &[u8; 8] = b"LOCKSNAP";
@@ -41,10 +44,18 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// What is believed because the snapshot says it: names of fields of [`SnapshotHead`].
-    pub fn believed(&self) -> Vec<&'static str> {
-        let known = [("height", self.height.is_some()), ("hash", self.hash.is_some()), ("root", self.root.is_some())];
-        known.into_iter().filter(|(_, known)| !known).map(|(name, _)| name).collect()
+    /// What is believed of an imported snapshot because the snapshot says it: names of fields of [`SnapshotHead`].
+    ///
+    /// The root binds the height if the state has a record of its last block, as `state` says.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    pub fn believed(&self, state: &dyn StateReader) -> Result<Vec<&'static str>, Fault> {
+        let bound = self.root.is_some() && last_block(state)?.is_some();
+        let height = bound || self.height.is_some();
+        let known = [("height", height), ("hash", self.hash.is_some()), ("root", self.root.is_some())];
+        Ok(known.into_iter().filter(|(_, known)| !known).map(|(name, _)| name).collect())
     }
 
     fn compare(&self, head: &SnapshotHead) -> Result<(), StoreError> {
@@ -121,6 +132,13 @@ impl Store {
         expected.compare(&head)?;
         if self.tip()?.is_some() {
             return Err(StoreError::Refused("there are blocks already: a snapshot begins a database".into()));
+        }
+        let record = diff.storage.get(&SYSTEM_ADDRESS).and_then(|changes| changes.values.get(LAST_BLOCK_KEY));
+        if let Some(last) = record.and_then(|value| LastBlock::of_value(value.as_deref()?))
+            && last.number != head.height
+        {
+            let (height, number) = (head.height, last.number);
+            return Err(refused(&format!("its height is {height}, and the last block of its state is {number}")));
         }
         diff.check_whole().map_err(|error| refused(&error.to_string()))?;
         let SnapshotHead { height, hash, root } = head;

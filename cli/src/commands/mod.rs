@@ -59,6 +59,20 @@ fn machine() -> Result<Vm, Failure> {
     Ok(Vm::new(Revision::V1)?)
 }
 
+/// Adds which fields of a report were believed because a file says them, and the options that compare them.
+fn note_trusted(report: &mut Report, file: &str, believed: &[(&'static str, &str)]) {
+    let fields = believed.iter().map(|(field, _)| Value::text(*field));
+    report.add("trusted", Value::List(fields.collect()));
+    if !believed.is_empty() {
+        let names: Vec<_> = believed.iter().map(|(field, _)| field.replace('_', " ")).collect();
+        let options: Vec<_> = believed.iter().map(|(_, option)| *option).collect();
+        let (names, options) = (names.join(", "), options.join(", "));
+        report.note(format!(
+            "believed because the {file} says it: {names}; compare with a source that you trust: {options}"
+        ));
+    }
+}
+
 /// Adds what every receipt has to a report, except for the outcome.
 fn add_receipt(report: &mut Report, receipt: &Receipt, gas_limit: u64) {
     report.add("gas_used", Value::Number(receipt.gas_used.get()));

@@ -1,5 +1,6 @@
 //! `lockstep export` and `lockstep import`: a state on its way to another machine.
 
+use super::note_trusted;
 use crate::{
     args::{ExportArguments, ImportArguments},
     block_file, database_folder,
@@ -31,20 +32,14 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<Report, Failure> {
     let (store, begun) = database_folder::open(&arguments.database.db, IfMissing::Begin)?;
     let name = arguments.file.display();
     let head = store.import(&bytes, &expected).map_err(|error| Failure::from(error).within(name))?;
+    let believed = expected.believed(&store.latest()?)?;
     begun.keep();
     store.close()?;
     let mut report = report("import", &head, &bytes);
-    let believed = expected.believed();
     let fields = [("block", "height", "--number"), ("block_hash", "hash", "--hash"), ("root", "root", "--root")];
-    let unbound = fields.into_iter().filter(|(_, name, _)| believed.contains(name));
-    let (names, options): (Vec<_>, Vec<_>) = unbound.map(|(field, _, option)| (field, option)).unzip();
-    report.add("trusted", Value::List(names.iter().map(|name| Value::text(*name)).collect()));
-    if !names.is_empty() {
-        let (names, options) = (names.join(", ").replace('_', " "), options.join(", "));
-        report.note(format!(
-            "believed because the snapshot says it: {names}; compare with a source that you trust: {options}"
-        ));
-    }
+    let unbound =
+        fields.into_iter().filter(|(_, name, _)| believed.contains(name)).map(|(field, _, option)| (field, option));
+    note_trusted(&mut report, "snapshot", &unbound.collect::<Vec<_>>());
     Ok(report)
 }
 

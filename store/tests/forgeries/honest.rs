@@ -97,6 +97,8 @@ pub(crate) struct Honest {
     pub(crate) witness: Vec<u8>,
     /// The root before it.
     pub(crate) root: B256,
+    /// The hash of the block.
+    pub(crate) hash: B256,
     /// What it gave, with the root afterwards.
     pub(crate) gave: (BlockOutcome, B256),
     /// Accounts with storage that it removed, and values.
@@ -200,7 +202,7 @@ impl Chain {
             self.transaction(sender, nonce)
         });
         let block = Block { env, transactions: transactions.collect() };
-        let root = view.root();
+        let (root, hash) = (view.root(), block.hash());
         let recorder = Arc::new(Recorder::new(view));
         let outcome = vm.execute_block(Arc::clone(&recorder) as _, block.clone()).unwrap();
         let witness = recorder.witness(block, &outcome.diff).unwrap().to_bytes().unwrap();
@@ -208,7 +210,7 @@ impl Chain {
         let values = outcome.diff.storage.values().flat_map(|changes: &StorageDiff| changes.values.values());
         let removed = values.filter(|value| value.is_none()).count();
         let after = self.commit(&outcome.diff, &outcome.receipts);
-        Honest { witness, root, gave: (outcome, after), destroyed, removed }
+        Honest { witness, root, hash, gave: (outcome, after), destroyed, removed }
     }
 
     /// The storage of an account.

@@ -4,7 +4,7 @@ use crate::{
     honest::{Chain, Random, Scene},
     tally::Tally,
 };
-use lockstep_store::{Expected, SNAPSHOT_VERSION, SnapshotHead, Store};
+use lockstep_store::{Expected, SNAPSHOT_VERSION, SnapshotHead, Store, StoreError};
 use lockstep_vm::{Abi, Account, Address, CodeId, Revision, StateDiff, StorageDiff, U256, Vm};
 use sha3::{Digest, Sha3_256};
 
@@ -119,13 +119,26 @@ fn forge(verify: impl Fn(&[u8], &Expected) -> Option<Vec<u8>>) -> Tally {
         assert_eq!(bytes(&parts(&honest)), honest, "the forger knows the format");
         assert_eq!(verify(&honest, &expected).as_ref(), Some(&honest));
         for (class, forged) in forgeries(&parts(&honest), &mut random) {
-            let forged = bytes(&forged);
-            if forged != honest {
-                tally.note(class, verify(&forged, &expected).as_ref(), &honest);
+            let rooted = if class == "an account added" { rooted(&forged) } else { None };
+            for (class, forged) in
+                [(class, forged)].into_iter().chain(rooted.map(|forged| ("a state with its root", forged)))
+            {
+                let forged = bytes(&forged);
+                if forged != honest {
+                    tally.note(class, verify(&forged, &expected).as_ref(), &honest);
+                }
             }
         }
     }
     tally
+}
+
+/// The same with the root that its state has.
+fn rooted((head, diff): &Parts) -> Option<Parts> {
+    match Store::memory().unwrap().import(&bytes(&(head.clone(), diff.clone())), &Expected::default()) {
+        Err(StoreError::Root { actual, .. }) => Some((SnapshotHead { root: actual, ..head.clone() }, diff.clone())),
+        _ => None,
+    }
 }
 
 #[test]
@@ -133,7 +146,7 @@ fn no_byte_of_a_snapshot_is_believed_unbound() {
     forge(imported).assert_none_believed(24);
 }
 
-/// A verifier that takes height, hash and root from the snapshot is found.
+/// A verifier that takes hash and root from the snapshot is found.
 #[test]
 fn a_verifier_that_believes_the_head_of_a_snapshot_is_found() {
     assert!(forge(|bytes, _| imported(bytes, &Expected::default())).believed() >= 4);

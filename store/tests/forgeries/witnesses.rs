@@ -7,7 +7,7 @@ use crate::{
 };
 use lockstep_store::{StoreError, Witness, replay};
 use lockstep_vm::{
-    Abi, Account, Address, B256, BlockOutcome, Bytes, CodeId, Fault, Revision, StateReader, U256, Vm, code_hash,
+    Abi, Account, Address, B256, BlockOutcome, Bytes, CodeId, Fault, Gas, Revision, StateReader, U256, Vm, code_hash,
 };
 use std::sync::Arc;
 
@@ -23,8 +23,10 @@ type Forgery = (&'static str, Parts);
 /// Classes of which each forgery is tried; of others each eighth one, where blocks do everything.
 const WHOLE_CLASSES: [&str; 3] = ["the kind of a child", "a fake leaf for a range", "an empty child added"];
 
-fn verify(vm: &Vm, bytes: &[u8], root: &B256) -> Option<(BlockOutcome, B256)> {
-    match Witness::from_bytes(bytes).and_then(|witness| replay(witness, root, vm)) {
+/// What replaying shows, given the root before the block and the hash of the block.
+fn verify(vm: &Vm, bytes: &[u8], root: &B256, hash: &B256) -> Option<(BlockOutcome, B256)> {
+    let witness = Witness::from_bytes(bytes).ok().filter(|witness| witness.block.hash() == *hash)?;
+    match replay(witness, root, vm) {
         Ok(replayed) => Some((replayed.outcome, replayed.root)),
         Err(StoreError::Refused(_)) => None,
         Err(error) => panic!("a witness is refused and nothing else: {error}"),
@@ -62,14 +64,15 @@ fn forge(scene: Scene, seeds: std::ops::Range<u64>, vm: &Vm, verify: Verifier<'_
 #[test]
 fn no_byte_of_a_witness_is_believed_unbound() {
     let vm = Vm::new(Revision::V1).unwrap();
-    forge(Scene::Everything, 0..SEEDS, &vm, &|bytes, honest| verify(&vm, bytes, &honest.root)).assert_none_believed(50);
+    forge(Scene::Everything, 0..SEEDS, &vm, &|bytes, honest| verify(&vm, bytes, &honest.root, &honest.hash))
+        .assert_none_believed(50);
 }
 
 /// The removal of a value: the kind of what stood beside it decides where that goes.
 #[test]
 fn no_kind_is_believed_where_a_value_is_removed() {
     let vm = Vm::new(Revision::V1).unwrap();
-    forge(Scene::ValuesRemoved, 0..SEEDS, &vm, &|bytes, honest| verify(&vm, bytes, &honest.root))
+    forge(Scene::ValuesRemoved, 0..SEEDS, &vm, &|bytes, honest| verify(&vm, bytes, &honest.root, &honest.hash))
         .assert_none_believed(3);
 }
 
@@ -77,7 +80,7 @@ fn no_kind_is_believed_where_a_value_is_removed() {
 #[test]
 fn no_kind_is_believed_where_an_account_is_destroyed() {
     let vm = Vm::new(Revision::V1).unwrap();
-    let verify = |bytes: &[u8], honest: &Honest| verify(&vm, bytes, &honest.root);
+    let verify = |bytes: &[u8], honest: &Honest| verify(&vm, bytes, &honest.root, &honest.hash);
     forge(Scene::AccountsDestroyed, 0..SEEDS, &vm, &verify).assert_none_believed(3);
 }
 
@@ -85,8 +88,16 @@ fn no_kind_is_believed_where_an_account_is_destroyed() {
 #[test]
 fn a_verifier_that_believes_the_root_of_the_witness_is_found() {
     let vm = Vm::new(Revision::V1).unwrap();
-    let faulty = |bytes: &[u8], _: &Honest| verify(&vm, bytes, &Parts::of(bytes).root);
+    let faulty = |bytes: &[u8], honest: &Honest| verify(&vm, bytes, &Parts::of(bytes).root, &honest.hash);
     assert!(forge(Scene::Everything, 0..2, &vm, &faulty).believed() > 100);
+}
+
+/// A verifier that takes any block is found.
+#[test]
+fn a_verifier_that_believes_the_block_of_the_witness_is_found() {
+    let vm = Vm::new(Revision::V1).unwrap();
+    let faulty = |bytes: &[u8], honest: &Honest| verify(&vm, bytes, &honest.root, &Parts::of(bytes).block.hash());
+    assert!(forge(Scene::Everything, 0..2, &vm, &faulty).believed() > 10);
 }
 
 /// A verifier that looks for no tree behind accounts and values is found.
@@ -360,6 +371,16 @@ fn rest(honest: &Parts, random: &mut Random, forged: &mut Vec<Forgery>) {
     let stranger = Address::repeat_byte(random.next() as u8);
     put("the root", &|parts| parts.root.0[9] ^= 1);
     put("the empty root", &|parts| parts.root = EMPTY);
+    put("the parent's hash", &|parts| parts.block.env.parent_hash.0[3] ^= 1);
+    put("a timestamp", &|parts| parts.block.env.timestamp += 1);
+    put("a beneficiary", &|parts| parts.block.env.beneficiary = Address::repeat_byte(0x77));
+    put("a block gas limit", &|parts| parts.block.env.gas_limit += 1);
+    put("a block number", &|parts| parts.block.env.number += 1);
+    put("a transaction dropped", &|parts| drop(parts.block.transactions.pop()));
+    put("a transaction twice", &|parts| parts.block.transactions.extend(parts.block.transactions.first().cloned()));
+    put("a value sent", &|parts| parts.block.transactions[0].value += U256::from(1));
+    put("a gas limit", &|parts| parts.block.transactions[0].gas_limit = Gas::new(9_000_000));
+    put("an input", &|parts| parts.block.transactions[0].input.push(0));
     put("no nodes", &|parts| parts.account_nodes.clear());
     put("nodes of the storage of nobody", &|parts| {
         parts.storage_nodes.insert(stranger, parts.account_nodes.clone());
