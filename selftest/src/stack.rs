@@ -1,7 +1,7 @@
 //! Every operator, so often between two returns of an engine that one which leaves something on the native stack for each
 //! has no room for it: alone in a loop, and `memory.grow` in the longest region that validation admits.
 //!
-//! Whoever runs this section on a thread of [`STACK_BYTES`] finds what a stack of the usual size would hide.
+//! On a thread of [`STACK_BYTES`] this section finds what a stack of the usual size would hide.
 
 use crate::{chain::Chain, numbers::NumberType, operators::Numeric};
 use lockstep_gas::{Operator, Revision};
@@ -16,7 +16,7 @@ const EXECUTIONS: u32 = 140_000;
 /// Units in the body of a loop.
 const UNROLLED: u32 = 32;
 
-/// The items of a module beside its `main`: whatever an operator can refer to.
+/// The items of a module beside its `main`: everything that an operator can refer to.
 const ITEMS: &str = "(memory (export \"memory\") 1) (data $bytes \"0123456789abcdef\")
     (table $t 16 16 funcref) (elem $e func $next $next) (elem (i32.const 0) func $next $pass $swap)
     (type $unary (func (param i64) (result i64)))
