@@ -119,7 +119,7 @@ impl Limits {
         br_table_targets_max: 4_096,
         bytes_per_moved_value_min: 2,
         locals_per_byte_max: 4,
-        bytes_per_function_min: 12,
+        bytes_per_function_min: 8,
         const_operators_max: 63,
         tables_max: 1,
         table_elements_max: 4_096,

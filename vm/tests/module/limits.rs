@@ -351,7 +351,7 @@ fn locals_and_functions_by_the_bytes_of_the_module() {
     };
     for (code, bytes, limit, fields) in [
         (C::TooManyLocalsByBytes, 2_000, 4 * 2_000 + 1_024, &locals as &dyn Fn(usize) -> String),
-        (C::TooManyFunctionsByBytes, 6_000, 500, &|count: usize| "(func)".repeat(count)),
+        (C::TooManyFunctionsByBytes, 6_000, 750, &|count: usize| "(func)".repeat(count)),
     ] {
         assert_eq!(verdict(&module(&fields(limit), bytes), Abi::Packed, &Revision::V1).err(), None, "{code:?}");
         let violations = verdict(&module(&fields(limit + 1), bytes), Abi::Packed, &Revision::V1).unwrap_err();
