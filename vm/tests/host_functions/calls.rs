@@ -229,7 +229,7 @@ fn gas_cases() -> Vec<Case> {
     ];
     let told_byzantium = cases.into_iter().map(|case| case.contract(A, told).byzantium_only());
     let lost = vec![
-        status("call: a halt takes what was passed on", "(call $call ~90000 @A @ZERO #0 #0)").gas(111_700),
+        status("call: a halt takes what was passed on", "(call $call ~200000 @A @ZERO #0 #0)").gas(221_700),
         status("call: a halt takes all but a 64th", "(call $call ~0x7fffffffffffffff @A @ZERO #0 #0)")
             .gas_limit(1_000_000)
             .gas(21_700 + 978_300 - 978_300 / 64),
@@ -258,7 +258,7 @@ fn calls() {
             .output(&word(1))
             .halts_inside(HaltReason::InvalidCode),
         // A frame that cannot begin gives its gas back, but for the code that was looked into.
-        Case::new("call: a packed contract without main", &status_of("(call $call ~90000 @A @ZERO #0 #0)"))
+        Case::new("call: a packed contract without main", &status_of("(call $call ~200000 @A @ZERO #0 #0)"))
             .code(A, &crate::text::module("(func (export \"f\"))"), Abi::Packed)
             .output(&word(1)),
     ]);

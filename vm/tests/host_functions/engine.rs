@@ -19,12 +19,12 @@ const TAIL: &str = "(func $tail (param i64 i32 i32 i32 i32) (result i32) \
 /// Calls of [`A`], which puts out `hello` and returns 0, by other ways than a plain call out of `main`. Each is an
 /// expression of type i32, with fields that it needs.
 const WAYS: &[(&str, &str, &str)] = &[
-    ("from main", "(call $call ~90000 @A @ZERO #0 #0)", ""),
+    ("from main", "(call $call ~200000 @A @ZERO #0 #0)", ""),
     (
         "from a nested function with values on its stack",
         "(call $f #5 #6)",
         "(func $f (param i32 i32) (result i32) (local i64) (local.set 2 ~9) \
-            (i32.sub (i32.add (i32.add (local.get 0) (local.get 1)) (call $call ~90000 @A @ZERO #0 #0)) \
+            (i32.sub (i32.add (i32.add (local.get 0) (local.get 1)) (call $call ~200000 @A @ZERO #0 #0)) \
                 (i32.add #2 (i32.wrap_i64 (local.get 2)))))",
     ),
     (
@@ -32,7 +32,7 @@ const WAYS: &[(&str, &str, &str)] = &[
         "(i32.trunc_f64_u (f64.sub (f64.add (f64.convert_i32_u (i32.load8_u @KEY)) (f64.convert_i32_u (i32.wrap_i64 \
             (i64.sub (i64.add (i64.load8_u @VALUE) (i64.extend_i32_u (i32.trunc_f32_u (f32.sub \
                 (f32.add (f32.convert_i32_u (i32.load8_u @KEY)) \
-                    (f32.convert_i32_u (call $call ~90000 @A @ZERO #0 #0))) \
+                    (f32.convert_i32_u (call $call ~200000 @A @ZERO #0 #0))) \
                 (f32.convert_i32_u (i32.load8_u @KEY)))))) (i64.load8_u @VALUE))))) \
             (f64.convert_i32_u (i32.load8_u @KEY))))",
         "",
@@ -42,18 +42,18 @@ const WAYS: &[(&str, &str, &str)] = &[
         "(i32.sub (call $down #1000) #1000)",
         "(func $down (param i32) (result i32) (if (result i32) (local.get 0) \
             (then (i32.add #1 (call $down (i32.sub (local.get 0) #1)))) \
-            (else (call $call ~90000 @A @ZERO #0 #0))))",
+            (else (call $call ~200000 @A @ZERO #0 #0))))",
     ),
     (
         "again and again",
-        "(block (result i32) (loop $l (br_if $l (i32.lt_u (call $next) #20))) (call $call ~90000 @A @ZERO #0 #0))",
+        "(block (result i32) (loop $l (br_if $l (i32.lt_u (call $next) #20))) (call $call ~200000 @A @ZERO #0 #0))",
         "(global $i (mut i32) (i32.const 0)) (func $next (result i32) \
-            (if (call $call ~90000 @A @ZERO #0 #0) (then (unreachable))) \
+            (if (call $call ~200000 @A @ZERO #0 #0) (then (unreachable))) \
             (global.set $i (i32.add (global.get $i) #1)) (global.get $i))",
     ),
     (
         "through a table",
-        "(call_indirect (type $t) ~90000 @A @ZERO #0 #0 #0)",
+        "(call_indirect (type $t) ~200000 @A @ZERO #0 #0 #0)",
         "(type $t (func (param i64 i32 i32 i32 i32) (result i32))) (table 1 1 funcref) (elem (i32.const 0) $call)",
     ),
 ];
@@ -63,7 +63,7 @@ const WAYS: &[(&str, &str, &str)] = &[
 const REFUSED: &[(&str, &str)] = &[
     ("(return_call $finish @KEY #32)", ""),
     ("(call $f)", "(func $f (return_call $finish @KEY #32))"),
-    ("(drop (call $tail ~90000 @A @ZERO #0 #0))", TAIL),
+    ("(drop (call $tail ~200000 @A @ZERO #0 #0))", TAIL),
     ("(drop (call $size #9))", "(func $size (param i32) (result i32) (return_call $getCallDataSize))"),
     (
         "(call $f)",
@@ -139,7 +139,7 @@ fn words(numbers: &[u32]) -> Vec<u8> {
 
 fn exports() -> Vec<Case> {
     let oob = HaltReason::HostAccessOutOfBounds;
-    let call = [&90_000_u64.to_le_bytes()[..], &words(&[0x100, 0x1A0, 0, 0])].concat();
+    let call = [&200_000_u64.to_le_bytes()[..], &words(&[0x100, 0x1A0, 0, 0])].concat();
     vec![
         export("an exported import", "(export \"f\" (func $finish))", "f", &words(&[0x200, 32])).output(&KEY),
         export("an exported import, bad", "(export \"f\" (func $finish))", "f", &words(&[u32::MAX, 1])).halts(oob),
@@ -169,10 +169,10 @@ fn ways_to_a_host_function() {
         cases.push(
             Case::new(
                 format!("a segment that does not fit, below: {what}"),
-                &status_of("(call $call ~90000 @A @ZERO #0 #0)"),
+                &status_of("(call $call ~200000 @A @ZERO #0 #0)"),
             )
             .code(A, &module(&format!("(func (export \"main\")) {segment}")), Abi::Ewasm)
-            .gas(71_700)
+            .gas(221_700)
             .output(&word(1))
             .halts_inside(reason),
         );

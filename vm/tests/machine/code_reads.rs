@@ -42,7 +42,7 @@ impl StateReader for Counting {
 
 /// A large contract: most of it is a segment that nothing copies.
 fn large() -> Vec<u8> {
-    module(&format!("(func (export \"main\")) (data \"{}\")", "x".repeat(100_000)))
+    module(&format!("(func (export \"main\")) (data \"{}\")", "x".repeat(30_000)))
 }
 
 fn counting(world: &World) -> Arc<Counting> {

@@ -139,7 +139,7 @@ fn a_first_use_that_runs_out_of_gas() {
     // Enough for the code and not for the rest: the second frame of the same gas has room for the rest.
     assert_eq!(halts_with(&mut world, "the code alone", code), [out]);
     assert_eq!(compiled(&world, &world.call(A, b""), 0), 2);
-    assert_eq!(halts_with(&mut world, "everything", code + 10_000), []);
+    assert_eq!(halts_with(&mut world, "everything", code + 30_000), []);
 }
 
 /// A revert does not make a code new again: the work was done.

@@ -84,8 +84,8 @@ fn output_between_frames_is_not_paid_by_the_byte() {
             data(0, B.as_slice())
         )),
     );
-    let (one, many) = (used(&mut world, "call", 32), used(&mut world, "call", 3_200));
-    assert_eq!(many, one + 3 * 99, "three gas a word");
+    let (one, many) = (used(&mut world, "call", 320), used(&mut world, "call", 3_200));
+    assert_eq!(many, one + 3 * 90, "three gas a word");
 }
 
 /// The code that a creation leaves behind is paid for as code; the revert data of init code as output.
