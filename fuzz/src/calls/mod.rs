@@ -15,7 +15,7 @@ use lockstep_gas::{Abi, Gas, Revision};
 use lockstep_host::{Address, BlockEnv, CallKind, HaltReason, U256};
 use lockstep_vm::{
     Account, Block, BlockOutcome, CodeId, MemoryState, Outcome, Receipt, Rejected, Tx, TxKind, Vm, engine::Engine,
-    engine::wasmi::Wasmi,
+    engine::wasmi::Wasmi, system::LastBlock,
 };
 use model::{Code, Door, Ended, Model};
 use script::{BENEFICIARY, CONTRACTS, NO_MODULE, RICH, SENDER, Script, address};
@@ -79,7 +79,8 @@ pub fn against(bytes: &[u8], execute: impl Fn(&Scene) -> Result<BlockOutcome, Re
     }
     let mut state = scene.state;
     state.apply(&outcome.diff);
-    let after = state_of(&model);
+    let mut after = state_of(&model);
+    after.put_last_block(LastBlock { number: 1, timestamp: 0 }, []);
     assert_eq!(state.accounts, after.accounts, "accounts");
     assert_eq!(state.storage, after.storage, "storage");
     for (hash, code) in &after.code {
