@@ -105,7 +105,7 @@ impl BlockFile {
 impl JsonBlock {
     fn read(block: &Reader<'_>, folder: &Path) -> Result<Self, Failure> {
         let fields = block.fields(&BLOCK_FIELDS)?;
-        let transactions = fields.required("transactions")?.items("transaction")?;
+        let transactions = fields.optional("transactions").map_or(Ok(Vec::new()), |all| all.items("transaction"))?;
         Ok(Self {
             place: block.place(),
             number: fields.number("number")?,

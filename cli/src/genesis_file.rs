@@ -4,12 +4,12 @@
 //! and a storage key occur once, however they are written.
 
 use crate::{
-    bytes::{parse_address, parse_amount, parse_hash},
+    bytes::{parse_address, parse_amount, parse_hex},
     failure::Failure,
     json::{Document, Reader},
     module_file::ModuleFile,
 };
-use lockstep_vm::{Abi, Account, Address, B256, CodeId, Revision, StateDiff, StorageDiff, U256};
+use lockstep_vm::{Abi, Account, Address, CodeId, Revision, StateDiff, StorageDiff, U256};
 use std::{collections::BTreeMap, path::Path};
 
 /// The state that a chain begins with.
@@ -43,9 +43,9 @@ fn account(entry: &Reader<'_>, folder: &Path, address: Address, diff: &mut State
     }
     let mut values: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
     for (text, value) in fields.optional("storage").map_or(Ok(Vec::new()), |storage| storage.entries("key"))? {
-        let key = word(text).map_err(|why| value.refuse(format!("no storage key: {why}")))?;
-        if values.insert(key.to_vec(), Some(value.parsed(word)?.to_vec())).is_some() {
-            return Err(value.refuse(format!("the key {key:#x} occurs twice")));
+        let key = parse_hex(text).map_err(|why| value.refuse(format!("no storage key: {why}")))?;
+        if values.insert(key, Some(value.parsed(parse_hex)?)).is_some() {
+            return Err(value.refuse(format!("the key {text} occurs twice")));
         }
     }
     if !values.is_empty() {
@@ -53,11 +53,6 @@ fn account(entry: &Reader<'_>, folder: &Path, address: Address, diff: &mut State
     }
     diff.accounts.insert(address, Some(account));
     Ok(())
-}
-
-/// 32 bytes in hex.
-fn word(text: &str) -> Result<B256, String> {
-    parse_hash(text).map_err(|why| why.replace("a hash", "a storage key or value"))
 }
 
 /// An ABI by its name.
