@@ -47,10 +47,22 @@ fn translated() -> Vec<Recipe> {
             Ok(cold_calls(functions(function, LIMITS.module_parameters_max / LIMITS.parameters_max)?, 8))
         }),
         row("module_locals_max", what, move || {
-            let function = format!("(func (local {}))", repeat("i64 ", LIMITS.locals_max));
-            Ok(cold_calls(functions(function, LIMITS.module_locals_max / LIMITS.locals_max - 1)?, 8))
+            Ok(cold_calls(locals(LIMITS.module_locals_max / LIMITS.locals_max - 1)?, 8))
+        }),
+        row("locals_per_byte_max", what, || Ok(cold_calls(locals(2)?, 8))),
+        row("bytes_per_moved_value_min", what, || {
+            let moving = code::patterns().into_iter().find(|pattern| pattern.name == "loops with 16 parameters");
+            let pattern = moving.unwrap_or_else(|| code::patterns().swap_remove(0));
+            Ok(cold_calls(pattern.module(at(LIMITS.code_bytes_max) / 4, at(LIMITS.body_bytes_max) - 100, 0), 4))
         }),
     ]
+}
+
+/// A module of `count` functions with as many locals as one can have, and no more bytes than they need.
+fn locals(count: u32) -> anyhow::Result<Vec<u8>> {
+    let function = format!("(func (local {}))", repeat("i64 ", LIMITS.locals_max));
+    let bytes = count * LIMITS.locals_max / LIMITS.locals_per_byte_max;
+    contract(&format!("{} (data \"{}\")", repeat(&function, count), repeat("x", bytes)), 0, "")
 }
 
 /// Frames of contracts that have as many of something as there can be, compiled already.
@@ -61,13 +73,18 @@ fn started() -> Vec<Recipe> {
         format!("(param {}) (result {})", repeat("i64 ", LIMITS.parameters_max), repeat("i64 ", LIMITS.results_max));
     let types = LIMITS.types_max.min(LIMITS.module_parameters_max / LIMITS.parameters_max) - 4;
     let sum = format!("(i64.const 1) {}", repeat("(i64.const 1) (i64.add)", LIMITS.const_operators_max / 2 - 1));
+    let smallest = format!("(func {})", repeat("nop ", LIMITS.bytes_per_function_min));
     let segment = format!("(elem (i32.const 0) func {})", repeat("$t ", 4_000));
     let exports = (0..LIMITS.exports_max - 2).fold(String::from("(func $e)"), |mut text, number| {
         let _ = write!(text, "(export \"{}{number}\" (func $e))", "x".repeat(1_000));
         text
     });
     vec![
-        started("functions_max", repeat("(func)", LIMITS.functions_max - 2)),
+        started("functions_max", repeat(&smallest, LIMITS.functions_max - 2)),
+        started("bytes_per_function_min", repeat(&smallest, LIMITS.functions_max / 2)),
+        started("frame_memory_bytes", String::new()),
+        started("item_memory_bytes", repeat("(global i32 (i32.const 1))", LIMITS.globals_max)),
+        started("table_element_memory_bytes", format!("(table {0} {0} funcref)", LIMITS.table_elements_max)),
         started("types_max", repeat(&format!("(type (func {values}))"), types)),
         started("globals_max", repeat("(global (mut i64) (i64.const 1))", LIMITS.globals_max)),
         started("imports_max", {
@@ -100,14 +117,14 @@ fn called() -> Vec<Recipe> {
     vec![
         called(
             "parameters_max",
-            { format!("(param {})", repeat("i64 ", *parameters_max)) },
+            format!("(param {})", repeat("i64 ", *parameters_max)),
             String::new(),
             repeat("(local.get $k)", *parameters_max),
             0,
         ),
         called(
             "results_max",
-            { format!("(result {})", repeat("i64 ", *results_max)) },
+            format!("(result {})", repeat("i64 ", *results_max)),
             repeat("(i64.const 1)", *results_max),
             String::new(),
             *results_max,
@@ -173,15 +190,13 @@ fn stored() -> Vec<Recipe> {
 
 /// Output, revert data and logs.
 fn emitted() -> Vec<Recipe> {
-    let Limits { log_bytes_max, transaction_logs_max, transaction_log_bytes_max, .. } = LIMITS;
+    let (log, logs, all) = (LIMITS.log_bytes_max, LIMITS.transaction_logs_max, LIMITS.transaction_log_bytes_max);
     vec![
         row("output_bytes_max", "of a transaction", || ending("finish", LIMITS.output_bytes_max)),
         reverting(LIMITS.revert_bytes_max),
-        row("log_bytes_max", "of each log", || logging(*log_bytes_max, transaction_log_bytes_max / log_bytes_max)),
-        row("transaction_logs_max", "logs of nothing", || logging(0, *transaction_logs_max)),
-        row("transaction_log_bytes_max", "in as many logs as can be", || {
-            logging(transaction_log_bytes_max / transaction_logs_max, *transaction_logs_max)
-        }),
+        row("log_bytes_max", "of each log", move || logging(log, all / log)),
+        row("transaction_logs_max", "logs of nothing", move || logging(0, logs)),
+        row("transaction_log_bytes_max", "in as many logs as can be", move || logging(all / logs, logs)),
     ]
 }
 
@@ -235,8 +250,10 @@ mod tests {
     limits! {
         code_bytes_max, created_code_bytes_max, functions_max, types_max, globals_max, imports_max, exports_max,
         parameters_max, results_max, locals_max, operands_max, module_parameters_max, module_locals_max, body_bytes_max,
-        data_segments_max, element_segments_max, elements_max, br_table_targets_max, const_operators_max, tables_max,
-        table_elements_max, memory_pages_max, transaction_memory_bytes_max, transaction_stack_bytes_max, call_depth_max,
+        data_segments_max, element_segments_max, elements_max, br_table_targets_max, bytes_per_moved_value_min,
+        locals_per_byte_max, bytes_per_function_min, const_operators_max, tables_max,
+        table_elements_max, memory_pages_max, transaction_memory_bytes_max, frame_memory_bytes,
+        item_memory_bytes, table_element_memory_bytes, transaction_stack_bytes_max, call_depth_max,
         frame_depth_max, storage_key_bytes_max, storage_value_bytes_max, input_bytes_max, output_bytes_max,
         revert_bytes_max, log_bytes_max, transaction_logs_max, transaction_log_bytes_max,
     }
