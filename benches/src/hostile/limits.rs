@@ -43,7 +43,11 @@ fn translated() -> Vec<Recipe> {
             Ok(creations(vec![importing("finish", "(param i32 i32)", "", bytes.div_ceil(65_536), &finish)?]))
         }),
         row("module_parameters_max", what, move || {
-            let function = format!("(func (param {}))", repeat("i64 ", LIMITS.parameters_max));
+            let function = format!(
+                "(func (param {}) {})",
+                repeat("i64 ", LIMITS.parameters_max),
+                repeat("nop ", LIMITS.bytes_per_function_min)
+            );
             Ok(cold_calls(functions(function, LIMITS.module_parameters_max / LIMITS.parameters_max)?, 8))
         }),
         row("module_locals_max", what, move || {
@@ -138,7 +142,9 @@ fn called() -> Vec<Recipe> {
 /// Calls and frames as deep as they can be, and all that they may hold.
 fn nested() -> Vec<Recipe> {
     let down = "(func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))))";
-    let half = LIMITS.transaction_memory_bytes_max / 65_536 / 2 - 1;
+    let pages = LIMITS.memory_pages_max - 2;
+    let frames =
+        u32::try_from(LIMITS.transaction_memory_bytes_max / 65_536).unwrap_or(u32::MAX) / LIMITS.memory_pages_max;
     let recurse = format!(
         "(memory (export \"memory\") 1) (func $g (param i32) (local {})
            (if (local.get 0) (then (call $g (i32.sub (local.get 0) (i32.const 1)))) (else (call $down))))
@@ -152,8 +158,8 @@ fn nested() -> Vec<Recipe> {
         calling("frame_depth_max", "frames", {
             nested_frames("(memory (export \"memory\") 1)", LIMITS.frame_depth_max - 1)
         }),
-        calling("transaction_memory_bytes_max", "of two frames", {
-            nested_frames(&format!("(memory (export \"memory\") {half})"), 2)
+        calling("transaction_memory_bytes_max", "of frames with all pages", {
+            nested_frames(&format!("(memory (export \"memory\") {pages})"), frames - 1)
         }),
         calling(
             "transaction_stack_bytes_max",
