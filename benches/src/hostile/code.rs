@@ -23,6 +23,8 @@ pub(super) struct Pattern {
     pub(super) name: &'static str,
     /// Locals of type i32 of each function.
     locals: u32,
+    /// Values that a unit moves, each of which needs `bytes_per_moved_value_min` bytes of code.
+    moved: usize,
     before: Vec<I<'static>>,
     unit: Vec<I<'static>>,
     after: Vec<I<'static>>,
@@ -32,7 +34,12 @@ pub(super) struct Pattern {
 
 impl Pattern {
     fn new(name: &'static str, locals: u32, unit: Vec<I<'static>>) -> Self {
-        Self { name, locals, before: Vec::new(), unit, after: Vec::new(), closing: None }
+        Self { name, locals, moved: 0, before: Vec::new(), unit, after: Vec::new(), closing: None }
+    }
+
+    /// The same where a unit moves so many values: plain code is added until it may.
+    fn moving(self, moved: usize) -> Self {
+        Self { moved, ..self }
     }
 
     /// The same with values on the stack before the first unit, which are dropped after the last.
@@ -57,7 +64,13 @@ impl Pattern {
             probe.byte_len()
         };
         let around = size(&self.before) + size(&self.after) + SLACK;
-        let each = size(&self.unit).saturating_sub(1).max(1) + usize::from(self.closing.is_some());
+        let least = lockstep_gas::Revision::V1.limits.bytes_per_moved_value_min;
+        let needed = self.moved * usize::try_from(least).unwrap_or_default();
+        let own = size(&self.unit).saturating_sub(1).max(1) + usize::from(self.closing.is_some());
+        // Two operators of one and two bytes.
+        let pairs = needed.saturating_sub(own).div_ceil(3);
+        let plain: Vec<_> = (0..pairs).flat_map(|_| [I::I32Const(1), I::Drop]).collect();
+        let each = own + 3 * pairs;
         let times = bytes.saturating_sub(around) / each;
         let mut emit = |instructions: &[I<'static>]| {
             instructions.iter().for_each(|instruction| {
@@ -65,7 +78,10 @@ impl Pattern {
             });
         };
         emit(&self.before);
-        (0..times).for_each(|_| emit(&self.unit));
+        (0..times).for_each(|_| {
+            emit(&self.unit);
+            emit(&plain);
+        });
         if let Some(closing) = &self.closing {
             (0..times).for_each(|_| emit(core::slice::from_ref(closing)));
         }
@@ -110,15 +126,19 @@ fn assemble(functions: &FunctionSection, code: &CodeSection) -> Vec<u8> {
     module.finish()
 }
 
-/// A module of as many functions that do nothing as fit into `count`.
+/// A module of `count` functions that do nothing, no smaller than they may be.
 pub(super) fn empty_functions(count: u32, salt: u32) -> Vec<u8> {
     let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
     let mut main = Function::new([]);
     main.instruction(&I::I32Const(salt.cast_signed())).instruction(&I::Drop).instruction(&I::End);
     code.function(&main);
     functions.function(NOTHING);
+    let least = lockstep_gas::Revision::V1.limits.bytes_per_function_min;
     for _ in 1..count {
         let mut empty = Function::new([]);
+        (0..least).for_each(|_| {
+            empty.instruction(&I::Nop);
+        });
         empty.instruction(&I::End);
         code.function(&empty);
         functions.function(NOTHING);
@@ -149,24 +169,29 @@ pub(super) fn patterns() -> Vec<Pattern> {
     let conditional: Vec<_> = (0..3_000).flat_map(|_| [I::LocalGet(VALUES), I::BrIf(0)]).collect();
     vec![
         Pattern::new("plain arithmetic", 2, vec![I::LocalGet(0), I::LocalGet(1), I::I32Add, I::LocalSet(0)]),
-        Pattern::new("br_table of 4,096 targets with 16 values", 17, branches(table(1), 1)),
-        Pattern::new("br_table of 4,096 targets in four blocks with 16 values", 17, branches(table(4), 4)),
+        Pattern::new("br_table of 4,096 targets with 16 values", 17, branches(table(1), 1)).moving(16 * 4_099),
+        Pattern::new("br_table of 4,096 targets in four blocks with 16 values", 17, branches(table(4), 4))
+            .moving(16 * 4_102),
         Pattern::new("br_table of 4,096 targets", 1, vec![I::Block(empty), I::LocalGet(0), table(1), I::End]),
         Pattern::new(
             "br_if with 16 values",
             17,
             unit(&[&[I::Block(results)], &sixteen, &conditional, &[I::End], &drops(VALUES)]),
-        ),
+        )
+        .moving(16 * 3_002),
         Pattern::nested("nested blocks", 0, vec![I::Block(empty)]),
         Pattern::nested("nested loops", 0, vec![I::Loop(empty)]),
         Pattern::nested("nested ifs", 1, vec![I::LocalGet(0), I::If(empty)]),
         Pattern::new("loops", 0, vec![I::Loop(empty), I::End]),
         Pattern::new("ifs", 1, vec![I::LocalGet(0), I::If(empty), I::End]),
         Pattern::new("constant ifs", 0, vec![I::I32Const(0), I::If(empty), I::Else, I::End]),
-        Pattern::new("blocks with 16 parameters", 16, vec![I::Block(passed), I::End]).among(VALUES),
-        Pattern::new("loops with 16 parameters", 16, vec![I::Loop(passed), I::End]).among(VALUES),
-        Pattern::new("ifs with 16 parameters", 16, vec![I::LocalGet(0), I::If(passed), I::End]).among(VALUES),
+        Pattern::new("blocks with 16 parameters", 16, vec![I::Block(passed), I::End]).moving(32).among(VALUES),
+        Pattern::new("loops with 16 parameters", 16, vec![I::Loop(passed), I::End]).moving(32).among(VALUES),
+        Pattern::new("ifs with 16 parameters", 16, vec![I::LocalGet(0), I::If(passed), I::End])
+            .moving(48)
+            .among(VALUES),
         Pattern::new("ifs and elses with 16 parameters", 16, vec![I::LocalGet(0), I::If(passed), I::Else, I::End])
+            .moving(48)
             .among(VALUES),
         Pattern::new("locals that are on the stack", 1_000, {
             (0..900).step_by(7).flat_map(|local| [I::I32Const(0), I::LocalSet(local)]).collect()
@@ -182,7 +207,7 @@ pub(super) fn patterns() -> Vec<Pattern> {
             let place = wasm_encoder::MemArg { offset: 0, align: 0, memory_index: 0 };
             vec![I::LocalGet(0), I::LocalGet(0), I::I32Store(place)]
         }),
-        Pattern::new("growths", 0, vec![I::I32Const(0), I::MemoryGrow(0), I::Drop]),
+        Pattern::new("growths", 0, vec![I::I32Const(0), I::MemoryGrow(0), I::Drop]).moving(4),
         Pattern::new("constants", 0, vec![I::I64Const(i64::MAX / 2), I::I64Const(-7), I::I64Add, I::Drop]),
         Pattern::new("calls", 0, vec![I::Call(0)]),
         Pattern::new("code that is never reached", 0, {

@@ -13,157 +13,205 @@ use core::fmt::Write as _;
 use lockstep_gas::{Limits, Revision};
 use lockstep_vm::Abi;
 
-/// Programs of every limit. A field that [`Limits`] gains does not compile here until it has some.
+/// The limits that programs are made for.
+const LIMITS: &Limits = &Revision::V1.limits;
+
+/// Programs of every limit.
 pub(super) fn recipes() -> Vec<Recipe> {
-    let Limits {
-        code_bytes_max,
-        created_code_bytes_max,
-        functions_max,
-        types_max,
-        globals_max,
-        imports_max,
-        exports_max,
-        parameters_max,
-        results_max,
-        locals_max,
-        operands_max,
-        module_parameters_max,
-        module_locals_max,
-        body_bytes_max,
-        data_segments_max,
-        element_segments_max,
-        elements_max,
-        br_table_targets_max,
-        const_operators_max,
-        tables_max: _,
-        table_elements_max,
-        memory_pages_max,
-        transaction_memory_bytes_max,
-        transaction_stack_bytes_max: _,
-        call_depth_max,
-        frame_depth_max,
-        storage_key_bytes_max: _,
-        storage_value_bytes_max,
-        input_bytes_max,
-        output_bytes_max,
-        revert_bytes_max,
-        log_bytes_max,
-        transaction_logs_max,
-        transaction_log_bytes_max,
-    } = Revision::V1.limits;
-    let plain = |bytes: u32, body: u32| code::patterns().swap_remove(0).module(at(bytes) - 1_000, at(body) - 100, 0);
-    let repeat = |text: &str, times: u32| text.repeat(at(times));
-    let started = |limit, fields: String| started(limit, "of the frame that has all", fields);
+    [translated(), started(), called(), nested(), stored(), emitted()].into_iter().flatten().collect()
+}
+
+fn row(limit: &'static str, what: &str, make: impl Fn() -> anyhow::Result<Program> + 'static) -> Recipe {
+    Recipe::new(Subject::Limit(limit), format!("{}: {what}", Subject::Limit(limit)), make)
+}
+
+/// Code that is not compiled, deployed or left behind.
+fn translated() -> Vec<Recipe> {
+    let what = "of code that is not compiled";
+    let plain = |bytes: u32| {
+        let body_bytes = at(LIMITS.body_bytes_max) - 100;
+        code::patterns().swap_remove(0).module(at(bytes) - 1_000, body_bytes, 0)
+    };
+    let functions = |function: String, count: u32| contract(&function.repeat(at(count)), 0, "");
+    vec![
+        row("code_bytes_max", what, move || Ok(cold_calls(plain(LIMITS.code_bytes_max), 2))),
+        row("code_bytes_max", "of a deployment", move || Ok(deployments(vec![plain(LIMITS.code_bytes_max)]))),
+        row("body_bytes_max", what, move || Ok(cold_calls(plain(LIMITS.body_bytes_max + 800), 8))),
+        row("created_code_bytes_max", "of code that is left", || {
+            let bytes = LIMITS.created_code_bytes_max;
+            let finish = format!("(call $f (i32.const 0) (i32.const {bytes}))");
+            Ok(creations(vec![importing("finish", "(param i32 i32)", "", bytes.div_ceil(65_536), &finish)?]))
+        }),
+        row("module_parameters_max", what, move || {
+            let function = format!(
+                "(func (param {}) {})",
+                repeat("i64 ", LIMITS.parameters_max),
+                repeat("nop ", LIMITS.bytes_per_function_min)
+            );
+            Ok(cold_calls(functions(function, LIMITS.module_parameters_max / LIMITS.parameters_max)?, 8))
+        }),
+        row("module_locals_max", what, move || {
+            Ok(cold_calls(locals(LIMITS.module_locals_max / LIMITS.locals_max - 1)?, 8))
+        }),
+        row("locals_per_byte_max", what, || Ok(cold_calls(locals(2)?, 8))),
+        row("bytes_per_moved_value_min", what, || {
+            let moving = code::patterns().into_iter().find(|pattern| pattern.name == "loops with 16 parameters");
+            let pattern = moving.unwrap_or_else(|| code::patterns().swap_remove(0));
+            Ok(cold_calls(pattern.module(at(LIMITS.code_bytes_max) / 4, at(LIMITS.body_bytes_max) - 100, 0), 4))
+        }),
+    ]
+}
+
+/// A module of `count` functions with as many locals as one can have, and no more bytes than they need.
+fn locals(count: u32) -> anyhow::Result<Vec<u8>> {
+    let function = format!("(func (local {}))", repeat("i64 ", LIMITS.locals_max));
+    let bytes = count * LIMITS.locals_max / LIMITS.locals_per_byte_max;
+    contract(&format!("{} (data \"{}\")", repeat(&function, count), repeat("x", bytes)), 0, "")
+}
+
+/// Frames of contracts that have as many of something as there can be, compiled already.
+fn started() -> Vec<Recipe> {
+    let started = |limit, fields: String| calling(limit, "of the frame that has all", contract(&fields, 1, ""));
+    let table = "(table 4096 4096 funcref) (func $t)";
+    let values =
+        format!("(param {}) (result {})", repeat("i64 ", LIMITS.parameters_max), repeat("i64 ", LIMITS.results_max));
+    let types = LIMITS.types_max.min(LIMITS.module_parameters_max / LIMITS.parameters_max) - 4;
+    let sum = format!("(i64.const 1) {}", repeat("(i64.const 1) (i64.add)", LIMITS.const_operators_max / 2 - 1));
+    let smallest = format!("(func {})", repeat("nop ", LIMITS.bytes_per_function_min));
+    let segment = format!("(elem (i32.const 0) func {})", repeat("$t ", 4_000));
+    let exports = (0..LIMITS.exports_max - 2).fold(String::from("(func $e)"), |mut text, number| {
+        let _ = write!(text, "(export \"{}{number}\" (func $e))", "x".repeat(1_000));
+        text
+    });
+    vec![
+        started("functions_max", repeat(&smallest, LIMITS.functions_max - 2)),
+        started("bytes_per_function_min", repeat(&smallest, LIMITS.functions_max / 2)),
+        started("frame_memory_bytes", String::new()),
+        started("item_memory_bytes", repeat("(global i32 (i32.const 1))", LIMITS.globals_max)),
+        started("table_element_memory_bytes", format!("(table {0} {0} funcref)", LIMITS.table_elements_max)),
+        started("types_max", repeat(&format!("(type (func {values}))"), types)),
+        started("globals_max", repeat("(global (mut i64) (i64.const 1))", LIMITS.globals_max)),
+        started("imports_max", {
+            repeat("(import \"ethereum\" \"getGasLeft\" (func (result i64)))", LIMITS.imports_max)
+        }),
+        started("exports_max", exports),
+        started("const_operators_max", repeat(&format!("(global i64 {sum})"), LIMITS.globals_max)),
+        started("data_segments_max", repeat("(data (i32.const 0) \"1\")", LIMITS.data_segments_max)),
+        started("element_segments_max", {
+            format!("{table} {}", repeat("(elem (i32.const 0) func $t)", LIMITS.element_segments_max))
+        }),
+        started("elements_max", format!("{table} {}", repeat(&segment, LIMITS.elements_max / 4_000))),
+        started("table_elements_max", format!("(table {0} {0} funcref)", LIMITS.table_elements_max)),
+        started("tables_max", "(table 1 1 funcref)".into()),
+        calling("memory_pages_max", "of a frame's memory", contract("", LIMITS.memory_pages_max, "")),
+    ]
+}
+
+/// Functions with as much of something as there can be.
+fn called() -> Vec<Recipe> {
     let called = |limit, ty: String, body: String, arguments: String, dropped: u32| {
-        let shape =
-            Shape::new("of a function that is called", format!("(call $f {arguments}) {}", repeat("(drop)", dropped)));
+        let call = format!("(call $f {arguments}) {}", repeat("(drop)", dropped));
+        let shape = Shape::new("of a function that is called", call);
         shape.fields(format!("(func $f {ty} {body})")).of(Subject::Limit(limit))
     };
-    let row = |limit, what: &str, make: Box<dyn Fn() -> anyhow::Result<Program>>| {
-        Recipe::new(Subject::Limit(limit), format!("{}: {what}", Subject::Limit(limit)), make)
-    };
-    let wide = format!(
-        "{} {} drop",
-        repeat("(i64.load (local.get 0))", operands_max - 2),
-        repeat("i64.add ", operands_max - 3)
-    );
-    let sum = |count: u32| format!("(i64.const 1) {}", repeat("(i64.const 1) (i64.add)", count / 2 - 1));
-    let pages = transaction_memory_bytes_max / 65_536;
+    let Limits { parameters_max, results_max, locals_max, operands_max, br_table_targets_max, .. } = LIMITS;
+    let loads = repeat("(i64.load (local.get 0))", operands_max - 2);
+    let wide = format!("(if (local.get 0) (then {loads} {} drop))", repeat("i64.add ", operands_max - 3));
+    let table = format!("(block (br_table {} (local.get $j)))", repeat("0 ", *br_table_targets_max));
     vec![
-        row("code_bytes_max", "of code that is not compiled", Box::new(move || Ok(cold_calls(plain(code_bytes_max, body_bytes_max), 2)))),
-        row("body_bytes_max", "of code that is not compiled", Box::new(move || Ok(cold_calls(plain(body_bytes_max + 800, body_bytes_max), 8)))),
-        row("created_code_bytes_max", "of code that is left", Box::new(move || {
-            let finish = format!("(call $f (i32.const 0) (i32.const {created_code_bytes_max}))");
-            Ok(creations(vec![importing("finish", "(param i32 i32)", "", created_code_bytes_max.div_ceil(65_536), &finish)?]))
-        })),
-        started("functions_max", repeat("(func)", functions_max - 2)),
-        started("types_max", {
-            let values = format!("(param {}) (result {})", repeat("i64 ", parameters_max), repeat("i64 ", results_max));
-            repeat(&format!("(type (func {values}))"), types_max.min(module_parameters_max / parameters_max) - 4)
-        }),
-        started("globals_max", repeat("(global (mut i64) (i64.const 1))", globals_max)),
-        started("imports_max", repeat("(import \"ethereum\" \"getGasLeft\" (func (result i64)))", imports_max)),
-        started("exports_max", {
-            (0..exports_max - 2).fold(String::from("(func $e)"), |mut text, number| {
-                let _ = write!(text, "(export \"{}{number}\" (func $e))", "x".repeat(1_000));
-                text
-            })
-        }),
-        started("const_operators_max", repeat(&format!("(global i64 {})", sum(const_operators_max)), globals_max)),
-        started("data_segments_max", repeat("(data (i32.const 0) \"1\")", data_segments_max)),
-        started("element_segments_max", {
-            let table = "(table 4096 4096 funcref) (func $t)";
-            format!("{table} {}", repeat("(elem (i32.const 0) func $t)", element_segments_max))
-        }),
-        started("elements_max", {
-            let segments = repeat(&format!("(elem (i32.const 0) func {})", repeat("$t ", 4_000)), elements_max / 4_000);
-            format!("(table 4096 4096 funcref) (func $t) {segments}")
-        }),
-        started("table_elements_max", format!("(table {table_elements_max} {table_elements_max} funcref)")),
-        started("tables_max", "(table 1 1 funcref)".into()),
-        called("parameters_max", format!("(param {})", repeat("i64 ", parameters_max)), String::new(), repeat("(local.get $k)", parameters_max), 0),
-        called("results_max", format!("(result {})", repeat("i64 ", results_max)), repeat("(i64.const 1)", results_max), String::new(), results_max),
-        called("locals_max", format!("(local {})", repeat("i64 ", locals_max)), String::new(), String::new(), 0),
-        called("operands_max", "(param i32)".into(), format!("(if (local.get 0) (then {wide}))"), "(local.get $zero)".into(), 0),
-        row("module_parameters_max", "of code that is not compiled", Box::new(move || {
-            let function = format!("(func (param {}))", "i64 ".repeat(at(parameters_max)));
-            Ok(cold_calls(contract(&function.repeat(at(module_parameters_max / parameters_max)), 0, "")?, 8))
-        })),
-        row("module_locals_max", "of code that is not compiled", Box::new(move || {
-            let function = format!("(func (local {}))", "i64 ".repeat(at(locals_max)));
-            Ok(cold_calls(contract(&function.repeat(at(module_locals_max / locals_max) - 1), 0, "")?, 8))
-        })),
-        Shape::new("of one that is executed", format!("(block (br_table {} (local.get $j)))", repeat("0 ", br_table_targets_max)))
-            .copies(4)
-            .of(Subject::Limit("br_table_targets_max")),
-        calling("memory_pages_max", "of a frame's memory", contract("", memory_pages_max, "")),
-        calling("transaction_memory_bytes_max", "of two frames", nested_frames(&format!("(memory (export \"memory\") {})", pages / 2 - 1), 2)),
+        called(
+            "parameters_max",
+            format!("(param {})", repeat("i64 ", *parameters_max)),
+            String::new(),
+            repeat("(local.get $k)", *parameters_max),
+            0,
+        ),
+        called(
+            "results_max",
+            format!("(result {})", repeat("i64 ", *results_max)),
+            repeat("(i64.const 1)", *results_max),
+            String::new(),
+            *results_max,
+        ),
+        called("locals_max", format!("(local {})", repeat("i64 ", *locals_max)), String::new(), String::new(), 0),
+        called("operands_max", "(param i32)".into(), wide, "(local.get $zero)".into(), 0),
+        Shape::new("of one that is executed", table).copies(4).of(Subject::Limit("br_table_targets_max")),
+    ]
+}
+
+/// Calls and frames as deep as they can be, and all that they may hold.
+fn nested() -> Vec<Recipe> {
+    let down = "(func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))))";
+    let pages = LIMITS.memory_pages_max - 2;
+    let frames =
+        u32::try_from(LIMITS.transaction_memory_bytes_max / 65_536).unwrap_or(u32::MAX) / LIMITS.memory_pages_max;
+    let recurse = format!(
+        "(memory (export \"memory\") 1) (func $g (param i32) (local {})
+           (if (local.get 0) (then (call $g (i32.sub (local.get 0) (i32.const 1)))) (else (call $down))))
+         (func $before (call $g (i32.const 1000)))",
+        "i64 ".repeat(1_000)
+    );
+    vec![
         calling("call_depth_max", "calls deep in a new frame", {
-            let down = "(func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))))";
-            contract(down, 0, &format!("(call $f (i32.const {}))", call_depth_max - 3))
+            contract(down, 0, &format!("(call $f (i32.const {}))", LIMITS.call_depth_max - 3))
         }),
-        calling("frame_depth_max", "frames", nested_frames("(memory (export \"memory\") 1)", frame_depth_max - 1)),
-        calling("transaction_stack_bytes_max", "of frames that each recurse through 1,000 locals", {
-            let recurse = format!(
-                "(memory (export \"memory\") 1) (func $g (param i32) (local {})
-                   (if (local.get 0) (then (call $g (i32.sub (local.get 0) (i32.const 1)))) (else (call $down))))",
-                "i64 ".repeat(1_000)
-            );
-            nested_frames(&format!("{recurse} (func $before (call $g (i32.const 1000)))"), 70)
+        calling("frame_depth_max", "frames", {
+            nested_frames("(memory (export \"memory\") 1)", LIMITS.frame_depth_max - 1)
         }),
-        Shape::new("of values that a storage holds", "(call $f (i32.const 0) (i32.const 64)) (i32.store (i32.const 0) (local.tee $i (i32.add (local.get $i) (i32.const 1))))")
-            .import("ethereum", "storageLoad", "$f (param i32 i32)")
+        calling("transaction_memory_bytes_max", "of frames with all pages", {
+            nested_frames(&format!("(memory (export \"memory\") {pages})"), frames - 1)
+        }),
+        calling(
+            "transaction_stack_bytes_max",
+            "of frames that each recurse through 1,000 locals",
+            nested_frames(&recurse, 70),
+        ),
+    ]
+}
+
+/// Storage and input.
+fn stored() -> Vec<Recipe> {
+    let load = "(call $f (i32.const 0) (i32.const 64))";
+    let next = "(i32.store (i32.const 0) (local.tee $i (i32.add (local.get $i) (i32.const 1))))";
+    let loading = |what: &str, body: String| {
+        Shape::new(what, body).import("ethereum", "storageLoad", "$f (param i32 i32)").copies(1)
+    };
+    let operands = format!("(i64.const 1000000) (i32.const {}) (i32.const {ZEROS}) (i32.const 0)", callee(0));
+    let plainest = module("(module (memory (export \"memory\") 0) (func (export \"main\")))").unwrap_or_default();
+    vec![
+        // No host function of today's ABIs writes more than a word, and one that does has to bring a row of its own.
+        loading("of words that a storage holds", format!("{load} {next}"))
             .setup("(local.set $i (i32.const 0))")
-            .copies(1)
-            .values(2_000, storage_value_bytes_max)
+            .state(2_000)
             .of(Subject::Limit("storage_value_bytes_max")),
-        Shape::new("of an absent key", "(call $f (i32.const 0) (i32.const 64))")
-            .import("ethereum", "storageLoad", "$f (param i32 i32)")
-            .of(Subject::Limit("storage_key_bytes_max")),
-        Shape::new("of a call", format!("(drop (call $f (i64.const 1000000) (i32.const {}) (i32.const {ZEROS}) (i32.const 0) (i32.const {input_bytes_max})))", callee(0)))
+        loading("of an absent key", load.into()).of(Subject::Limit("storage_key_bytes_max")),
+        Shape::new("of a call", format!("(drop (call $f {operands} (i32.const {})))", LIMITS.input_bytes_max))
             .import("ethereum", "call", "$f (param i64 i32 i32 i32 i32) (result i32)")
-            .callee(Abi::Ewasm, module("(module (memory (export \"memory\") 0) (func (export \"main\")))").unwrap_or_default())
+            .callee(Abi::Ewasm, plainest)
             .pages(3)
             .copies(4)
             .of(Subject::Limit("input_bytes_max")),
-        row("output_bytes_max", "of a transaction", Box::new(move || ending("finish", output_bytes_max))),
-        row("log_bytes_max", "of each log", Box::new(move || logging(log_bytes_max, transaction_log_bytes_max / log_bytes_max))),
-        row("transaction_logs_max", "logs of nothing", Box::new(move || logging(0, transaction_logs_max))),
-        row("transaction_log_bytes_max", "in as many logs as can be", Box::new(move || {
-            logging(transaction_log_bytes_max / transaction_logs_max, transaction_logs_max)
-        })),
-        reverting(revert_bytes_max),
-        row("code_bytes_max", "of a deployment", Box::new(move || Ok(deployments(vec![plain(code_bytes_max, body_bytes_max)])))),
     ]
+}
+
+/// Output, revert data and logs.
+fn emitted() -> Vec<Recipe> {
+    let (log, logs, all) = (LIMITS.log_bytes_max, LIMITS.transaction_logs_max, LIMITS.transaction_log_bytes_max);
+    vec![
+        row("output_bytes_max", "of a transaction", || ending("finish", LIMITS.output_bytes_max)),
+        reverting(LIMITS.revert_bytes_max),
+        row("log_bytes_max", "of each log", move || logging(log, all / log)),
+        row("transaction_logs_max", "logs of nothing", move || logging(0, logs)),
+        row("transaction_log_bytes_max", "in as many logs as can be", move || logging(all / logs, logs)),
+    ]
+}
+
+fn repeat(text: &str, times: u32) -> String {
+    text.repeat(at(times))
 }
 
 fn at(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-/// Calls of a contract that has what `fields` say, compiled already.
-fn started(limit: &'static str, what: &str, fields: String) -> Recipe {
-    calling(limit, what, contract(&fields, 1, ""))
 }
 
 /// Calls of `code` in a loop.
@@ -189,4 +237,40 @@ fn logging(bytes: u32, count: u32) -> anyhow::Result<Program> {
     let log = format!("(call $f (i32.const 0) (i32.const {bytes}) (i32.const 4) {places})");
     let ty = "(param i32 i32 i32 i32 i32 i32 i32)";
     Ok(calls(importing("log", ty, "", 1, &log.repeat(at(count)))?, 10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! limits {
+        ($($name:ident),* $(,)?) => {
+            /// The names of all limits: one that is added does not compile here until it stands below.
+            fn names(limits: &Limits) -> Vec<&'static str> {
+                let Limits { $($name: _),* } = limits;
+                vec![$(stringify!($name)),*]
+            }
+        };
+    }
+
+    limits! {
+        code_bytes_max, created_code_bytes_max, functions_max, types_max, globals_max, imports_max, exports_max,
+        parameters_max, results_max, locals_max, operands_max, module_parameters_max, module_locals_max, body_bytes_max,
+        data_segments_max, element_segments_max, elements_max, br_table_targets_max, bytes_per_moved_value_min,
+        locals_per_byte_max, bytes_per_function_min, const_operators_max, tables_max,
+        table_elements_max, memory_pages_max, transaction_memory_bytes_max, frame_memory_bytes,
+        item_memory_bytes, table_element_memory_bytes, transaction_stack_bytes_max, call_depth_max,
+        frame_depth_max, storage_key_bytes_max, storage_value_bytes_max, input_bytes_max, output_bytes_max,
+        revert_bytes_max, log_bytes_max, transaction_logs_max, transaction_log_bytes_max,
+    }
+
+    #[test]
+    fn every_limit_has_a_program() {
+        let recipes = recipes();
+        for name in names(LIMITS) {
+            assert!(recipes.iter().any(|recipe| recipe.subject == Subject::Limit(name)), "{name}");
+        }
+        let names = names(LIMITS);
+        assert!(recipes.iter().all(|recipe| matches!(recipe.subject, Subject::Limit(name) if names.contains(&name))));
+    }
 }

@@ -99,7 +99,7 @@ fn frames() -> Vec<Recipe> {
         calling(what, nested_frames(&fields, depth).unwrap_or_default()).of(Subject::Pattern("nested frames"))
     };
     let mut recipes = vec![
-        nested("64 with 9,990 functions", &"(func)".repeat(9_990), 64),
+        nested("64 with 9,990 functions", &format!("(func {})", "nop ".repeat(12)).repeat(9_990), 64),
         nested("64 with 1,000 globals", &"(global (mut i64) (i64.const 1))".repeat(1_000), 64),
         nested("64 with a table of 4,096 elements", "(table 4096 4096 funcref)", 64),
         nested("64 with 990 data segments", &"(data \"1\")".repeat(990), 64),

@@ -38,7 +38,7 @@ pub enum Subject {
 pub(super) const FACTOR_MAX: f64 = 10.0;
 
 /// The same for chains of loads beyond the processor's own caches, in `docs/decisions/0018`.
-pub(super) const LOADS_FACTOR_MAX: f64 = 300.0;
+pub(super) const LOADS_FACTOR_MAX: f64 = 400.0;
 
 /// KiB up to which a chain of loads is held to [`FACTOR_MAX`].
 const CACHED_KIB_MAX: u32 = 256;

@@ -44,8 +44,6 @@ pub(super) struct Shape {
     pub(super) callees: Vec<(Abi, Vec<u8>)>,
     /// Accounts without code, and keys of the contract's storage, that the state holds.
     pub(super) state: u32,
-    /// Bytes of each value under those keys.
-    pub(super) value_bytes: u32,
     /// Bytes of input beyond the number of turns.
     pub(super) input_bytes: usize,
     /// Bytes of compiled modules that the machine keeps, if not as many as usual.
@@ -71,7 +69,6 @@ impl Shape {
             copies: 32,
             callees: Vec::new(),
             state: 0,
-            value_bytes: 32,
             input_bytes: 0,
             cache_bytes: None,
         }
@@ -127,11 +124,6 @@ impl Shape {
         Self { state, ..self }
     }
 
-    /// The same on a state with so many accounts and keys, whose values have so many bytes.
-    pub(super) fn values(self, state: u32, value_bytes: u32) -> Self {
-        Self { state, value_bytes, ..self }
-    }
-
     /// The same with a longer input.
     pub(super) fn input_bytes(self, input_bytes: usize) -> Self {
         Self { input_bytes, ..self }
@@ -173,7 +165,7 @@ impl Shape {
         for number in 0..self.state {
             let mut key = number.to_le_bytes().to_vec();
             key.resize(32, 0);
-            program.state.put_storage(address(1), key.clone(), vec![1; usize::try_from(self.value_bytes)?]);
+            program.state.put_storage(address(1), key.clone(), vec![1; 32]);
             key.truncate(20);
             let account = lockstep_vm::Account { nonce: 1, ..lockstep_vm::Account::default() };
             program.state.accounts.insert(lockstep_vm::Address::from_slice(&key), account);

@@ -170,6 +170,6 @@ fn logs(bytes: u32, topics: u32, count: usize) -> anyhow::Result<Program> {
         "(module (import \"ethereum\" \"log\" (func $f {ty})) (memory (export \"memory\") 1) (func (export \"main\") {log}))"
     );
     let transaction =
-        (TxKind::Call { to: address(1), export: None }, Vec::new(), if count > 128 { 800_000 } else { 1 << 40 });
+        (TxKind::Call { to: address(1), export: None }, Vec::new(), if count > 128 { 1_500_000 } else { 1 << 40 });
     Ok(Program::block(vec![(Abi::Ewasm, module(&text)?)], vec![transaction; 10]))
 }
