@@ -85,7 +85,7 @@ fn shapes() -> Vec<Shape> {
         (i32.const 0)))";
     vec![
         shape("plain", ""),
-        shape("9,900 functions", &many(9_900, &|_| "(func)".into())),
+        shape("9,900 functions", &many(9_900, &|_| "(func (result i64) (i64.const 0x7fffffffffffffff))".into())),
         shape("900 globals", &many(900, &|_| "(global (mut i64) (i64.const 1))".into())),
         shape("90 exports", &many(90, &|at| format!("(export \"{at:0>200}\" (func $main))"))),
         shape("a table", "(table 4096 4096 funcref)"),
