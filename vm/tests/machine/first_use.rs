@@ -294,7 +294,7 @@ fn cold_and_warm_calls() {
     let block = || Block { env: world.block.clone(), transactions: transactions.clone() };
     let receipts = |cache_bytes: u64| {
         let (vm, compiled) = counting(cache_bytes);
-        let outcome = vm.execute_block(world.view(), block()).unwrap();
+        let outcome = vm.execute_conformance_block(world.view(), block()).unwrap();
         let viewed = vm.view(world.view(), &world.block, world.view_call(addresses[3], b"")).unwrap();
         (borsh::to_vec(&outcome).unwrap(), viewed, compiled.load(Ordering::Relaxed))
     };
@@ -307,7 +307,7 @@ fn cold_and_warm_calls() {
     }
     // Each turn of the same contract costs the same: coldness is no fact of a receipt.
     let (vm, _) = counting(0);
-    let outcome = vm.execute_block(world.view(), block()).unwrap();
+    let outcome = vm.execute_conformance_block(world.view(), block()).unwrap();
     for (receipt, first) in outcome.receipts.iter().skip(16).zip(outcome.receipts.iter().cycle().take(16)) {
         assert_eq!(receipt.gas_used, first.gas_used);
     }
