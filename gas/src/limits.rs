@@ -120,7 +120,7 @@ impl Limits {
         bytes_per_moved_value_min: 2,
         locals_per_byte_max: 4,
         bytes_per_function_min: 8,
-        const_operators_max: 63,
+        const_operators_max: 31,
         tables_max: 1,
         table_elements_max: 4_096,
         memory_pages_max: 512,

@@ -247,7 +247,7 @@ impl Schedule {
             bulk_bytes_per_gas: 4,
             per_value: 1,
             call_values: 9,
-            per_slot: 1,
+            per_slot: 2,
             frame_slots: 32,
         }),
         host: V1_PRICES,

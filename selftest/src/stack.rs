@@ -68,6 +68,14 @@ impl Unit {
         )
     }
 
+    /// The same as long as a module may be, by a custom section: the bytes of a module bound the growths and the values
+    /// that its body can have.
+    pub fn longest_module(body: &str) -> String {
+        let limits = &Revision::V1.limits;
+        let padding = limits.code_bytes_max.saturating_sub(limits.body_bytes_max).saturating_sub(8_192);
+        Self::module("", &format!("{body}) (@custom \"padding\" \"{}\"", repeated("0", padding)))
+    }
+
     /// The unit `unrolled` times in a loop of `turns` turns.
     pub fn in_loop(&self, unrolled: u32, turns: u32) -> String {
         let units = repeated(&self.code, unrolled);
@@ -212,7 +220,7 @@ pub(crate) fn run<E: Engine>(chain: &mut Chain<'_, E>) -> Result<(), Fault> {
         chain.call(contract, &[])?;
         chain.end(format!("{}, again and again", unit.operator.name()));
     }
-    let contract = chain.put_text(&Unit::module("", &longest_growths()))?;
+    let contract = chain.put_text(&Unit::longest_module(&longest_growths()))?;
     chain.call(contract, &[])?;
     chain.end("memory.grow, in the longest region");
     Ok(())

@@ -36,8 +36,8 @@ fn shapes() -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
     Ok(vec![
         ("typical code", many_functions(4_000)?),
         ("the smallest contract", chain_link(&[1; 20])?),
-        ("empty functions", fields("(func)", 9_999)?),
-        ("functions with 1,000 locals", fields("(func (local i64 i64 i64 i64 i64))", 9_900)?),
+        ("small functions", fields("(func nop nop nop nop)", 9_999)?),
+        ("functions with 1,000 locals", fields("(func (local i64 i64 i64 i64 i64) nop nop nop)", 9_900)?),
         ("constants", body("(drop (i32.const 1))", 60_000)?),
         ("additions", body("(local.set 0 (i64.add (local.get 0) (local.get 0)))", 20_000)?),
         ("nested blocks", body(&nest, 150)?),

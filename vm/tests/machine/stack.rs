@@ -38,7 +38,7 @@ fn longest(unit: &str) -> Vec<u8> {
     let (one, three) = (size(1), size(3));
     let each = (three - one).div_ceil(2);
     let times = (Revision::V1.limits.body_bytes_max as usize - 200) / each;
-    binary(&Unit::module("", &unit.repeat(times)))
+    binary(&Unit::longest_module(&unit.repeat(times)))
 }
 
 /// Whatever an operator costs, the whole region is paid for at once, so nothing but its length bounds what its handlers
@@ -62,7 +62,7 @@ fn growths_in_the_longest_region() {
         format!("(drop (local.get $n) {})", "(memory.grow) ".repeat(growths)),
     ];
     for body in bodies {
-        let code = binary(&Unit::module("", &body));
+        let code = binary(&Unit::longest_module(&body));
         let vm = Vm::<Reference>::with_engine(Revision::V1, 0).unwrap();
         let expected = view(&vm, &code, "on the reference interpreter");
         on_a_small_stack(move || {

@@ -34,7 +34,7 @@ pub(super) fn nop() -> Vec<Shape> {
 pub(super) fn block() -> Vec<Shape> {
     let values = format!("(block {} {}) {}", results(RESULTS), values(RESULTS), "(drop)".repeat(RESULTS));
     let parameters = format!("(param {})", "i64 ".repeat(RESULTS));
-    let through = format!("(block {parameters} {} (br 0)) ", results(RESULTS)).repeat(50);
+    let through = format!("(block {parameters} {} (br 0)) ", results(RESULTS)).repeat(20);
     vec![
         Shape::new("empty", "(block)"),
         Shape::new("16 results", values),
@@ -66,13 +66,13 @@ pub(super) fn loops() -> Vec<Shape> {
         Shape::new("entered", "(loop)"),
         Shape::new("16 parameters that stay", passed).copies(1),
         Shape::new("32 parameters that all move", moved).copies(1),
-        Shape::new("16 parameters, entered", rotated(&format!("(loop {parameters})").repeat(50))).copies(1),
+        Shape::new("16 parameters, entered", rotated(&format!("(loop {parameters})").repeat(20))).copies(1),
     ]
 }
 
 pub(super) fn ifs() -> Vec<Shape> {
     let parameters = format!("(param {}) {}", "i64 ".repeat(RESULTS), results(RESULTS));
-    let moved = format!("(local.get $j) (if {parameters} (then (drop) (local.get $l)))").repeat(50);
+    let moved = format!("(local.get $j) (if {parameters} (then (drop) (local.get $l)))").repeat(20);
     vec![
         Shape::new("then", "(if (local.get $j) (then))"),
         Shape::new("else", "(if (local.get $zero) (then) (else))"),
