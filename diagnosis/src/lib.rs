@@ -32,7 +32,7 @@
 //! let tx = ValidTx::check(tx, None, Gas::MAX, vm.revision())?;
 //! let executed = vm.execute_tx(view.clone(), &block, tx.clone())?;
 //! assert_eq!(executed.receipt.outcome, Outcome::Revert { errno: 0 });
-//! assert_eq!(executed.receipt.gas_used.get(), 226_862);
+//! assert_eq!(executed.receipt.gas_used.get(), 327_350);
 //!
 //! let backtrace = Arc::new(Mutex::new(Backtrace::default()));
 //! let execution = Execution { revision: vm.revision(), view, block: &block, tx };

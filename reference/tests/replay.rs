@@ -89,7 +89,7 @@ fn an_observed_replay_gives_the_same_and_is_seen() {
         "function 4 calls finish",
         "ends by Finish in 1 functions",
     ];
-    assert_eq!(seen(code, 431_322, &[]), expect);
+    assert_eq!(seen(code, 495_170, &[]), expect);
 }
 
 /// Frames within a frame: one that reverts, one that never begins, and one whose result has no place.

@@ -67,7 +67,7 @@ fn calls() -> Vec<Case> {
     let large = "(func (export \"main\") (call $finish (i32.const 0) (i32.const 131073)))";
     let bad_pointer =
         "(func $save (call $storageStore (i32.const -1) (i32.const 0))) (func (export \"main\") (call $save))";
-    let often = caller(B, 100_000, "drop").replace(
+    let often = caller(B, 130_000, "drop").replace(
         "(func (export \"main\")",
         "(func (export \"main\") (local i32) (loop (drop (call $ask))
            (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 20))))",

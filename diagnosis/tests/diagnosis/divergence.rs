@@ -6,14 +6,14 @@ use lockstep_diagnosis::{Compared, NoTrace, diverge};
 /// The trace of a call of a contract that calls one with that body.
 fn trace_of(body: &str, gas_used: u64) -> String {
     let writes = format!("(func $write {body}) (func (export \"main\") (call $write))");
-    let world = World::new().with(B, &module(&writes)).with(A, &caller(B, 100_000, "drop"));
+    let world = World::new().with(B, &module(&writes)).with(A, &caller(B, 300_000, "drop"));
     let looked = world.look(&world.call(A, &[]));
     assert_eq!(looked.executed.receipt.gas_used.get(), gas_used);
     looked.trace
 }
 
 fn trace() -> String {
-    trace_of("(call $storageStore (i32.const 0) (i32.const 64))", 311_632)
+    trace_of("(call $storageStore (i32.const 0) (i32.const 64))", 496_100)
 }
 
 /// The difference as text.
@@ -51,7 +51,7 @@ fn the_first_difference_is_named() {
     let (a, b) = (format!("0x{}", "a1".repeat(20)), format!("0x{}", "b2".repeat(20)));
     let first = |count: usize| lines[..count].join("\n") + "\n";
     let in_write = format!("frame 1 of {b}, write (func[5]), ");
-    let other = trace_of("", 261_622);
+    let other = trace_of("", 445_530);
     let code_hash = |trace: &str| {
         let line: serde_json::Value = serde_json::from_str(trace.lines().nth(3).unwrap()).unwrap();
         line["code_hash"].to_string()

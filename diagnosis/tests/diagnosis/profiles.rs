@@ -20,7 +20,7 @@ fn stacks_across_contracts() {
         "drop {} (drop (call $call (i64.const 200000) (i32.const 64) (i32.const 32) (i32.const 0) (i32.const 0)))",
         "(drop (call $call (i64.const 1) (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 0)))"
     );
-    let a = caller(B, 50_000, &both).replace("(func $ask", &format!("{} (func $ask", data(64, C.as_slice())));
+    let a = caller(B, 150_000, &both).replace("(func $ask", &format!("{} (func $ask", data(64, C.as_slice())));
     let world = World::new().with(A, &a).with(B, &module(halts)).with(C, &module(&writes));
     let looked = world.look(&world.call(A, &[]));
     let gas_used = looked.executed.receipt.gas_used.get();

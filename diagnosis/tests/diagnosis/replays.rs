@@ -15,7 +15,7 @@ fn a_difference_is_a_fault_that_names_it() {
     let view = Arc::new(world.state.clone());
     let vm = Vm::new(world.revision.clone()).unwrap();
     let executed = vm.execute_tx(view.clone(), &block, tx.clone()).unwrap();
-    assert_eq!(executed.receipt.gas_used.get(), 232_118);
+    assert_eq!(executed.receipt.gas_used.get(), 322_110);
     let replayed = |produced: &Executed| {
         let execution = Execution { revision: &world.revision, view: view.clone(), block: &block, tx: tx.clone() };
         replay(execution, produced, Vec::new())
@@ -25,7 +25,7 @@ fn a_difference_is_a_fault_that_names_it() {
         ("the outcome: return was halt: out of gas", |produced| {
             produced.receipt.outcome = Outcome::Halt { reason: HaltReason::OutOfGas };
         }),
-        ("the gas used: 232118 was 7", |produced| produced.receipt.gas_used = Gas::new(7)),
+        ("the gas used: 322110 was 7", |produced| produced.receipt.gas_used = Gas::new(7)),
         ("the output", |produced| produced.receipt.output = vec![1]),
         ("the logs", |produced| {
             let log = lockstep_vm::Log { address: A, topics: Vec::new(), data: Vec::new() };

@@ -24,7 +24,7 @@ fn token() -> (World, Vec<u8>) {
 fn a_transfer_of_a_token() {
     let (world, input) = token();
     let looked = world.look(&world.call(A, &input));
-    assert_eq!(looked.executed.receipt.gas_used.get(), 485_812);
+    assert_eq!(looked.executed.receipt.gas_used.get(), 586_300);
     golden::check("transfer.trace", &looked.trace);
 }
 
@@ -47,7 +47,7 @@ fn every_instruction() {
         (func (export \"main\") (drop (call $twice (i32.const 4))))";
     let world = World::new().with(A, &module(body));
     let looked = world.look_at(&world.call(A, &[]), Detail::Instructions);
-    assert_eq!(looked.executed.receipt.gas_used.get(), 232_138);
+    assert_eq!(looked.executed.receipt.gas_used.get(), 323_490);
     golden::check("instructions.trace", &looked.trace);
 }
 
@@ -57,7 +57,7 @@ fn instructions_only_add_lines() {
     let (world, input) = token();
     let tx = world.call(A, &input);
     let (less, more) = (world.look(&tx), world.look_at(&tx, Detail::Instructions));
-    assert_eq!(less.executed.receipt.gas_used.get(), 485_812);
+    assert_eq!(less.executed.receipt.gas_used.get(), 586_300);
     let rest = |trace: &str| -> Vec<String> {
         let lines = trace.lines().skip(1).filter(|line| !line.starts_with("{\"event\":\"instruction\""));
         lines.map(str::to_owned).collect()
@@ -84,7 +84,7 @@ fn a_trace_that_cannot_be_written_is_an_error() {
     let (world, input) = token();
     let (tx, block, view) = (world.valid(&world.call(A, &input)), block(), Arc::new(world.state.clone()));
     let executed = Vm::new(world.revision.clone()).unwrap().execute_tx(view.clone(), &block, tx.clone()).unwrap();
-    assert_eq!(executed.receipt.gas_used.get(), 485_812);
+    assert_eq!(executed.receipt.gas_used.get(), 586_300);
     for (room, written) in [(0, false), (1_000, false), (5_000, true)] {
         let execution = Execution { revision: &world.revision, view: view.clone(), block: &block, tx: tx.clone() };
         let trace = Arc::new(Mutex::new(Trace::new(Full(room), Detail::HostCalls, &execution)));

@@ -259,7 +259,7 @@ fn a_halt_takes_what_was_passed_on_and_a_revert_gives_it_back() {
 fn a_refusal_costs_the_code() {
     let mut world = World::new("gas of a refusal");
     world.put(A, &calls_b(1_000_000));
-    let code = binary(&format!("(module {} (func (export \"not_main\")))", "(func)".repeat(100)));
+    let code = binary(&format!("(module {} (func (export \"not_main\")))", "(func nop nop nop nop)".repeat(100)));
     world.put_abi(B, Abi::Packed, &code);
     let tx = world.call(A, b"");
     let executed = world.run("no main", &tx);

@@ -102,7 +102,7 @@ fn growths_on_the_way_back_and_between_calls_of_the_host() {
     let hosted = format!(
         "(import \"ethereum\" \"getGasLeft\" (func $left (result i64)))
          (func (export \"main\") {})",
-        format!("{grows} (drop (call $left))").repeat(15_000)
+        format!("{grows} (drop (call $left)) nop nop").repeat(15_000)
     );
     for (case, items) in [("on the way back", deep), ("between calls of the host", hosted)] {
         let memory = "(memory (export \"memory\") 1)";

@@ -251,7 +251,7 @@ fn extreme_shapes() {
     world.put(A, &module(&format!("{globals} (func (export \"main\") {conditions})")));
     let tx = Tx { gas_limit: Gas::new(BLOCK_GAS), ..world.call(A, b"") };
     assert_eq!(world.run("25,000 constant conditions", &tx).receipt.outcome, RETURN);
-    let functions = "(func)".repeat(9_000);
+    let functions = "(func nop nop nop nop)".repeat(9_000);
     world.put(A, &module(&format!("{functions} (func (export \"main\"))")));
     let tx = world.call(A, b"");
     assert_eq!(world.run("9,000 functions", &tx).receipt.outcome, RETURN);
