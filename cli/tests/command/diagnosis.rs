@@ -35,7 +35,7 @@ fn a_receipt_is_the_same_with_and_without_a_diagnosis() {
         (&["run", "contracts/wrc20/wrc20.wasm"], Some(327_350)),
         (&["run", "contracts/wrc20-rust/wrc20_rust.wasm"], None),
         (&["run", "contracts/proxy/proxy.wasm", "--input", "7777777777777777777777777777777777777777"], None),
-        (&["run", "contracts/factory/factory.wasm", "--input", "@contracts/counter/counter.wasm"], Some(874_144)),
+        (&["run", "contracts/factory/factory.wasm", "--input", "@contracts/counter/counter.wasm"], Some(987_920)),
         (&["run", "contracts/calculator/calculator.wasm", "--call", "sub32", "--input", "0500000007000000"], None),
         (&["run", "contracts/calculator/calculator.wasm", "--call", "power"], Some(100_000_000)),
         (&["run", "contracts/calculator-rust/calculator_rust.wasm", "--input", "05"], None),
