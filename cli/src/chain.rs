@@ -231,8 +231,8 @@ mod tests {
         }
         let values = &chain.state.storage[&SYSTEM_ADDRESS];
         assert_eq!(values.len(), 256 + 1, "and the last block");
-        for number in 2..258 {
-            let expected = block_hash_value(number, hashes[number as usize]);
+        for (number, hash) in (0..).zip(hashes).skip(2).take(256) {
+            let expected = block_hash_value(number, hash);
             assert_eq!(values[block_hash_key(number).as_slice()], expected, "block {number}");
         }
     }

@@ -112,7 +112,7 @@ pub(crate) struct Begun {
 
 impl Begun {
     /// The state `view` at the beginning of a block.
-    pub(crate) fn new(view: StateView, env: &BlockEnv, revision: &Revision) -> Result<StateView, Fault> {
+    pub(crate) fn view(view: StateView, env: &BlockEnv, revision: &Revision) -> Result<StateView, Fault> {
         let diff = beginning(Arc::clone(&view), env, StateDiff::default(), revision)?;
         Ok(Arc::new(Self { below: view, diff }))
     }

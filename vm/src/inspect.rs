@@ -101,7 +101,7 @@ impl<E: Engine> Vm<E> {
     pub fn view(&self, view: StateView, block: &BlockEnv, call: ViewCall) -> Result<Viewed, Fault> {
         let ViewCall { caller, to, export, input, gas_limit } = call;
         let transaction = TransactionEnv { origin: caller, gas_price: U256::ZERO };
-        let view = Begun::new(view, block, self.revision())?;
+        let view = Begun::view(view, block, self.revision())?;
         let session = Box::new(Session { journal: Journal::new(view), block: block.clone(), transaction });
         let request = Request::Call(CallRequest {
             kind: CallKind::CallStatic,
@@ -133,7 +133,7 @@ impl<E: Engine> Vm<E> {
     ///
     /// [`NoEstimate`]: the transaction is invalid, does not succeed, or this node failed.
     pub fn estimate(&self, view: &StateView, block: &BlockEnv, tx: &Tx) -> Result<Estimate, NoEstimate> {
-        let view = Begun::new(StateView::clone(view), block, self.revision())?;
+        let view = Begun::view(StateView::clone(view), block, self.revision())?;
         let run = |gas_limit| self.try_with(&view, block, tx, gas_limit);
         let (receipt, halts, journal) = run(Gas::new(block.gas_limit)).map_err(|error| *error)?;
         if receipt.outcome != Outcome::Return {

@@ -178,7 +178,7 @@ fn recipe(candidate: &[String], number: u64) -> Recipe {
 ///
 /// # Errors
 ///
-/// As [`measure`].
+/// As `measure`.
 pub fn search(
     mut dice: Dice,
     candidates: u64,

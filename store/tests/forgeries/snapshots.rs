@@ -50,7 +50,9 @@ fn forgeries(honest: &Parts, random: &mut Random) -> Vec<(&'static str, Parts)> 
     put("an account added", &|_, diff| {
         diff.accounts.insert(Address::repeat_byte(9), Some(Account { nonce: 1, ..Account::default() }));
     });
-    put("an absent account", &|_, diff| drop(diff.accounts.insert(Address::repeat_byte(9), None)));
+    put("an absent account", &|_, diff| {
+        diff.accounts.insert(Address::repeat_byte(9), None);
+    });
     let addresses: Vec<Address> = honest.1.accounts.keys().copied().collect();
     for address in &addresses {
         let mut put_account = |class, change: &dyn Fn(&mut Account)| {
@@ -63,12 +65,16 @@ fn forgeries(honest: &Parts, random: &mut Random) -> Vec<(&'static str, Parts)> 
             account.code = account.code.is_none().then(|| CodeId::of(b"more", Abi::Ewasm));
         });
         let other = addresses[random.index(addresses.len())];
-        put("an account dropped", &|_, diff| drop(diff.accounts.remove(address)));
+        put("an account dropped", &|_, diff| {
+            diff.accounts.remove(address);
+        });
         put("an account with its storage dropped", &|_, diff| {
             diff.accounts.remove(address);
             diff.storage.remove(address);
         });
-        put("an account removed", &|_, diff| drop(diff.accounts.insert(*address, None)));
+        put("an account removed", &|_, diff| {
+            diff.accounts.insert(*address, None);
+        });
         put("two accounts exchanged", &|_, diff| {
             let (one, two) = (honest.1.accounts[address].clone(), honest.1.accounts[&other].clone());
             diff.accounts.extend([(*address, two), (other, one)]);
@@ -78,6 +84,14 @@ fn forgeries(honest: &Parts, random: &mut Random) -> Vec<(&'static str, Parts)> 
             diff.storage.entry(*address).or_insert(StorageDiff { cleared: false, values });
         });
     }
+    storages(honest, random, &mut put);
+    forged
+}
+
+/// Takes a changed snapshot with its class.
+type Put<'a> = dyn FnMut(&'static str, &dyn Fn(&mut SnapshotHead, &mut StateDiff)) + 'a;
+
+fn storages(honest: &Parts, random: &mut Random, put: &mut Put<'_>) {
     for (address, changes) in &honest.1.storage {
         put("a storage dropped", &|_, diff| drop(diff.storage.remove(address)));
         put("a storage cleared before", &|_, diff| diff.storage.get_mut(address).unwrap().cleared = true);
@@ -103,7 +117,6 @@ fn forgeries(honest: &Parts, random: &mut Random) -> Vec<(&'static str, Parts)> 
             diff.storage.get_mut(address).unwrap().values.insert(vec![0; 33], None);
         });
     }
-    forged
 }
 
 fn forge(verify: impl Fn(&[u8], &Expected) -> Option<Vec<u8>>) -> Tally {

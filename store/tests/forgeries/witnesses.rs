@@ -9,13 +9,16 @@ use lockstep_store::{StoreError, Witness, replay};
 use lockstep_vm::{
     Abi, Account, Address, B256, BlockOutcome, Bytes, CodeId, Fault, Gas, Revision, StateReader, U256, Vm, code_hash,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 const SEEDS: u64 = 20;
 const BLOCKS: u64 = 20;
 
 /// What a verifier makes of a witness file, given the root before the block. A planted one may look at more.
 type Verifier<'a> = &'a dyn Fn(&[u8], &Honest) -> Option<(BlockOutcome, B256)>;
+
+/// Values of a storage by key.
+type Values = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A changed witness with its class.
 type Forgery = (&'static str, Parts);
@@ -331,7 +334,7 @@ fn accounts(honest: &Parts, random: &mut Random, forged: &mut Vec<Forgery>) {
 fn values(honest: &Parts, random: &mut Random, forged: &mut Vec<Forgery>) {
     for (owner, values) in &honest.values {
         for (key, value) in values {
-            let mut put = |class, change: &dyn Fn(&mut std::collections::BTreeMap<Vec<u8>, Vec<u8>>)| {
+            let mut put = |class, change: &dyn Fn(&mut Values)| {
                 let mut parts = honest.clone();
                 change(parts.values.get_mut(owner).unwrap());
                 forged.push((class, parts));

@@ -172,7 +172,7 @@ impl Corpus {
         let in_memory = self.vm.execute_block(Arc::new(self.state.clone()), block.clone()).unwrap();
         assert_eq!(in_memory, outcome, "in memory, block {number}");
         self.state.apply(&outcome.diff);
-        if number % 50 == 0 {
+        if number.is_multiple_of(50) {
             assert_eq!(fresh_root(&self.state), root, "the state in memory at block {number}");
         }
         self.created.extend(outcome.receipts.iter().filter_map(|receipt| receipt.created));

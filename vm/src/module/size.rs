@@ -55,12 +55,10 @@ pub(super) fn translated_bytes(operator: &Operator<'_>, moved: u64) -> u64 {
         | Op::I64Load16S { memarg }
         | Op::I64Load16U { memarg }
         | Op::I64Load32S { memarg }
-        | Op::I64Load32U { memarg } => {
-            if memarg.offset > NEAR {
-                24
-            } else {
-                16
-            }
+        | Op::I64Load32U { memarg }
+            if memarg.offset > NEAR =>
+        {
+            24
         }
         Op::I32Store { memarg }
         | Op::I64Store { memarg }

@@ -137,6 +137,5 @@ fn a_valid_transaction_never_faults() {
         Ok(())
     });
     let [returned, halted, invalid] = counts.map(|count| count.get());
-    eprintln!("{returned} returned, {halted} halted or reverted, {invalid} were invalid");
     assert!(returned > 10 && halted > 10 && invalid > 10, "{returned} returned, {halted} halted, {invalid} invalid");
 }
