@@ -95,6 +95,7 @@ const SECTIONS: &[&str] = &[
     "no estimates",
     "nonce at its end",
     "nonce of a creator",
+    "operands below parameters",
     "out of gas in every place",
     "pages for the input",
     "place of the address",
