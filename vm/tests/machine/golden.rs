@@ -86,6 +86,7 @@ const SECTIONS: &[&str] = &[
     "invalid sizes and the order of checks",
     "largest code",
     "limits of logs",
+    "long names of exports",
     "memory growth",
     "memory of a transaction",
     "mutual recursion under Byzantium",
