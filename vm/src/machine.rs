@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// Bytes of compiled modules that a machine keeps.
 pub const MODULE_CACHE_BYTES: u64 = 256 * 1_024 * 1_024;
 
+/// Bytes of an export's name that are paid for like an item.
+const NAME_BYTES: u64 = 64;
+
 /// A virtual machine for one revision. It holds no state of the chain; any number of threads can use it at once.
 pub struct Vm<E: Engine = Wasmi> {
     pub(crate) engine: E,
@@ -111,8 +114,12 @@ impl<E: Engine> Vm<E> {
             .saturating_mul(PAGE_BYTES)
             .saturating_add(module.data_bytes())
             .saturating_add(module.table_elements().saturating_mul(TABLE_ELEMENT_BYTES));
+        // Each instance copies the names of its exports: the piece of one that fits into 64 bytes is in its item.
+        let names = module.exports().fold(0_u64, |sum, (name, _)| {
+            sum.saturating_add(u64::try_from(name.len()).unwrap_or(u64::MAX).checked_div(NAME_BYTES).unwrap_or(0))
+        });
         Gas::new(prices.per_item)
-            .times(module.items())
+            .times(module.items().saturating_add(names))
             .plus(schedule.instructions.as_ref().map_or(Gas::ZERO, |instructions| instructions.bulk(bytes)))
     }
 

@@ -3,7 +3,7 @@
 //!
 //! The rule speaks about the text. An engine charges for what its translator emits, and the two agree as long as the
 //! translator can neither compute a condition nor see that a `loop` or an `if` is never reached. Here such places are
-//! found and rewritten, and with them the two that wasmi 2.0.0 translates wrongly or not at all. A `memory.grow`, which is
+//! found and rewritten, and with them the three that wasmi 2.0.0 translates wrongly or not at all. A `memory.grow`, which is
 //! a region of its own, becomes a loop of one turn; what operators pay for values that they move, and functions for their
 //! frames, is written as `nop`s. A module without them stays as it is, byte for byte. Owns the module around the bodies; what is found in a body
 //! is in `flow`, how it is written anew in `encode`.

@@ -324,3 +324,21 @@ fn unchecked_code_is_parsed_once() {
     let reasons = halts_with(&mut world, "twice", 100_000);
     assert_eq!(reasons, [HaltReason::InvalidCode, HaltReason::InvalidCode]);
 }
+
+/// Each instance copies the names of its exports, so each frame pays for them: 64 bytes like an item.
+#[test]
+fn long_names_of_exports_are_paid_for_in_each_frame() {
+    let mut world = World::new("long names of exports");
+    let mut gas = |case: &str, bytes: usize| {
+        let name = "x".repeat(bytes);
+        let code = module(&format!("(func (export \"{name}\")) (func (export \"main\"))"));
+        world.put(B, &code);
+        world.put(A, &caller_of(B, [2, 0, 0, 0]));
+        let tx = world.call(A, b"");
+        let gas = world.run(case, &tx).receipt.gas_used.get();
+        gas - code.len() as u64 * Revision::V1.schedule.frame.first_use_byte
+    };
+    let short = gas("63 bytes", 63);
+    assert_eq!(gas("64 bytes", 64) - short, 2 * PER_ITEM);
+    assert_eq!(gas("6,400 bytes", 6_400) - short, 2 * 100 * PER_ITEM);
+}

@@ -36,6 +36,7 @@ mod kit;
 mod memory;
 mod nans;
 mod never_faults;
+mod operands;
 mod outputs;
 mod prices;
 mod property;

@@ -86,6 +86,9 @@ impl<'a> Encoder<'a> {
     ) {
         let Some(priced) = priced_operator(operator) else { return };
         let same = self.code.get(range.clone()).unwrap_or_default();
+        if changes.spilled.contains(&range.start) {
+            written.extend_from_slice(&[BLOCK, EMPTY, END]);
+        }
         nops(written, changes.moved.get(&range.start).copied().unwrap_or_default());
         match (operator, changes.hidden.get(&range.start)) {
             (Operator::Nop, _) => self.pay(written, priced),
@@ -112,9 +115,6 @@ impl<'a> Encoder<'a> {
                 written.extend_from_slice(same);
             }
             _ => {
-                if changes.spilled.contains(&range.start) {
-                    written.extend_from_slice(&[BLOCK, EMPTY, END]);
-                }
                 written.extend_from_slice(same);
                 if self.is_paid_beside(priced) {
                     self.pay(written, priced);

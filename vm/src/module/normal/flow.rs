@@ -1,5 +1,6 @@
 //! What of a body has to be changed: constants that a translator could compute with until a condition, a division or an
-//! address is known; `loop` and `if` that control cannot reach; stores that wasmi 2.0.0 has no instruction for.
+//! address is known; `loop` and `if` that control cannot reach; stores that wasmi 2.0.0 has no instruction for; blocks with
+//! parameters, below which it loses operands.
 //!
 //! One pass over the operators with the operand stack reduced to one question: which constant or which local an operand
 //! is, if it is one. A change that is not needed costs nothing and alters no charge, so whenever the answer is not
@@ -44,7 +45,7 @@ pub(super) struct Changes<'a> {
     pub(super) hidden: BTreeMap<usize, Constant<'a>>,
     /// In ascending order, none inside another.
     pub(super) removed: Vec<Removal>,
-    /// Operators before which the operands have to leave their registers.
+    /// Operators before which the operands have to leave their registers and locals.
     pub(super) spilled: BTreeSet<usize>,
     /// Growths that control can reach: each becomes a region of its own.
     pub(super) growths: BTreeSet<usize>,
@@ -452,6 +453,11 @@ impl<'a> Flow<'_, 'a> {
             return;
         }
         let (parameters, results) = self.shape.block_type_arity(ty).unwrap_or_default();
+        // Below parameters, wasmi 2.0.0 leaves operands in the locals that they came from, where a turn or an arm can
+        // overwrite them, or not copy them at all.
+        if parameters > 0 {
+            self.changes.spilled.insert(start);
+        }
         let height = self.operands.len().saturating_sub(index(parameters));
         let taken = self.operands.split_off(height);
         // What enters a loop is not the same in every turn.
