@@ -6,7 +6,7 @@ mod engine;
 
 use engine::{Faulty, LostLogs, StaticForgotten, WrongRounding};
 use lockstep_fuzz::{calls, codec, codec::Codec, differential, gas_points, host_abi, journal, runner, store, validate};
-use lockstep_gas::{Gas, Operator, Revision};
+use lockstep_gas::{Gas, Limits, Operator, Revision};
 use lockstep_host::{
     HaltReason, HostBody, HostCall, HostImport, HostResult, ImportTable,
     packed::{Argument, BufIn},
@@ -44,6 +44,18 @@ fn faults() -> Vec<(&'static str, Property)> {
             "validation: one import more than allowed",
             Box::new(|bytes| one_more(bytes, |limits| &mut limits.imports_max)),
         ),
+        (
+            "validation: one local more for each byte",
+            Box::new(|bytes| one_more(bytes, |limits| &mut limits.locals_per_byte_max)),
+        ),
+        (
+            "validation: one byte less for each value handed over",
+            Box::new(|bytes| one_less(bytes, |limits| &mut limits.bytes_per_moved_value_min)),
+        ),
+        (
+            "validation: one byte less for each function",
+            Box::new(|bytes| one_less(bytes, |limits| &mut limits.bytes_per_function_min)),
+        ),
         ("validation: a forbidden operator is let through", Box::new(forbidden_allowed)),
         ("journal: a revert forgets logs", Box::new(journal::against::<KeepsLogs>)),
         ("journal: a revert forgets storage", Box::new(journal::against::<KeepsStorage>)),
@@ -66,11 +78,19 @@ fn faults() -> Vec<(&'static str, Property)> {
     ]
 }
 
-fn one_more(bytes: &[u8], limit: fn(&mut lockstep_gas::Limits) -> &mut u32) {
+fn one_more(bytes: &[u8], limit: fn(&mut Limits) -> &mut u32) {
+    with_limit(bytes, limit, |limit| limit.saturating_add(1));
+}
+
+fn one_less(bytes: &[u8], limit: fn(&mut Limits) -> &mut u32) {
+    with_limit(bytes, limit, |limit| limit.saturating_sub(1));
+}
+
+fn with_limit(bytes: &[u8], limit: fn(&mut Limits) -> &mut u32, wrong: fn(u32) -> u32) {
     let _ = validate::against(bytes, |revision| {
         let mut faulty = revision.clone();
         let limit = limit(&mut faulty.limits);
-        *limit = limit.saturating_add(1);
+        *limit = wrong(*limit);
         faulty
     });
 }

@@ -27,7 +27,13 @@ pub(crate) fn module(input: &mut Input<'_>, abi: Abi, revision: &Revision) -> Ve
     let mut declared = Declared::default();
     let mut module = Module::new();
     let imports = imports(input, &mut declared, abi, revision);
-    let own: Vec<u32> = (0..input.below(5)).map(|_| input.below(count(declared.types.len()).max(1))).collect();
+    let mut own: Vec<u32> = (0..input.below(5)).map(|_| input.below(count(declared.types.len()).max(1))).collect();
+    let made = own.len();
+    if input.once_in(24) {
+        // Functions that do nothing, of the type without parameters and results.
+        own.extend(vec![0; 16 + input.index(64)]);
+    }
+    let locals = if input.once_in(4) { 550 + input.below(440) } else { 0 };
     types(&mut module, &declared);
     module.section(&imports);
     let mut functions = FunctionSection::new();
@@ -47,8 +53,11 @@ pub(crate) fn module(input: &mut Input<'_>, abi: Abi, revision: &Revision) -> Ve
     }
     elements(input, &declared, &mut module);
     let mut code = CodeSection::new();
-    own.iter().for_each(|&ty| {
-        code.function(&body(input, &declared, ty));
+    own[..made].iter().for_each(|&ty| {
+        code.function(&body(input, &declared, ty, locals));
+    });
+    own[made..].iter().for_each(|_| {
+        code.function(Function::new([]).instruction(&I::End));
     });
     if !own.is_empty() {
         module.section(&code);
@@ -83,7 +92,8 @@ fn imports(input: &mut Input<'_>, declared: &mut Declared, abi: Abi, revision: &
         declared.types.push((vec![ValType::I64], vec![ValType::I64]));
     }
     for _ in 0..input.below(4) {
-        declared.types.push((value_types(input, 4), value_types(input, 2)));
+        let results = if input.once_in(12) { 16 } else { 2 };
+        declared.types.push((value_types(input, 4), value_types(input, results)));
     }
     let mut section = ImportSection::new();
     let rows: Vec<_> = ImportTable::of(abi, revision).rows().collect();
@@ -235,10 +245,15 @@ fn elements(input: &mut Input<'_>, declared: &Declared, module: &mut Module) {
     module.section(&elements);
 }
 
-fn body(input: &mut Input<'_>, declared: &Declared, ty: u32) -> Function {
-    let groups: Vec<(u32, ValType)> =
+/// A body of a function of type `ty` with `locals` and a few more.
+fn body(input: &mut Input<'_>, declared: &Declared, ty: u32, locals: u32) -> Function {
+    let mut groups: Vec<(u32, ValType)> =
         (0..input.choose(&[0, 0, 1, 1, 2])).map(|_| (input.choose(&[0, 1, 2, 5, 9]), value_type(input))).collect();
+    groups.extend((locals > 0).then_some((locals, ValType::I32)));
     let mut body = Function::new(groups);
+    if input.once_in(16) {
+        many_values(input, declared, &mut body);
+    }
     for _ in 0..input.below(3) {
         statement(input, declared, &mut body);
     }
@@ -246,18 +261,42 @@ fn body(input: &mut Input<'_>, declared: &Declared, ty: u32) -> Function {
     if input.once_in(3) {
         body.instruction(&I::Unreachable);
     } else {
-        for result in results {
-            body.instruction(&match result {
-                ValType::I32 => I::I32Const(5),
-                ValType::I64 => I::I64Const(-5),
-                ValType::F32 => I::F32Const(0.5_f32),
-                ValType::F64 => I::F64Const(0.5_f64),
-                _ => I::RefNull(wasm_encoder::HeapType::FUNC),
-            });
-        }
+        constants(results, &mut body);
     }
     body.instruction(&I::End);
     body
+}
+
+/// A value of each of `types`.
+fn constants(types: &[ValType], body: &mut Function) {
+    for ty in types {
+        body.instruction(&match ty {
+            ValType::I32 => I::I32Const(5),
+            ValType::I64 => I::I64Const(-5),
+            ValType::F32 => I::F32Const(0.5_f32),
+            ValType::F64 => I::F64Const(0.5_f64),
+            _ => I::RefNull(wasm_encoder::HeapType::FUNC),
+        });
+    }
+}
+
+/// A `br_table` that hands over about as many values as a module of a few hundred bytes may have, by many targets or by
+/// many values for each: those that the loop around it takes, or those that a block in there leaves.
+fn many_values(input: &mut Input<'_>, declared: &Declared, body: &mut Function) {
+    let integers = |types: &[ValType]| types.iter().all(|ty| matches!(ty, ValType::I32 | ValType::I64));
+    let types = declared.types.iter().zip(0..).filter(|((taken, left), _)| integers(taken) && integers(left));
+    let values = |((taken, left), _): &(&(Vec<ValType>, Vec<ValType>), u32)| taken.len().max(left.len());
+    let Some(((taken, left), ty)) = types.max_by_key(values) else { return };
+    let (depth, each) = if taken.len() > left.len() { (1, taken.len()) } else { (0, left.len()) };
+    constants(taken, body);
+    body.instruction(&I::Loop(BlockType::FunctionType(ty))).instruction(&I::Unreachable);
+    body.instruction(&I::Block(BlockType::FunctionType(ty))).instruction(&I::Unreachable);
+    let targets = (900 + input.index(500)) / each.max(1);
+    body.instruction(&I::BrTable(vec![depth; targets].into(), depth));
+    body.instruction(&I::End).instruction(&I::Unreachable).instruction(&I::End);
+    left.iter().for_each(|_| {
+        body.instruction(&I::Drop);
+    });
 }
 
 /// Something that leaves the operand stack as it was, if it is valid.

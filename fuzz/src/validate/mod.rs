@@ -4,6 +4,8 @@
 //! exactly if `parse` refuses and finds that first, that what is known of a module is what the oracle counts, and that
 //! the engine's form of the module is itself valid Wasm.
 
+mod bounds;
+mod moves;
 mod oracle;
 
 use crate::{
@@ -13,15 +15,16 @@ use crate::{
 use lockstep_gas::{Abi, Revision};
 use lockstep_vm::module::{self, InvalidCode, NormalModule, ValidModule};
 
-/// A revision like `V1` in which one limit is what the module has, or one less.
+/// A revision like `V1` in which one limit is the strictest that the module keeps, or stricter by one.
 fn narrowed(input: &mut Input<'_>, code: &[u8], abi: Abi) -> Revision {
     let mut revision = Revision::V1;
-    if let Some(numbers) = oracle::numbers(code, abi, &revision) {
-        let met: Vec<_> = (0..numbers.len()).filter(|limit| numbers[*limit] > 0).collect();
-        let chosen = input.choose(&met);
-        let number = numbers[chosen] - u64::from(input.once_in(2));
-        let limits = oracle::limits_of(&mut revision.limits);
-        *limits[chosen].1 = u32::try_from(number).expect("small");
+    if let Some(bounds) = oracle::bounds(code, abi, &revision) {
+        let edges = bounds.into_iter().enumerate().filter_map(|(limit, bound)| Some((limit, bound.edge()?)));
+        let edges: Vec<_> = edges.collect();
+        // Limits of bodies and those by bytes are the last: few modules get there.
+        let last = input.choose(&[edges.len(), edges.len(), 8, 8, 3]);
+        let (chosen, edge) = input.choose(&edges[edges.len().saturating_sub(last)..]);
+        *bounds::limits_of(&mut revision.limits)[chosen].1 = input.choose(&edge);
     }
     revision
 }

@@ -1,6 +1,10 @@
 //! The verdict on a module, written down a second time: first wasmparser's, then a count of everything that a limit or a
 //! rule speaks about, over a module that is known to be valid.
 
+use super::{
+    bounds::{Bound, LIMITS, bytes_for_each, limits_of, needed_for_each},
+    moves::Moves,
+};
 use lockstep_gas::{Abi, Features, Limits, Operator, Revision, for_each_operator};
 use lockstep_host::{
     ImportTable, ValueType,
@@ -20,6 +24,7 @@ pub(super) struct Counted {
     data_bytes: u64,
     table_elements: u64,
     frame_slots_max: u64,
+    moved_values: u64,
     imports: u64,
     exports: Vec<String>,
 }
@@ -31,6 +36,7 @@ impl Counted {
             data_bytes: module.data_bytes(),
             table_elements: module.table_elements(),
             frame_slots_max: u64::from(module.frame_slots_max()),
+            moved_values: module.moved_values(),
             imports: module.imports().len() as u64,
             exports: module.exports().map(|(name, _)| name.to_owned()).collect(),
         }
@@ -98,6 +104,7 @@ struct Body {
     locals: u64,
     operands: u64,
     targets: u64,
+    moved_values: u64,
 }
 
 macro_rules! define_priced {
@@ -127,41 +134,11 @@ pub(super) fn verdict(code: &[u8], abi: Abi, revision: &Revision) -> Result<Coun
     Ok(count.known(revision))
 }
 
-/// Number of limits.
-const LIMITS: usize = 21;
-
-/// Every limit of a module, and what it bounds.
-pub(super) fn limits_of(limits: &mut Limits) -> [(&'static str, &mut u32); LIMITS] {
-    [
-        ("bytes", &mut limits.code_bytes_max),
-        ("types", &mut limits.types_max),
-        ("parameters", &mut limits.parameters_max),
-        ("results", &mut limits.results_max),
-        ("imports", &mut limits.imports_max),
-        ("functions", &mut limits.functions_max),
-        ("parameters of all", &mut limits.module_parameters_max),
-        ("tables", &mut limits.tables_max),
-        ("table elements", &mut limits.table_elements_max),
-        ("memory pages", &mut limits.memory_pages_max),
-        ("globals", &mut limits.globals_max),
-        ("exports", &mut limits.exports_max),
-        ("element segments", &mut limits.element_segments_max),
-        ("elements", &mut limits.elements_max),
-        ("data segments", &mut limits.data_segments_max),
-        ("operators of a constant expression", &mut limits.const_operators_max),
-        ("bytes of a body", &mut limits.body_bytes_max),
-        ("locals", &mut limits.locals_max),
-        ("locals of all", &mut limits.module_locals_max),
-        ("operands", &mut limits.operands_max),
-        ("targets", &mut limits.br_table_targets_max),
-    ]
-}
-
-/// What a module that the Wasm specification accepts has of everything that is limited.
-pub(super) fn numbers(code: &[u8], abi: Abi, revision: &Revision) -> Option<[u64; LIMITS]> {
+/// What a module that the Wasm specification accepts asks of every limit.
+pub(super) fn bounds(code: &[u8], abi: Abi, revision: &Revision) -> Option<[Bound; LIMITS]> {
     let features = wasm_features(&revision.features);
     Validator::new_with_features(features).validate_all(code).ok()?;
-    Some(Count::of(code, features, abi, revision).numbers(code))
+    Some(Count::of(code, features, abi, revision).bounds(code))
 }
 
 impl Count {
@@ -336,11 +313,13 @@ impl Count {
 
     fn body(&mut self, body: &FunctionBody<'_>, operands: u64, revision: &Revision) {
         let function = self.imported_functions as usize + self.bodies.len();
-        let parameters = self.types[self.functions[function] as usize].params().len() as u64;
+        let ty = &self.types[self.functions[function] as usize];
+        let parameters = ty.params().len() as u64;
+        let moved_values = Moves::of(&self.types, &self.functions, ty).by_all(body);
         let declared = body.get_locals_reader().expect("valid").into_iter();
         let locals = declared.map(|group| u64::from(group.expect("valid").0)).sum::<u64>() + parameters;
         let range = body.range();
-        let mut counted = Body { bytes: (range.end - range.start) as u64, locals, operands, targets: 0 };
+        let mut counted = Body { bytes: (range.end - range.start) as u64, locals, operands, targets: 0, moved_values };
         for operator in body.get_operators_reader().expect("valid") {
             let operator = operator.expect("valid");
             let price = priced(&operator).and_then(|operator| revision.schedule.operator(operator));
@@ -358,14 +337,24 @@ impl Count {
         self.bodies.push(counted);
     }
 
-    /// What limits bound, in the order of [`limits_of`].
-    fn numbers(&self, code: &[u8]) -> [u64; LIMITS] {
+    fn own_functions(&self) -> u64 {
+        self.functions.len() as u64 - self.imported_functions
+    }
+
+    fn moved_values(&self) -> u64 {
+        self.bodies.iter().map(|body| body.moved_values).sum()
+    }
+
+    /// What the module asks of the limits, in the order of [`limits_of`].
+    fn bounds(&self, code: &[u8]) -> [Bound; LIMITS] {
+        let bytes = code.len() as u64;
+        let locals = self.bodies.iter().map(|body| body.locals).sum::<u64>();
         let most = |count: &dyn Fn(&Body) -> u64| self.bodies.iter().map(count).max().unwrap_or_default();
         let parameters = |ty: &FuncType| ty.params().len() as u64;
         let types_of_functions = self.functions.iter().map(|&ty| &self.types[ty as usize]);
         let elements = self.tables.iter().map(|(least, most)| (*least).max(most.unwrap_or_default()));
-        [
-            code.len() as u64,
+        let numbers = [
+            bytes,
             self.types.len() as u64,
             self.types.iter().map(parameters).max().unwrap_or_default(),
             self.types.iter().map(|ty| ty.results().len() as u64).max().unwrap_or_default(),
@@ -383,17 +372,24 @@ impl Count {
             self.const_operators_max,
             most(&|body| body.bytes),
             most(&|body| body.locals),
-            self.bodies.iter().map(|body| body.locals).sum(),
+            locals,
             most(&|body| body.operands),
             most(&|body| body.targets),
-        ]
+            needed_for_each(locals.saturating_sub(Limits::FREE_OF_BYTES), bytes),
+        ];
+        let by_bytes = [
+            bytes_for_each(bytes, self.moved_values().saturating_sub(Limits::FREE_OF_BYTES)),
+            bytes_for_each(bytes, self.own_functions()),
+        ];
+        let mut bounds = numbers.into_iter().map(Bound::AtLeast).chain(by_bytes);
+        core::array::from_fn(|_| bounds.next().expect("one for each limit"))
     }
 
     fn hold_to_limits(&self, code: &[u8], revision: &Revision) -> Result<(), String> {
         let mut limits = revision.limits.clone();
-        for (actual, (what, limit)) in self.numbers(code).into_iter().zip(limits_of(&mut limits)) {
-            if actual > u64::from(*limit) {
-                return Err(format!("it has {actual} {what} where {limit} are allowed"));
+        for (bound, (what, limit)) in self.bounds(code).into_iter().zip(limits_of(&mut limits)) {
+            if !bound.admits(*limit) {
+                return Err(format!("the limit of {what} is {limit}, it would have to be {bound:?}"));
             }
         }
         if self.forbidden { Err("it has an operator without a price".into()) } else { Ok(()) }
@@ -473,9 +469,8 @@ impl Count {
     }
 
     fn known(self, revision: &Revision) -> Counted {
-        let own_functions = self.functions.len() as u64 - self.imported_functions;
         Counted {
-            items: own_functions
+            items: self.own_functions()
                 + self.own_globals
                 + self.imports
                 + self.exports.len() as u64
@@ -485,6 +480,7 @@ impl Count {
             data_bytes: self.data_bytes,
             table_elements: self.own_tables,
             frame_slots_max: self.bodies.iter().map(|body| body.locals + body.operands).max().unwrap_or_default(),
+            moved_values: self.moved_values(),
             imports: if revision.rules.linked_modules { 0 } else { self.imports },
             exports: self.exports.into_keys().collect(),
         }
