@@ -6,6 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// Inputs of a smoke run.
 pub const SMOKE_CASES: u64 = 2_000;
 
+/// Inputs of the smoke run of `validate`: each bounds one of many limits, so a limit has few inputs of its own.
+pub const VALIDATE_CASES: u64 = 10 * SMOKE_CASES;
+
 /// The seed of the smoke runs.
 pub const SMOKE_SEED: u64 = 0x10c5_7e90;
 
@@ -60,8 +63,17 @@ pub fn run(target: impl Fn(&[u8]), bytes: &[u8], describe: impl Fn() -> String) 
 ///
 /// As the target does, after printing how to run the input again.
 pub fn smoke(name: &str, target: Target) {
-    println!("{name}: {SMOKE_CASES} inputs of seed {SMOKE_SEED:#x}");
-    for case in 0..SMOKE_CASES {
+    smoke_of(SMOKE_CASES, name, target);
+}
+
+/// As [`smoke`], with `cases` inputs.
+///
+/// # Panics
+///
+/// As [`smoke`].
+pub fn smoke_of(cases: u64, name: &str, target: Target) {
+    println!("{name}: {cases} inputs of seed {SMOKE_SEED:#x}");
+    for case in 0..cases {
         let bytes = input(SMOKE_SEED, case);
         run(target, &bytes, || {
             format!("input {case} of seed {SMOKE_SEED:#x}: fuzz-run {name} --seed {SMOKE_SEED} --case {case}")
@@ -69,10 +81,10 @@ pub fn smoke(name: &str, target: Target) {
     }
 }
 
-/// The first smoke input on which `property` panics, and what it says; `None` if there is none. For tests that plant a
+/// The first of `cases` smoke inputs on which `property` panics, and what it says; `None` if there is none. For tests that plant a
 /// fault: the panic itself is not printed.
-pub fn first_finding(property: impl Fn(&[u8])) -> Option<(u64, String)> {
-    (0..SMOKE_CASES).find_map(|case| {
+pub fn first_finding(cases: u64, property: impl Fn(&[u8])) -> Option<(u64, String)> {
+    (0..cases).find_map(|case| {
         let bytes = input(SMOKE_SEED, case);
         let panic = catch_unwind(AssertUnwindSafe(|| property(&bytes))).err()?;
         let text = panic.downcast_ref::<String>().cloned();
@@ -96,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_finding() {
-        assert_eq!(first_finding(|_| {}), None);
-        assert_eq!(first_finding(|_| panic!("so {}", 1)), Some((0, "so 1".into())));
+        assert_eq!(first_finding(9, |_| {}), None);
+        assert_eq!(first_finding(9, |_| panic!("so {}", 1)), Some((0, "so 1".into())));
     }
 }

@@ -22,7 +22,8 @@ fn every_planted_fault_is_found() {
         // The panics are what is looked for.
         let loud = panic::take_hook();
         panic::set_hook(Box::new(|_| {}));
-        let found = runner::first_finding(property);
+        let cases = if fault.starts_with("validation") { runner::VALIDATE_CASES } else { runner::SMOKE_CASES };
+        let found = runner::first_finding(cases, property);
         panic::set_hook(loud);
         match found {
             Some((case, text)) => {

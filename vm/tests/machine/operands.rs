@@ -36,7 +36,11 @@ fn operands_below_parameters() {
         ("a local as parameter", "(local.get $x)".into(), format!("(block {one} (br_if 0 {condition}) {set})")),
         ("a constant as parameter", "(i32.const 9)".into(), format!("(block {one} (br_if 0 {condition}) {set})")),
         ("two parameters", format!("{load} {load}"), format!("(loop {two} {set} i32.add)")),
-        ("two operands", format!("(local.get $y) {load}"), format!("(block {two} i32.add (br_if 0 {condition}) {set})")),
+        (
+            "two operands",
+            format!("(local.get $y) {load}"),
+            format!("(block {two} i32.add (br_if 0 {condition}) {set})"),
+        ),
         (
             "two operands that stay",
             load.into(),
