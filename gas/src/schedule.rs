@@ -170,6 +170,8 @@ pub struct FramePrices {
     pub first_use_byte: u64,
     /// For each function, global, import, export, segment and element of an element segment.
     pub per_item: u64,
+    /// Bytes of an export's name that cost as much as one more item: each instance copies the names. Not 0.
+    pub name_bytes_per_item: u64,
 }
 
 /// Prices of a transaction, charged before anything else happens.
@@ -228,7 +230,7 @@ impl Schedule {
             code_deposit_byte: 200,
             code_read_word: 0,
         },
-        frame: FramePrices { base: 0, first_use: 0, first_use_byte: 0, per_item: 0 },
+        frame: FramePrices { base: 0, first_use: 0, first_use_byte: 0, per_item: 0, name_bytes_per_item: 64 },
         transaction: TransactionPrices {
             base: 21_000,
             create: 32_000,
@@ -260,7 +262,13 @@ impl Schedule {
             code_deposit_byte: 2_000,
             code_read_word: 10,
         },
-        frame: FramePrices { base: 3_000, first_use: 25_000, first_use_byte: 80, per_item: 20 },
+        frame: FramePrices {
+            base: 3_000,
+            first_use: 25_000,
+            first_use_byte: 80,
+            per_item: 20,
+            name_bytes_per_item: 64,
+        },
         transaction: TransactionPrices {
             base: 210_000,
             create: 320_000,

@@ -28,6 +28,8 @@ struct AccountEntry {
     current: Option<Account>,
     /// Whether the storage that the view has for this address is gone: the account was removed in this block.
     cleared: bool,
+    /// Whether values were written since then. Without any there is nothing to remove again, however many were read.
+    written: bool,
 }
 
 /// A storage value as the block found it and as it is now.
@@ -136,7 +138,7 @@ impl Journal {
         // Two look-ups, because the borrow of a hit would last through the miss.
         if !self.accounts.contains_key(address) {
             let original = self.view.account(address)?;
-            let entry = AccountEntry { current: original.clone(), original, cleared: false };
+            let entry = AccountEntry { current: original.clone(), original, cleared: false, written: false };
             self.accounts.insert(*address, entry);
         }
         self.accounts.get_mut(address).ok_or_else(|| Fault::Broken("an account entry vanished".into()))
@@ -317,6 +319,7 @@ impl Journal {
         let slot = self.slot(address, key)?;
         let previous = core::mem::replace(&mut slot.current, value);
         self.undo.push(Undo::Slot(*address, key.to_vec(), previous));
+        self.entry(address)?.written = true;
         self.touch(address);
         Ok(())
     }
@@ -388,9 +391,9 @@ impl Journal {
     /// Removes an account with its storage, for good.
     fn remove(&mut self, address: &Address) -> Result<(), Fault> {
         let entry = self.entry(address)?;
-        entry.current = None;
-        entry.cleared = true;
-        if let Some(slots) = self.storage.get_mut(address) {
+        let has_values = entry.written || !entry.cleared;
+        *entry = AccountEntry { original: entry.original.take(), current: None, cleared: true, written: false };
+        if has_values && let Some(slots) = self.storage.get_mut(address) {
             slots.values_mut().for_each(|slot| slot.current = None);
         }
         Ok(())

@@ -15,9 +15,6 @@ use std::sync::Arc;
 /// Bytes of compiled modules that a machine keeps.
 pub const MODULE_CACHE_BYTES: u64 = 256 * 1_024 * 1_024;
 
-/// Bytes of an export's name that are paid for like an item.
-const NAME_BYTES: u64 = 64;
-
 /// A virtual machine for one revision. It holds no state of the chain; any number of threads can use it at once.
 pub struct Vm<E: Engine = Wasmi> {
     pub(crate) engine: E,
@@ -114,9 +111,11 @@ impl<E: Engine> Vm<E> {
             .saturating_mul(PAGE_BYTES)
             .saturating_add(module.data_bytes())
             .saturating_add(module.table_elements().saturating_mul(TABLE_ELEMENT_BYTES));
-        // Each instance copies the names of its exports: the piece of one that fits into 64 bytes is in its item.
+        // Each instance copies the names of its exports: the beginning of a name is in the price of its item.
         let names = module.exports().fold(0_u64, |sum, (name, _)| {
-            sum.saturating_add(u64::try_from(name.len()).unwrap_or(u64::MAX).checked_div(NAME_BYTES).unwrap_or(0))
+            sum.saturating_add(
+                u64::try_from(name.len()).unwrap_or(u64::MAX).checked_div(prices.name_bytes_per_item).unwrap_or(0),
+            )
         });
         Gas::new(prices.per_item)
             .times(module.items().saturating_add(names))

@@ -8,6 +8,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256, U512};
 use core::fmt;
+use lockstep_host::system::{LAST_BLOCK_KEY, LastBlock, SYSTEM_ADDRESS};
 
 /// Accounts that an error names, the richest first.
 const HOLDERS_NAMED: usize = 4;
@@ -36,6 +37,11 @@ pub enum InvalidState {
         /// The hash that the account says.
         hash: B256,
     },
+    /// The record of the last block in the system account is none: no block could follow.
+    LastBlock {
+        /// Bytes of the record.
+        bytes: usize,
+    },
 }
 
 impl fmt::Display for InvalidState {
@@ -59,6 +65,11 @@ impl fmt::Display for InvalidState {
             Self::Code { address, hash } => {
                 write!(f, "the code of {address} is not there: no code has hash {hash} and its length")
             }
+            Self::LastBlock { bytes } => write!(
+                f,
+                "the record of the last block in {SYSTEM_ADDRESS} has {bytes} bytes and not 16: take the state from \
+                 another source"
+            ),
         }
     }
 }
@@ -114,6 +125,8 @@ impl StateDiff {
             supply.add(address, account.balance);
             check_code(address, account, |hash| self.code.get(hash))?;
         }
+        let system = self.storage.get(&SYSTEM_ADDRESS);
+        check_last_block(system.and_then(|system| system.values.get(LAST_BLOCK_KEY)?.as_ref()))?;
         for (address, changes) in &self.storage {
             let account = self.accounts.get(address).and_then(Option::as_ref);
             if changes.values.values().any(Option::is_some) && account.is_none_or(Account::is_empty) {
@@ -136,12 +149,20 @@ impl MemoryState {
             supply.add(address, account.balance);
             check_code(address, account, |hash| self.code.get(hash))?;
         }
+        check_last_block(self.storage.get(&SYSTEM_ADDRESS).and_then(|system| system.get(LAST_BLOCK_KEY)))?;
         for address in self.storage.keys() {
             if self.accounts.get(address).is_none_or(Account::is_empty) {
                 return Err(InvalidState::StorageOfNothing { address: *address });
             }
         }
         supply.check()
+    }
+}
+
+fn check_last_block(record: Option<&Vec<u8>>) -> Result<(), InvalidState> {
+    match record.filter(|record| LastBlock::of_value(record).is_none()) {
+        Some(record) => Err(InvalidState::LastBlock { bytes: record.len() }),
+        None => Ok(()),
     }
 }
 
@@ -189,6 +210,16 @@ mod tests {
         let error = state.check().unwrap_err();
         assert_eq!(whole(state).check_whole(), Err(error.clone()));
         assert!(error.to_string().contains(message), "{error}");
+    }
+
+    #[test]
+    fn a_record_of_the_last_block_is_16_bytes() {
+        for bytes in [0, 15, 17] {
+            let mut state = MemoryState::default();
+            state.accounts.insert(SYSTEM_ADDRESS, Account { nonce: 1, ..Account::default() });
+            state.put_storage(SYSTEM_ADDRESS, LAST_BLOCK_KEY.to_vec(), vec![0; bytes]);
+            refused(&state, &format!("has {bytes} bytes"));
+        }
     }
 
     #[test]

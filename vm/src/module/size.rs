@@ -19,8 +19,8 @@ const NEAR: u64 = 0xffff;
 /// Bytes of a constant expression for each operator in it.
 pub(super) const CONSTANT_OPERATOR: u64 = 24;
 
-/// Bytes that `operator` becomes, with `moved` values that it hands over.
-pub(super) fn translated_bytes(operator: &Operator<'_>, moved: u64) -> u64 {
+/// Bytes that `operator` becomes, with `moved` values that it hands over, `parameters` of a block among them.
+pub(super) fn translated_bytes(operator: &Operator<'_>, moved: u64, parameters: u64) -> u64 {
     use Operator as Op;
     let own = match operator {
         Op::Nop | Op::Block { .. } | Op::Drop | Op::LocalGet { .. } | Op::End => 0,
@@ -80,7 +80,7 @@ pub(super) fn translated_bytes(operator: &Operator<'_>, moved: u64) -> u64 {
     let copies = match operator {
         Op::MemoryGrow { .. } => 0,
         // Each arm leaves the results.
-        Op::If { .. } => moved.saturating_mul(2),
+        Op::If { .. } => moved.saturating_mul(2).saturating_sub(parameters),
         _ => moved,
     };
     own.saturating_add(copies.saturating_mul(COPY))
@@ -91,7 +91,7 @@ pub(super) fn translated_bytes(operator: &Operator<'_>, moved: u64) -> u64 {
 pub(super) const fn preserves(operator: &Operator<'_>) -> Option<u32> {
     use Operator as Op;
     match operator {
-        Op::LocalSet { .. } | Op::LocalTee { .. } | Op::If { .. } => Some(1),
+        Op::LocalSet { .. } | Op::LocalTee { .. } | Op::If { .. } | Op::MemoryGrow { .. } => Some(1),
         Op::Block { .. } | Op::Loop { .. } => Some(0),
         _ => None,
     }

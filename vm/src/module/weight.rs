@@ -55,7 +55,7 @@ impl Pass<'_> {
         self.weight.moved_values = self.weight.moved_values.saturating_add(moved);
         let actual = self.weight.moved_values;
         self.facts.moved_values = actual;
-        let mut bytes = translated_bytes(operator, moved);
+        let mut bytes = translated_bytes(operator, moved, self.parameters_of(operator));
         let height = validator.operand_stack_height();
         self.weight.preserved = self.weight.preserved.min(height);
         if let Some(taken) = preserves(operator) {
@@ -116,6 +116,16 @@ impl Pass<'_> {
             Operator::MemoryGrow { .. } => GROW_VALUES,
             _ => 0,
         })
+    }
+
+    /// Parameters of the block that `operator` begins, which are among the values that it hands over.
+    fn parameters_of(&self, operator: &Operator<'_>) -> u64 {
+        let (Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty }) = operator else {
+            return 0;
+        };
+        let BlockType::FuncType(index) = blockty else { return 0 };
+        let ty = self.spaces.function_type(*index);
+        ty.map_or(0, |ty| ty.parameters.len() as u64)
     }
 
     /// Values that a branch to the label `depth` hands over.

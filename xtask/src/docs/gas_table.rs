@@ -154,7 +154,7 @@ fn transactions(revision: &Revision) -> Vec<Field> {
 }
 
 fn frames(revision: &Revision) -> Vec<Field> {
-    fields!(&revision.schedule.frame, FramePrices { base, first_use, first_use_byte, per_item })
+    fields!(&revision.schedule.frame, FramePrices { base, first_use, first_use_byte, per_item, name_bytes_per_item })
 }
 
 fn accounts(revision: &Revision) -> Vec<Field> {
