@@ -80,7 +80,7 @@ fn started() -> Vec<Recipe> {
     let smallest = format!("(func {})", repeat("nop ", LIMITS.bytes_per_function_min));
     let segment = format!("(elem (i32.const 0) func {})", repeat("$t ", 4_000));
     let exports = (0..LIMITS.exports_max - 2).fold(String::from("(func $e)"), |mut text, number| {
-        let _ = write!(text, "(export \"{}{number}\" (func $e))", "x".repeat(1_000));
+        let _ = write!(text, "(export \"{}{number}\" (func $e))", "x".repeat(10_400));
         text
     });
     vec![

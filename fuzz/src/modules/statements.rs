@@ -314,6 +314,9 @@ impl<'a> Body<'a> {
     /// of the memory among what is computed.
     fn values(&mut self, input: &mut Input<'_>, depth: u32) {
         let (ty, values) = self.around.block_types[input.below(2) as usize];
+        // Below the values waits a local that an arm may set; what waited is to be seen in the memory.
+        let waiting = self.local(input, ValType::I32);
+        self.code.extend([I::I32Const(40), I::LocalGet(waiting)]);
         for value in values {
             if *value == ValType::I32 && input.once_in(3) {
                 self.code.extend([I::I32Const(input.choose(&[0, 0, 1, -1])), I::MemoryGrow(0)]);
@@ -333,20 +336,25 @@ impl<'a> Body<'a> {
         }
         // Nothing that is generated elsewhere branches to it.
         self.labels.push(Some(ValType::V128));
-        self.arm(input, block, depth);
+        self.arm(input, block, waiting, depth);
         if kind == 3 {
             self.code.push(I::Else);
-            self.arm(input, block, depth);
+            self.arm(input, block, waiting, depth);
         }
         self.close();
         self.code.extend(values.iter().map(|_| I::Drop));
+        self.code.push(I::I32Store(MemArg { offset: 0, align: 0, memory_index: 0 }));
     }
 
-    /// What is in such a block: its values are the operands, before and after.
-    fn arm(&mut self, input: &mut Input<'_>, block: BlockType, depth: u32) {
+    /// What is in such a block: its values are the operands, before and after. `waiting` is the local below them.
+    fn arm(&mut self, input: &mut Input<'_>, block: BlockType, waiting: u32, depth: u32) {
         if input.once_in(2) {
             self.condition(input, depth + 1);
             self.code.push(I::BrIf(0));
+        }
+        if input.once_in(2) {
+            self.expression(input, ValType::I32, depth + 1);
+            self.code.push(I::LocalSet(waiting));
         }
         self.labels.push(Some(ValType::V128));
         match input.below(4) {
