@@ -118,7 +118,6 @@ const SECTIONS: &[&str] = &[
     "tables",
     "tail calls",
     "tail calls of imports",
-    "the beginning of a block",
     "the frame of a transaction",
     "turns of loops",
     "two ABIs of one code",
