@@ -62,7 +62,7 @@ pub struct Limits {
     pub memory_pages_max: u32,
     /// Bytes of memory that all frames of one transaction can have at one time: pages, instances, inputs, return data.
     pub transaction_memory_bytes_max: u64,
-    /// Bytes that each frame counts as beside its pages: what an engine keeps for an instance, whatever its module is.
+    /// Bytes that each frame counts as beside its pages: what an engine keeps for an instance of any module.
     pub frame_memory_bytes: u32,
     /// Bytes that each function, global, import, export, segment and element of an element segment counts as.
     pub item_memory_bytes: u32,
