@@ -60,8 +60,8 @@ fn every_program_runs_as_it_is_meant_to_on_memory_that_is_paid_for() {
     let names: BTreeSet<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     assert_eq!(names.len(), runs.len(), "names are unique");
 
-    let limits = &Revision::V1.limits;
-    let peak_max = limits.transaction_memory_bytes_max + limits.transaction_stack_bytes_max + MACHINE_BYTES_MAX;
+    let limits = &Revision::V1.transaction;
+    let peak_max = limits.memory_bytes_max + limits.stack_bytes_max + MACHINE_BYTES_MAX;
     let too_much = |run: &&Run| {
         let allowed = BYTES_FREE + run.gas * BYTES_PER_GAS_MAX;
         run.taken.peak > peak_max || run.taken.total > allowed

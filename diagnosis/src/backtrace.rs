@@ -261,7 +261,7 @@ impl Observer for Backtrace {
             Event::FrameEnds { stop, backtrace, .. } => {
                 let end = match stop {
                     Some(Stop::Halt(reason)) => Some(End::Halt(*reason)),
-                    Some(Stop::Revert(_)) => Some(End::Revert { errno: 0 }),
+                    Some(Stop::Revert { errno, .. }) => Some(End::Revert { errno: errno.code() }),
                     _ => None,
                 };
                 if let (Some(end), Some(top)) = (end, self.open.last()) {

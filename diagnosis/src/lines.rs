@@ -202,7 +202,7 @@ pub(crate) struct Arguments(pub(crate) &'static HostImport, pub(crate) Vec<u64>)
 impl Serialize for Arguments {
     /// An i32 is shown as an unsigned number. An i64 is signed: that is what the functions that take one make of it.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let parameters = self.0.parameter_names.iter().zip(self.0.parameters).zip(&self.1);
+        let parameters = self.0.parameter_names.iter().zip(self.0.parameters()).zip(&self.1);
         serializer.collect_map(parameters.map(|((name, ty), bits)| match ty {
             ValueType::I32 => (name, bits.to_string()),
             ValueType::I64 => (name, bits.cast_signed().to_string()),
@@ -274,7 +274,7 @@ pub(crate) const fn ends(stop: &Stop) -> (&'static str, Option<&'static str>) {
     match stop {
         Stop::Halt(reason) => ("halt", Some(reason.text())),
         Stop::Finish(_) => ("finish", None),
-        Stop::Revert(_) => ("revert", None),
+        Stop::Revert { .. } => ("revert", None),
         Stop::Suspend(_) => ("suspend", None),
         Stop::Fault(_) => ("fault", None),
     }

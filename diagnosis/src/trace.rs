@@ -247,7 +247,7 @@ impl<W: Write> Trace<W> {
             ends,
             reason,
             output: match stop {
-                Some(Stop::Finish(output) | Stop::Revert(output)) => Some(Hex(output)),
+                Some(Stop::Finish(output) | Stop::Revert { data: output, .. }) => Some(Hex(output)),
                 _ => None,
             },
             gas_left: gas_left.into(),
@@ -290,7 +290,7 @@ impl<W: Write + Send> Observer for Trace<W> {
             Event::HostReturned { result, gas_left, .. } => {
                 // A function without a result gives 0 all the same.
                 let has_result = self.open.last().and_then(|top| top.host.as_ref());
-                let has_result = has_result.is_some_and(|host| host.arguments.0.result.is_some());
+                let has_result = has_result.is_some_and(|host| host.arguments.0.result().is_some());
                 let result = has_result.then_some(*result);
                 self.host_left(&Left { gas_left: *gas_left, result, stop: None, request: None });
             }

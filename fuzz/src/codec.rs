@@ -7,9 +7,11 @@ use crate::input::Input;
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt::Debug;
 use lockstep_gas::Gas;
-use lockstep_host::packed::{
-    Argument, BufIn, BufOut, Descriptor, Errno, PARAMETERS_MAX, PackOrder, PackedAbi, Parameter, ResultKind,
-    StructLayout,
+use lockstep_host::{
+    Errno,
+    packed::{
+        Argument, BufIn, BufOut, Descriptor, PARAMETERS_MAX, PackOrder, PackedAbi, Parameter, ResultKind, StructLayout,
+    },
 };
 use lockstep_vm::{
     Abi, Account, Address, B256, Block, BlockEnv, BlockOutcome, CodeId, HaltReason, Log, Outcome, Receipt, StateDiff,

@@ -2,7 +2,7 @@
 
 use lockstep_gas::{Abi, Gas, GasMeter, Revision};
 use lockstep_host::{
-    Address, B256, BlockEnv, Bytes, Entry, Frame, Message, Stop, TransactionEnv, U256, packed::PackOrder,
+    AbiState, Address, B256, BlockEnv, Bytes, Entry, Frame, Message, Stop, TransactionEnv, U256, packed::PackOrder,
 };
 use lockstep_vm::{
     Journal, MemoryState, Session, ValidModule,
@@ -45,7 +45,7 @@ pub(crate) fn frame(module: &ValidModule, input: Bytes, is_static: bool) -> Fram
         abi: Abi::Packed,
         input,
         code: module.code().clone(),
-        pack_order: PackOrder::LowOffset,
+        state: AbiState::Packed(PackOrder::LowOffset),
         return_data: Bytes::new(),
     }
 }
@@ -65,7 +65,7 @@ impl<E: Engine> Loaded<E> {
     /// If the engine refuses it.
     pub(crate) fn on(engine: E, revision: &Revision, module: &ValidModule) -> Self {
         let code = engine.compile(module).unwrap_or_else(|error| panic!("the engine refuses a valid module: {error}"));
-        Self { engine, code, memory_pages_max: u64::from(revision.limits.memory_pages_max) }
+        Self { engine, code, memory_pages_max: u64::from(revision.limits.contract.memory_pages_max) }
     }
 
     /// Compiles `module` on an engine of its own.

@@ -8,7 +8,7 @@ use engine::{Faulty, LostLogs, StaticForgotten, WrongRounding};
 use lockstep_fuzz::{calls, codec, codec::Codec, differential, gas_points, host_abi, journal, runner, store, validate};
 use lockstep_gas::{Gas, Limits, Operator, Revision};
 use lockstep_host::{
-    HaltReason, HostBody, HostCall, HostImport, HostResult, ImportTable,
+    Begin, HaltReason, HostCall, HostImport, HostResult, ImportTable,
     packed::{Argument, BufIn},
 };
 use lockstep_vm::{Abi, Bytes, Checkpoint, Journal, StateView, Vm, engine::Engine, engine::wasmi::Wasmi};
@@ -90,7 +90,7 @@ fn one_less(bytes: &[u8], limit: fn(&mut Limits) -> &mut u32) {
 fn with_limit(bytes: &[u8], limit: fn(&mut Limits) -> &mut u32, wrong: fn(u32) -> u32) {
     let _ = validate::against(bytes, |revision| {
         let mut faulty = revision.clone();
-        let limit = limit(&mut faulty.limits);
+        let limit = limit(&mut faulty.limits.contract);
         *limit = wrong(*limit);
         faulty
     });
@@ -238,56 +238,56 @@ fn underdrawn(bytes: &[u8]) {
     });
 }
 
-fn host(bytes: &[u8], body: fn(&HostImport) -> HostBody) {
+fn host(bytes: &[u8], planted: fn(&HostImport) -> Option<Begin<u64>>) {
     let rows: Vec<_> =
         ImportTable::of(Abi::Ewasm, &Revision::V1).rows().filter(|row| row.module == "ethereum").collect();
-    host_abi::against(bytes, &Revision::V1, &rows, body);
+    host_abi::against(bytes, &Revision::V1, &rows, planted);
 }
 
 /// The row of the function that a planted body stands for.
 fn row(name: &str) -> &'static HostImport {
-    ImportTable::of(Abi::Ewasm, &Revision::V1).find("ethereum", name).expect("it is in the table")
+    ImportTable::of(Abi::Ewasm, &Revision::V1).find("ethereum", name).next().expect("it is in the table")
 }
 
 /// Functions that write 20 bytes at their only argument.
 const WRITES_ADDRESS: [&str; 4] = ["getCaller", "getAddress", "getBlockCoinbase", "getTxOrigin"];
 
-fn off_by_one(row: &HostImport) -> HostBody {
+fn off_by_one(row: &HostImport) -> Option<Begin<u64>> {
     fn planted<const N: usize>(call: &mut HostCall<'_>, arguments: &[u64]) -> HostResult<u64> {
         let pointer = u32::try_from(arguments[0]).expect("32 bits");
         let too_far = call.guest.load(pointer, 20).is_err();
         let nearly = pointer.checked_sub(1).is_some_and(|before| call.guest.load(before, 20).is_ok());
         let pointer = if too_far && nearly { pointer - 1 } else { pointer };
-        (self::row(WRITES_ADDRESS[N]).body)(call, &[u64::from(pointer)])
+        self::row(WRITES_ADDRESS[N]).begin(call, &[u64::from(pointer)])
     }
     match WRITES_ADDRESS.iter().position(|name| *name == row.name) {
-        Some(0) => planted::<0>,
-        Some(1) => planted::<1>,
-        Some(2) => planted::<2>,
-        Some(_) => planted::<3>,
-        None => row.body,
+        Some(0) => Some(planted::<0>),
+        Some(1) => Some(planted::<1>),
+        Some(2) => Some(planted::<2>),
+        Some(_) => Some(planted::<3>),
+        None => None,
     }
 }
 
-fn static_ignored(row: &HostImport) -> HostBody {
+fn static_ignored(row: &HostImport) -> Option<Begin<u64>> {
     fn planted(call: &mut HostCall<'_>, arguments: &[u64]) -> HostResult<u64> {
         let is_static = core::mem::take(&mut call.frame.message.is_static);
-        let result = (self::row("log").body)(call, arguments);
+        let result = self::row("log").begin(call, arguments);
         call.frame.message.is_static = is_static;
         result
     }
-    if row.name == "log" { planted } else { row.body }
+    (row.name == "log").then_some(planted as Begin<u64>)
 }
 
-fn for_free(row: &HostImport) -> HostBody {
+fn for_free(row: &HostImport) -> Option<Begin<u64>> {
     fn planted(call: &mut HostCall<'_>, arguments: &[u64]) -> HostResult<u64> {
         let before = call.guest.gas_left();
-        let result = (self::row("storageLoad").body)(call, arguments);
+        let result = self::row("storageLoad").begin(call, arguments);
         let after = call.guest.gas_left();
         call.guest.give_back(before.less(after));
         result
     }
-    if row.name == "storageLoad" { planted } else { row.body }
+    (row.name == "storageLoad").then_some(planted as Begin<u64>)
 }
 
 fn wrong_stipend(bytes: &[u8]) {

@@ -14,25 +14,52 @@ pub enum Abi {
     Ewasm = 0,
     /// `main (i64)->(i64)` and exports called by name, arguments packed into i64 values.
     Packed = 1,
+    /// Modules that link with each other and not with the host, as in the testsuite of the Wasm specification. No account
+    /// has such code.
+    Linked = 255,
+}
+
+/// What an ABI is held to: contracts that are written for a chain, programs that bring the runtime of their language,
+/// indexers that hold whole blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Small modules.
+    Contract,
+    /// Modules of megabytes.
+    Program,
+    /// Modules of megabytes, with memories of hundreds of megabytes.
+    Indexer,
 }
 
 impl Abi {
     /// Every ABI, in the order of its code.
-    pub const ALL: &'static [Self] = &[Self::Ewasm, Self::Packed];
+    pub const ALL: &'static [Self] = &[Self::Ewasm, Self::Packed, Self::Linked];
+
+    /// Those that a contract can be deployed with.
+    pub const CONTRACTS: &'static [Self] = &[Self::Ewasm, Self::Packed];
 
     /// The name, in lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ewasm => "ewasm",
             Self::Packed => "packed",
+            Self::Linked => "linked",
+        }
+    }
+
+    /// Which limits hold.
+    pub const fn class(self) -> Class {
+        match self {
+            Self::Ewasm | Self::Packed | Self::Linked => Class::Contract,
         }
     }
 
     /// The bit of this ABI in a set.
-    pub(crate) const fn bit(self) -> u8 {
+    pub(crate) const fn bit(self) -> u32 {
         match self {
             Self::Ewasm => 1,
-            Self::Packed => 2,
+            Self::Packed => 1 << 1,
+            Self::Linked => 1 << 31,
         }
     }
 }
@@ -43,14 +70,14 @@ impl fmt::Display for Abi {
     }
 }
 
-/// The name is not one of [`Abi::ALL`].
+/// The name is not one of [`Abi::CONTRACTS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownAbi;
 
 impl fmt::Display for UnknownAbi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("unknown ABI, expected one of:")?;
-        Abi::ALL.iter().try_for_each(|abi| write!(f, " {abi}"))
+        Abi::CONTRACTS.iter().try_for_each(|abi| write!(f, " {abi}"))
     }
 }
 
@@ -60,13 +87,13 @@ impl FromStr for Abi {
     type Err = UnknownAbi;
 
     fn from_str(name: &str) -> Result<Self, UnknownAbi> {
-        Self::ALL.iter().copied().find(|abi| abi.name() == name).ok_or(UnknownAbi)
+        Self::CONTRACTS.iter().copied().find(|abi| abi.name() == name).ok_or(UnknownAbi)
     }
 }
 
 /// A set of ABIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct AbiSet(u8);
+pub struct AbiSet(u32);
 
 impl AbiSet {
     /// The set of the ABIs in `abis`.
@@ -92,11 +119,12 @@ mod tests {
 
     #[test]
     fn names_and_codes_are_those_of_the_table() {
-        for (abi, name, code) in [(Abi::Ewasm, "ewasm", 0), (Abi::Packed, "packed", 1)] {
-            assert_eq!(name.parse(), Ok(abi));
+        for (abi, name, code) in [(Abi::Ewasm, "ewasm", 0), (Abi::Packed, "packed", 1), (Abi::Linked, "linked", 255)] {
+            assert_eq!(name.parse(), if abi == Abi::Linked { Err(UnknownAbi) } else { Ok(abi) });
             assert_eq!(borsh::to_vec(&abi).unwrap(), [code]);
         }
-        assert_eq!(Abi::ALL.len(), 2);
+        assert_eq!(Abi::ALL.len(), 3);
+        assert_eq!(Abi::CONTRACTS.len(), 2);
         assert_eq!("Ewasm".parse::<Abi>(), Err(UnknownAbi));
         assert!(borsh::from_slice::<Abi>(&[2]).is_err());
     }

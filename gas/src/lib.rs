@@ -11,11 +11,11 @@ mod operator;
 mod revision;
 mod schedule;
 
-pub use abi::{Abi, AbiSet, UnknownAbi};
+pub use abi::{Abi, AbiSet, Class, UnknownAbi};
 pub use features::Features;
 pub use gas::{Gas, GasMeter, OutOfGas};
 pub use host_function::{HostFunction, HostPrice};
-pub use limits::Limits;
+pub use limits::{Limits, LimitsByClass, TransactionLimits};
 pub use operator::Operator;
 pub use revision::{NewCode, Revision, Rules};
 pub use schedule::{

@@ -1,8 +1,95 @@
 //! Limits: consensus constants that bound what a module, a frame and a transaction can be.
 
+use crate::abi::Class;
 use borsh::BorshSerialize;
 
-/// What bounds a contract of one class of ABIs. Every number is the largest that is allowed.
+/// The limits of a revision: what bounds a module and its frames, for each class of ABIs.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct LimitsByClass {
+    /// Of [`Class::Contract`].
+    pub contract: Limits,
+    /// Of [`Class::Program`].
+    pub program: Limits,
+    /// Of [`Class::Indexer`].
+    pub indexer: Limits,
+}
+
+impl LimitsByClass {
+    /// `V1`.
+    pub(crate) const V1: Self =
+        Self { contract: Limits::V1_CONTRACT, program: Limits::V1_PROGRAM, indexer: Limits::V1_INDEXER };
+
+    /// The same for every class.
+    pub(crate) const BYZANTIUM: Self =
+        Self { contract: Limits::BYZANTIUM, program: Limits::BYZANTIUM, indexer: Limits::BYZANTIUM };
+
+    /// The same for every class.
+    pub(crate) const SPEC: Self = Self { contract: Limits::SPEC, program: Limits::SPEC, indexer: Limits::SPEC };
+
+    /// The limits of `class`.
+    pub const fn of(&self, class: Class) -> &Limits {
+        match class {
+            Class::Contract => &self.contract,
+            Class::Program => &self.program,
+            Class::Indexer => &self.indexer,
+        }
+    }
+}
+
+/// What bounds all frames of one transaction together, whatever their ABIs. Every number is the largest that is allowed,
+/// but for those without `max`, which say what something counts as.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
+pub struct TransactionLimits {
+    /// Bytes of a transaction's input, and of the name of the export that it calls. A callee can be held to less.
+    pub input_bytes_max: u32,
+    /// Bytes of memory that all frames can have at one time: pages, instances, inputs, return data.
+    pub memory_bytes_max: u64,
+    /// Bytes that each frame counts as beside its pages: what an engine keeps for an instance of any module.
+    pub frame_memory_bytes: u32,
+    /// Bytes that each function, global, import, export, segment and element of an element segment counts as.
+    pub item_memory_bytes: u32,
+    /// Bytes that each element of a table counts as.
+    pub table_element_memory_bytes: u32,
+    /// Bytes of value stack that all frames could need at one time, each counted as `call_depth_max` times its module's
+    /// largest function.
+    pub stack_bytes_max: u64,
+    /// Frames in progress below the transaction's own (Ethereum: 1,024). Every kind of call counts.
+    pub frame_depth_max: u32,
+    /// Logs.
+    pub logs_max: u32,
+    /// Bytes of data of all logs.
+    pub log_bytes_max: u32,
+}
+
+impl TransactionLimits {
+    /// `V1`.
+    pub(crate) const V1: Self = Self {
+        input_bytes_max: 4_194_304,
+        memory_bytes_max: 268_435_456,
+        frame_memory_bytes: 16_384,
+        item_memory_bytes: 128,
+        table_element_memory_bytes: 16,
+        stack_bytes_max: 536_870_912,
+        frame_depth_max: 1_024,
+        logs_max: 128,
+        log_bytes_max: 65_536,
+    };
+
+    /// `EWASM_BYZANTIUM` and `SPEC`: none that their tests reach, but Ethereum's depth.
+    pub(crate) const CONFORMANCE: Self = Self {
+        input_bytes_max: u32::MAX,
+        memory_bytes_max: 8_589_934_592,
+        frame_memory_bytes: 0,
+        item_memory_bytes: 0,
+        table_element_memory_bytes: 0,
+        stack_bytes_max: u64::MAX,
+        frame_depth_max: 1_024,
+        logs_max: u32::MAX,
+        log_bytes_max: u32::MAX,
+    };
+}
+
+/// What bounds a module of one class of ABIs and each of its frames. Every number is the largest that is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
 pub struct Limits {
     /// Bytes of a module.
@@ -60,21 +147,8 @@ pub struct Limits {
     pub table_elements_max: u32,
     /// Pages of one memory, at start and when grown.
     pub memory_pages_max: u32,
-    /// Bytes of memory that all frames of one transaction can have at one time: pages, instances, inputs, return data.
-    pub transaction_memory_bytes_max: u64,
-    /// Bytes that each frame counts as beside its pages: what an engine keeps for an instance of any module.
-    pub frame_memory_bytes: u32,
-    /// Bytes that each function, global, import, export, segment and element of an element segment counts as.
-    pub item_memory_bytes: u32,
-    /// Bytes that each element of a table counts as.
-    pub table_element_memory_bytes: u32,
-    /// Bytes of value stack that all frames of one transaction could need at one time, each counted as
-    /// `call_depth_max` times its module's largest function.
-    pub transaction_stack_bytes_max: u64,
     /// Wasm calls in progress in one frame.
     pub call_depth_max: u32,
-    /// Frames in progress below the transaction's own (Ethereum: 1,024).
-    pub frame_depth_max: u32,
     /// Bytes of a storage key.
     pub storage_key_bytes_max: u32,
     /// Bytes of a storage value.
@@ -87,17 +161,13 @@ pub struct Limits {
     pub revert_bytes_max: u32,
     /// Bytes of the data of one log.
     pub log_bytes_max: u32,
-    /// Logs of one transaction.
-    pub transaction_logs_max: u32,
-    /// Bytes of data of all logs of one transaction.
-    pub transaction_log_bytes_max: u32,
 }
 
 impl Limits {
     /// What a module of any size may have of that which its bytes bound.
     pub const FREE_OF_BYTES: u64 = 1_024;
 
-    /// `V1`, ABIs `ewasm`, `packed` and `json`.
+    /// `V1`, [`Class::Contract`].
     pub(crate) const V1_CONTRACT: Self = Self {
         code_bytes_max: 1_048_576,
         created_code_bytes_max: 1_048_576,
@@ -124,22 +194,39 @@ impl Limits {
         tables_max: 1,
         table_elements_max: 4_096,
         memory_pages_max: 512,
-        transaction_memory_bytes_max: 268_435_456,
-        frame_memory_bytes: 16_384,
-        item_memory_bytes: 128,
-        table_element_memory_bytes: 16,
-        transaction_stack_bytes_max: 536_870_912,
         call_depth_max: 1_024,
-        frame_depth_max: 1_024,
         storage_key_bytes_max: 1_024,
         storage_value_bytes_max: 65_536,
         input_bytes_max: 131_072,
         output_bytes_max: 131_072,
         revert_bytes_max: 16_384,
         log_bytes_max: 16_384,
-        transaction_logs_max: 128,
-        transaction_log_bytes_max: 65_536,
     };
+
+    /// `V1`, [`Class::Program`]: the runtime of a language comes along. Go's own has 1.6 to 2.5 MB.
+    pub(crate) const V1_PROGRAM: Self = Self {
+        code_bytes_max: 4_194_304,
+        created_code_bytes_max: 4_194_304,
+        functions_max: 20_000,
+        types_max: 4_096,
+        imports_max: 200,
+        exports_max: 200,
+        module_parameters_max: 40_000,
+        module_locals_max: 400_000,
+        body_bytes_max: 1_048_576,
+        data_segments_max: 10_000,
+        elements_max: 20_000,
+        br_table_targets_max: 16_384,
+        table_elements_max: 16_384,
+        memory_pages_max: 1_024,
+        storage_value_bytes_max: 4_194_304,
+        input_bytes_max: 4_194_304,
+        output_bytes_max: 4_194_304,
+        ..Self::V1_CONTRACT
+    };
+
+    /// `V1`, [`Class::Indexer`]: a program that holds a block and its caches at once.
+    pub(crate) const V1_INDEXER: Self = Self { memory_pages_max: 4_096, ..Self::V1_PROGRAM };
 
     /// `EWASM_BYZANTIUM`: Ethereum's own limits where it has some, otherwise none that its tests reach. Instructions
     /// are not metered there, so the numbers only keep an engine's memory finite.
@@ -169,21 +256,13 @@ impl Limits {
         tables_max: 1,
         table_elements_max: 1_000_000,
         memory_pages_max: 65_536,
-        transaction_memory_bytes_max: 8_589_934_592,
-        frame_memory_bytes: 0,
-        item_memory_bytes: 0,
-        table_element_memory_bytes: 0,
-        transaction_stack_bytes_max: u64::MAX,
         call_depth_max: 1_024,
-        frame_depth_max: 1_024,
         storage_key_bytes_max: 32,
         storage_value_bytes_max: 32,
         input_bytes_max: u32::MAX,
         output_bytes_max: u32::MAX,
         revert_bytes_max: u32::MAX,
         log_bytes_max: u32::MAX,
-        transaction_logs_max: u32::MAX,
-        transaction_log_bytes_max: u32::MAX,
     };
 
     /// `SPEC`: those of Byzantium, which are large, and what the features of `SPEC` need beyond them.

@@ -6,7 +6,7 @@ use crate::{
     Gas,
     abi::{Abi, AbiSet},
     features::Features,
-    limits::Limits,
+    limits::{Limits, LimitsByClass, TransactionLimits},
     schedule::Schedule,
 };
 use borsh::BorshSerialize;
@@ -19,8 +19,10 @@ pub struct Revision {
     pub number: u16,
     /// The Wasm features of modules.
     pub features: Features,
-    /// Limits of contracts.
-    pub limits: Limits,
+    /// Limits of modules and frames.
+    pub limits: LimitsByClass,
+    /// Limits of a transaction.
+    pub transaction: TransactionLimits,
     /// Prices.
     pub schedule: Schedule,
     /// Rules that are not numbers.
@@ -44,9 +46,6 @@ pub struct Rules {
     /// Whether this revision exists to run a conformance suite and must not carry a chain: its contracts can loop for
     /// ever.
     pub conformance: bool,
-    /// Whether modules link with each other and not with the host, as in the testsuite of the Wasm specification: no
-    /// rule of an ABI about imports, exports or start functions holds then.
-    pub linked_modules: bool,
     /// Whether the state holds the number and the timestamp of the last block and the hashes of the last 256: the
     /// beginning of a block writes them, `getBlockHash` reads them there, and a block must follow them. Otherwise hashes
     /// come from outside the state.
@@ -58,7 +57,8 @@ impl Revision {
     pub const EWASM_BYZANTIUM: Self = Self {
         number: 0,
         features: Features::BYZANTIUM,
-        limits: Limits::BYZANTIUM,
+        limits: LimitsByClass::BYZANTIUM,
+        transaction: TransactionLimits::CONFORMANCE,
         schedule: Schedule::BYZANTIUM,
         rules: Rules {
             abis: AbiSet::of(&[Abi::Ewasm]),
@@ -66,7 +66,6 @@ impl Revision {
             exact_exports: true,
             unchecked_code: true,
             conformance: true,
-            linked_modules: false,
             block_hashes_in_state: false,
         },
     };
@@ -75,15 +74,15 @@ impl Revision {
     pub const V1: Self = Self {
         number: 1,
         features: Features::V1,
-        limits: Limits::V1_CONTRACT,
+        limits: LimitsByClass::V1,
+        transaction: TransactionLimits::V1,
         schedule: Schedule::V1,
         rules: Rules {
-            abis: AbiSet::of(Abi::ALL),
+            abis: AbiSet::of(Abi::CONTRACTS),
             extensions: true,
             exact_exports: false,
             unchecked_code: false,
             conformance: false,
-            linked_modules: false,
             block_hashes_in_state: true,
         },
     };
@@ -93,15 +92,15 @@ impl Revision {
     pub const SPEC: Self = Self {
         number: u16::MAX,
         features: Features::SPEC,
-        limits: Limits::SPEC,
+        limits: LimitsByClass::SPEC,
+        transaction: TransactionLimits::CONFORMANCE,
         schedule: Schedule::SPEC,
         rules: Rules {
-            abis: AbiSet::of(&[Abi::Packed]),
+            abis: AbiSet::of(&[Abi::Linked]),
             extensions: false,
             exact_exports: false,
             unchecked_code: false,
             conformance: true,
-            linked_modules: true,
             block_hashes_in_state: false,
         },
     };
@@ -109,11 +108,9 @@ impl Revision {
     /// The revisions that a chain may already run on, with the digest that each had when it was released.
     pub const RELEASED: &'static [(Self, [u8; 32])] = &[];
 
-    /// The limits of contracts of `abi`.
+    /// The limits of modules of `abi` and their frames.
     pub const fn limits(&self, abi: Abi) -> &Limits {
-        match abi {
-            Abi::Ewasm | Abi::Packed => &self.limits,
-        }
+        self.limits.of(abi.class())
     }
 
     /// sha3-256 over the borsh encoding.
@@ -186,7 +183,7 @@ mod tests {
         }
         // The list is empty until V1 is released; the check itself must still be able to fail.
         let mut edited = Revision::V1;
-        edited.limits.code_bytes_max += 1;
+        edited.limits.contract.code_bytes_max += 1;
         assert_ne!(edited.digest(), Revision::V1.digest());
         assert_ne!(Revision::EWASM_BYZANTIUM.digest(), Revision::V1.digest());
     }

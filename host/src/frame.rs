@@ -1,6 +1,6 @@
 //! What a running frame knows of itself: the message that started it, and what its last call returned.
 
-use crate::{packed::PackOrder, request::Entry};
+use crate::{abi_state::AbiState, entry::Entry};
 use alloy_primitives::{Address, Bytes, U256};
 use lockstep_gas::Abi;
 
@@ -32,8 +32,8 @@ pub struct Frame {
     pub input: Bytes,
     /// The code that runs: `codeCopy`.
     pub code: Bytes,
-    /// How the contract packs its pointers (packed convention).
-    pub pack_order: PackOrder,
     /// Output of the last call or creation of this frame, empty at first.
     pub return_data: Bytes,
+    /// What the ABI keeps for this frame.
+    pub state: AbiState,
 }

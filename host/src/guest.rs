@@ -2,7 +2,7 @@
 //!
 //! Every pointer that a guest hands over is checked here and nowhere else.
 
-use crate::stop::{HaltReason, HostResult};
+use crate::{halt::HaltReason, stop::HostResult};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use core::ops::Range;
 use lockstep_gas::{Gas, GasMeter, OutOfGas};

@@ -1,9 +1,13 @@
 //! What one call of a host function can reach, and the charges that all of them share.
 
 use crate::{
-    Frame, Guest, World,
-    stop::{HaltReason, HostResult},
+    frame::Frame,
+    guest::Guest,
+    halt::HaltReason,
+    stop::HostResult,
+    world::{Log, World},
 };
+use alloy_primitives::B256;
 use lockstep_gas::{Gas, HostFunction, HostPrice, Limits, Revision};
 
 /// Everything that one call of a host function can reach.
@@ -39,6 +43,21 @@ impl HostCall<'_> {
     pub(crate) fn charge_bytes(&mut self, function: HostFunction, bytes: u32) -> HostResult<()> {
         let price = self.price(function).for_bytes(u64::from(bytes));
         Ok(self.guest.charge(price)?)
+    }
+
+    /// Keeps an event of the running account, within the limits of one log and of a transaction's logs.
+    pub(crate) fn add_log(&mut self, topics: Vec<B256>, data: Vec<u8>) -> HostResult<()> {
+        let bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let (logs, log_bytes) = self.world.logs();
+        let transaction = &self.revision.transaction;
+        if bytes > self.limits().log_bytes_max
+            || logs >= transaction.logs_max
+            || log_bytes.saturating_add(bytes) > transaction.log_bytes_max
+        {
+            return Err(HaltReason::LimitExceeded.into());
+        }
+        self.world.add_log(Log { address: self.frame.message.address, topics, data });
+        Ok(())
     }
 
     /// Halts in a frame that must not change the state.

@@ -1,11 +1,15 @@
 //! One importable function: its row in a table, and the macro that makes rows whose types the compiler checks against
 //! the functions behind them.
 
-use crate::{HostResult, host_call::HostCall, packed::ValueType};
+use crate::{
+    fault::Fault,
+    host_call::HostCall,
+    request::{FrameResult, Request},
+    signature::Signature,
+    stop::{HostResult, Stop},
+    value_type::ValueType,
+};
 use lockstep_gas::HostFunction;
-
-/// The body of a host function behind its type: arguments and result as raw bits.
-pub type HostBody = fn(&mut HostCall<'_>, &[u64]) -> HostResult<u64>;
 
 /// One importable function.
 #[derive(Debug, Clone, Copy)]
@@ -16,16 +20,86 @@ pub struct HostImport {
     pub name: &'static str,
     /// Names of the parameters, for the documentation.
     pub parameter_names: &'static [&'static str],
-    /// Types of the parameters.
-    pub parameters: &'static [ValueType],
-    /// Type of the result, if there is one.
-    pub result: Option<ValueType>,
+    /// Its type.
+    pub signature: Signature,
     /// What the price list calls it.
     pub function: HostFunction,
     /// What it does, for the documentation.
     pub summary: &'static str,
     /// What it does.
     pub body: HostBody,
+}
+
+/// The first half of a host function behind its type: arguments and result as raw bits.
+pub type Begin<T> = fn(&mut HostCall<'_>, &[u64]) -> HostResult<T>;
+
+/// The second half of a host function that asked for another frame: the arguments of the first, and what came of it.
+pub type End = fn(&mut HostCall<'_>, &[u64], FrameResult) -> HostResult<u64>;
+
+/// What a host function does.
+#[derive(Debug, Clone, Copy)]
+pub enum HostBody {
+    /// It answers at once.
+    Plain(Begin<u64>),
+    /// It can ask for another frame, and has a second half that takes over the result.
+    Suspending {
+        /// Until the other frame.
+        begin: Begin<Answer<u64>>,
+        /// From its result on.
+        end: End,
+    },
+}
+
+/// What the first half of a host function that can ask for another frame gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// No frame is needed: the guest is told this.
+    Now(T),
+    /// Once this frame has ended, the second half answers.
+    After(Box<Request>),
+}
+
+impl HostImport {
+    /// The types of the parameters.
+    pub const fn parameters(&self) -> &'static [ValueType] {
+        self.signature.parameters()
+    }
+
+    /// The type of the result, if there is one.
+    pub const fn result(&self) -> Option<ValueType> {
+        self.signature.result()
+    }
+
+    /// Runs the function until it answers, stops the guest, or asks for another frame: [`Stop::Suspend`].
+    ///
+    /// # Errors
+    ///
+    /// Why the guest does not go on.
+    pub fn begin(&self, call: &mut HostCall<'_>, arguments: &[u64]) -> HostResult<u64> {
+        match self.body {
+            HostBody::Plain(body) => body(call, arguments),
+            HostBody::Suspending { begin, .. } => match begin(call, arguments)? {
+                Answer::Now(bits) => Ok(bits),
+                Answer::After(request) => Err(Stop::Suspend(request)),
+            },
+        }
+    }
+
+    /// Takes over the result of the frame that the function asked for with these `arguments`, and gives the value that
+    /// the guest's call returns.
+    ///
+    /// # Errors
+    ///
+    /// Why the guest does not go on.
+    pub fn end(&self, call: &mut HostCall<'_>, arguments: &[u64], result: FrameResult) -> HostResult<u64> {
+        match self.body {
+            HostBody::Suspending { end, .. } => {
+                call.guest.give_back(result.gas_left);
+                end(call, arguments, result)
+            }
+            HostBody::Plain(_) => Err(Fault::Broken(format!("{} never asked for a frame", self.name)).into()),
+        }
+    }
 }
 
 /// A Rust type that stands for a Wasm type in the signature of a host function.
@@ -61,28 +135,67 @@ const fn low_half(bits: u64) -> u32 {
 }
 
 /// Makes the rows of one module. The compiler checks each body against the types of its row.
+///
+/// A row with `=> end` is one of a function that can ask for another frame: its body gives an [`Answer`], and `end`, which
+/// is given the [`FrameResult`] and the same arguments as a tuple, is its second half.
 macro_rules! host_imports {
     ($module:literal: $($(#[doc = $doc:literal])+ $name:literal = $function:ident,
-        $body:path, ($($parameter:ident: $type:ty),*) -> $result:ty;)*) => {
+        $body:path $(=> $end:path)?, ($($parameter:ident: $type:ty),*) -> $result:ty;)*) => {
         &[$($crate::import::HostImport {
             module: $module,
             name: $name,
             parameter_names: &[$(stringify!($parameter)),*],
-            parameters: &[$(match <$type as $crate::import::HostValue>::TYPE {
+            signature: $crate::signature::Signature::of(&[$(match <$type as $crate::import::HostValue>::TYPE {
                 Some(value_type) => value_type,
                 None => panic!("a parameter has a value"),
-            }),*],
-            result: <$result as $crate::import::HostValue>::TYPE,
+            }),*], <$result as $crate::import::HostValue>::TYPE),
             function: lockstep_gas::HostFunction::$function,
             summary: concat!($($doc),+),
-            body: |call, arguments| {
-                let [$($parameter),*] = arguments else {
-                    return Err($crate::Fault::Broken(format!("{} called with {} arguments", $name, arguments.len())).into());
-                };
-                let result: $result = $body(call, $(<$type as $crate::import::HostValue>::from_bits(*$parameter)),*)?;
-                Ok($crate::import::HostValue::into_bits(result))
-            },
+            body: $crate::import::host_body!($name, $body $(=> $end)?, ($($parameter: $type),*) -> $result),
         }),*]
     };
 }
 pub(crate) use host_imports;
+
+macro_rules! host_body {
+    ($name:literal, $body:path, ($($parameter:ident: $type:ty),*) -> $result:ty) => {
+        $crate::import::HostBody::Plain(|call, arguments| {
+            let [$($parameter),*] = arguments else {
+                return Err($crate::import::wrong_arguments($name, arguments));
+            };
+            let result: $result = $body(call, $(<$type as $crate::import::HostValue>::from_bits(*$parameter)),*)?;
+            Ok($crate::import::HostValue::into_bits(result))
+        })
+    };
+    ($name:literal, $body:path => $end:path, ($($parameter:ident: $type:ty),*) -> $result:ty) => {
+        $crate::import::HostBody::Suspending {
+            begin: |call, arguments| {
+                let [$($parameter),*] = arguments else {
+                    return Err($crate::import::wrong_arguments($name, arguments));
+                };
+                let answer: $crate::import::Answer<$result> =
+                    $body(call, $(<$type as $crate::import::HostValue>::from_bits(*$parameter)),*)?;
+                Ok(match answer {
+                    $crate::import::Answer::Now(result) => {
+                        $crate::import::Answer::Now($crate::import::HostValue::into_bits(result))
+                    }
+                    $crate::import::Answer::After(request) => $crate::import::Answer::After(request),
+                })
+            },
+            end: |call, arguments, result| {
+                let [$($parameter),*] = arguments else {
+                    return Err($crate::import::wrong_arguments($name, arguments));
+                };
+                let result: $result =
+                    $end(call, result, ($(<$type as $crate::import::HostValue>::from_bits(*$parameter),)*))?;
+                Ok($crate::import::HostValue::into_bits(result))
+            },
+        }
+    };
+}
+pub(crate) use host_body;
+
+/// An engine called a row with another number of arguments than its type has.
+pub(crate) fn wrong_arguments(name: &str, arguments: &[u64]) -> Stop {
+    Fault::Broken(format!("{name} called with {} arguments", arguments.len())).into()
+}

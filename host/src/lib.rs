@@ -4,31 +4,40 @@
 //! Must not know an engine, a journal or how a call is carried out: a host function that needs another frame stops
 //! with a [`Request`], and the frame loop serves it.
 
+mod abi_state;
+mod calls;
 pub mod crypto;
-mod crypto_imports;
+mod entry;
+mod errno;
 mod ewasm;
-mod ewasm_call;
+mod fault;
 mod frame;
 mod guest;
+mod halt;
 mod host_call;
 mod import;
 mod imports;
 pub mod packed;
-mod packed_call;
 mod request;
+mod signature;
 mod stop;
 pub mod system;
+mod value_type;
 mod world;
 
+pub use abi_state::AbiState;
 pub use alloy_primitives::{Address, B256, Bytes, U256};
+pub use entry::{Buffers, Entry, ExportCall};
+pub use errno::Errno;
+pub use fault::Fault;
 pub use frame::{Frame, Message};
 pub use guest::Guest;
+pub use halt::HaltReason;
 pub use host_call::HostCall;
-pub use import::{HostBody, HostImport};
-pub use imports::ImportTable;
-pub use packed::ValueType;
-pub use request::{
-    Buffers, CallKind, CallRequest, CreateRequest, Entry, ExportCall, FrameResult, Reply, Request, Status,
-};
-pub use stop::{Fault, HaltReason, HostResult, Stop};
+pub use import::{Answer, Begin, End, HostBody, HostImport};
+pub use imports::{ImportTable, UnknownImport};
+pub use request::{CallKind, CallRequest, CreateRequest, FrameResult, Request, Status};
+pub use signature::Signature;
+pub use stop::{HostResult, Stop};
+pub use value_type::ValueType;
 pub use world::{BlockEnv, Log, TransactionEnv, World};

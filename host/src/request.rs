@@ -1,11 +1,8 @@
-//! What a host function asks of the frame loop, and what the guest is told when it has been done.
+//! What a host function asks of the frame loop, and what comes of it.
 
-use crate::{
-    HaltReason, HostCall, HostResult,
-    packed::{BufOut, Descriptor, Errno},
-};
+use crate::{entry::Entry, errno::Errno, halt::HaltReason};
 use alloy_primitives::{Address, Bytes, U256};
-use lockstep_gas::{Gas, HostFunction};
+use lockstep_gas::Gas;
 
 /// Another frame that has to run before the guest goes on. Its gas is already taken from the guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +39,6 @@ pub struct CallRequest {
     pub value: U256,
     /// The input.
     pub input: Entry,
-    /// What the guest is told afterwards.
-    pub reply: Reply,
 }
 
 /// The making of a new contract.
@@ -55,58 +50,7 @@ pub struct CreateRequest {
     pub value: U256,
     /// The code that runs once and leaves the contract's code behind.
     pub init_code: Bytes,
-    /// What the guest is told afterwards.
-    pub reply: Reply,
 }
-
-/// The input of a frame, by the door that it enters through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
-    /// The contract's `main`.
-    Main(Bytes),
-    /// An export by name (packed convention).
-    Export(ExportCall),
-}
-
-/// A call of an export by name: the arguments as a C struct, and the buffers that its `b` slots stand for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportCall {
-    /// The export.
-    pub name: Bytes,
-    /// What the caller takes the export's type for, or `None` to go by what the contract says of itself.
-    pub descriptor: Option<Descriptor>,
-    /// The struct of the scalars (packed convention), and behind it whatever [`Buffers::InArguments`] names.
-    pub arguments: Bytes,
-    /// The input buffers.
-    pub buffers: Buffers,
-}
-
-/// Where the bytes are that the `b` slots of the arguments stand for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Buffers {
-    /// Copied out of the caller's memory, in the order of the parameters.
-    Copied(Vec<Bytes>),
-    /// In the arguments themselves: a transaction has no memory to point into, so its slots count from the start of
-    /// its input, low half offset, high half length.
-    InArguments,
-}
-
-/// How the guest is told what came of its request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
-    /// As an i32: 0 success, 1 failure, 2 revert.
-    Status,
-    /// As [`Status`](Self::Status); the new address is written at `result`.
-    Created {
-        /// Where the address goes.
-        result: u32,
-    },
-    /// As an i64: the error number and the length of the return data.
-    Packed,
-}
-
-/// What a caller by export name sees when a contract without error numbers reverts.
-const REVERTED: Errno = Errno::new(1);
 
 /// How a frame ended, as its caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,47 +76,4 @@ pub enum Status {
     Failure(HaltReason),
     /// The frame never began: no code, no such export, no room. Its gas comes back.
     Refused(HaltReason),
-}
-
-impl HostCall<'_> {
-    /// Takes over the result of the frame that the guest asked for and gives the value that the guest's call returns.
-    ///
-    /// # Errors
-    ///
-    /// Halts if the guest cannot pay for a packed result, or if a new address does not fit at its place.
-    pub fn complete(&mut self, reply: Reply, result: FrameResult) -> HostResult<u64> {
-        self.guest.give_back(result.gas_left);
-        let status = match result.status {
-            Status::Success => 0,
-            Status::Revert(_) => 2,
-            Status::Failure(_) | Status::Refused(_) => 1,
-        };
-        match reply {
-            Reply::Status => {
-                self.frame.return_data = result.output;
-                Ok(status)
-            }
-            Reply::Created { result: place } => {
-                self.frame.return_data = if result.created.is_some() { Bytes::new() } else { result.output };
-                if let Some(address) = result.created {
-                    self.guest.store(place, address.as_slice())?;
-                }
-                Ok(status)
-            }
-            Reply::Packed => {
-                let length = u32::try_from(result.output.len()).map_err(|_| HaltReason::LimitExceeded)?;
-                let price = self.revision.schedule.host(HostFunction::CallExport);
-                self.guest.charge(price.more_bytes(u64::from(length)))?;
-                let errno = match result.status {
-                    Status::Success => Errno::OK,
-                    Status::Revert(Errno::OK) => REVERTED,
-                    Status::Revert(errno) => errno,
-                    Status::Failure(reason) | Status::Refused(reason) => reason.errno(),
-                };
-                self.frame.return_data = result.output;
-                let packed = BufOut::new(0, length, errno).map_err(|_| HaltReason::LimitExceeded)?;
-                Ok(packed.pack().cast_unsigned())
-            }
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Everything outside the calling instance that a host function can see or change.
 
-use crate::stop::Fault;
+use crate::fault::Fault;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use borsh::{BorshDeserialize, BorshSerialize};
 

@@ -5,7 +5,7 @@
 
 use lockstep_gas::{Abi, Gas, GasMeter, Revision};
 use lockstep_host::{
-    Address, B256, BlockEnv, Bytes, Entry, Fault, Frame, Guest, HaltReason, HostCall, HostImport, HostResult,
+    AbiState, Address, B256, BlockEnv, Bytes, Entry, Fault, Frame, Guest, HaltReason, HostCall, HostImport, HostResult,
     ImportTable, Log, Message, Stop, TransactionEnv, U256, World, packed::PackOrder,
 };
 
@@ -115,7 +115,7 @@ fn frame(is_static: bool) -> Frame {
         abi: Abi::Ewasm,
         input: bytes.clone(),
         code: bytes.clone(),
-        pack_order: PackOrder::LowOffset,
+        state: AbiState::Packed(PackOrder::LowOffset),
         return_data: bytes,
     }
 }
@@ -140,7 +140,7 @@ fn call(row: &HostImport, arguments: &[u64], gas: u64, is_static: bool, fails: b
     let before = memory;
     let mut meter = GasMeter::new(Gas::new(gas));
     let (mut frame, mut world) = (frame(is_static), Recorder::new(fails));
-    let result = (row.body)(
+    let result = row.begin(
         &mut HostCall {
             guest: Guest::new(&mut memory, &mut meter),
             frame: &mut frame,
@@ -272,7 +272,7 @@ fn an_i32_has_32_bits() {
     for row in rows() {
         let good = arguments(row);
         let wild: Vec<u64> = row
-            .parameters
+            .parameters()
             .iter()
             .zip(&good)
             .map(|(value_type, bits)| match value_type {

@@ -8,7 +8,7 @@ use crate::{
     thread::{Machine, Pause, Thread},
     value::{Executed, Value, broken, index},
 };
-use lockstep_gas::{Gas, GasMeter, Revision};
+use lockstep_gas::{Abi, Gas, GasMeter, Revision};
 use lockstep_host::{Fault, HaltReason, Stop};
 use lockstep_vm::{
     ValidModule,
@@ -32,7 +32,7 @@ impl ReferenceEmbedding {
     }
 
     fn of(revision: &Revision) -> Self {
-        let bounds = Bounds::of(revision, u64::from(revision.limits.memory_pages_max));
+        let bounds = Bounds::of(revision, Abi::Linked, u64::from(revision.limits(Abi::Linked).memory_pages_max));
         Self { store: Store::new(bounds), instances: Vec::new(), registered: BTreeMap::new(), watch: Watch::default() }
     }
 

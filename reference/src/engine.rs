@@ -10,11 +10,11 @@ use crate::{
     writes::WatchedWorld,
 };
 use lockstep_gas::{GasMeter, Revision};
-use lockstep_host::{Fault, Frame, FrameResult, Guest, HaltReason, HostCall, HostImport, Reply, Stop, ValueType};
+use lockstep_host::{Fault, Frame, FrameResult, Guest, HaltReason, HostCall, HostImport, Stop, ValueType};
 use lockstep_vm::{
     InvalidModule, Session, ValidModule,
     engine::{Argument, Engine, Exit, FrameState, Instance},
-    module::ValType,
+    module::{Import, ValType},
 };
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct Reference {
 /// A decoded module.
 pub struct ReferenceCode {
     module: Module,
-    imports: Vec<&'static HostImport>,
+    imports: Vec<Import>,
 }
 
 /// The instance of one frame.
@@ -39,8 +39,8 @@ pub struct ReferenceInstance {
     watch: Watch,
     /// The address of the memory that the host reaches.
     memory: Option<usize>,
-    /// The host function that asked for another frame.
-    suspended: Option<&'static HostImport>,
+    /// The host function that asked for another frame, and its arguments.
+    suspended: Option<(&'static HostImport, Vec<u64>)>,
 }
 
 impl Reference {
@@ -67,13 +67,17 @@ impl Engine for Reference {
     }
 
     fn instantiate(&self, code: &ReferenceCode, state: FrameState) -> Result<ReferenceInstance, Stop> {
-        let mut store = Store::new(Bounds::of(&self.revision, state.memory_pages_max));
+        let mut store = Store::new(Bounds::of(&self.revision, state.frame.abi, state.memory_pages_max));
         let mut imports = Vec::new();
-        for (import, row) in code.module.imports.iter().zip(&code.imports) {
+        for (import, known) in code.module.imports.iter().zip(&code.imports) {
             let ImportType::Function(ty) = import.ty else { return Err(broken("an import that is no function")) };
             let ty = code.module.types.get(index(ty)).cloned().ok_or_else(|| broken("an import without a type"))?;
             imports.push(Extern::Function(store.functions.len()));
-            store.functions.push(Function { ty, code: Code::Host(row) });
+            let code = match known {
+                Import::Host(row) => Code::Host(row),
+                Import::Unknown { .. } => Code::Unknown,
+            };
+            store.functions.push(Function { ty, code });
         }
         let instance = instantiate(&mut store, &code.module, &imports)?;
         let memory = match store.instance(instance)?.exports.get("memory") {
@@ -133,15 +137,21 @@ impl ReferenceInstance {
             world: &mut WatchedWorld { session, watch: &self.watch },
             revision: &self.revision,
         };
-        let result = (import.body)(&mut call, arguments);
+        let result = import.begin(&mut call, arguments);
         if matches!(result, Err(Stop::Suspend(_))) {
-            self.suspended = Some(import);
+            self.suspended = Some((import, arguments.to_vec()));
         }
         result
     }
 
     /// Lets the host function that suspended the frame take over the result of the other one.
-    fn complete(&mut self, session: &mut Session, reply: Reply, result: FrameResult) -> Executed<u64> {
+    fn complete(
+        &mut self,
+        session: &mut Session,
+        import: &HostImport,
+        arguments: &[u64],
+        result: FrameResult,
+    ) -> Executed<u64> {
         self.watch.tell(&Event::FrameResumes { result: &result, gas_left: self.state.gas.left() });
         let memory = self.memory.and_then(|address| self.store.memories.get_mut(address));
         let memory: &mut [u8] = memory.map_or(Default::default(), |memory| &mut memory.bytes);
@@ -151,12 +161,12 @@ impl ReferenceInstance {
             world: session,
             revision: &self.revision,
         };
-        call.complete(reply, result)
+        import.end(&mut call, arguments, result)
     }
 
     fn returned_from_host(&mut self, import: &'static HostImport, bits: u64) -> Executed<()> {
         self.watch.tell(&Event::HostReturned { import, result: bits, gas_left: self.state.gas.left() });
-        if let Some(ty) = import.result {
+        if let Some(ty) = import.result() {
             let ty = match ty {
                 ValueType::I32 => ValType::I32,
                 ValueType::I64 => ValType::I64,
@@ -205,14 +215,9 @@ impl Instance for ReferenceInstance {
         Ok((self.exit(executed), session))
     }
 
-    fn resume(
-        &mut self,
-        mut session: Box<Session>,
-        reply: Reply,
-        result: FrameResult,
-    ) -> Result<(Exit, Box<Session>), Fault> {
-        let import = self.suspended.take().ok_or_else(|| Fault::Broken("nothing to resume".into()))?;
-        let pause = self.complete(&mut session, reply, result);
+    fn resume(&mut self, mut session: Box<Session>, result: FrameResult) -> Result<(Exit, Box<Session>), Fault> {
+        let (import, arguments) = self.suspended.take().ok_or_else(|| Fault::Broken("nothing to resume".into()))?;
+        let pause = self.complete(&mut session, import, &arguments, result);
         let pause = pause.and_then(|bits| self.returned_from_host(import, bits)).map(|()| None);
         let executed = self.run(&mut session, pause);
         Ok((self.exit(executed), session))
@@ -220,6 +225,11 @@ impl Instance for ReferenceInstance {
 
     fn frame(&self) -> &Frame {
         &self.state.frame
+    }
+
+    fn parts(&mut self) -> (&mut [u8], &mut FrameState) {
+        let memory = self.memory.and_then(|address| self.store.memories.get_mut(address));
+        (memory.map_or(Default::default(), |memory| &mut memory.bytes), &mut self.state)
     }
 
     fn gas(&mut self) -> &mut GasMeter {

@@ -5,7 +5,7 @@ use crate::{
     module::Limits,
     value::{Executed, Value, broken, index},
 };
-use lockstep_gas::{InstructionPrices, PAGE_BYTES, Revision};
+use lockstep_gas::{Abi, InstructionPrices, PAGE_BYTES, Revision};
 use lockstep_host::{Fault, HostImport, Stop};
 use lockstep_vm::module::{FunctionType, GlobalType, ValType};
 use std::{collections::BTreeMap, sync::Arc};
@@ -26,6 +26,8 @@ pub(crate) enum Code {
     Wasm { instance: usize, function: u32, body: Arc<Body> },
     /// A function of the host.
     Host(&'static HostImport),
+    /// A function that nobody has.
+    Unknown,
 }
 
 /// A table instance.
@@ -83,11 +85,12 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    pub(crate) fn of(revision: &Revision, memory_pages_max: u64) -> Self {
+    pub(crate) fn of(revision: &Revision, abi: Abi, memory_pages_max: u64) -> Self {
+        let limits = revision.limits(abi);
         Self {
             memory_pages_max,
-            table_elements_max: revision.limits.table_elements_max,
-            call_depth_max: index(revision.limits.call_depth_max),
+            table_elements_max: limits.table_elements_max,
+            call_depth_max: index(limits.call_depth_max),
             prices: revision.schedule.instructions.clone(),
         }
     }

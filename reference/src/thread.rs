@@ -100,6 +100,7 @@ impl Thread {
                 let bits = arguments.iter().map(|value| value.bits().ok_or_else(|| broken("a reference for the host")));
                 Ok(Some(Pause::Host(row, bits.collect::<Executed<_>>()?)))
             }
+            Code::Unknown => Err(HaltReason::UnknownImport.into()),
             Code::Wasm { instance, function: number, body } => {
                 if self.activations.len() >= machine.store.bounds.call_depth_max {
                     return Err(HaltReason::CallStackExhausted.into());

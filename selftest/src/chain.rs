@@ -130,8 +130,8 @@ fn imports(items: &str) -> String {
     let table = ImportTable::of(Abi::Ewasm, &Revision::V1);
     let rows = table.rows().filter(|row| uses(row.name)).map(|row| {
         let text = |value: ValueType| if value == ValueType::I32 { "i32" } else { "i64" };
-        let parameters: Vec<_> = row.parameters.iter().map(|value| text(*value)).collect();
-        let result = row.result.map(|value| format!("(result {})", text(value))).unwrap_or_default();
+        let parameters: Vec<_> = row.parameters().iter().map(|value| text(*value)).collect();
+        let result = row.result().map(|value| format!("(result {})", text(value))).unwrap_or_default();
         let (module, name, parameters) = (row.module, row.name, parameters.join(" "));
         format!("(import \"{module}\" \"{name}\" (func ${name} (param {parameters}) {result}))")
     });

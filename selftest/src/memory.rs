@@ -52,7 +52,7 @@ const EDGES: [&str; 18] = [
 ];
 
 pub(crate) fn run<E: Engine>(chain: &mut Chain<'_, E>) -> Result<(), Fault> {
-    for (case, memory, steps) in growths(Revision::V1.limits.memory_pages_max) {
+    for (case, memory, steps) in growths(Revision::V1.limits.contract.memory_pages_max) {
         let stores: String = (0_u32..)
             .zip(&steps)
             .map(|(number, step)| {

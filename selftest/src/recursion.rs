@@ -44,7 +44,7 @@ fn functions() -> Vec<(&'static str, String)> {
 }
 
 pub(crate) fn run<E: Engine>(chain: &mut Chain<'_, E>) -> Result<(), Fault> {
-    let limit = Revision::V1.limits.call_depth_max;
+    let limit = Revision::V1.limits.contract.call_depth_max;
     for (name, function) in functions() {
         let contract = chain.put_module(&format!(
             "{function} (func (export \"main\")

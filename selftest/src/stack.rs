@@ -71,7 +71,7 @@ impl Unit {
     /// The same as long as a module may be, by a custom section: the bytes of a module bound the growths and the values
     /// that its body can have.
     pub fn longest_module(body: &str) -> String {
-        let limits = &Revision::V1.limits;
+        let limits = &Revision::V1.limits.contract;
         let padding = limits.code_bytes_max.saturating_sub(limits.body_bytes_max).saturating_sub(8_192);
         Self::module("", &format!("{body}) (@custom \"padding\" \"{}\"", repeated("0", padding)))
     }
@@ -209,7 +209,7 @@ fn other_code(operator: Operator) -> String {
 
 /// The longest body of growths: one function of two bytes for each.
 fn longest_growths() -> String {
-    let growths = Revision::V1.limits.body_bytes_max.saturating_sub(128).checked_div(2).unwrap_or_default();
+    let growths = Revision::V1.limits.contract.body_bytes_max.saturating_sub(128).checked_div(2).unwrap_or_default();
     format!("(drop (i32.const -1) {})", repeated("(memory.grow) ", growths))
 }
 

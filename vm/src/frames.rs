@@ -1,14 +1,17 @@
 //! The frame loop: runs a call or a creation and every frame below it, without recursion on the native stack.
 //!
-//! A frame is an instance, a checkpoint and what its end means. A host function that needs another frame suspends its
-//! instance; the loop runs the other frame and resumes it. What is paid for and checked before a frame begins stands in
-//! the host functions; here is what happens when it begins and when it ends.
+//! A frame is an instance, a checkpoint and what its protocol says of its guest calls. A host function that needs another
+//! frame suspends its instance; the loop runs the other frame and resumes it. What is paid for and checked before a frame
+//! begins stands in the host functions; here is what happens when it begins and when it ends.
 
 use crate::{
+    abi::{
+        self,
+        protocol::{End, GuestCall, Opening, Returned, Step},
+    },
     code::{CodeId, is_wasm},
     codes::Codes,
     engine::{Engine, Exit, FrameState, Instance},
-    entry::{self, Plan},
     journal::Checkpoint,
     machine::{CompiledModule, Vm},
     outcome::HaltSite,
@@ -17,9 +20,8 @@ use crate::{
 use alloy_primitives::{Address, Bytes};
 use lockstep_gas::{Abi, Gas, GasMeter, PAGE_BYTES};
 use lockstep_host::{
-    Buffers, CallKind, CallRequest, CreateRequest, Entry, Fault, Frame, FrameResult, HaltReason, Message, Reply,
-    Request, Status, Stop,
-    packed::{BufOut, Errno, ResultKind},
+    Buffers, CallKind, CallRequest, CreateRequest, Entry, Fault, Frame, FrameResult, Guest, HaltReason, HostCall,
+    Message, Request, Status, Stop,
 };
 use std::sync::Arc;
 
@@ -46,10 +48,10 @@ pub(crate) struct Caller {
 struct Running<I> {
     instance: I,
     checkpoint: Checkpoint,
-    plan: Plan,
+    /// The guest call that it is in.
+    call: GuestCall,
     /// The contract that a creation makes.
     creates: Option<Address>,
-    reply: Reply,
     /// Memory and value stack of this frame's ancestors.
     below: Footprint,
     /// Memory of this frame beside its pages: its instance and its input.
@@ -66,11 +68,31 @@ struct Footprint {
     stack_bytes: u64,
 }
 
-/// How a frame ended, seen from inside.
-enum End {
-    Return(Bytes),
-    Revert(Errno, Bytes),
-    Halt(HaltReason),
+/// A frame that is about to begin: what its message says, and how its state is undone.
+struct Start {
+    checkpoint: Checkpoint,
+    message: Message,
+    gas: Gas,
+    /// The contract that a creation makes.
+    creates: Option<Address>,
+}
+
+/// Why a frame does not begin.
+enum NotBegun {
+    /// There is nothing to run: that is a success.
+    Nothing,
+    /// It fails before it runs: its gas is gone.
+    Halted(HaltReason),
+    /// It cannot begin: what it was given comes back, but for what finding out cost.
+    Refused(HaltReason, Gas),
+    /// This node failed.
+    Fault(Fault),
+}
+
+impl From<Fault> for NotBegun {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 /// What the loop does next.
@@ -79,7 +101,7 @@ enum Next {
     Enter,
     Left(Exit),
     End(End),
-    Reply(Reply, FrameResult),
+    Told(FrameResult),
 }
 
 /// Frames in progress, the transaction's own first.
@@ -119,21 +141,20 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let mut next = Next::Begin(request, caller);
         loop {
             next = match next {
-                Next::Begin(Request::Call(request), caller) => self.begin_call(&mut session, request, &caller)?,
-                Next::Begin(Request::Create(request), caller) => self.begin_create(&mut session, request, &caller)?,
+                Next::Begin(request, caller) => self.begin(&mut session, request, &caller)?,
                 Next::Enter => {
                     let top = self.running.last_mut().ok_or_else(no_frame)?;
-                    let (exit, back) = top.instance.call(session, &top.plan.export, &top.plan.arguments)?;
+                    let (exit, back) = top.instance.call(session, &top.call.export, &top.call.arguments)?;
                     session = back;
                     Next::Left(exit)
                 }
-                Next::Left(exit) => self.left(exit)?,
+                Next::Left(exit) => self.left(&mut session, exit)?,
                 Next::End(end) => self.end(&mut session, end)?,
-                Next::Reply(reply, result) => {
+                Next::Told(result) => {
                     let Some(parent) = self.running.last_mut() else {
                         return Ok((Finished { result, halts: self.halts }, session));
                     };
-                    let (exit, back) = parent.instance.resume(session, reply, result)?;
+                    let (exit, back) = parent.instance.resume(session, result)?;
                     session = back;
                     Next::Left(exit)
                 }
@@ -142,11 +163,29 @@ impl<'vm, E: Engine> Frames<'vm, E> {
     }
 
     /// What follows from an instance handing back control.
-    fn left(&mut self, exit: Exit) -> Result<Next, Fault> {
+    fn left(&mut self, session: &mut Session, exit: Exit) -> Result<Next, Fault> {
         let top = self.running.last_mut().ok_or_else(no_frame)?;
-        Ok(match exit {
-            Exit::Returned(bits) => Next::End(returned(top, bits)),
-            Exit::Stopped(Stop::Suspend(request)) => {
+        let stop = match exit {
+            Exit::Returned(bits) => {
+                let (memory, state) = top.instance.parts();
+                let guest = Guest::new(memory, &mut state.gas);
+                let call = HostCall { guest, frame: &mut state.frame, world: session, revision: self.vm.revision() };
+                match (top.call.then)(Returned { call, bits }) {
+                    Ok(Step::Call(call)) => {
+                        top.call = call;
+                        return Ok(Next::Enter);
+                    }
+                    Ok(Step::End(end)) => return Ok(Next::End(end)),
+                    Err(Stop::Suspend(_)) => {
+                        return Err(Fault::Broken("a protocol asked for a frame between two guest calls".into()));
+                    }
+                    Err(stop) => stop,
+                }
+            }
+            Exit::Stopped(stop) => stop,
+        };
+        Ok(match stop {
+            Stop::Suspend(request) => {
                 let message = &top.instance.frame().message;
                 let caller = Caller {
                     address: message.address,
@@ -156,153 +195,166 @@ impl<'vm, E: Engine> Frames<'vm, E> {
                 };
                 Next::Begin(*request, caller)
             }
-            Exit::Stopped(Stop::Finish(output)) => Next::End(End::Return(output)),
-            Exit::Stopped(Stop::Revert(output)) => Next::End(End::Revert(Errno::OK, output)),
-            Exit::Stopped(Stop::Halt(reason)) => Next::End(End::Halt(reason)),
-            Exit::Stopped(Stop::Fault(fault)) => return Err(fault),
+            Stop::Finish(output) => Next::End(End::Return(output)),
+            Stop::Revert { errno, data } => Next::End(End::Revert(errno, data)),
+            Stop::Halt(reason) => Next::End(End::Halt(reason)),
+            Stop::Fault(fault) => return Err(fault),
         })
     }
 
-    fn begin_call(&mut self, session: &mut Session, request: CallRequest, caller: &Caller) -> Result<Next, Fault> {
-        let CallRequest { kind, gas, callee, value, input, reply } = request;
-        let on_callers_account = matches!(kind, CallKind::CallCode | CallKind::CallDelegate);
-        let message = Message {
-            caller: if kind == CallKind::CallDelegate { caller.caller } else { caller.address },
-            address: if on_callers_account { caller.address } else { callee },
-            value,
-            input,
-            is_static: caller.is_static || kind == CallKind::CallStatic,
-            depth: caller.depth,
+    /// Begins a frame, or says at once what came of it.
+    fn begin(&mut self, session: &mut Session, request: Request, caller: &Caller) -> Result<Next, Fault> {
+        let (start, begun) = match request {
+            Request::Call(request) => {
+                let (kind, callee) = (request.kind, request.callee);
+                let start = start_of_call(session, request, caller);
+                let begun = self.begin_call(session, &start, kind, &callee, caller);
+                (start, begun)
+            }
+            Request::Create(request) => {
+                let start = start_of_creation(session, &request, caller)?;
+                let begun = self.begin_create(session, &start, &request.init_code);
+                (start, begun)
+            }
         };
-        let journal = &mut session.journal;
-        let checkpoint = journal.checkpoint();
-        if !on_callers_account && !journal.transfer(&caller.address, &callee, value)? {
-            return Err(Fault::Broken("a call began without the value that it transfers".into()));
+        let (status, gas_left) = match begun {
+            Ok(running) => {
+                self.running.push(running);
+                return Ok(Next::Enter);
+            }
+            Err(NotBegun::Nothing) => (Status::Success, start.gas),
+            Err(NotBegun::Halted(reason)) => (Status::Failure(reason), Gas::ZERO),
+            Err(NotBegun::Refused(reason, gas_left)) => (Status::Refused(reason), gas_left),
+            Err(NotBegun::Fault(fault)) => return Err(fault),
+        };
+        if status != Status::Success {
+            session.journal.revert(start.checkpoint);
         }
-        let Some(id) = journal.code_id(&callee)? else {
-            return Ok(match message.input {
-                Entry::Main(_) => not_begun(session, checkpoint, Status::Success, gas, reply),
-                Entry::Export(_) => self.refuse(session, checkpoint, HaltReason::NoCode, &message, gas, reply),
+        // A refusal is a matter between caller and callee; the transaction's own frame has no caller, and halts.
+        if let Status::Failure(reason) | Status::Refused(reason) = status
+            && (matches!(status, Status::Failure(_)) || self.running.is_empty())
+        {
+            let export = match &start.message.input {
+                Entry::Main(_) => abi::protocol::MAIN.into(),
+                Entry::Export(call) => String::from_utf8_lossy(&call.name),
+            };
+            self.note_halt(reason, &start.message, &export);
+        }
+        let created = start.creates.filter(|_| status == Status::Success);
+        Ok(Next::Told(FrameResult { status, output: Bytes::new(), gas_left, created }))
+    }
+
+    fn begin_call(
+        &mut self,
+        session: &mut Session,
+        start: &Start,
+        kind: CallKind,
+        callee: &Address,
+        caller: &Caller,
+    ) -> Result<Running<E::Instance>, NotBegun> {
+        let journal = &mut session.journal;
+        if !runs_on_callers_account(kind) && !journal.transfer(&caller.address, callee, start.message.value)? {
+            return Err(Fault::Broken("a call began without the value that it transfers".into()).into());
+        }
+        let Some(id) = journal.code_id(callee)? else {
+            return Err(match start.message.input {
+                Entry::Main(_) => NotBegun::Nothing,
+                Entry::Export(_) => NotBegun::Refused(HaltReason::NoCode, start.gas),
             });
         };
         // Reading, validation and compilation are work: whoever cannot pay for the code does not get them.
         let code_gas = self.codes.price(self.vm, id);
-        if gas < code_gas {
-            return Ok(self.fail(session, checkpoint, HaltReason::OutOfGas, &message, reply));
+        if start.gas < code_gas {
+            return Err(NotBegun::Halted(HaltReason::OutOfGas));
         }
-        let Some(module) = self.codes.of_account(self.vm, id, &mut session.journal)? else {
-            return Ok(self.fail(session, checkpoint, HaltReason::InvalidCode, &message, reply));
-        };
-        self.begin(session, Start { checkpoint, message, module, gas, code_gas, creates: None, reply })
+        let module = self.codes.of_account(self.vm, id, journal)?;
+        let module = module.ok_or(NotBegun::Halted(HaltReason::InvalidCode))?;
+        self.open(start, &module, code_gas)
     }
 
-    fn begin_create(&mut self, session: &mut Session, request: CreateRequest, caller: &Caller) -> Result<Next, Fault> {
-        let CreateRequest { gas, value, init_code, reply } = request;
+    fn begin_create(
+        &mut self,
+        session: &mut Session,
+        start: &Start,
+        init_code: &Bytes,
+    ) -> Result<Running<E::Instance>, NotBegun> {
         let journal = &mut session.journal;
-        // The nonce stays used whatever becomes of the creation.
-        let nonce = journal.nonce(&caller.address)?;
-        if nonce == u64::MAX {
-            let checkpoint = journal.checkpoint();
-            return Ok(not_begun(session, checkpoint, Status::Failure(HaltReason::LimitExceeded), gas, reply));
-        }
-        journal.increment_nonce(&caller.address)?;
-        let checkpoint = journal.checkpoint();
-        let address = caller.address.create(nonce);
-        let message = Message {
-            caller: caller.address,
-            address,
-            value,
-            input: Entry::Main(Bytes::new()),
-            is_static: false,
-            depth: caller.depth,
-        };
+        let address = start.creates.ok_or(NotBegun::Halted(HaltReason::LimitExceeded))?;
         if journal.account(&address)?.is_some_and(|account| account.nonce != 0 || account.code.is_some()) {
-            return Ok(self.fail(session, checkpoint, HaltReason::AddressCollision, &message, reply));
+            return Err(NotBegun::Halted(HaltReason::AddressCollision));
         }
-        if init_code.is_empty() {
-            return create_empty(session, checkpoint, &message, gas, reply);
+        let mut module = None;
+        // Without init code nothing runs, and the account is there.
+        if !init_code.is_empty() {
+            let id = CodeId::of(init_code, Abi::Ewasm);
+            let code_gas = self.codes.price(self.vm, id);
+            if start.gas < code_gas {
+                return Err(NotBegun::Halted(HaltReason::OutOfGas));
+            }
+            let valid = self.codes.of_creation(self.vm, id, init_code);
+            module = Some((valid.map_err(|_| NotBegun::Halted(HaltReason::InvalidCode))?, code_gas));
         }
-        let id = CodeId::of(&init_code, Abi::Ewasm);
-        let code_gas = self.codes.price(self.vm, id);
-        if gas < code_gas {
-            return Ok(self.fail(session, checkpoint, HaltReason::OutOfGas, &message, reply));
-        }
-        let Ok(module) = self.codes.of_creation(self.vm, id, &init_code) else {
-            return Ok(self.fail(session, checkpoint, HaltReason::InvalidCode, &message, reply));
-        };
         journal.create_contract(&address)?;
-        if !journal.transfer(&caller.address, &address, value)? {
-            return Err(Fault::Broken("a creation began without the value that it transfers".into()));
+        if !journal.transfer(&start.message.caller, &address, start.message.value)? {
+            return Err(Fault::Broken("a creation began without the value that it transfers".into()).into());
         }
-        self.begin(session, Start { checkpoint, message, module, gas, code_gas, creates: Some(address), reply })
+        let (module, code_gas) = module.ok_or(NotBegun::Nothing)?;
+        self.open(start, &module, code_gas)
     }
 
-    /// From here on calls and creations are alike: make room, plan, charge, instantiate, place the input.
-    fn begin(&mut self, session: &mut Session, start: Start<E>) -> Result<Next, Fault> {
-        let Start { checkpoint, message, module, gas, code_gas, creates, reply } = start;
-        let limits = self.vm.revision().limits(module.valid.abi());
+    /// From here on calls and creations are alike: make room, open, charge, instantiate, place the input.
+    fn open(
+        &mut self,
+        start: &Start,
+        module: &Arc<CompiledModule<E>>,
+        code_gas: Gas,
+    ) -> Result<Running<E::Instance>, NotBegun> {
+        let Start { checkpoint, message, gas, creates } = start;
+        let valid = &module.valid;
+        let limits = self.vm.revision().limits(valid.abi());
+        let transaction = &self.vm.revision().transaction;
         let below = self.footprint();
         let held_bytes = module.memory_bytes.saturating_add(input_bytes(&message.input));
-        let memory_left = limits.transaction_memory_bytes_max.checked_sub(below.memory_bytes);
+        let memory_left = transaction.memory_bytes_max.checked_sub(below.memory_bytes);
         let memory_left = memory_left.and_then(|left| left.checked_sub(held_bytes));
         let pages_left = memory_left.unwrap_or(0) / PAGE_BYTES;
         let pages_max = u64::from(limits.memory_pages_max).min(pages_left);
-        let pages_min = module.valid.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
-        let slots = u64::from(module.valid.frame_slots_max()).saturating_mul(u64::from(limits.call_depth_max));
+        let pages_min = valid.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
+        let slots = u64::from(valid.frame_slots_max()).saturating_mul(u64::from(limits.call_depth_max));
         let stack_bytes = slots.saturating_mul(SLOT_BYTES);
-        let stack_left = limits.transaction_stack_bytes_max.saturating_sub(below.stack_bytes);
+        let stack_left = transaction.stack_bytes_max.saturating_sub(below.stack_bytes);
 
-        let plan = entry::plan(&module.valid, &message.input, u32::try_from(pages_max).unwrap_or(u32::MAX));
-        let plan = match plan {
-            Ok(plan) => plan,
-            Err(reason) => {
-                // The code has been looked into: that much is not given back.
-                let gas = gas.less(code_gas);
-                return Ok(self.refuse(session, checkpoint, reason, &message, gas, reply));
-            }
-        };
-        let mut meter = GasMeter::new(gas);
-        let exhausted = memory_left.is_none() || pages_min > pages_max || stack_bytes > stack_left;
-        let refusal = if exhausted {
-            Some(HaltReason::TransactionMemoryExhausted)
-        } else {
-            meter.charge(code_gas.plus(self.vm.start_gas(&module, &plan))).err().map(|_| HaltReason::OutOfGas)
-        };
-        if let Some(reason) = refusal {
-            self.note_halt(reason, &message, &plan.export);
-            return Ok(not_begun(session, checkpoint, Status::Failure(reason), gas, reply));
+        // The code has been looked into: that much is not given back.
+        let refused = |reason| NotBegun::Refused(reason, gas.less(code_gas));
+        if handed_over_bytes(&message.input) > u64::from(limits.input_bytes_max) {
+            return Err(refused(HaltReason::LimitExceeded));
         }
+        let pages = u32::try_from(pages_max).unwrap_or(u32::MAX);
+        let opening = abi::protocol(valid.abi()).open(valid.facts(), &message.input, pages).map_err(refused)?;
+        if memory_left.is_none() || pages_min > pages_max || stack_bytes > stack_left {
+            return Err(NotBegun::Halted(HaltReason::TransactionMemoryExhausted));
+        }
+        let mut meter = GasMeter::new(*gas);
+        let start_gas = code_gas.plus(self.vm.start_gas(module, &opening));
+        meter.charge(start_gas).map_err(|_| NotBegun::Halted(HaltReason::OutOfGas))?;
+        let Opening { input, state, pages, buffers, first, .. } = opening;
         let frame = Frame {
-            message,
-            abi: module.valid.abi(),
-            input: plan.input.clone(),
-            code: module.valid.code().clone(),
-            pack_order: module.valid.packed().order,
+            message: message.clone(),
+            abi: valid.abi(),
+            input,
+            code: valid.code().clone(),
             return_data: Bytes::new(),
+            state,
         };
-        let site = frame.message.clone();
         let state = FrameState { frame, gas: meter, memory_pages_max: pages_max };
-        match instantiate(&self.vm.engine, &module, state, &plan) {
-            Ok(instance) => {
-                self.running.push(Running {
-                    instance,
-                    checkpoint,
-                    plan,
-                    creates,
-                    reply,
-                    below,
-                    held_bytes,
-                    stack_bytes,
-                });
-                Ok(Next::Enter)
-            }
-            Err(Stop::Halt(reason)) => {
-                self.note_halt(reason, &site, &plan.export);
-                Ok(not_begun(session, checkpoint, Status::Failure(reason), gas, reply))
-            }
-            Err(Stop::Fault(fault)) => Err(fault),
-            Err(_) => Err(Fault::Broken("an instantiation ended like a call".into())),
-        }
+        let instance = match instantiate(&self.vm.engine, module, state, pages, &buffers) {
+            Ok(instance) => instance,
+            Err(Stop::Halt(reason)) => return Err(NotBegun::Halted(reason)),
+            Err(Stop::Fault(fault)) => return Err(fault.into()),
+            Err(_) => return Err(Fault::Broken("an instantiation ended like a call".into()).into()),
+        };
+        let (checkpoint, creates) = (*checkpoint, *creates);
+        Ok(Running { instance, checkpoint, call: first, creates, below, held_bytes, stack_bytes })
     }
 
     /// Takes the frame at the top off and says what its caller is told.
@@ -320,7 +372,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             End::Revert(errno, output) => (Status::Revert(errno), output),
             End::Halt(reason) => {
                 frame.instance.gas().drain();
-                self.note_halt(reason, &frame.instance.frame().message, &frame.plan.export);
+                self.note_halt(reason, &frame.instance.frame().message, &frame.call.export);
                 (Status::Failure(reason), Bytes::new())
             }
         };
@@ -329,7 +381,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         }
         let created = frame.creates.filter(|_| status == Status::Success);
         let gas_left = frame.instance.gas().left();
-        Ok(Next::Reply(frame.reply, FrameResult { status, output, gas_left, created }))
+        Ok(Next::Told(FrameResult { status, output, gas_left, created }))
     }
 
     /// An output that is larger than its limit is a halt.
@@ -392,39 +444,6 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         }
     }
 
-    /// A frame that halts before it runs.
-    fn fail(
-        &mut self,
-        session: &mut Session,
-        checkpoint: Checkpoint,
-        reason: HaltReason,
-        message: &Message,
-        reply: Reply,
-    ) -> Next {
-        self.note_halt(reason, message, "");
-        not_begun(session, checkpoint, Status::Failure(reason), Gas::ZERO, reply)
-    }
-
-    /// A frame that cannot begin. For the transaction's own that is a halt.
-    fn refuse(
-        &mut self,
-        session: &mut Session,
-        checkpoint: Checkpoint,
-        reason: HaltReason,
-        message: &Message,
-        gas: Gas,
-        reply: Reply,
-    ) -> Next {
-        if self.running.is_empty() {
-            let export = match &message.input {
-                Entry::Main(_) => "main".into(),
-                Entry::Export(call) => String::from_utf8_lossy(&call.name),
-            };
-            self.note_halt(reason, message, &export);
-        }
-        not_begun(session, checkpoint, Status::Refused(reason), gas, reply)
-    }
-
     fn note_halt(&mut self, reason: HaltReason, message: &Message, export: &str) {
         if self.halts.len() < HALT_SITES_MAX {
             let site = HaltSite { reason, contract: message.address, export: export.into(), depth: message.depth };
@@ -433,30 +452,58 @@ impl<'vm, E: Engine> Frames<'vm, E> {
     }
 }
 
-/// Everything that a frame begins with.
-struct Start<E: Engine> {
-    checkpoint: Checkpoint,
-    message: Message,
-    module: Arc<CompiledModule<E>>,
-    gas: Gas,
-    /// The part of the start that the code alone costs; at most `gas`.
-    code_gas: Gas,
-    creates: Option<Address>,
-    reply: Reply,
+/// The message of a call.
+fn start_of_call(session: &mut Session, request: CallRequest, caller: &Caller) -> Start {
+    let CallRequest { kind, gas, callee, value, input } = request;
+    let message = Message {
+        caller: if kind == CallKind::CallDelegate { caller.caller } else { caller.address },
+        address: if runs_on_callers_account(kind) { caller.address } else { callee },
+        value,
+        input,
+        is_static: caller.is_static || kind == CallKind::CallStatic,
+        depth: caller.depth,
+    };
+    Start { checkpoint: session.journal.checkpoint(), message, gas, creates: None }
 }
 
-/// Makes the instance and puts the input where the plan says.
+/// The message of a creation, without an address if the caller's nonce is at its end. The nonce stays used whatever
+/// becomes of the creation.
+fn start_of_creation(session: &mut Session, request: &CreateRequest, caller: &Caller) -> Result<Start, Fault> {
+    let journal = &mut session.journal;
+    let nonce = journal.nonce(&caller.address)?;
+    let address = caller.address.create(nonce);
+    let creates = (nonce != u64::MAX).then_some(address);
+    if creates.is_some() {
+        journal.increment_nonce(&caller.address)?;
+    }
+    let message = Message {
+        caller: caller.address,
+        address,
+        value: request.value,
+        input: Entry::Main(Bytes::new()),
+        is_static: false,
+        depth: caller.depth,
+    };
+    Ok(Start { checkpoint: journal.checkpoint(), message, gas: request.gas, creates })
+}
+
+const fn runs_on_callers_account(kind: CallKind) -> bool {
+    matches!(kind, CallKind::CallCode | CallKind::CallDelegate)
+}
+
+/// Makes the instance and puts the input where the protocol says.
 fn instantiate<E: Engine>(
     engine: &E,
     module: &CompiledModule<E>,
     state: FrameState,
-    plan: &Plan,
+    pages: u32,
+    buffers: &[(u32, Bytes)],
 ) -> Result<E::Instance, Stop> {
     let mut instance = engine.instantiate(&module.code, state)?;
-    if plan.pages > 0 {
-        instance.grow_memory(plan.pages)?;
+    if pages > 0 {
+        instance.grow_memory(pages)?;
     }
-    for (offset, bytes) in &plan.buffers {
+    for (offset, bytes) in buffers {
         let target = usize::try_from(*offset).ok().and_then(|start| instance.memory().get_mut(start..));
         let target = target.and_then(|rest| rest.get_mut(..bytes.len()));
         target.ok_or(HaltReason::NoRoomForInput)?.copy_from_slice(bytes);
@@ -464,8 +511,8 @@ fn instantiate<E: Engine>(
     Ok(instance)
 }
 
-/// Bytes of a frame's input, as its caller handed it over.
-fn input_bytes(input: &Entry) -> u64 {
+/// Bytes that the caller hands over: the input, or the arguments of an export and their buffers.
+fn handed_over_bytes(input: &Entry) -> u64 {
     match input {
         Entry::Main(input) => len_u64(input),
         Entry::Export(call) => {
@@ -473,62 +520,21 @@ fn input_bytes(input: &Entry) -> u64 {
                 Buffers::Copied(buffers) => buffers.as_slice(),
                 Buffers::InArguments => &[],
             };
-            buffers.iter().chain([&call.name, &call.arguments]).fold(0, |sum, part| sum.saturating_add(len_u64(part)))
+            buffers.iter().fold(len_u64(&call.arguments), |sum, part| sum.saturating_add(len_u64(part)))
         }
+    }
+}
+
+/// Bytes of a frame's input, as its caller handed it over: they stay until the frame has ended.
+fn input_bytes(input: &Entry) -> u64 {
+    match input {
+        Entry::Main(_) => handed_over_bytes(input),
+        Entry::Export(call) => handed_over_bytes(input).saturating_add(len_u64(&call.name)),
     }
 }
 
 fn len_u64(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
-}
-
-/// What the result of an export means.
-fn returned<I: Instance>(frame: &mut Running<I>, bits: u64) -> End {
-    match frame.plan.result {
-        ResultKind::Void => End::Return(Bytes::new()),
-        ResultKind::I32 => {
-            End::Return(Bytes::copy_from_slice(bits.to_le_bytes().first_chunk::<4>().map_or(&[], |low| low)))
-        }
-        ResultKind::I64 => End::Return(Bytes::copy_from_slice(&bits.to_le_bytes())),
-        ResultKind::BufOut => {
-            let result = BufOut::unpack(bits.cast_signed());
-            let start = usize::try_from(result.offset()).unwrap_or(usize::MAX);
-            let length = usize::try_from(result.length()).unwrap_or(usize::MAX);
-            let bytes = frame.instance.memory().get(start..).and_then(|rest| rest.get(..length));
-            match bytes.map(Bytes::copy_from_slice) {
-                Some(output) if result.errno() == Errno::OK => End::Return(output),
-                Some(output) if result.errno().is_contract_defined() => End::Revert(result.errno(), output),
-                _ => End::Halt(HaltReason::BadResult),
-            }
-        }
-    }
-}
-
-/// A creation without init code: nothing runs, and the account is there.
-fn create_empty(
-    session: &mut Session,
-    checkpoint: Checkpoint,
-    message: &Message,
-    gas: Gas,
-    reply: Reply,
-) -> Result<Next, Fault> {
-    session.journal.create_contract(&message.address)?;
-    if !session.journal.transfer(&message.caller, &message.address, message.value)? {
-        return Err(Fault::Broken("a creation began without the value that it transfers".into()));
-    }
-    Ok(match not_begun(session, checkpoint, Status::Success, gas, reply) {
-        Next::Reply(reply, result) => Next::Reply(reply, FrameResult { created: Some(message.address), ..result }),
-        next => next,
-    })
-}
-
-/// The result of a frame that never ran: a success or a refusal leaves the gas, a failure takes it.
-fn not_begun(session: &mut Session, checkpoint: Checkpoint, status: Status, gas: Gas, reply: Reply) -> Next {
-    if status != Status::Success {
-        session.journal.revert(checkpoint);
-    }
-    let gas_left = if matches!(status, Status::Failure(_)) { Gas::ZERO } else { gas };
-    Next::Reply(reply, FrameResult { status, output: Bytes::new(), gas_left, created: None })
 }
 
 fn no_frame() -> Fault {

@@ -14,7 +14,7 @@ use crate::{
 use alloy_primitives::{Address, U256};
 use core::fmt;
 use lockstep_gas::Gas;
-use lockstep_host::{BlockEnv, CallKind, CallRequest, Fault, Reply, Request, Status, TransactionEnv};
+use lockstep_host::{BlockEnv, CallKind, CallRequest, Fault, Request, Status, TransactionEnv};
 
 /// A call that changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,6 @@ impl<E: Engine> Vm<E> {
             callee: to,
             value: U256::ZERO,
             input: entry_of(export, input),
-            reply: Reply::Status,
         });
         let caller = Caller { address: caller, caller, is_static: true, depth: 0 };
         let (finished, _) = Frames::of_view(self).run(session, request, caller)?;

@@ -42,12 +42,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod abi;
+mod argument;
 mod beginning;
 mod block;
 mod code;
 mod codes;
 pub mod engine;
-mod entry;
 mod frames;
 mod inspect;
 mod journal;

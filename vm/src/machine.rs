@@ -1,9 +1,9 @@
 //! The machine: an engine set up for one revision, and the modules that it has compiled.
 
 use crate::{
+    abi::protocol::Opening,
     code::CodeId,
     engine::{Engine, wasmi::Wasmi},
-    entry::Plan,
     module::{InvalidModule, ValidModule},
     module_cache::{ModuleCache, ModuleKey},
 };
@@ -124,7 +124,7 @@ impl<E: Engine> Vm<E> {
 
     /// What an instance of `module` keeps of the host's memory beside its pages, by the revision's measure.
     fn instance_bytes(&self, module: &ValidModule) -> u64 {
-        let limits = self.revision.limits(module.abi());
+        let limits = &self.revision.transaction;
         let items = module.items().saturating_mul(u64::from(limits.item_memory_bytes));
         let elements = module.table_elements().saturating_mul(u64::from(limits.table_element_memory_bytes));
         // Each instance has the names of its exports for itself.
@@ -135,10 +135,10 @@ impl<E: Engine> Vm<E> {
     }
 
     /// What a frame pays before its first instruction, beside its code.
-    pub(crate) fn start_gas(&self, module: &CompiledModule<E>, plan: &Plan) -> Gas {
-        if plan.pays_for_pages {
+    pub(crate) fn start_gas(&self, module: &CompiledModule<E>, opening: &Opening) -> Gas {
+        if opening.pays_for_pages {
             let price = self.revision.schedule.host(HostFunction::CallExport);
-            module.instance_gas.plus(price.for_pages(u64::from(plan.pages)))
+            module.instance_gas.plus(price.for_pages(u64::from(opening.pages)))
         } else {
             module.instance_gas
         }

@@ -15,7 +15,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt;
 use lockstep_gas::{Abi, Gas, NewCode, Revision};
 use lockstep_host::{
-    BlockEnv, Buffers, CallKind, CallRequest, CreateRequest, Entry, ExportCall, Fault, FrameResult, HaltReason, Reply,
+    BlockEnv, Buffers, CallKind, CallRequest, CreateRequest, Entry, ExportCall, Fault, FrameResult, HaltReason,
     Request, Status, TransactionEnv, system::SYSTEM_ADDRESS,
 };
 
@@ -207,11 +207,11 @@ fn intrinsic_gas(tx: &Tx, revision: &Revision) -> Result<Gas, InvalidTx> {
         (actual, limit) if actual > limit => Err(InvalidTx::TooLarge { actual, limit }),
         _ => Ok(()),
     };
-    within(&tx.input, revision.limits.input_bytes_max)?;
+    within(&tx.input, revision.transaction.input_bytes_max)?;
     match &tx.kind {
         TxKind::Call { export, .. } => {
             let export = export.as_deref().unwrap_or_default();
-            within(export, revision.limits.input_bytes_max)?;
+            within(export, revision.transaction.input_bytes_max)?;
             Ok(revision.intrinsic_gas(&[export, &tx.input], NewCode::None))
         }
         TxKind::Create { init_code } => {
@@ -227,10 +227,8 @@ fn intrinsic_gas(tx: &Tx, revision: &Revision) -> Result<Gas, InvalidTx> {
             }
             within(code, revision.limits(*abi).code_bytes_max)?;
             match abi {
-                Abi::Ewasm | Abi::Packed if !tx.input.is_empty() => {
-                    Err(InvalidTx::InputWithoutConstructor { actual: bytes(&tx.input) })
-                }
-                Abi::Ewasm | Abi::Packed => {
+                _ if !tx.input.is_empty() => Err(InvalidTx::InputWithoutConstructor { actual: bytes(&tx.input) }),
+                Abi::Ewasm | Abi::Packed | Abi::Linked => {
                     Ok(revision.intrinsic_gas(&[code], NewCode::Deployed { bytes: bytes(code) }))
                 }
             }
@@ -301,13 +299,9 @@ impl<E: Engine> Vm<E> {
             TxKind::Call { to, export } => {
                 session.journal.increment_nonce(&sender)?;
                 let input = entry_of(export, input);
-                let reply = Reply::Status;
-                Request::Call(CallRequest { kind: CallKind::Call, gas, callee: to, value, input, reply })
+                Request::Call(CallRequest { kind: CallKind::Call, gas, callee: to, value, input })
             }
-            TxKind::Create { init_code } => {
-                let reply = Reply::Created { result: 0 };
-                Request::Create(CreateRequest { gas, value, init_code: init_code.into(), reply })
-            }
+            TxKind::Create { init_code } => Request::Create(CreateRequest { gas, value, init_code: init_code.into() }),
             TxKind::Deploy { abi, code } => {
                 let result = self.deploy(&mut session.journal, &sender, value, abi, code.into(), gas)?;
                 return Ok((Finished { result, halts: Vec::new() }, session));

@@ -157,7 +157,7 @@ fn items(code: &[u8]) -> (u64, u64) {
 }
 
 fn frames_take_what_they_count_as(scene: &mut Scene) {
-    let limits = &Revision::V1.limits;
+    let limits = &Revision::V1.transaction;
     for Shape { name, code, pages, buffers, factor } in shapes() {
         scene.put(CONTRACT, &code);
         let gas = 1 << 50;
@@ -238,7 +238,7 @@ fn journals_are_paid_for(scene: &mut Scene) {
 /// As many frames as there can be, of the shapes that take the most: the peak is below the limit, twice for memory that
 /// grows, and what is beside it.
 fn the_peak_of_a_transaction_is_bounded(scene: &mut Scene) {
-    let limit = Revision::V1.limits.transaction_memory_bytes_max;
+    let limit = Revision::V1.transaction.memory_bytes_max;
     for Shape { name, code, factor, .. } in shapes() {
         scene.put(CONTRACT, &code);
         let (peak, gas, _) = scene.peak(1_100, 1 << 50);

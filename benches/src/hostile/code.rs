@@ -64,7 +64,7 @@ impl Pattern {
             probe.byte_len()
         };
         let around = size(&self.before) + size(&self.after) + SLACK;
-        let least = lockstep_gas::Revision::V1.limits.bytes_per_moved_value_min;
+        let least = lockstep_gas::Revision::V1.limits.contract.bytes_per_moved_value_min;
         let needed = self.moved * usize::try_from(least).unwrap_or_default();
         let own = size(&self.unit).saturating_sub(1).max(1) + usize::from(self.closing.is_some());
         // Two operators of one and two bytes.
@@ -133,7 +133,7 @@ pub(super) fn empty_functions(count: u32, salt: u32) -> Vec<u8> {
     main.instruction(&I::I32Const(salt.cast_signed())).instruction(&I::Drop).instruction(&I::End);
     code.function(&main);
     functions.function(NOTHING);
-    let least = lockstep_gas::Revision::V1.limits.bytes_per_function_min;
+    let least = lockstep_gas::Revision::V1.limits.contract.bytes_per_function_min;
     for _ in 1..count {
         let mut empty = Function::new([]);
         (0..least).for_each(|_| {

@@ -10,11 +10,14 @@ use super::{
 };
 use crate::programs::module;
 use core::fmt::Write as _;
-use lockstep_gas::{Limits, Revision};
+use lockstep_gas::{Limits, Revision, TransactionLimits};
 use lockstep_vm::Abi;
 
 /// The limits that programs are made for.
-const LIMITS: &Limits = &Revision::V1.limits;
+const LIMITS: &Limits = &Revision::V1.limits.contract;
+
+/// The limits of all frames of a transaction together.
+const TRANSACTION: &TransactionLimits = &Revision::V1.transaction;
 
 /// Programs of every limit.
 pub(super) fn recipes() -> Vec<Recipe> {
@@ -86,9 +89,12 @@ fn started() -> Vec<Recipe> {
     vec![
         started("functions_max", repeat(&smallest, LIMITS.functions_max - 2)),
         started("bytes_per_function_min", repeat(&smallest, LIMITS.functions_max / 2)),
-        started("frame_memory_bytes", String::new()),
-        started("item_memory_bytes", repeat("(global i32 (i32.const 1))", LIMITS.globals_max)),
-        started("table_element_memory_bytes", format!("(table {0} {0} funcref)", LIMITS.table_elements_max)),
+        started("transaction.frame_memory_bytes", String::new()),
+        started("transaction.item_memory_bytes", repeat("(global i32 (i32.const 1))", LIMITS.globals_max)),
+        started(
+            "transaction.table_element_memory_bytes",
+            format!("(table {0} {0} funcref)", LIMITS.table_elements_max),
+        ),
         started("types_max", repeat(&format!("(type (func {values}))"), types)),
         started("globals_max", repeat("(global (mut i64) (i64.const 1))", LIMITS.globals_max)),
         started("imports_max", {
@@ -143,8 +149,7 @@ fn called() -> Vec<Recipe> {
 fn nested() -> Vec<Recipe> {
     let down = "(func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))))";
     let pages = LIMITS.memory_pages_max - 2;
-    let frames =
-        u32::try_from(LIMITS.transaction_memory_bytes_max / 65_536).unwrap_or(u32::MAX) / LIMITS.memory_pages_max;
+    let frames = u32::try_from(TRANSACTION.memory_bytes_max / 65_536).unwrap_or(u32::MAX) / LIMITS.memory_pages_max;
     let recurse = format!(
         "(memory (export \"memory\") 1) (func $g (param i32) (local {})
            (if (local.get 0) (then (call $g (i32.sub (local.get 0) (i32.const 1)))) (else (call $down))))
@@ -155,14 +160,14 @@ fn nested() -> Vec<Recipe> {
         calling("call_depth_max", "calls deep in a new frame", {
             contract(down, 0, &format!("(call $f (i32.const {}))", LIMITS.call_depth_max - 3))
         }),
-        calling("frame_depth_max", "frames", {
-            nested_frames("(memory (export \"memory\") 1)", LIMITS.frame_depth_max - 1)
+        calling("transaction.frame_depth_max", "frames", {
+            nested_frames("(memory (export \"memory\") 1)", TRANSACTION.frame_depth_max - 1)
         }),
-        calling("transaction_memory_bytes_max", "of frames with all pages", {
+        calling("transaction.memory_bytes_max", "of frames with all pages", {
             nested_frames(&format!("(memory (export \"memory\") {pages})"), frames - 1)
         }),
         calling(
-            "transaction_stack_bytes_max",
+            "transaction.stack_bytes_max",
             "of frames that each recurse through 1,000 locals",
             nested_frames(&recurse, 70),
         ),
@@ -196,13 +201,13 @@ fn stored() -> Vec<Recipe> {
 
 /// Output, revert data and logs.
 fn emitted() -> Vec<Recipe> {
-    let (log, logs, all) = (LIMITS.log_bytes_max, LIMITS.transaction_logs_max, LIMITS.transaction_log_bytes_max);
+    let (log, logs, all) = (LIMITS.log_bytes_max, TRANSACTION.logs_max, TRANSACTION.log_bytes_max);
     vec![
         row("output_bytes_max", "of a transaction", || ending("finish", LIMITS.output_bytes_max)),
         reverting(LIMITS.revert_bytes_max),
         row("log_bytes_max", "of each log", move || logging(log, all / log)),
-        row("transaction_logs_max", "logs of nothing", move || logging(0, logs)),
-        row("transaction_log_bytes_max", "in as many logs as can be", move || logging(all / logs, logs)),
+        row("transaction.logs_max", "logs of nothing", move || logging(0, logs)),
+        row("transaction.log_bytes_max", "in as many logs as can be", move || logging(all / logs, logs)),
     ]
 }
 
@@ -244,33 +249,36 @@ mod tests {
     use super::*;
 
     macro_rules! limits {
-        ($($name:ident),* $(,)?) => {
+        ($names:ident of $limits:ident, $prefix:literal: $($name:ident),* $(,)?) => {
             /// The names of all limits: one that is added does not compile here until it stands below.
-            fn names(limits: &Limits) -> Vec<&'static str> {
-                let Limits { $($name: _),* } = limits;
-                vec![$(stringify!($name)),*]
+            fn $names(limits: &$limits) -> Vec<&'static str> {
+                let $limits { $($name: _),* } = limits;
+                vec![$(concat!($prefix, stringify!($name))),*]
             }
         };
     }
 
-    limits! {
+    limits! { of_modules of Limits, "":
         code_bytes_max, created_code_bytes_max, functions_max, types_max, globals_max, imports_max, exports_max,
         parameters_max, results_max, locals_max, operands_max, module_parameters_max, module_locals_max, body_bytes_max,
         data_segments_max, element_segments_max, elements_max, br_table_targets_max, bytes_per_moved_value_min,
         locals_per_byte_max, bytes_per_function_min, const_operators_max, tables_max,
-        table_elements_max, memory_pages_max, transaction_memory_bytes_max, frame_memory_bytes,
-        item_memory_bytes, table_element_memory_bytes, transaction_stack_bytes_max, call_depth_max,
-        frame_depth_max, storage_key_bytes_max, storage_value_bytes_max, input_bytes_max, output_bytes_max,
-        revert_bytes_max, log_bytes_max, transaction_logs_max, transaction_log_bytes_max,
+        table_elements_max, memory_pages_max, call_depth_max, storage_key_bytes_max, storage_value_bytes_max,
+        input_bytes_max, output_bytes_max, revert_bytes_max, log_bytes_max,
+    }
+
+    limits! { of_transactions of TransactionLimits, "transaction.":
+        input_bytes_max, memory_bytes_max, frame_memory_bytes, item_memory_bytes, table_element_memory_bytes,
+        stack_bytes_max, frame_depth_max, logs_max, log_bytes_max,
     }
 
     #[test]
     fn every_limit_has_a_program() {
         let recipes = recipes();
-        for name in names(LIMITS) {
+        let names = [of_modules(LIMITS), of_transactions(TRANSACTION)].concat();
+        for &name in &names {
             assert!(recipes.iter().any(|recipe| recipe.subject == Subject::Limit(name)), "{name}");
         }
-        let names = names(LIMITS);
         assert!(recipes.iter().all(|recipe| matches!(recipe.subject, Subject::Limit(name) if names.contains(&name))));
     }
 }

@@ -1,6 +1,5 @@
 //! `lockstep check`: all that is wrong with a module, or what it is and what it costs to deploy.
 
-use super::explain::uncallable;
 use crate::{
     args::CheckArguments,
     failure::{Exit, Failure},
@@ -8,13 +7,10 @@ use crate::{
     module_file::ModuleFile,
     report::{Report, Row, Value},
 };
-use lockstep_host::{
-    HostImport, ValueType,
-    packed::{Descriptor, PackedAbi},
-};
+use lockstep_host::packed::{Descriptor, PackedAbi};
 use lockstep_vm::{
     CodeId, InvalidModule, ValidModule, Vm, code_hash,
-    module::{self, ExternType, FINDINGS_MAX, InputArea, MemoryType},
+    module::{self, ExternType, FINDINGS_MAX, Import, InputArea, MemoryType, uncallable},
 };
 
 /// Runs the command.
@@ -77,7 +73,7 @@ fn add_facts(report: &mut Report, module: Option<&ValidModule>) {
     report.add("imports", Value::maybe(module, |module| Value::Rows(imports(module))));
     let exports = |module: &ValidModule| module.exports().map(|(name, ty)| export_row(name, ty)).collect();
     report.add("exports", Value::maybe(module, |module| Value::Rows(exports(module))));
-    let packed = module.map(ValidModule::packed);
+    let packed = module.and_then(|module| module.abi_facts().packed());
     let descriptors = packed.and_then(|packed| packed.descriptors.as_ref());
     let rows = |descriptors: &PackedAbi| descriptors.iter().map(|(name, of)| descriptor_row(name, of)).collect();
     report.add("descriptors", Value::maybe(descriptors, |descriptors| Value::Rows(rows(descriptors))));
@@ -94,12 +90,10 @@ fn memory_row(memory: MemoryType) -> Row {
     Row { lines: vec![ExternType::Memory(memory).to_string()], fields }
 }
 
-fn import_row(import: &HostImport) -> Row {
-    let parameters: Vec<_> = import.parameters.iter().copied().map(wasm_name).collect();
-    let ty = format!("({})->({})", parameters.join(", "), import.result.map_or("", wasm_name));
-    let lines = vec![format!("{}.{} {ty}", import.module, import.name)];
-    let fields =
-        vec![("module", Value::text(import.module)), ("name", Value::text(import.name)), ("type", Value::Text(ty))];
+fn import_row(import: &Import) -> Row {
+    let ((module, name), ty) = (import.name(), import.ty().to_string());
+    let lines = vec![format!("{}.{} {ty}", module.escape_debug(), name.escape_debug())];
+    let fields = vec![("module", Value::text(module)), ("name", Value::text(name)), ("type", Value::Text(ty))];
     Row { lines, fields }
 }
 
@@ -126,11 +120,4 @@ fn area_row(area: InputArea) -> Row {
     let number = |value: u32| Value::Number(u64::from(value));
     let fields = vec![("base", number(base)), ("capacity", number(capacity))];
     Row { lines: vec![format!("{capacity} bytes at {base}")], fields }
-}
-
-const fn wasm_name(value: ValueType) -> &'static str {
-    match value {
-        ValueType::I32 => "i32",
-        ValueType::I64 => "i64",
-    }
 }

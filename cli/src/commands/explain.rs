@@ -9,27 +9,12 @@ use lockstep_host::{
 };
 use lockstep_vm::{
     Abi, Address, Bytes, HaltReason, HaltSite, Outcome, ValidModule, Vm,
-    module::{self, ExternType, FunctionType, nearest},
+    module::{self, ExternType, FunctionType, nearest, uncallable},
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Exports that a remark lists.
 const EXPORTS_MAX: usize = 20;
-
-/// Why an exported function cannot be called by name, if it cannot. `main` is held to its types by validation.
-pub(super) fn uncallable(abi: Abi, name: &str, ty: &FunctionType) -> Option<String> {
-    if name == "main" {
-        return None;
-    }
-    match abi {
-        Abi::Ewasm => Some(format!("the export `{name}` {ty} is never called: ABI ewasm calls `main` alone")),
-        Abi::Packed if values(ty).is_none() => Some(format!(
-            "the export `{name}` {ty} cannot be called by name: its parameters and its one result, if any, must be i32 or \
-             i64"
-        )),
-        Abi::Packed => None,
-    }
-}
 
 /// Parameters and result of a function that can be called by name.
 fn values(ty: &FunctionType) -> Option<(Vec<ValueType>, Option<ValueType>)> {
@@ -112,7 +97,12 @@ fn is_callable(module: &ValidModule, name: &str, ty: &ExternType) -> bool {
 /// The export's signature, and the input that it takes.
 fn expected(module: &ValidModule, name: &str, ty: &FunctionType, input: &[u8]) -> String {
     let given = len(input);
-    let declared = module.packed().descriptors.as_ref().and_then(|section| section.get(name.as_bytes())).cloned();
+    let declared = module
+        .abi_facts()
+        .packed()
+        .and_then(|packed| packed.descriptors.as_ref())
+        .and_then(|section| section.get(name.as_bytes()))
+        .cloned();
     let of_types = || values(ty).and_then(|(parameters, result)| Descriptor::from_wasm_types(&parameters, result).ok());
     let Some(descriptor) = declared.or_else(of_types) else {
         return format!("the export is `{name}` {ty}; {given} bytes of input were given");

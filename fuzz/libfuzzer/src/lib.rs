@@ -24,8 +24,8 @@ pub fn wasmtime_diff(bytes: &[u8]) {
     config.cranelift_nan_canonicalization(true).wasm_tail_call(true).max_wasm_stack(4 << 20);
     let engine = Engine::new(&config).expect("wasmtime starts");
     let module = Module::new(&engine, &case.module.code()[..]).expect("a valid module");
-    let pages_max = usize::try_from(case.revision.limits.memory_pages_max).expect("a number of pages");
-    let elements_max = usize::try_from(case.revision.limits.table_elements_max).expect("a number of elements");
+    let pages_max = usize::try_from(case.revision.limits.contract.memory_pages_max).expect("a number of pages");
+    let elements_max = usize::try_from(case.revision.limits.contract.table_elements_max).expect("a number of elements");
     let limits = StoreLimitsBuilder::new().memory_size(pages_max << 16).table_elements(elements_max).build();
     let mut store = Store::new(&engine, limits);
     store.limiter(|limits| limits);

@@ -250,7 +250,7 @@ impl Contract {
         let wasm = |ty: &ValueType| if *ty == ValueType::I32 { ValType::I32 } else { ValType::I64 };
         for (index, name) in (0..).zip(&self.imports) {
             let row = table.rows().find(|row| row.name == *name).expect("it is in the table");
-            types.ty().function(row.parameters.iter().map(wasm), row.result.iter().map(wasm));
+            types.ty().function(row.parameters().iter().map(wasm), row.result().iter().map(wasm));
             imports.import(row.module, row.name, EntityType::Function(index));
         }
         let index = count(self.imports.len());

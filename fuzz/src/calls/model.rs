@@ -173,9 +173,12 @@ impl Model {
             return ended(Ended::Halt(HaltReason::OutOfGas), 0);
         };
         let refusal = match (contract.abi, door) {
-            (_, Door::Main(_)) | (Abi::Ewasm, Door::NamedMain(_)) | (Abi::Packed, Door::Go(_)) => None,
+            (Abi::Ewasm | Abi::Packed, Door::Main(_))
+            | (Abi::Ewasm, Door::NamedMain(_))
+            | (Abi::Packed, Door::Go(_)) => None,
             (Abi::Ewasm, Door::Go(_)) => Some(HaltReason::NoSuchExport),
             (Abi::Packed, Door::NamedMain(_)) => Some(HaltReason::SignatureMismatch),
+            (Abi::Linked, _) => Some(HaltReason::NoSuchExport),
         };
         if let Some(reason) = refusal {
             return ended(Ended::Refused(reason), gas - code_gas);

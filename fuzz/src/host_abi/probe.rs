@@ -7,8 +7,8 @@ use crate::{
 use core::fmt;
 use lockstep_gas::{Abi, Gas, GasMeter, Operator, Revision};
 use lockstep_host::{
-    Address, BlockEnv, Bytes, Entry, Frame, Guest, HostBody, HostCall, HostImport, Log, Message, Stop, TransactionEnv,
-    U256, ValueType, packed::PackOrder,
+    AbiState, Address, BlockEnv, Bytes, Entry, Frame, Guest, HostCall, HostImport, HostResult, Log, Message, Stop,
+    TransactionEnv, U256, ValueType, packed::PackOrder,
 };
 use lockstep_vm::{
     Account, B256, CodeId, Journal, MemoryState, Session, StateDiff, ValidModule,
@@ -101,7 +101,7 @@ impl Probe {
         let depth = input.choose(&[0, 0, 0, 1, 1_023, 1_024]);
         let call_data = Bytes::copy_from_slice(input.bytes(70));
         let return_data = Bytes::copy_from_slice(input.bytes(70));
-        let names = row.parameter_names.iter().zip(row.parameters);
+        let names = row.parameter_names.iter().zip(row.parameters());
         let arguments: Vec<u64> = names.map(|(name, ty)| argument(input, name, *ty, pages)).collect();
         let state = state(input);
         let code = Bytes::from(module(revision, row, &arguments, pages));
@@ -155,7 +155,7 @@ impl Probe {
             abi: Abi::Ewasm,
             input: self.input.clone(),
             code: self.code.clone(),
-            pack_order: PackOrder::LowOffset,
+            state: AbiState::Packed(PackOrder::LowOffset),
             return_data: self.return_data.clone(),
         }
     }
@@ -181,11 +181,11 @@ impl Probe {
         }
     }
 
-    /// Calls `body` with nothing between.
-    pub(super) fn direct(&self, body: HostBody) -> Happened {
+    /// Calls `begin`, the first half of a host function, with nothing between.
+    pub(super) fn direct(&self, begin: impl Fn(&mut HostCall<'_>, &[u64]) -> HostResult<u64>) -> Happened {
         let (mut memory, mut gas) = (self.memory.clone(), GasMeter::new(self.gas));
         let (mut frame, mut world) = (self.frame(), self.session());
-        let result = body(
+        let result = begin(
             &mut HostCall {
                 guest: Guest::new(&mut memory, &mut gas),
                 frame: &mut frame,
@@ -203,7 +203,7 @@ impl Probe {
         if self.revision.schedule.instructions.is_none() {
             return Gas::ZERO;
         }
-        let constants = self.row.parameters.iter().map(|ty| match ty {
+        let constants = self.row.parameters().iter().map(|ty| match ty {
             ValueType::I32 => price(Operator::I32Const),
             ValueType::I64 => price(Operator::I64Const),
         });
@@ -307,8 +307,8 @@ fn module(revision: &Revision, row: &HostImport, arguments: &[u64], pages: usize
     let wasm = |ty: &ValueType| if *ty == ValueType::I32 { ValType::I32 } else { ValType::I64 };
     let mut module = Module::new();
     let mut types = TypeSection::new();
-    let results: Vec<_> = row.result.iter().map(wasm).collect();
-    types.ty().function(row.parameters.iter().map(wasm), results.clone());
+    let results: Vec<_> = row.result().iter().map(wasm).collect();
+    types.ty().function(row.parameters().iter().map(wasm), results.clone());
     types.ty().function([], []);
     types.ty().function([], results.clone());
     module.section(&types);
@@ -336,7 +336,7 @@ fn module(revision: &Revision, row: &HostImport, arguments: &[u64], pages: usize
     let (mut main, mut go) = (Function::new([]), Function::new([]));
     let times = if revision.rules.exact_exports { 1 } else { 2 };
     for body in [&mut main, &mut go] {
-        for (ty, argument) in row.parameters.iter().zip(arguments) {
+        for (ty, argument) in row.parameters().iter().zip(arguments) {
             body.instruction(&match ty {
                 ValueType::I32 => I::I32Const(u32::try_from(*argument).expect("32 bits").cast_signed()),
                 ValueType::I64 => I::I64Const(argument.cast_signed()),

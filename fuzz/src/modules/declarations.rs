@@ -100,7 +100,7 @@ fn imports(input: &mut Input<'_>, declared: &mut Declared, abi: Abi, revision: &
     for _ in 0..input.below(5) {
         let wasm = |value: &ValueType| if *value == ValueType::I32 { ValType::I32 } else { ValType::I64 };
         let row = input.choose(&rows);
-        let mut ty = (row.parameters.iter().map(wasm).collect(), row.result.iter().map(wasm).collect());
+        let mut ty = (row.parameters().iter().map(wasm).collect(), row.result().iter().map(wasm).collect());
         let (mut module, mut name) = (row.module, row.name);
         match input.below(70) {
             20 => ty = (value_types(input, 4), value_types(input, 2)),

@@ -2,7 +2,7 @@
 
 use super::shapes::Shaped;
 use crate::input::Input;
-use lockstep_gas::Revision;
+use lockstep_gas::{Abi, Revision};
 use wasm_encoder::{ExportKind, ExportSection, Section, ValType};
 use wasm_smith::{Config, Module};
 use wasmparser::{FuncType, Parser, Payload};
@@ -13,7 +13,7 @@ pub(crate) fn config(revision: &Revision) -> Config {
     Config {
         max_imports: 0,
         max_memories: if features.multi_memory { 3 } else { 1 },
-        max_tables: revision.limits.tables_max.min(3) as usize,
+        max_tables: revision.limits.contract.tables_max.min(3) as usize,
         max_table_elements: 100,
         max_memory32_bytes: 4 * 65_536,
         allow_floats: features.floats,
@@ -25,7 +25,7 @@ pub(crate) fn config(revision: &Revision) -> Config {
         tail_call_enabled: features.tail_calls,
         extended_const_enabled: features.extended_const,
         wide_arithmetic_enabled: features.wide_arithmetic,
-        allow_start_export: revision.rules.linked_modules,
+        allow_start_export: revision.rules.abis.contains(Abi::Linked),
         memory64_enabled: false,
         simd_enabled: false,
         relaxed_simd_enabled: false,

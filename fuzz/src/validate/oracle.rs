@@ -128,7 +128,7 @@ pub(super) fn verdict(code: &[u8], abi: Abi, revision: &Revision) -> Result<Coun
     Validator::new_with_features(features).validate_all(code).map_err(|error| error.to_string())?;
     let count = Count::of(code, features, abi, revision);
     count.hold_to_limits(code, revision)?;
-    if !revision.rules.linked_modules {
+    if abi != Abi::Linked {
         count.hold_to_abi(abi, revision)?;
     }
     Ok(count.known(revision))
@@ -244,11 +244,11 @@ impl Count {
     }
 
     fn import(&mut self, import: &wasmparser::Import<'_>, abi: Abi, revision: &Revision) {
-        let row = ImportTable::of(abi, revision).find(import.module, import.name);
+        let row = ImportTable::of(abi, revision).find(import.module, import.name).next();
         let is_row = row.is_some_and(|row| match import.ty {
             TypeRef::Func(index) => {
                 let ty = &self.types[index as usize];
-                types_are(ty.params(), row.parameters) && types_are(ty.results(), row.result.as_slice())
+                types_are(ty.params(), row.parameters()) && types_are(ty.results(), row.result().as_slice())
             }
             _ => false,
         });
@@ -386,7 +386,7 @@ impl Count {
     }
 
     fn hold_to_limits(&self, code: &[u8], revision: &Revision) -> Result<(), String> {
-        let mut limits = revision.limits.clone();
+        let mut limits = revision.limits.contract.clone();
         for (bound, (what, limit)) in self.bounds(code).into_iter().zip(limits_of(&mut limits)) {
             if !bound.admits(*limit) {
                 return Err(format!("the limit of {what} is {limit}, it would have to be {bound:?}"));
@@ -414,6 +414,7 @@ impl Count {
                 check(memory == Some(true), "it exports no memory")?;
                 check(!revision.rules.exact_exports || self.exports.len() == 2, "it exports more than two")
             }
+            Abi::Linked => Ok(()),
             Abi::Packed => {
                 let buffers = (vec![ValType::I64], vec![ValType::I64]);
                 check(main.is_none_or(|main| main == plain || main == buffers), "main is of another type")?;
@@ -481,7 +482,7 @@ impl Count {
             table_elements: self.own_tables,
             frame_slots_max: self.bodies.iter().map(|body| body.locals + body.operands).max().unwrap_or_default(),
             moved_values: self.moved_values(),
-            imports: if revision.rules.linked_modules { 0 } else { self.imports },
+            imports: if revision.rules.abis.contains(Abi::Linked) { 0 } else { self.imports },
             exports: self.exports.into_keys().collect(),
         }
     }

@@ -1,7 +1,7 @@
 //! The production engine with a fault between it and the frame loop.
 
 use lockstep_gas::{Gas, GasMeter, Revision};
-use lockstep_host::{Fault, Frame, FrameResult, Log, Reply, Request, Stop};
+use lockstep_host::{Fault, Frame, FrameResult, Log, Request, Stop};
 use lockstep_vm::{
     InvalidModule, Session, ValidModule,
     engine::wasmi::{Wasmi, WasmiCode, WasmiInstance},
@@ -56,7 +56,7 @@ pub(crate) struct LostLogs;
 impl Kind for LostLogs {
     fn leave(exit: &mut Exit, _gas: &mut GasMeter, session: &Session, logs: &mut Vec<Log>) {
         logs.clear();
-        if matches!(exit, Exit::Stopped(Stop::Revert(_) | Stop::Halt(_))) {
+        if matches!(exit, Exit::Stopped(Stop::Revert { .. } | Stop::Halt(_))) {
             logs.extend_from_slice(session.journal.logs().0);
         }
     }
@@ -118,19 +118,18 @@ impl<K: Kind> Instance for FaultyInstance<K> {
         Ok(self.left(left))
     }
 
-    fn resume(
-        &mut self,
-        mut session: Box<Session>,
-        reply: Reply,
-        result: FrameResult,
-    ) -> Result<(Exit, Box<Session>), Fault> {
+    fn resume(&mut self, mut session: Box<Session>, result: FrameResult) -> Result<(Exit, Box<Session>), Fault> {
         K::resume(&mut session, &mut self.logs.lock().unwrap());
-        let left = self.inner.resume(session, reply, result)?;
+        let left = self.inner.resume(session, result)?;
         Ok(self.left(left))
     }
 
     fn frame(&self) -> &Frame {
         self.inner.frame()
+    }
+
+    fn parts(&mut self) -> (&mut [u8], &mut FrameState) {
+        self.inner.parts()
     }
 
     fn gas(&mut self) -> &mut GasMeter {

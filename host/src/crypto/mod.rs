@@ -1,10 +1,11 @@
 //! Cryptographic functions of the module `crypto`: pure functions over well-kept pure-Rust crates.
 //!
-//! Owns the rule by which an input is accepted, where the crates or the standards leave a choice. Knows nothing of
-//! memories, gas or ABIs.
+//! Owns the rule by which an input is accepted, where the crates or the standards leave a choice. Only `imports`, which
+//! puts the functions in reach of guests, knows of memories and gas.
 
 mod ed25519;
 mod hash;
+pub(crate) mod imports;
 mod secp256k1;
 
 pub use ed25519::ed25519_verify;

@@ -2,19 +2,11 @@
 //!
 //! Owns the letters and their relation to Wasm types. Knows nothing of names, modules or values.
 
+use crate::value_type::ValueType;
 use core::fmt;
 
 /// The most parameters of a descriptor: as many as a function type of revision `V1` can have.
 pub const PARAMETERS_MAX: u32 = 32;
-
-/// The Wasm types that the convention knows. An export with any other type cannot be called by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueType {
-    /// `i32`.
-    I32,
-    /// `i64`.
-    I64,
-}
 
 /// What one parameter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,8 @@
 //! The place is a function of the callee's module and the lengths alone, so a callee that stores an address in its
 //! state does not make that state depend on the node.
 
-use super::{BUFFER_BYTES_MAX, BufIn, Errno};
+use super::{BUFFER_BYTES_MAX, BufIn};
+use crate::errno::Errno;
 use core::fmt;
 use lockstep_gas::PAGE_BYTES;
 

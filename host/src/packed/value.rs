@@ -3,7 +3,7 @@
 //! Owns the meaning of their bits and the check that they lie inside a memory. Whether a value that does not is the
 //! caller's or the callee's failure is for others to say.
 
-use super::Errno;
+use crate::errno::Errno;
 use core::fmt;
 
 /// The largest offset and the largest length of a [`BufOut`], and the most bytes that all input buffers of one call can

@@ -8,8 +8,8 @@ use super::{
     driver::{Driven, GLOBALS, drive},
     stream::Stream,
 };
-use lockstep_gas::GasMeter;
-use lockstep_host::{Entry, Frame, Message, Stop, TransactionEnv, packed::PackOrder};
+use lockstep_gas::{AbiSet, GasMeter};
+use lockstep_host::{AbiState, Entry, Frame, Message, Stop, TransactionEnv};
 use lockstep_selftest::{Case, Recording};
 use lockstep_vm::{
     Abi, Address, BlockEnv, Bytes, Fault, Gas, Journal, MemoryState, Revision, Session, U256, ValidModule,
@@ -36,7 +36,7 @@ const GAS: Gas = Gas::new(20_000);
 /// `V1` for modules that link with nothing and export what they like.
 fn production() -> Revision {
     let mut revision = Revision::V1;
-    revision.rules.linked_modules = true;
+    revision.rules.abis = AbiSet::of(&[Abi::Linked]);
     revision
 }
 
@@ -103,7 +103,7 @@ fn execute<E: Engine>(
     driven: &Driven,
     recording: &mut Recording,
 ) -> Result<(), Fault> {
-    let module = match ValidModule::parse(driven.code.clone().into(), Abi::Packed, revision) {
+    let module = match ValidModule::parse(driven.code.clone().into(), Abi::Linked, revision) {
         Ok(module) => module,
         Err(error) => {
             recording.note(&format!("{:?}", error.code));
@@ -112,7 +112,7 @@ fn execute<E: Engine>(
     };
     let code = engine.compile(&module).map_err(|error| Fault::Broken(error.to_string()))?;
     let gas = GasMeter::new(GAS);
-    let memory_pages_max = u64::from(revision.limits.memory_pages_max).min(MEMORY_PAGES_MAX);
+    let memory_pages_max = u64::from(revision.limits.contract.memory_pages_max).min(MEMORY_PAGES_MAX);
     let state = FrameState { frame: frame(&module), gas, memory_pages_max };
     let mut instance = match engine.instantiate(&code, state) {
         Ok(instance) => instance,
@@ -168,7 +168,7 @@ fn frame(module: &ValidModule) -> Frame {
         depth: 0,
     };
     let (input, return_data, code) = (Bytes::new(), Bytes::new(), module.code().clone());
-    Frame { message, abi: Abi::Packed, input, code, pack_order: PackOrder::LowOffset, return_data }
+    Frame { message, abi: Abi::Linked, input, code, state: AbiState::Nothing, return_data }
 }
 
 #[cfg(test)]
@@ -184,7 +184,7 @@ mod tests {
         let (mut valid, mut returned, mut halted) = (0, 0, 0);
         for seed in 0..50 {
             let driven = drive(&module(seed).unwrap(), CALLS, || 1).unwrap();
-            let Ok(module) = ValidModule::parse(driven.code.into(), Abi::Packed, &revision) else { continue };
+            let Ok(module) = ValidModule::parse(driven.code.into(), Abi::Linked, &revision) else { continue };
             valid += 1;
             let gas = GasMeter::new(GAS);
             let state = FrameState { frame: frame(&module), gas, memory_pages_max: MEMORY_PAGES_MAX };

@@ -270,7 +270,7 @@ impl<E: Embedding> Run<E> {
         {
             return Err(format!("refused: {invalid}"));
         }
-        if !is_malformed && self.revision.rules.linked_modules {
+        if !is_malformed && self.revision.rules.abis.contains(Abi::Linked) {
             return Err(format!("refused: {invalid}"));
         }
         for source in self.sources(code) {

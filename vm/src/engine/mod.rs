@@ -6,12 +6,14 @@
 pub mod embedding;
 pub mod wasmi;
 
+pub use crate::argument::Argument;
+
 use crate::{
     module::{InvalidModule, ValidModule},
     session::Session,
 };
 use lockstep_gas::{GasMeter, Revision};
-use lockstep_host::{Fault, Frame, FrameResult, Reply, Stop};
+use lockstep_host::{Fault, Frame, FrameResult, Stop};
 use std::sync::Arc;
 
 /// An engine set up for one revision.
@@ -53,15 +55,6 @@ pub enum Exit {
     Stopped(Stop),
 }
 
-/// An argument of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Argument {
-    /// An i32.
-    I32(u32),
-    /// An i64.
-    I64(u64),
-}
-
 /// One frame's instance.
 pub trait Instance {
     /// Calls an exported function. `session` is given back with the [`Exit`].
@@ -76,21 +69,19 @@ pub trait Instance {
         arguments: &[Argument],
     ) -> Result<(Exit, Box<Session>), Fault>;
 
-    /// Goes on after [`Stop::Suspend`]: the host function that stopped takes over `result` (`HostCall::complete`) and
-    /// returns to the guest, or halts it.
+    /// Goes on after [`Stop::Suspend`]: the host function that stopped takes over `result` (`HostImport::end`) and returns to
+    /// the guest, or halts it.
     ///
     /// # Errors
     ///
     /// A [`Fault`] of this node; the session is lost with it.
-    fn resume(
-        &mut self,
-        session: Box<Session>,
-        reply: Reply,
-        result: FrameResult,
-    ) -> Result<(Exit, Box<Session>), Fault>;
+    fn resume(&mut self, session: Box<Session>, result: FrameResult) -> Result<(Exit, Box<Session>), Fault>;
 
     /// The frame as the host knows it.
     fn frame(&self) -> &Frame;
+
+    /// The whole memory, empty if there is none, and what is kept beside the instance, its gas up to date.
+    fn parts(&mut self) -> (&mut [u8], &mut FrameState);
 
     /// The gas meter, up to date.
     fn gas(&mut self) -> &mut GasMeter;

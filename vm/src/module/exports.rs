@@ -1,21 +1,12 @@
-//! What exports are held to: the rules of each ABI.
-//!
-//! `ewasm` (ewasm contract interface): `main` is `()->()` and `memory` a memory, both required; nothing else where the
-//! revision says so. `packed`: `main` is `(i64)->(i64)` or `()->()`, a memory is called `memory`, neither is required.
+//! Exports and custom sections: what they are; what they may be is for the ABI's protocol to say.
 
 use super::{
+    facts::{self, Section},
     invalid::{InvalidCode, InvalidModule, quoted},
     pass::{Pass, Step},
-    types::{ExternType, ValType},
+    types::ExternType,
 };
-use lockstep_gas::Abi;
-use wasmparser::{Export, ExportSectionReader, ExternalKind};
-
-/// The export that a plain call runs.
-pub(super) const MAIN: &str = "main";
-
-/// The export that the host reads and writes.
-const MEMORY: &str = "memory";
+use wasmparser::{CustomSectionReader, Export, ExportSectionReader, ExternalKind};
 
 impl Pass<'_> {
     pub(super) fn exports(&mut self, section: &ExportSectionReader<'_>) -> Step {
@@ -28,12 +19,11 @@ impl Pass<'_> {
                 let detail = format!("export {} of nothing", quoted(export.name));
                 return Err(InvalidModule::rule(InvalidCode::Malformed, offset, detail));
             };
-            match self.rules.abi {
-                _ if self.is_linked() => {}
-                Abi::Ewasm => self.ewasm_export(offset, export.name, &ty)?,
-                Abi::Packed => self.packed_export(offset, &export, &ty)?,
+            if let Err(unfit) = self.rules.protocol.export(export.name, &ty, &self.rules.revision.rules) {
+                self.findings.report(InvalidModule::rule(unfit.code, offset, unfit.detail))?;
             }
-            self.facts.exports.insert(export.name.to_owned(), ty);
+            let constant = self.constant_of(&export);
+            self.facts.exports.insert(export.name.to_owned(), facts::Export { ty, offset, constant });
         }
         Ok(())
     }
@@ -49,54 +39,33 @@ impl Pass<'_> {
         }
     }
 
-    fn ewasm_export(&mut self, offset: usize, name: &str, ty: &ExternType) -> Step {
-        match (name, ty) {
-            (MAIN, ExternType::Function(function)) if function.is(&[], &[]) => Ok(()),
-            (MAIN, _) => self.mismatch(offset, name, ty, "a function ()->()"),
-            (MEMORY, ExternType::Memory(_)) => Ok(()),
-            (MEMORY, _) => self.mismatch(offset, name, ty, "a memory"),
-            _ if self.rules.revision.rules.exact_exports => {
-                let detail = format!("{}, where only `{MAIN}` and `{MEMORY}` are", quoted(name));
-                self.findings.report(InvalidModule::rule(InvalidCode::ExtraExport, offset, detail))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn packed_export(&mut self, offset: usize, export: &Export<'_>, ty: &ExternType) -> Step {
-        match (export.name, ty) {
-            (MAIN, ExternType::Function(function))
-                if function.is(&[], &[]) || function.is(&[ValType::I64], &[ValType::I64]) =>
-            {
-                Ok(())
-            }
-            (MAIN, _) => self.mismatch(offset, MAIN, ty, "a function (i64)->(i64) or ()->()"),
-            (MEMORY, ExternType::Memory(_)) => Ok(()),
-            (MEMORY, _) => self.mismatch(offset, MEMORY, ty, "a memory"),
-            (name, ExternType::Memory(_)) => {
-                let detail = format!("{}: a memory is exported as `{MEMORY}`", quoted(name));
-                self.findings.report(InvalidModule::rule(InvalidCode::ExtraExport, offset, detail))
-            }
-            _ => self.input_area_export(offset, export, ty),
-        }
-    }
-
-    fn mismatch(&mut self, offset: usize, name: &str, ty: &ExternType, expected: &str) -> Step {
-        let detail = format!("`{name}` is a {} {ty}, expected {expected}", ty.kind());
-        self.findings.report(InvalidModule::rule(InvalidCode::ExportTypeMismatch, offset, detail))
+    /// The value of an exported global whose initializer is one `i32.const`.
+    fn constant_of(&self, export: &Export<'_>) -> Option<i32> {
+        let index = usize::try_from(export.index).ok().filter(|_| export.kind == ExternalKind::Global)?;
+        self.spaces.globals.get(index)?.constant
     }
 
     /// After the last section: the exports that must be there.
     pub(super) fn required_exports(&mut self) -> Step {
-        let required: &[&str] = match self.rules.abi {
-            Abi::Ewasm => &[MAIN, MEMORY],
-            Abi::Packed => &[],
-        };
-        for name in required {
+        for name in self.rules.protocol.required_exports() {
             if !self.facts.exports.contains_key(*name) {
                 self.findings.report(InvalidModule::missing(InvalidCode::MissingExport, quoted(name)))?;
             }
         }
+        Ok(())
+    }
+
+    /// Keeps a section that the ABI reads: the first of its name.
+    pub(super) fn custom(&mut self, section: &CustomSectionReader<'_>) -> Step {
+        let name = section.name();
+        let Some((_, code)) = self.rules.protocol.sections().iter().find(|(read, _)| *read == name) else {
+            return Ok(());
+        };
+        let offset = section.data_offset();
+        if self.facts.section(name).is_some() {
+            return self.findings.report(InvalidModule::rule(*code, offset, "a second section of the name"));
+        }
+        self.facts.sections.push(Section { name: name.to_owned(), offset, content: section.data().to_vec() });
         Ok(())
     }
 }

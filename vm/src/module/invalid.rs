@@ -157,12 +157,12 @@ pub struct InvalidModule {
 
 impl InvalidModule {
     /// More of something than allowed.
-    pub(super) const fn limit(code: InvalidCode, offset: usize, actual: u64, limit: u64) -> Self {
+    pub(crate) const fn limit(code: InvalidCode, offset: usize, actual: u64, limit: u64) -> Self {
         Self { code, offset: Some(offset as u64), actual, limit, detail: String::new() }
     }
 
     /// A rule broken at `offset`.
-    pub(super) fn rule(code: InvalidCode, offset: usize, detail: impl Into<String>) -> Self {
+    pub(crate) fn rule(code: InvalidCode, offset: usize, detail: impl Into<String>) -> Self {
         Self { code, offset: Some(offset as u64), actual: 0, limit: 0, detail: detail.into() }
     }
 
@@ -172,7 +172,7 @@ impl InvalidModule {
     }
 
     /// A rule broken by something that is not there.
-    pub(super) fn missing(code: InvalidCode, detail: impl Into<String>) -> Self {
+    pub(crate) fn missing(code: InvalidCode, detail: impl Into<String>) -> Self {
         Self { code, offset: None, actual: 0, limit: 0, detail: detail.into() }
     }
 }
@@ -213,7 +213,7 @@ impl fmt::Display for Grouped {
 const NAME_CHARS_MAX: usize = 80;
 
 /// A name out of a module, fit to be printed: without control characters, and cut if it is long.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     let mut kept: String = name.chars().take(NAME_CHARS_MAX).flat_map(char::escape_debug).collect();
     if name.chars().nth(NAME_CHARS_MAX).is_some() {
         kept.push('\u{2026}');

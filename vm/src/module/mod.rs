@@ -6,12 +6,11 @@
 
 mod body;
 mod exports;
+pub(crate) mod facts;
 mod findings;
-mod invalid;
-mod normal;
-mod operators;
+pub(crate) mod invalid;
+pub(crate) mod operators;
 mod outline;
-mod packed;
 mod pass;
 mod payloads;
 mod reasons;
@@ -19,23 +18,22 @@ mod sections;
 mod size;
 mod suggest;
 mod tail_calls;
-mod types;
+pub(crate) mod types;
 mod weight;
 
+pub use crate::abi::facts::{AbiFacts, InputArea, PackedFacts};
+pub use facts::Import;
 pub use findings::FINDINGS_MAX;
 pub use invalid::{InvalidCode, InvalidModule};
-pub use normal::NormalModule;
-pub use outline::{function_name, guess_abi};
-pub use packed::{InputArea, PackedFacts};
+pub use outline::{function_name, guess_abi, uncallable};
 pub use suggest::nearest;
 pub use types::{ExternType, FunctionType, GlobalType, MemoryType, TableType, ValType};
 
 use crate::code::code_hash;
 use alloy_primitives::{B256, Bytes};
+use facts::Facts;
 use findings::Extent;
 use lockstep_gas::{Abi, Revision};
-use lockstep_host::HostImport;
-use pass::Facts;
 
 /// A module that is valid for an ABI under a revision, and what is known of it.
 #[derive(Debug, Clone)]
@@ -81,21 +79,18 @@ impl ValidModule {
     }
 
     /// What it imports, in the order of its imports. One function can stand there several times.
-    pub fn imports(&self) -> &[&'static HostImport] {
+    pub fn imports(&self) -> &[Import] {
         &self.facts.imports
     }
 
     /// Every export with its type, in the order of the names.
     pub fn exports(&self) -> impl Iterator<Item = (&str, &ExternType)> {
-        self.facts.exports.iter().map(|(name, ty)| (name.as_str(), ty))
+        self.facts.exports.iter().map(|(name, export)| (name.as_str(), &export.ty))
     }
 
     /// The type of the function that is exported as `name`, `None` if there is none.
     pub fn export_type(&self, name: &str) -> Option<&FunctionType> {
-        match self.facts.exports.get(name) {
-            Some(ExternType::Function(function)) => Some(function),
-            _ => None,
-        }
+        self.facts.function(name)
     }
 
     /// The memory, exported or not.
@@ -164,9 +159,14 @@ impl ValidModule {
         self.facts.frame_slots_max
     }
 
-    /// What it says of itself, if the ABI is [`Abi::Packed`]; nothing otherwise.
-    pub const fn packed(&self) -> &PackedFacts {
-        &self.facts.packed
+    /// What its ABI found out about it.
+    pub const fn abi_facts(&self) -> &AbiFacts {
+        &self.facts.abi
+    }
+
+    /// What its protocol stands on.
+    pub(crate) const fn facts(&self) -> &Facts {
+        &self.facts
     }
 }
 

@@ -46,7 +46,7 @@ macro_rules! define_priced_operator {
     ($($name:ident $snake:ident $text:literal $price:expr,)*) => {
         /// The operator as the price list knows it, `None` if it does not: such an operator belongs to a proposal that
         /// no revision has.
-        pub(super) const fn priced_operator(parsed: &wasmparser::Operator<'_>) -> Option<Operator> {
+        pub(crate) const fn priced_operator(parsed: &wasmparser::Operator<'_>) -> Option<Operator> {
             match parsed {
                 $(wasmparser::Operator::$name { .. } => Some(Operator::$name),)*
                 _ => None,

@@ -1,14 +1,13 @@
 //! What can be read off a module that nobody has validated: for messages and for the command, never for consensus.
 
 use super::{
-    exports::MAIN,
     invalid::InvalidModule,
     payloads::{Payloads, TypeItem, for_each_function_name, for_each_type},
-    types::{FunctionType, ValType},
+    types::FunctionType,
 };
+use crate::abi::{self, protocol::Outline};
 use core::ops::ControlFlow;
 use lockstep_gas::Abi;
-use lockstep_host::packed::{PackOrder, PackedAbi};
 use wasmparser::{ExternalKind, Payload, TypeRef, WasmFeatures};
 
 /// The name that the name section gives the function `index`, imported functions counted first. `None` if it gives
@@ -25,28 +24,15 @@ pub fn function_name(code: &[u8], index: u32) -> Option<&str> {
     found
 }
 
-/// The ABI that `code` looks like: [`Abi::Packed`] if it has a section of that ABI, if its `main` is `(i64)->(i64)` or
-/// if it exports no `main`; otherwise, and if it is not a readable module, [`Abi::Ewasm`].
+/// The ABI that `code` looks like; [`Abi::Ewasm`] if it is not a readable module.
 pub fn guess_abi(code: &[u8]) -> Abi {
-    let is_packed = match outline(code) {
-        Ok(outline) => {
-            let main_is_packed =
-                outline.main.is_none_or(|main| main.is_some_and(|ty| ty.is(&[ValType::I64], &[ValType::I64])));
-            outline.has_packed_section || main_is_packed
-        }
-        Err(_) => false,
-    };
-    if is_packed { Abi::Packed } else { Abi::Ewasm }
+    let Ok(outline) = outline(code) else { return Abi::Ewasm };
+    // From the last, which is the most particular, to `ewasm`, which every module looks like.
+    let mut abis = Abi::CONTRACTS.iter().rev().copied();
+    abis.find(|&abi| abi::protocol(abi).recognises(&outline)).unwrap_or(Abi::Ewasm)
 }
 
-#[derive(Default)]
-struct Outline {
-    has_packed_section: bool,
-    /// The export `main`, and its type if it is a function.
-    main: Option<Option<FunctionType>>,
-}
-
-fn outline(code: &[u8]) -> Result<Outline, InvalidModule> {
+fn outline(code: &[u8]) -> Result<Outline<'_>, InvalidModule> {
     let features = WasmFeatures::empty();
     let mut payloads = Payloads::new(code, features);
     let mut outline = Outline::default();
@@ -61,7 +47,9 @@ fn outline(code: &[u8]) -> Result<Outline, InvalidModule> {
             })?,
             Payload::ImportSection(section) => {
                 for import in section {
-                    if let TypeRef::Func(index) = import?.ty {
+                    let import = import?;
+                    outline.imports.push((import.module, import.name));
+                    if let TypeRef::Func(index) = import.ty {
                         functions.push(index);
                     }
                 }
@@ -74,20 +62,20 @@ fn outline(code: &[u8]) -> Result<Outline, InvalidModule> {
             Payload::ExportSection(section) => {
                 for export in section {
                     let export = export?;
-                    if export.name != MAIN {
-                        continue;
-                    }
                     let index = usize::try_from(export.index).ok().filter(|_| export.kind == ExternalKind::Func);
                     let ty = index.and_then(|index| functions.get(index));
                     let ty = ty.and_then(|&index| types.get(usize::try_from(index).ok()?));
-                    outline.main = Some(ty.cloned().flatten());
+                    outline.exports.push((export.name, ty.cloned().flatten()));
                 }
             }
-            Payload::CustomSection(section) => {
-                outline.has_packed_section |= matches!(section.name(), PackedAbi::SECTION | PackOrder::SECTION);
-            }
+            Payload::CustomSection(section) => outline.sections.push(section.name()),
             Payload::End(_) => return Ok(outline),
             _ => {}
         }
     }
+}
+
+/// Why a module of `abi` may export a function of that name and type that is never called, if that is so.
+pub fn uncallable(abi: Abi, name: &str, ty: &FunctionType) -> Option<String> {
+    abi::protocol(abi).uncallable(name, ty)
 }

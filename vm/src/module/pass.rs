@@ -1,32 +1,33 @@
 //! One pass over a module: every section in order, first its count, then the Wasm specification, then our rules.
 //!
-//! Owns the walk, and what is known of the module so far. What a section is held to stands in `sections`, `exports`,
-//! `packed` and `body`. A limit is compared before what it bounds is read, and work and memory are linear in the bytes
+//! Owns the walk, and what is known of the module so far. What a section is held to stands in `sections`, `exports`
+//! and `body`, and what the ABI adds in its protocol. A limit is compared before what it bounds is read, and work and memory are linear in the bytes
 //! of the module.
 
 use super::{
     body::Bodies,
+    facts::Facts,
     findings::{Extent, Findings},
     invalid::{InvalidCode, InvalidModule},
     operators::wasm_features,
-    packed::{PackedFacts, PackedSections},
     payloads::{HEADER, Payloads},
     tail_calls::TailCalls,
-    types::{ExternType, FunctionType, GlobalType, MemoryType, TableType},
+    types::{FunctionType, GlobalType, MemoryType, TableType},
     weight::Weight,
 };
+use crate::abi::{self, Protocol};
 use lockstep_gas::{Abi, Limits, Revision};
-use lockstep_host::{HostImport, ImportTable};
-use std::collections::BTreeMap;
+use lockstep_host::{ImportTable, UnknownImport};
 use wasmparser::{Payload, Validator, WasmFeatures};
 
 /// What a step of the pass gives: the violation that ends it, if there is one.
 pub(super) type Step = Result<(), InvalidModule>;
 
 /// The rules of one ABI under one revision.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Rules<'a> {
     pub(super) abi: Abi,
+    pub(super) protocol: &'static dyn Protocol,
     pub(super) revision: &'a Revision,
     pub(super) limits: &'a Limits,
     pub(super) imports: ImportTable,
@@ -63,30 +64,6 @@ impl IndexSpaces {
     }
 }
 
-/// What is known of a module after the pass.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Facts {
-    /// The host's functions, in the order of the imports.
-    pub(super) imports: Vec<&'static HostImport>,
-    pub(super) exports: BTreeMap<String, ExternType>,
-    pub(super) memory: Option<MemoryType>,
-    /// Functions, globals, imports, exports, data and element segments.
-    pub(super) items: u64,
-    /// Bytes of active data segments.
-    pub(super) data_bytes: u64,
-    /// Elements of all tables at the start.
-    pub(super) table_elements: u64,
-    /// Locals and operands of each function, and of the one that has the most.
-    pub(super) frame_slots: Vec<u32>,
-    pub(super) frame_slots_max: u32,
-    /// Values that operators hand over: what compiled code can be much larger by than the Wasm.
-    pub(super) moved_values: u64,
-    pub(super) types: u32,
-    /// Bytes that an engine keeps of bodies and constant expressions.
-    pub(super) translated_bytes: u64,
-    pub(super) packed: PackedFacts,
-}
-
 /// How a toolchain leaves a start function out.
 const NO_START: &str = "to leave it out: AssemblyScript --exportStart NAME, clang and rustc without shared memory, WAT \
                         without (start ...)";
@@ -100,7 +77,6 @@ pub(super) struct Pass<'a> {
     pub(super) spaces: IndexSpaces,
     pub(super) bodies: Bodies,
     pub(super) weight: Weight,
-    pub(super) packed: PackedSections<'a>,
     pub(super) tail_calls: TailCalls,
     pub(super) facts: Facts,
 }
@@ -112,13 +88,19 @@ pub(super) fn run(code: &[u8], abi: Abi, revision: &Revision, extent: Extent) ->
     let limits = revision.limits(abi);
     let mut pass = Pass {
         code,
-        rules: Rules { abi, revision, limits, imports: ImportTable::of(abi, revision), features },
+        rules: Rules {
+            abi,
+            protocol: abi::protocol(abi),
+            revision,
+            limits,
+            imports: ImportTable::of(abi, revision),
+            features,
+        },
         validator: Validator::new_with_features(features),
         findings: Findings::new(extent),
         spaces: IndexSpaces::default(),
         bodies: Bodies::default(),
         weight: Weight::default(),
-        packed: PackedSections::default(),
         tail_calls: TailCalls::default(),
         facts: Facts::default(),
     };
@@ -163,7 +145,7 @@ impl<'a> Pass<'a> {
             Payload::CustomSection(section) => self.custom(&section),
             Payload::StartSection { func, range } => {
                 self.validator.start_section(func, &range)?;
-                if self.is_linked() {
+                if self.rules.protocol.may_start() {
                     return Ok(());
                 }
                 self.findings.in_function(Some(func));
@@ -182,18 +164,18 @@ impl<'a> Pass<'a> {
 
     fn end(&mut self, offset: usize) -> Step {
         self.validator.end(offset)?;
-        if !self.is_linked() {
-            self.indirect_tail_calls()?;
-            self.required_exports()?;
-            self.packed_facts()?;
-        }
         self.facts.memory = self.spaces.memories.first().copied();
+        self.indirect_tail_calls()?;
+        self.required_exports()?;
+        let Self { facts, findings, .. } = self;
+        facts.abi = self.rules.protocol.facts(facts, &mut |invalid| findings.report(invalid))?;
+        facts.sections.clear();
         Ok(())
     }
 
-    /// Whether the module links with modules, so that no rule of an ABI holds.
-    pub(super) const fn is_linked(&self) -> bool {
-        self.rules.revision.rules.linked_modules
+    /// Whether imports are the host's, which suspends where a module's own functions do not.
+    pub(super) fn imports_the_host(&self) -> bool {
+        self.rules.imports.unknown() != UnknownImport::Linked
     }
 
     /// Notes that there is more of something than `limit`.

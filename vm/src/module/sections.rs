@@ -3,6 +3,7 @@
 //! Exports are in `exports`, function bodies in `body`.
 
 use super::{
+    facts::Import,
     invalid::{InvalidCode, InvalidModule, quoted},
     pass::{Global, Pass, Step},
     payloads::{Arity, TypeItem, for_each_data_segment, for_each_type},
@@ -10,10 +11,11 @@ use super::{
     suggest::suggestion,
     types::{FunctionType, GlobalType, MemoryType, TableType, ValType},
 };
+use lockstep_host::{HostImport, UnknownImport};
 use wasmparser::{
     ConstExpr, DataSectionReader, ElementItems, ElementKind, ElementSectionReader, FunctionSectionReader,
-    GlobalSectionReader, Import, ImportSectionReader, MemorySectionReader, Operator, SectionLimited,
-    TableSectionReader, TypeRef, TypeSectionReader,
+    GlobalSectionReader, ImportSectionReader, MemorySectionReader, Operator, SectionLimited, TableSectionReader,
+    TypeRef, TypeSectionReader,
 };
 
 impl Pass<'_> {
@@ -68,9 +70,7 @@ impl Pass<'_> {
         self.add_items(section.count());
         for item in section.clone().into_iter_with_offsets() {
             let (offset, import) = item?;
-            if !self.is_linked() {
-                self.import(offset, &import)?;
-            }
+            self.import(offset, &import)?;
             match import.ty {
                 TypeRef::Func(index) => {
                     self.spaces.functions.push(index);
@@ -87,25 +87,52 @@ impl Pass<'_> {
         self.parameters_of_all(section.range().start)
     }
 
-    fn import(&mut self, offset: usize, import: &Import<'_>) -> Step {
+    fn import(&mut self, offset: usize, import: &wasmparser::Import<'_>) -> Step {
+        let unknown = self.rules.imports.unknown();
+        if unknown == UnknownImport::Linked {
+            return Ok(());
+        }
         let name = quoted(&format!("{}.{}", import.module, import.name));
-        let Some(row) = self.rules.imports.find(import.module, import.name) else {
+        let found = match import.ty {
+            TypeRef::Func(index) => self.spaces.function_type(index).cloned(),
+            TypeRef::Table(_) | TypeRef::Memory(_) | TypeRef::Global(_) | TypeRef::Tag(_) => None,
+        };
+        let rows: Vec<_> = self.rules.imports.find(import.module, import.name).collect();
+        let Some(first) = rows.first() else {
+            if let (UnknownImport::Halts, Some(ty)) = (unknown, found) {
+                let (module, name) = (import.module.to_owned(), import.name.to_owned());
+                return self.imported(offset, Import::Unknown { module, name, ty });
+            }
             let hint = suggestion(&self.rules.imports, import.module, import.name);
             let detail = hint.map_or_else(|| name.clone(), |hint| format!("{name}; {hint}"));
             return self.findings.report(InvalidModule::rule(InvalidCode::UnknownImport, offset, detail));
         };
-        let expected = FunctionType::of_host(row.parameters, row.result);
-        let found = match import.ty {
-            TypeRef::Func(index) => self.spaces.function_type(index),
-            TypeRef::Table(_) | TypeRef::Memory(_) | TypeRef::Global(_) | TypeRef::Tag(_) => None,
-        };
-        if found == Some(&expected) {
-            self.facts.imports.push(row);
-            return Ok(());
+        let of_row = |row: &HostImport| FunctionType::of_host(row.parameters(), row.result());
+        match rows.iter().find(|row| found.as_ref() == Some(&of_row(row))) {
+            Some(row) if rows.len() > 1 => self.imported(offset, Import::Host(row)),
+            Some(row) => {
+                self.facts.imports.push(Import::Host(row));
+                Ok(())
+            }
+            None => {
+                let found = found.map_or_else(|| "not a function".to_owned(), |ty| ty.to_string());
+                let others = rows.iter().skip(1).map(|row| format!(" or {}", of_row(row))).collect::<String>();
+                let detail = format!("{name} is {found}, expected {}{others}", of_row(first));
+                self.findings.report(InvalidModule::rule(InvalidCode::ImportTypeMismatch, offset, detail))
+            }
         }
-        let found = found.map_or_else(|| "not a function".to_owned(), ToString::to_string);
-        let detail = format!("{name} is {found}, expected {expected}");
-        self.findings.report(InvalidModule::rule(InvalidCode::ImportTypeMismatch, offset, detail))
+    }
+
+    /// Of a name that can have several types, a module imports one: engines link by name.
+    fn imported(&mut self, offset: usize, import: Import) -> Step {
+        let is_other = |other: &&Import| other.name() == import.name() && other.ty() != import.ty();
+        if self.facts.imports.iter().any(|other| is_other(&other)) {
+            let (module, name) = import.name();
+            let detail = format!("{} is imported with two types", quoted(&format!("{module}.{name}")));
+            return self.findings.report(InvalidModule::rule(InvalidCode::ImportTypeMismatch, offset, detail));
+        }
+        self.facts.imports.push(import);
+        Ok(())
     }
 
     pub(super) fn functions(&mut self, section: &FunctionSectionReader<'_>) -> Step {

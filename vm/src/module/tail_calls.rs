@@ -42,7 +42,7 @@ impl Pass<'_> {
                 self.tail_calls.indirect.get_or_insert(offset);
             }
             Operator::ReturnCall { function_index }
-                if function_index < self.tail_calls.imported_functions && !self.is_linked() =>
+                if function_index < self.tail_calls.imported_functions && self.imports_the_host() =>
             {
                 return self.findings.report(InvalidModule::rule(InvalidCode::TailCallOfImport, offset, "return_call"));
             }
@@ -54,7 +54,7 @@ impl Pass<'_> {
     /// After the last section: an indirect tail call can reach whatever a reference is made to.
     pub(super) fn indirect_tail_calls(&mut self) -> Step {
         match self.tail_calls.indirect {
-            Some(offset) if self.tail_calls.refers_to_import => {
+            Some(offset) if self.tail_calls.refers_to_import && self.imports_the_host() => {
                 let detail = "return_call_indirect, where a table can hold an import";
                 self.findings.report(InvalidModule::rule(InvalidCode::TailCallOfImport, offset, detail))
             }

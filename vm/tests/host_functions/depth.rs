@@ -41,7 +41,7 @@ fn depth() {
 #[test]
 fn every_edge_counts() {
     let mut revision = Revision::V1;
-    revision.limits.frame_depth_max = 2;
+    revision.transaction.frame_depth_max = 2;
     let vm = Vm::new(revision).unwrap();
     let init_code = main_of("");
     let no_depth = 0xFF08_u64 << 48;

@@ -190,10 +190,10 @@ fn fields() -> String {
 /// The call with arguments in the text, its result dropped.
 fn call_with(line: &Line, argument: impl Fn(usize, ValueType) -> String) -> String {
     let row = rows().into_iter().find(|row| row.name == line.name).unwrap();
-    let types = row.parameters.iter().enumerate();
+    let types = row.parameters().iter().enumerate();
     let arguments: String = types.map(|(index, value_type)| argument(index, *value_type)).collect();
     let call = format!("(call ${} {arguments})", line.name);
-    if row.result.is_some() { format!("(drop {call})") } else { call }
+    if row.result().is_some() { format!("(drop {call})") } else { call }
 }
 
 /// A contract that makes the good call and nothing else.
@@ -253,11 +253,11 @@ fn every_row_has_a_line() {
         let row = rows().into_iter().find(|row| row.name == line.name).unwrap();
         assert_eq!(
             (line.good.len(), line.parameters.len()),
-            (row.parameters.len(), row.parameters.len()),
+            (row.parameters().len(), row.parameters().len()),
             "{}",
             line.name
         );
-        for (index, (parameter, value_type)) in line.parameters.iter().zip(row.parameters).enumerate() {
+        for (index, (parameter, value_type)) in line.parameters.iter().zip(row.parameters()).enumerate() {
             let is_number = matches!(parameter, P::Number);
             assert!(is_number || *value_type == ValueType::I32, "{}: parameter {index}", line.name);
             if let P::Range { length, .. } | P::Input { length, .. } | P::Offset { length, .. } = parameter {

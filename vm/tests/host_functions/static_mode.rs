@@ -129,7 +129,7 @@ fn views() {
 #[test]
 fn no_function_changes_the_state_in_a_static_frame() {
     for row in rows() {
-        let types = row.parameters.iter().zip(row.parameter_names);
+        let types = row.parameters().iter().zip(row.parameter_names);
         let argument = |(value_type, name): (&lockstep_host::ValueType, &&str)| match (value_type, *name) {
             (lockstep_host::ValueType::I64, _) => "~0",
             (_, "address" | "beneficiary") => "@SENDER",
@@ -140,7 +140,7 @@ fn no_function_changes_the_state_in_a_static_frame() {
         };
         let arguments: String = types.map(argument).collect::<Vec<_>>().join(" ");
         let call = format!("(call ${} {arguments})", row.name);
-        let body = if row.result.is_some() { format!("(drop {call})") } else { call };
+        let body = if row.result().is_some() { format!("(drop {call})") } else { call };
         let case = through_a(row.name.into(), &calls_b("call", INSIDE)).contract(B, &body);
         let diff = case.execute(&V1).diff;
         assert_eq!(diff.accounts.len(), 1, "{}: accounts other than the sender changed", row.name);

@@ -96,8 +96,8 @@ fn import(row: &HostImport) -> String {
         ValueType::I32 => " i32",
         ValueType::I64 => " i64",
     };
-    let parameters: String = row.parameters.iter().map(name).collect();
-    let result = row.result.as_ref().map(name).unwrap_or_default();
+    let parameters: String = row.parameters().iter().map(name).collect();
+    let result = row.result().as_ref().map(name).unwrap_or_default();
     format!("(import \"{}\" \"{}\" (func ${} (param{parameters}) (result{result})))", row.module, row.name, row.name)
 }
 

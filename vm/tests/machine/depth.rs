@@ -15,7 +15,7 @@ fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
 /// `V1` with twice the memory: its own holds 1,024 frames of one page, and a frame that calls needs one.
 fn roomy() -> Revision {
     let mut revision = Revision::V1;
-    revision.limits.transaction_memory_bytes_max *= 2;
+    revision.transaction.memory_bytes_max *= 2;
     revision
 }
 

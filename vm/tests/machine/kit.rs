@@ -272,8 +272,8 @@ fn imports(items: &str) -> String {
         .map(|row| {
             let (module, name) = (row.module, row.name);
             let text = |value: ValueType| if value == ValueType::I32 { "i32" } else { "i64" };
-            let parameters: Vec<_> = row.parameters.iter().map(|value| text(*value)).collect();
-            let result = row.result.map(|value| format!("(result {})", text(value))).unwrap_or_default();
+            let parameters: Vec<_> = row.parameters().iter().map(|value| text(*value)).collect();
+            let result = row.result().map(|value| format!("(result {})", text(value))).unwrap_or_default();
             format!("(import \"{module}\" \"{name}\" (func ${name} (param {}) {result}))", parameters.join(" "))
         })
         .collect()

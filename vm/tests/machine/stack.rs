@@ -37,7 +37,7 @@ fn longest(unit: &str) -> Vec<u8> {
     let size = |times: usize| binary(&Unit::module("", &unit.repeat(times))).len();
     let (one, three) = (size(1), size(3));
     let each = (three - one).div_ceil(2);
-    let times = (Revision::V1.limits.body_bytes_max as usize - 200) / each;
+    let times = (Revision::V1.limits.contract.body_bytes_max as usize - 200) / each;
     binary(&Unit::longest_module(&unit.repeat(times)))
 }
 
@@ -56,7 +56,7 @@ fn every_operator_in_the_longest_region() {
 /// A growth is two bytes long: no longer region of them is there.
 #[test]
 fn growths_in_the_longest_region() {
-    let growths = Revision::V1.limits.body_bytes_max as usize / 2 - 100;
+    let growths = Revision::V1.limits.contract.body_bytes_max as usize / 2 - 100;
     let bodies = [
         format!("(drop (i32.const -1) {})", "(memory.grow) ".repeat(growths)),
         format!("(drop (local.get $n) {})", "(memory.grow) ".repeat(growths)),
@@ -123,12 +123,12 @@ fn growths_on_the_way_back_and_between_calls_of_the_host() {
 /// the body, translation, execution and the end of it all do not recurse on them.
 #[test]
 fn what_nests_as_deep_as_it_may() {
-    let bytes = Revision::V1.limits.body_bytes_max as usize - 100;
+    let bytes = Revision::V1.limits.contract.body_bytes_max as usize - 100;
     let nested = |open: &str, close: &str, each: usize| {
         let depth = bytes / each;
         format!("{} {}", open.repeat(depth), close.repeat(depth))
     };
-    let additions = (Revision::V1.limits.const_operators_max as usize - 1) / 2;
+    let additions = (Revision::V1.limits.contract.const_operators_max as usize - 1) / 2;
     let constant = format!("(i32.const 1) {}", "(i32.const 1) (i32.add) ".repeat(additions));
     let globals = format!("(global i32 {constant})").repeat(1_000);
     let mains = [

@@ -3,7 +3,7 @@
 use crate::{binary, custom, raw, verdict};
 use lockstep_gas::{Abi, Revision};
 use lockstep_host::packed::PackOrder;
-use lockstep_vm::module::{InputArea, MemoryType, PackedFacts, ValidModule, function_name, guess_abi};
+use lockstep_vm::module::{Import, InputArea, MemoryType, ValidModule, function_name, guess_abi};
 use sha3::{Digest, Sha3_256};
 
 fn valid(code: &[u8], abi: Abi) -> ValidModule {
@@ -34,7 +34,7 @@ fn counts_are_those_of_the_module() {
     assert_eq!(&module.code()[..], &code);
     assert_eq!(module.code_hash().as_slice(), Sha3_256::digest(&code).as_slice());
     assert_eq!(module.abi(), Abi::Ewasm);
-    let imports: Vec<_> = module.imports().iter().map(|row| (row.module, row.name)).collect();
+    let imports: Vec<_> = module.imports().iter().map(Import::name).collect();
     assert_eq!(imports, [("ethereum", "finish"), ("ethereum", "getGasLeft"), ("ethereum", "finish")]);
     // 2 functions, 2 globals, 3 imports, 5 exports, 3 data and 2 element segments of an element each.
     assert_eq!(module.items(), 19);
@@ -57,7 +57,7 @@ fn counts_are_those_of_the_module() {
     assert_eq!(module.export_type("add").unwrap().to_string(), "(i32, i64)->(i64)");
     assert_eq!(module.export_type("memory"), None);
     assert_eq!(module.export_type("none"), None);
-    assert_eq!(*module.packed(), PackedFacts::default());
+    assert_eq!(module.abi_facts().packed(), None);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn packed_modules_speak_of_themselves() {
     let sections = raw(&[(0, &custom("packed_abi", b"\x01\x01f\x02br")), (0, &custom("packed_order", &[1]))]);
     let code = [&binary(wat)[..], &sections[8..]].concat();
     let module = valid(&code, Abi::Packed);
-    let facts = module.packed();
+    let facts = module.abi_facts().packed().unwrap();
     assert_eq!(facts.order, PackOrder::HighOffset);
     assert_eq!(facts.input_area, Some(InputArea { base: 4_096, capacity: 512 }));
     assert_eq!(facts.descriptors.as_ref().unwrap().get(b"f").unwrap().to_string(), "br");

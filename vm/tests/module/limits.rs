@@ -124,7 +124,7 @@ fn every_code_of_a_limit_has_a_row() {
 #[test]
 fn every_limit_of_v1_admits_what_it_says_and_no_more() {
     for (row, (code, make)) in ROWS.iter().enumerate() {
-        let limit = limit_of(*code, &Revision::V1.limits);
+        let limit = limit_of(*code, &Revision::V1.limits.contract);
         if let Err(violations) = verdict(&make(limit), Abi::Packed, &Revision::V1) {
             panic!("row {row}, {code:?}: {limit} are refused: {}", violations[0]);
         }
@@ -142,7 +142,7 @@ fn far_too_many_parameters_and_results_are_counted() {
             let module = binary(&format!("(module (type (func ({keyword} {}))))", "i32 ".repeat(count as usize)));
             let violations = verdict(&module, Abi::Packed, &Revision::V1).unwrap_err();
             let first = &violations[0];
-            let limit = u64::from(limit_of(code, &Revision::V1.limits));
+            let limit = u64::from(limit_of(code, &Revision::V1.limits.contract));
             assert_eq!((first.code, first.actual, first.limit), (code, u64::from(count), limit), "{count}");
         }
     }
@@ -152,7 +152,7 @@ fn far_too_many_parameters_and_results_are_counted() {
 #[test]
 fn limits_come_from_the_revision() {
     let mut revision = Revision::V1;
-    let limits = &mut revision.limits;
+    let limits = &mut revision.limits.contract;
     for limit in [
         &mut limits.types_max,
         &mut limits.parameters_max,
@@ -174,7 +174,7 @@ fn limits_come_from_the_revision() {
     limits.body_bytes_max = 100;
     limits.locals_max = 30;
     for (row, (code, make)) in ROWS.iter().enumerate() {
-        let limit = limit_of(*code, &revision.limits);
+        let limit = limit_of(*code, &revision.limits.contract);
         if matches!(code, C::TooManyBytes | C::TooManyModuleParameters | C::TooManyModuleLocals) {
             continue;
         }
@@ -194,10 +194,11 @@ fn constant_expressions_have_an_odd_number_of_operators() {
         |sums| format!("(module (table 1 funcref) (elem (offset (i32.const 0) {sums}) func))"),
     ] {
         assert!(
-            verdict(&binary(&make(sums(Revision::V1.limits.const_operators_max))), Abi::Packed, &Revision::V1).is_ok()
+            verdict(&binary(&make(sums(Revision::V1.limits.contract.const_operators_max))), Abi::Packed, &Revision::V1)
+                .is_ok()
         );
-        let max = u64::from(Revision::V1.limits.const_operators_max);
-        let code = binary(&make(sums(Revision::V1.limits.const_operators_max + 2)));
+        let max = u64::from(Revision::V1.limits.contract.const_operators_max);
+        let code = binary(&make(sums(Revision::V1.limits.contract.const_operators_max + 2)));
         let violations = verdict(&code, Abi::Packed, &Revision::V1).unwrap_err();
         let found: Vec<_> = violations.iter().map(|invalid| (invalid.code, invalid.actual, invalid.limit)).collect();
         assert_eq!(found, [(C::TooManyConstOperators, max + 2, max)]);
@@ -256,7 +257,7 @@ fn check_goes_on_after_a_limit() {
 #[test]
 fn parameters_of_imports_count_without_a_function_section() {
     let mut revision = Revision::V1;
-    revision.limits.module_parameters_max = 6;
+    revision.limits.contract.module_parameters_max = 6;
     for (name, parameters, accepted) in [("log", 7, false), ("call", 5, true)] {
         let types = if name == "log" { "i32 ".repeat(7) } else { "i64 i32 i32 i32 i32".into() };
         let result = if name == "log" { "" } else { "(result i32)" };
@@ -315,7 +316,8 @@ fn padded(unit: &str, times: u64, bytes: usize) -> Vec<u8> {
 #[test]
 fn values_are_handed_over_by_the_bytes_of_the_module() {
     const BYTES: usize = 300_000;
-    let limit = BYTES as u64 / u64::from(Revision::V1.limits.bytes_per_moved_value_min) + Limits::FREE_OF_BYTES;
+    let limit =
+        BYTES as u64 / u64::from(Revision::V1.limits.contract.bytes_per_moved_value_min) + Limits::FREE_OF_BYTES;
     for (way, values, unit) in handing() {
         // Some of the way in question, and the rest by a block and tables of one value each: a byte for a value.
         let times = 50;

@@ -13,7 +13,6 @@ mod facts;
 mod findings;
 mod hostile;
 mod limits;
-mod normal;
 mod rules;
 
 use lockstep_gas::{Abi, Revision};

@@ -74,8 +74,8 @@ fn every_function_of_the_table_is_refused_with_any_other_type() {
     let name = |value: &ValueType| if *value == ValueType::I32 { "i32" } else { "i64" };
     let other = |value: &str| if value == "i32" { "i64" } else { "i32" };
     for row in ImportTable::of(EWASM, V1).rows() {
-        let parameters: Vec<_> = row.parameters.iter().map(name).collect();
-        let results: Vec<_> = row.result.iter().map(name).collect();
+        let parameters: Vec<_> = row.parameters().iter().map(name).collect();
+        let results: Vec<_> = row.result().iter().map(name).collect();
         let accepts = |parameters: &[&str], results: &[&str]| {
             let (module, name) = (row.module, row.name);
             let (parameters, results) = (parameters.join(" "), results.join(" "));

@@ -7,7 +7,8 @@ use super::{
     markdown::{Cell, code, grouped, table},
 };
 use lockstep_gas::{
-    AccountPrices, Features, FramePrices, Limits, Operator, Refunds, Revision, Rules, TransactionPrices,
+    AccountPrices, Features, FramePrices, Limits, Operator, Refunds, Revision, Rules, TransactionLimits,
+    TransactionPrices,
 };
 
 const REVISION_RS: &str = include_str!("../../../gas/src/revision.rs");
@@ -61,10 +62,13 @@ fn revisions() -> String {
 
 type Section = (&'static str, &'static str, &'static str, fn(&Revision) -> Vec<Field>);
 
-fn sections() -> [Section; 6] {
+fn sections() -> [Section; 9] {
     [
         ("Wasm features beyond version 1", FEATURES_RS, "Features", features),
-        ("Limits", LIMITS_RS, "Limits", limits),
+        ("Limits of a contract", LIMITS_RS, "Limits", |revision| limits(&revision.limits.contract)),
+        ("Limits of a program", LIMITS_RS, "Limits", |revision| limits(&revision.limits.program)),
+        ("Limits of an indexer", LIMITS_RS, "Limits", |revision| limits(&revision.limits.indexer)),
+        ("Limits of a transaction", LIMITS_RS, "TransactionLimits", transaction_limits),
         ("Transactions", SCHEDULE_RS, "TransactionPrices", transactions),
         ("Frames", SCHEDULE_RS, "FramePrices", frames),
         ("Calls and accounts", SCHEDULE_RS, "AccountPrices", accounts),
@@ -75,7 +79,7 @@ fn sections() -> [Section; 6] {
 fn rules(revision: &Revision) -> Vec<Field> {
     fields!(
         &revision.rules,
-        Rules { abis, extensions, exact_exports, unchecked_code, conformance, linked_modules, block_hashes_in_state }
+        Rules { abis, extensions, exact_exports, unchecked_code, conformance, block_hashes_in_state }
     )
 }
 
@@ -98,9 +102,26 @@ fn features(revision: &Revision) -> Vec<Field> {
     )
 }
 
-fn limits(revision: &Revision) -> Vec<Field> {
+fn transaction_limits(revision: &Revision) -> Vec<Field> {
     fields!(
-        &revision.limits,
+        &revision.transaction,
+        TransactionLimits {
+            input_bytes_max,
+            memory_bytes_max,
+            frame_memory_bytes,
+            item_memory_bytes,
+            table_element_memory_bytes,
+            stack_bytes_max,
+            frame_depth_max,
+            logs_max,
+            log_bytes_max,
+        }
+    )
+}
+
+fn limits(limits: &Limits) -> Vec<Field> {
+    fields!(
+        limits,
         Limits {
             code_bytes_max,
             created_code_bytes_max,
@@ -127,21 +148,13 @@ fn limits(revision: &Revision) -> Vec<Field> {
             tables_max,
             table_elements_max,
             memory_pages_max,
-            transaction_memory_bytes_max,
-            frame_memory_bytes,
-            item_memory_bytes,
-            table_element_memory_bytes,
-            transaction_stack_bytes_max,
             call_depth_max,
-            frame_depth_max,
             storage_key_bytes_max,
             storage_value_bytes_max,
             input_bytes_max,
             output_bytes_max,
             revert_bytes_max,
             log_bytes_max,
-            transaction_logs_max,
-            transaction_log_bytes_max,
         }
     )
 }

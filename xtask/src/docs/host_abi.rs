@@ -5,7 +5,7 @@ use super::{
     markdown::{code, grouped, names, table},
 };
 use lockstep_gas::{Abi, HostPrice, Revision};
-use lockstep_host::{HaltReason, HostImport, ImportTable, ValueType, packed::Errno};
+use lockstep_host::{Errno, HaltReason, HostImport, ImportTable, ValueType, packed::errno_of};
 
 const HEAD: &str = "\
 # Host ABI
@@ -56,7 +56,10 @@ fn rows() -> Vec<&'static HostImport> {
     let mut rows: Vec<&'static HostImport> = Vec::new();
     for (_, revision) in &REVISIONS {
         for row in Abi::ALL.iter().flat_map(|abi| ImportTable::of(*abi, revision).rows().collect::<Vec<_>>()) {
-            if !rows.iter().any(|present| (present.module, present.name) == (row.module, row.name)) {
+            if !rows
+                .iter()
+                .any(|known| (known.module, known.name, known.signature) == (row.module, row.name, row.signature))
+            {
                 rows.push(row);
             }
         }
@@ -67,7 +70,7 @@ fn rows() -> Vec<&'static HostImport> {
 /// The price of an import under a revision, and the ABIs that have it where not all do.
 fn offer(row: &HostImport, revision: &Revision) -> String {
     let admitted: Vec<Abi> = Abi::ALL.iter().copied().filter(|abi| revision.rules.abis.contains(*abi)).collect();
-    let has = |abi: &&Abi| ImportTable::of(**abi, revision).find(row.module, row.name).is_some();
+    let has = |abi: &&Abi| ImportTable::of(**abi, revision).find(row.module, row.name).next().is_some();
     let offering: Vec<&Abi> = admitted.iter().filter(has).collect();
     let price = price(&revision.schedule.host(row.function));
     match offering.len() {
@@ -89,9 +92,9 @@ fn price(price: &HostPrice) -> String {
 }
 
 fn signature(row: &HostImport) -> String {
-    let parameters = row.parameter_names.iter().zip(row.parameters);
+    let parameters = row.parameter_names.iter().zip(row.parameters());
     let parameters: Vec<String> = parameters.map(|(name, kind)| format!("{name}: {}", wasm_type(*kind))).collect();
-    let result = row.result.map_or("()", wasm_type);
+    let result = row.result().map_or("()", wasm_type);
     code(&format!("({}) -> {result}", parameters.join(", ")))
 }
 
@@ -104,7 +107,7 @@ const fn wasm_type(kind: ValueType) -> &'static str {
 
 fn halts() -> String {
     let rows = HaltReason::ALL.iter().map(|reason| {
-        vec![reason.code().to_string(), code(&format!("{reason:?}")), reason.text().to_owned(), hex(reason.errno())]
+        vec![reason.code().to_string(), code(&format!("{reason:?}")), reason.text().to_owned(), hex(errno_of(*reason))]
     });
     table(&["code", "name", "text", "error number"], rows)
 }

@@ -4,13 +4,16 @@
 //! another table than one that is as it was ([`NormalModule`]), so here every module is rewritten. No host functions.
 
 use super::{
-    super::embedding::{Embedding, InstanceId, Instantiated, Invoked, LinkError, Value},
-    config, fuel_slice, index, instantiation_stop,
+    config::{config, fuel_slice, index, operator_cost},
     limiter::Limiter,
-    operator_cost, trap_stop,
+    normal::{NormalModule, rewritten_price},
+    trap::{instantiation_stop, trap_stop},
 };
-use crate::module::{NormalModule, ValidModule};
-use lockstep_gas::{Gas, Revision};
+use crate::{
+    engine::embedding::{Embedding, InstanceId, Instantiated, Invoked, LinkError, Value},
+    module::ValidModule,
+};
+use lockstep_gas::{Abi, Gas, Revision};
 use lockstep_host::{Fault, HaltReason, Stop};
 use std::{collections::BTreeMap, sync::Arc};
 use wasmi::{
@@ -29,10 +32,10 @@ pub struct LinkedWasmi {
 
 impl Embedding for LinkedWasmi {
     fn new(revision: Arc<Revision>) -> Result<Self, Fault> {
-        let mut config = config(&revision);
-        config.operator_cost(operator_cost(&revision, NormalModule::rewritten_price));
+        let mut config = config(&revision, Abi::Linked);
+        config.operator_cost(operator_cost(&revision, rewritten_price));
         let engine = wasmi::Engine::new(&config);
-        let mut store = Store::new(&engine, Limiter::embedding(&revision.limits));
+        let mut store = Store::new(&engine, Limiter::embedding(revision.limits(Abi::Linked)));
         store.limiter(|limiter| limiter);
         Ok(Self { revision, engine, store, instances: Vec::new(), registered: BTreeMap::new() })
     }
@@ -217,7 +220,7 @@ fn halt(stop: Stop) -> Result<HaltReason, Fault> {
     match stop {
         Stop::Halt(reason) => Ok(reason),
         Stop::Fault(fault) => Err(fault),
-        Stop::Finish(_) | Stop::Revert(_) | Stop::Suspend(_) => {
+        Stop::Finish(_) | Stop::Revert { .. } | Stop::Suspend(_) => {
             Err(Fault::Broken("a host function stopped where there is none".into()))
         }
     }

@@ -1,6 +1,6 @@
 //! How far memories and tables may grow, and how many there may be.
 
-use super::index;
+use super::config::index;
 use lockstep_gas::{Limits, PAGE_BYTES};
 use wasmi::{
     ResourceLimiter,

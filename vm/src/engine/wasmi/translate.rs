@@ -51,8 +51,8 @@ pub(super) fn check_panics(panics_abort: bool) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::wasmi::config;
-    use lockstep_gas::Revision;
+    use crate::engine::wasmi::config::config;
+    use lockstep_gas::{Abi, Revision};
 
     #[test]
     fn a_build_where_panics_abort_is_refused() {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     fn refusal(text: &str) -> Option<String> {
-        let engine = Engine::new(&config(&Revision::V1));
+        let engine = Engine::new(&config(&Revision::V1, Abi::Ewasm));
         translate(&engine, &wat::parse_str(text).unwrap()).err().map(|invalid| invalid.to_string())
     }
 

@@ -8,21 +8,30 @@
 //! frames, is written as `nop`s. A module without them stays as it is, byte for byte. Owns the module around the bodies; what is found in a body
 //! is in `flow`, how it is written anew in `encode`.
 
+mod changes;
 mod classes;
 mod encode;
 mod flow;
+mod free;
 mod moves;
+mod operand;
+mod shape;
+#[cfg(test)]
+mod tests;
 
-use super::{ValidModule, invalid::InvalidModule};
+use crate::module::{InvalidModule, ValidModule};
 use alloy_primitives::Bytes;
+use changes::Changes;
 use encode::Encoder;
-use flow::{Changes, Shape};
+
+pub(super) use free::rewritten_price;
 use lockstep_gas::{Operator, Revision};
+use shape::Shape;
 use wasmparser::{FunctionBody, Parser, Payload};
 
 /// A module that can be metered by operators, each at its price.
 #[derive(Debug)]
-pub struct NormalModule {
+pub(super) struct NormalModule {
     code: Bytes,
     is_rewritten: bool,
     /// Whether it reads hidden globals, so that `global.get` is free.
@@ -30,11 +39,6 @@ pub struct NormalModule {
 }
 
 impl NormalModule {
-    /// The operators that rewriting inserts. They are free in a rewritten module (`global.get` only where one is inserted);
-    /// each that was there before is paid for by `nop`s of price 1 beside it.
-    pub const FREE: [Operator; 6] =
-        [Operator::GlobalGet, Operator::Unreachable, Operator::Block, Operator::Loop, Operator::Else, Operator::End];
-
     /// The module for `revision`, which is the one that it is valid under.
     ///
     /// Work and memory are linear in the bytes of the module, times the largest price.
@@ -42,17 +46,17 @@ impl NormalModule {
     /// # Errors
     ///
     /// None for a valid module: what cannot be read of it is reported as its validation would have.
-    pub fn new(module: &ValidModule, revision: &Revision) -> Result<Self, InvalidModule> {
+    pub(super) fn new(module: &ValidModule, revision: &Revision) -> Result<Self, InvalidModule> {
         Self::build(module, revision, false)
     }
 
     /// The same, rewritten also where nothing would have to be: for modules that link with each other. They share one
-    /// engine, which has one table of prices, and [`FREE`](Self::FREE) operators are free for all of them or for none.
+    /// engine, which has one table of prices, and [`FREE`](free::FREE) operators are free for all of them or for none.
     ///
     /// # Errors
     ///
     /// As [`new`](Self::new).
-    pub fn rewritten(module: &ValidModule, revision: &Revision) -> Result<Self, InvalidModule> {
+    pub(super) fn rewritten(module: &ValidModule, revision: &Revision) -> Result<Self, InvalidModule> {
         Self::build(module, revision, true)
     }
 
@@ -80,29 +84,21 @@ impl NormalModule {
     }
 
     /// The module in the binary format. Custom sections are not in it if it is rewritten.
-    pub fn code(&self) -> &[u8] {
+    pub(super) fn code(&self) -> &[u8] {
         &self.code
     }
 
-    /// Whether it is not the module that was deployed. Then a `nop` costs 1 and [`FREE`](Self::FREE) operators cost
+    /// Whether it is not the module that was deployed. Then a `nop` costs 1 and [`FREE`](free::FREE) operators cost
     /// nothing; every other operator has its price in either case.
-    pub const fn is_rewritten(&self) -> bool {
+    #[cfg(test)]
+    pub(super) const fn is_rewritten(&self) -> bool {
         self.is_rewritten
     }
 
     /// What an engine must charge for `operator`, whose price is `price`.
-    pub fn engine_price(&self, operator: Operator, price: u8) -> u8 {
+    pub(super) fn engine_price(&self, operator: Operator, price: u8) -> u8 {
         let is_paid_beside = self.is_rewritten && (self.is_hiding || operator != Operator::GlobalGet);
-        if is_paid_beside { Self::rewritten_price(operator, price) } else { price }
-    }
-
-    /// What an engine must charge for `operator` in any [`rewritten`](Self::rewritten) module.
-    pub fn rewritten_price(operator: Operator, price: u8) -> u8 {
-        match operator {
-            Operator::Nop => 1,
-            operator if Self::FREE.contains(&operator) => 0,
-            _ => price,
-        }
+        if is_paid_beside { rewritten_price(operator, price) } else { price }
     }
 }
 

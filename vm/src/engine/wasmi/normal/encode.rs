@@ -1,9 +1,7 @@
 //! Writes changed function bodies and the hidden globals that they read.
 
-use super::{
-    super::{invalid::InvalidModule, operators::priced_operator},
-    flow::{Changes, Constant, Shape},
-};
+use super::{changes::Changes, free::FREE, operand::Constant, shape::Shape};
+use crate::module::{invalid::InvalidModule, operators::priced_operator};
 use lockstep_gas::{InstructionPrices, Operator as Priced};
 use std::collections::BTreeMap;
 use wasmparser::{FunctionBody, Operator};
@@ -125,13 +123,13 @@ impl<'a> Encoder<'a> {
 
     /// Whether the operator itself is free in the module that is written.
     fn is_paid_beside(&self, operator: Priced) -> bool {
-        super::NormalModule::FREE.contains(&operator) && (self.is_hiding || operator != Priced::GlobalGet)
+        FREE.contains(&operator) && (self.is_hiding || operator != Priced::GlobalGet)
     }
 
     /// Whether a body with these changes is written anew: in one that is not, every operator costs what it did.
     fn is_changed(&self, changes: &Changes<'_>) -> bool {
         let price = |operator| self.prices.map_or(0, |prices| prices.operator(operator).unwrap_or(u8::MAX));
-        let has_priced = super::NormalModule::FREE
+        let has_priced = FREE
             .into_iter()
             .any(|operator| self.is_paid_beside(operator) && price(operator) > 0 && operator != Priced::GlobalGet);
         !changes.is_empty() || changes.has_nops || has_priced || (self.is_hiding && changes.has_global_gets)

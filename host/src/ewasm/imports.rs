@@ -3,11 +3,13 @@
 //! Order of checks and charges, and what each failure is, follow hera 0.x, whose behaviour the official ewasm state
 //! tests record. Amounts are 128 bits, little-endian; addresses and 32-byte words stand as they are.
 
+use super::call;
 use crate::{
-    Log, ewasm_call as call,
+    errno::Errno,
+    halt::HaltReason,
     host_call::HostCall,
     import::{HostImport, host_imports},
-    stop::{HaltReason, HostResult, Stop},
+    stop::{HostResult, Stop},
     system::{self, BLOCK_HASHES, SYSTEM_ADDRESS},
 };
 use alloy_primitives::{Bytes, U256};
@@ -30,13 +32,16 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "ethereum":
     /// Writes the 32-byte hash of one of the last 256 blocks; 0 if it is available, 1 if not.
     "getBlockHash" = GetBlockHash, get_block_hash, (number: i64, result: u32) -> u32;
     /// Calls an account with a u128 value; 0 success, 1 failure, 2 revert.
-    "call" = Call, call::call, (gas: i64, address: u32, value: u32, data: u32, length: u32) -> u32;
+    "call" = Call, call::call => call::called, (gas: i64, address: u32, value: u32, data: u32, length: u32) -> u32;
     /// Runs another account's code on this account; 0 success, 1 failure, 2 revert.
-    "callCode" = CallCode, call::call_code, (gas: i64, address: u32, value: u32, data: u32, length: u32) -> u32;
+    "callCode" = CallCode, call::call_code => call::called,
+        (gas: i64, address: u32, value: u32, data: u32, length: u32) -> u32;
     /// As `callCode`, keeping caller and value.
-    "callDelegate" = CallDelegate, call::call_delegate, (gas: i64, address: u32, data: u32, length: u32) -> u32;
+    "callDelegate" = CallDelegate, call::call_delegate => call::called,
+        (gas: i64, address: u32, data: u32, length: u32) -> u32;
     /// As `call` without value; nothing below may change the state.
-    "callStatic" = CallStatic, call::call_static, (gas: i64, address: u32, data: u32, length: u32) -> u32;
+    "callStatic" = CallStatic, call::call_static => call::called,
+        (gas: i64, address: u32, data: u32, length: u32) -> u32;
     /// Copies from the input; halts if the range does not lie in it.
     "callDataCopy" = CallDataCopy, call_data_copy, (result: u32, offset: u32, length: u32) -> ();
     /// Bytes of the input.
@@ -56,7 +61,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "ethereum":
     /// Writes the 20-byte address of the block's beneficiary.
     "getBlockCoinbase" = GetBlockCoinbase, get_block_coinbase, (result: u32) -> ();
     /// Creates a contract with a u128 value from init code and writes its address; 0 success, 1 failure, 2 revert.
-    "create" = Create, call::create, (value: u32, data: u32, length: u32, result: u32) -> u32;
+    "create" = Create, call::create => call::created, (value: u32, data: u32, length: u32, result: u32) -> u32;
     /// Writes the u256 difficulty of the block, little-endian.
     "getBlockDifficulty" = GetBlockDifficulty, get_block_difficulty, (result: u32) -> ();
     /// Copies from an account's code.
@@ -259,17 +264,8 @@ fn log(
         topics.push(call.guest.load_bytes32(topic)?);
     }
     let data = call.guest.load(data, length)?;
-    let limits = call.limits();
-    let (logs, log_bytes) = call.world.logs();
-    if length > limits.log_bytes_max
-        || logs >= limits.transaction_logs_max
-        || log_bytes.saturating_add(length) > limits.transaction_log_bytes_max
-    {
-        return Err(HaltReason::LimitExceeded.into());
-    }
-    let address = call.frame.message.address;
-    call.world.add_log(Log { address, topics, data: data.to_vec() });
-    Ok(())
+    let data = data.to_vec();
+    call.add_log(topics, data)
 }
 
 fn get_block_number(call: &mut HostCall<'_>) -> HostResult<i64> {
@@ -294,7 +290,8 @@ fn finish(call: &mut HostCall<'_>, data: u32, length: u32) -> HostResult<()> {
 
 fn revert(call: &mut HostCall<'_>, data: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::Revert, length)?;
-    Err(Stop::Revert(call.guest.load_bytes(data, length)?))
+    let data = call.guest.load_bytes(data, length)?;
+    Err(Stop::Revert { errno: Errno::OK, data })
 }
 
 fn get_return_data_size(call: &mut HostCall<'_>) -> HostResult<u32> {

@@ -3,13 +3,16 @@
 //! The order of checks and charges stands in `docs/spec.md`. What is wrong with the callee or the arguments' shape is
 //! an error number for the caller; what is wrong with the caller's own pointers halts the caller.
 
+use super::{Argument, BufIn, BufOut, Descriptor, PackOrder, Placement, Room, StructLayout, Unplaced};
 use crate::{
-    ewasm_call::{charge_value, forward_gas_with_stipend, requested_gas},
+    calls::{charge_value, forward_gas_with_stipend, requested_gas},
+    entry::{Buffers, Entry, ExportCall},
+    errno::Errno,
+    halt::HaltReason,
     host_call::HostCall,
-    import::{HostImport, host_imports},
-    packed::{Argument, BufIn, BufOut, Descriptor, Errno, PackOrder, Placement, Room, StructLayout, Unplaced},
-    request::{Buffers, CallKind, CallRequest, Entry, ExportCall, Reply, Request},
-    stop::{HostResult, Stop},
+    import::{Answer, HostImport, host_imports},
+    request::{CallKind, CallRequest, FrameResult, Request, Status},
+    stop::HostResult,
 };
 use lockstep_gas::HostFunction as F;
 
@@ -17,7 +20,7 @@ use lockstep_gas::HostFunction as F;
 #[rustfmt::skip]
 pub(crate) const IMPORTS: &[HostImport] = host_imports! { "ethereum":
     /// Calls an export by name (packed convention); gives the error number and the length of the return data as one i64.
-    "callExport" = CallExport, call_export, (gas: i64, address: u32, value: u32, name: u32, name_length: u32,
+    "callExport" = CallExport, call_export => export_called, (gas: i64, address: u32, value: u32, name: u32, name_length: u32,
         descriptor: u32, descriptor_length: u32, arguments: u32, arguments_length: u32) -> i64;
 };
 
@@ -36,7 +39,7 @@ fn call_export(
     descriptor_length: u32,
     arguments: u32,
     arguments_length: u32,
-) -> HostResult<i64> {
+) -> HostResult<Answer<i64>> {
     let requested = requested_gas(gas)?;
     let callee = call.guest.load_address(address)?;
     let value = call.guest.load_u128(value)?;
@@ -48,15 +51,15 @@ fn call_export(
     }
     call.charge(F::CallExport)?;
     if name_length > NAME_BYTES_MAX {
-        return Ok(refused(Errno::NO_EXPORT));
+        return Ok(Answer::Now(refused(Errno::NO_EXPORT)));
     }
     let Ok(descriptor) = Descriptor::parse(call.guest.load(descriptor, descriptor_length)?) else {
-        return Ok(refused(Errno::SIGNATURE_MISMATCH));
+        return Ok(Answer::Now(refused(Errno::SIGNATURE_MISMATCH)));
     };
     let Ok(slots) = StructLayout::new(&descriptor).read(call.guest.load(arguments, arguments_length)?) else {
-        return Ok(refused(Errno::SIGNATURE_MISMATCH));
+        return Ok(Answer::Now(refused(Errno::SIGNATURE_MISMATCH)));
     };
-    let buffers = buffers_of(&slots, call.frame.pack_order);
+    let buffers = buffers_of(&slots, call.frame.state.pack_order());
     for buffer in &buffers {
         call.guest.load(buffer.offset(), buffer.length())?;
     }
@@ -64,18 +67,18 @@ fn call_export(
         sum.saturating_add(u64::from(buffer.length())) // at most 32 of them
     });
     let Ok(pages) = pages_of(&buffers) else {
-        return Ok(refused(Errno::INPUT_TOO_LARGE));
+        return Ok(Answer::Now(refused(Errno::INPUT_TOO_LARGE)));
     };
     if copied > u64::from(call.limits().input_bytes_max) {
-        return Ok(refused(Errno::INPUT_TOO_LARGE));
+        return Ok(Answer::Now(refused(Errno::INPUT_TOO_LARGE)));
     }
     let price = call.price(F::CallExport);
     call.guest.charge(price.more_bytes(copied).plus(price.for_pages(pages)))?;
-    if call.frame.message.depth >= call.limits().frame_depth_max {
-        return Ok(refused(Errno::DEPTH));
+    if call.frame.message.depth >= call.revision.transaction.frame_depth_max {
+        return Ok(Answer::Now(refused(Errno::DEPTH)));
     }
     if !charge_value(call, CallKind::Call, &callee, value)? {
-        return Ok(refused(Errno::BALANCE));
+        return Ok(Answer::Now(refused(Errno::BALANCE)));
     }
     let name = call.guest.load_bytes(name, name_length)?;
     let arguments = call.guest.load_bytes(arguments, arguments_length)?;
@@ -83,8 +86,41 @@ fn call_export(
     let buffers = Buffers::Copied(buffers.collect::<HostResult<_>>()?);
     let gas = forward_gas_with_stipend(call, CallKind::Call, requested, value)?;
     let input = Entry::Export(ExportCall { name, descriptor: Some(descriptor), arguments, buffers });
-    let request = CallRequest { kind: CallKind::Call, gas, callee, value, input, reply: Reply::Packed };
-    Err(Stop::Suspend(Box::new(Request::Call(request))))
+    let request = CallRequest { kind: CallKind::Call, gas, callee, value, input };
+    Ok(Answer::After(Box::new(Request::Call(request))))
+}
+
+/// What a caller by export name sees when a contract without error numbers reverts.
+const REVERTED: Errno = Errno::new(1);
+
+/// What the guest is told of the call: the error number and the length of the return data.
+fn export_called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> HostResult<i64> {
+    let FrameResult { status, output, .. } = ended;
+    let length = u32::try_from(output.len()).map_err(|_| HaltReason::LimitExceeded)?;
+    let price = call.price(F::CallExport);
+    call.guest.charge(price.more_bytes(u64::from(length)))?;
+    let errno = match status {
+        Status::Success => Errno::OK,
+        Status::Revert(Errno::OK) => REVERTED,
+        Status::Revert(errno) => errno,
+        Status::Failure(reason) | Status::Refused(reason) => errno_of(reason),
+    };
+    call.frame.return_data = output;
+    Ok(BufOut::new(0, length, errno).map_err(|_| HaltReason::LimitExceeded)?.pack())
+}
+
+/// The error number that a caller by export name sees of a callee that halted (packed convention, 6.3).
+pub const fn errno_of(reason: HaltReason) -> Errno {
+    match reason {
+        HaltReason::OutOfGas => Errno::OUT_OF_GAS,
+        HaltReason::StaticModeViolation => Errno::STATIC_VIOLATION,
+        HaltReason::BadResult => Errno::BAD_RESULT,
+        HaltReason::NoCode => Errno::NO_CODE,
+        HaltReason::NoSuchExport => Errno::NO_EXPORT,
+        HaltReason::SignatureMismatch => Errno::SIGNATURE_MISMATCH,
+        HaltReason::NoRoomForInput => Errno::NO_ROOM,
+        _ => Errno::TRAP,
+    }
 }
 
 /// What the caller is told when no frame could begin.

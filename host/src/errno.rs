@@ -1,10 +1,10 @@
-//! Error codes of a packed call.
+//! Error numbers: what the end of a call is called where 16 bits have to say it.
 //!
-//! Owns the codes and their meaning. What the frame loop does with one, for instance reverting, is not decided here.
+//! Owns the numbers and their meaning. Which end gets which number is for each ABI to say.
 
 use core::fmt;
 
-/// The 16 bits of a result that say how the call ended.
+/// The 16 bits that say how a call ended.
 ///
 /// 0 is success, `0x0001..=0xFEFF` is the contract's own, `0xFF00..=0xFFFF` is kept for the host. Every value is a
 /// valid code: what a callee may return is said by [`Errno::is_reserved`]. The numbers are consensus.
@@ -40,7 +40,7 @@ impl Errno {
     pub const NO_EXPORT: Self = Self(0xFF04);
     /// The descriptor does not fit the callee's export, or is not the one in its section `packed_abi`.
     pub const SIGNATURE_MISMATCH: Self = Self(0xFF05);
-    /// The input buffers together have more than [`BUFFER_BYTES_MAX`](super::BUFFER_BYTES_MAX) bytes, or struct and buffers
+    /// The input buffers together have more than [`BUFFER_BYTES_MAX`](crate::packed::BUFFER_BYTES_MAX) bytes, or struct and buffers
     /// more than `input_bytes_max` of the limits.
     pub const INPUT_TOO_LARGE: Self = Self(0xFF06);
     /// The input buffers do not fit into the callee's memory.
@@ -86,7 +86,7 @@ impl Errno {
         if self.is_reserved() { Self::BAD_RESULT } else { self }
     }
 
-    /// The name of a code that the convention gives a meaning, in lower case.
+    /// The name of a code that has a meaning of its own, in lower case.
     pub fn name(self) -> Option<&'static str> {
         NAMED.iter().find(|(errno, _)| *errno == self).map(|&(_, name)| name)
     }

@@ -3,7 +3,7 @@
 //!
 //! The text alone decides: dead code is looked at as any other.
 
-use super::flow::Shape;
+use super::shape::Shape;
 use lockstep_gas::InstructionPrices;
 use wasmparser::{BlockType, ModuleArity, Operator};
 

@@ -1,6 +1,6 @@
 //! What an operator is, for the question whether a translator can see through it.
 
-use super::flow::{Leaf, Operand};
+use super::operand::{Leaf, Operand};
 use wasmparser::{MemArg, Operator};
 
 pub(super) const fn literal(operator: &Operator<'_>) -> Option<u64> {

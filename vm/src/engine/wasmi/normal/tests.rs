@@ -1,12 +1,17 @@
 //! Modules for an engine that meters by operators: which are rewritten, and what becomes of them.
 
-use crate::{binary, verdict};
+use super::NormalModule;
+use crate::module::ValidModule;
 use lockstep_gas::{Abi, Operator, Revision};
-use lockstep_vm::module::{NormalModule, ValidModule};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 fn valid(fields: &str) -> ValidModule {
-    verdict(&binary(&format!("(module {fields})")), Abi::Packed, &Revision::V1).unwrap()
+    let code = binary(&format!("(module {fields})"));
+    ValidModule::parse(code.into(), Abi::Packed, &Revision::V1).unwrap()
+}
+
+fn binary(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
 }
 
 fn normal(module: &ValidModule) -> NormalModule {
@@ -121,7 +126,7 @@ fn a_local_stored_at_itself_in_another_memory_leaves_its_register() {
         ("(i32.store 1 (local.get 0) (i32.const 1))", false, "LocalGet I32Const I32Store"),
     ] {
         let code = binary(&format!("(module (memory 1) (memory 1) (func (param i32) {store}))"));
-        let valid = ValidModule::parse(code.into(), Abi::Packed, &Revision::SPEC).unwrap();
+        let valid = ValidModule::parse(code.into(), Abi::Linked, &Revision::SPEC).unwrap();
         let normal = NormalModule::new(&valid, &Revision::SPEC).unwrap();
         assert_eq!(normal.is_rewritten(), is_rewritten, "{store}");
         let operators = operators(normal.code());
@@ -188,8 +193,8 @@ fn of_example_contracts_growths_and_large_frames_are_rewritten() {
             let path = file.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "wasm") {
                 let code = std::fs::read(&path).unwrap();
-                let abi = lockstep_vm::module::guess_abi(&code);
-                let module = verdict(&code, abi, &Revision::V1).unwrap();
+                let abi = crate::module::guess_abi(&code);
+                let module = ValidModule::parse(code.clone().into(), abi, &Revision::V1).unwrap();
                 let normal = normal(&module);
                 let before = operators(&code);
                 let has_growth = before.contains(&"MemoryGrow".to_owned());

@@ -1,0 +1,69 @@
+//! What a call of another account takes from its caller before the frame begins: the input, the value, the gas.
+//!
+//! The same for every ABI: contracts of all of them call each other.
+
+use crate::{halt::HaltReason, host_call::HostCall, request::CallKind, stop::HostResult};
+use alloy_primitives::{Address, Bytes, U256};
+use lockstep_gas::Gas;
+
+/// Charges what a call with `value` costs. False if the caller does not have it.
+pub(crate) fn charge_value(call: &mut HostCall<'_>, kind: CallKind, callee: &Address, value: U256) -> HostResult<bool> {
+    if value.is_zero() {
+        return Ok(true);
+    }
+    let prices = &call.revision.schedule.account;
+    call.guest.charge(Gas::new(prices.call_value))?;
+    if own_balance(call)? < value {
+        return Ok(false);
+    }
+    if kind == CallKind::Call && !call.world.account_exists(callee)? {
+        call.guest.charge(Gas::new(prices.new_account))?;
+    }
+    Ok(true)
+}
+
+/// Takes the callee's gas from the caller, who keeps at least a 64th (EIP-150), and adds the stipend to it.
+pub(crate) fn forward_gas_with_stipend(
+    call: &mut HostCall<'_>,
+    kind: CallKind,
+    requested: Gas,
+    value: U256,
+) -> HostResult<Gas> {
+    let gas = forward_gas(call, requested)?;
+    let prices = &call.revision.schedule.account;
+    let stipend = match kind {
+        _ if value.is_zero() => 0,
+        CallKind::CallDelegate => prices.delegate_stipend,
+        CallKind::Call | CallKind::CallCode | CallKind::CallStatic => prices.call_stipend,
+    };
+    Ok(gas.plus(Gas::new(stipend)))
+}
+
+/// The gas argument of a call.
+pub(crate) fn requested_gas(gas: i64) -> HostResult<Gas> {
+    Ok(Gas::new(u64::try_from(gas).map_err(|_| HaltReason::ArgumentOutOfRange)?))
+}
+
+/// Takes gas for a frame below from the caller: `requested`, or as much as it may give (EIP-150).
+pub(crate) fn forward_gas(call: &mut HostCall<'_>, requested: Gas) -> HostResult<Gas> {
+    let gas = requested.min(call.guest.gas_left().all_but_one_64th());
+    call.guest.charge(gas)?;
+    Ok(gas)
+}
+
+/// The balance of the running account; the interface has 128-bit amounts and fails beyond them.
+pub(crate) fn own_balance(call: &mut HostCall<'_>) -> HostResult<U256> {
+    let balance = call.world.balance(&call.frame.message.address)?;
+    if balance > U256::from(u128::MAX) { Err(HaltReason::ArgumentOutOfRange.into()) } else { Ok(balance) }
+}
+
+/// The input of a call, or init code, of at most `length_max` bytes: where it is empty, its offset is not looked at.
+pub(crate) fn load_input(call: &HostCall<'_>, data: u32, length: u32, length_max: u32) -> HostResult<Bytes> {
+    if length == 0 {
+        return Ok(Bytes::new());
+    }
+    if length > length_max {
+        return Err(HaltReason::LimitExceeded.into());
+    }
+    call.guest.load_bytes(data, length)
+}

@@ -1,0 +1,6 @@
+//! The Ethereum environment interface: the functions of module `ethereum`.
+
+mod call;
+mod imports;
+
+pub(crate) use imports::IMPORTS;

@@ -1,0 +1,10 @@
+//! The Wasm types of values that pass between a guest and the host.
+
+/// A type that a host function takes or gives, and the only ones of an export that can be called by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueType {
+    /// `i32`.
+    I32,
+    /// `i64`.
+    I64,
+}

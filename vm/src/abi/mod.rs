@@ -1,0 +1,24 @@
+//! What each ABI means: one protocol for each, in a file of its name.
+//!
+//! A protocol says what a module must export, how a frame opens and what follows when a guest call of the frame has
+//! returned. It stands on what is known of the module; it knows no engine and no frame loop. Guest code runs only as a step
+//! of its frame's own protocol.
+
+mod ewasm;
+pub(crate) mod facts;
+mod linked;
+mod packed;
+pub(crate) mod protocol;
+
+pub(crate) use protocol::Protocol;
+
+use lockstep_gas::Abi;
+
+/// The protocol of `abi`.
+pub(crate) fn protocol(abi: Abi) -> &'static dyn Protocol {
+    match abi {
+        Abi::Ewasm => &ewasm::Ewasm,
+        Abi::Packed => &packed::Packed,
+        Abi::Linked => &linked::Linked,
+    }
+}
