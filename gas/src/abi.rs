@@ -6,7 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use core::{fmt, str::FromStr};
 
 /// The faces that a contract can show. The code is consensus: it is stored with the contract's code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Abi {
@@ -15,7 +15,7 @@ pub enum Abi {
     /// `main (i64)->(i64)` and exports called by name, arguments packed into i64 values.
     Packed = 1,
     /// Modules that link with each other and not with the host, as in the testsuite of the Wasm specification. No account
-    /// has such code.
+    /// has such code: its number stands for nothing in an encoding.
     Linked = 255,
 }
 
@@ -61,6 +61,16 @@ impl Abi {
             Self::Packed => 1 << 1,
             Self::Linked => 1 << 31,
         }
+    }
+}
+
+impl BorshDeserialize for Abi {
+    fn deserialize_reader<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Self> {
+        let code = u8::deserialize_reader(reader)?;
+        let abi = Self::CONTRACTS.iter().copied().find(|abi| *abi as u8 == code);
+        abi.ok_or_else(|| {
+            borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, format!("no ABI has the number {code}"))
+        })
     }
 }
 
@@ -127,6 +137,7 @@ mod tests {
         assert_eq!(Abi::CONTRACTS.len(), 2);
         assert_eq!("Ewasm".parse::<Abi>(), Err(UnknownAbi));
         assert!(borsh::from_slice::<Abi>(&[2]).is_err());
+        assert!(borsh::from_slice::<Abi>(&[255]).is_err());
     }
 
     #[test]

@@ -203,10 +203,11 @@ impl Limits {
         log_bytes_max: 16_384,
     };
 
-    /// `V1`, [`Class::Program`]: the runtime of a language comes along. Go's own has 1.6 to 2.5 MB.
+    /// `V1`, [`Class::Program`]: the runtime of a language comes along. Go's has 1.6 to 2.5 MB, and 4.4 MB with Go 1.27's
+    /// `encoding/json`.
     pub(crate) const V1_PROGRAM: Self = Self {
-        code_bytes_max: 4_194_304,
-        created_code_bytes_max: 4_194_304,
+        code_bytes_max: 8_388_608,
+        created_code_bytes_max: 8_388_608,
         functions_max: 20_000,
         types_max: 4_096,
         imports_max: 200,

@@ -33,6 +33,9 @@ const INPUT_BASE: &str = "input_base";
 /// The global that says how much room is there, in bytes.
 const INPUT_CAPACITY: &str = "input_capacity";
 
+/// What both are.
+const INPUT_GLOBAL: ExternType = ExternType::Global(GlobalType { value: ValType::I32, mutable: false });
+
 /// Where violations go.
 type Report<'r> = dyn FnMut(InvalidModule) -> Result<(), InvalidModule> + 'r;
 
@@ -45,7 +48,6 @@ impl Protocol for Packed {
     }
 
     fn export(&self, name: &str, ty: &ExternType, _rules: &Rules) -> Result<(), Unfit> {
-        let is_input_global = *ty == ExternType::Global(GlobalType { value: ValType::I32, mutable: false });
         match (name, ty) {
             (MAIN, ExternType::Function(function))
                 if function.is(&[], &[]) || function.is(&[ValType::I64], &[ValType::I64]) =>
@@ -57,7 +59,7 @@ impl Protocol for Packed {
             (MEMORY, _) => Err(Unfit::mismatch(name, ty, "a memory")),
             (name, ExternType::Memory(_)) => Err(Unfit::extra(name, &format!(": a memory is exported as `{MEMORY}`"))),
             // The names are taken: nothing else may be exported by them.
-            (INPUT_BASE | INPUT_CAPACITY, _) if !is_input_global => {
+            (INPUT_BASE | INPUT_CAPACITY, _) if *ty != INPUT_GLOBAL => {
                 Err(Unfit { code: InvalidCode::InputArea, ..Unfit::mismatch(name, ty, "an immutable global i32") })
             }
             _ => Ok(()),
@@ -138,7 +140,9 @@ fn descriptors(module: &Facts, report: &mut Report<'_>) -> Result<Option<PackedA
 }
 
 fn input_area(module: &Facts, report: &mut Report<'_>) -> Result<Option<InputArea>, InvalidModule> {
-    let (base, capacity) = match (module.exports.get(INPUT_BASE), module.exports.get(INPUT_CAPACITY)) {
+    // One of another type is a violation of its own.
+    let global = |name: &str| module.exports.get(name).filter(|export| export.ty == INPUT_GLOBAL);
+    let (base, capacity) = match (global(INPUT_BASE), global(INPUT_CAPACITY)) {
         (None, None) => return Ok(None),
         (Some(base), Some(capacity)) => (base, capacity),
         (Some(one), None) | (None, Some(one)) => {

@@ -10,17 +10,7 @@ use super::{
     types::{FunctionType, ValType},
 };
 use std::collections::BTreeSet;
-use wasmparser::{BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, ValidatorResources};
-
-/// What the pass knows of the bodies that it has seen.
-#[derive(Default)]
-pub(super) struct Bodies {
-    allocations: FuncValidatorAllocations,
-    /// Locals of all functions so far, parameters included.
-    locals: u64,
-    has_too_many_locals: bool,
-    has_too_many_locals_by_bytes: bool,
-}
+use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, Operator, ValidatorResources};
 
 /// What has been reported of one function: each kind once.
 #[derive(Default)]

@@ -15,6 +15,7 @@ mod pass;
 mod payloads;
 mod reasons;
 mod sections;
+mod seen;
 mod size;
 mod suggest;
 mod tail_calls;

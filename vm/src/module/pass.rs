@@ -5,15 +5,13 @@
 //! of the module.
 
 use super::{
-    body::Bodies,
     facts::Facts,
     findings::{Extent, Findings},
     invalid::{InvalidCode, InvalidModule},
     operators::wasm_features,
     payloads::{HEADER, Payloads},
-    tail_calls::TailCalls,
+    seen::{Bodies, TailCalls, Weight},
     types::{FunctionType, GlobalType, MemoryType, TableType},
-    weight::Weight,
 };
 use crate::abi::{self, Protocol};
 use lockstep_gas::{Abi, Limits, Revision};

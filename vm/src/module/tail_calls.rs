@@ -10,29 +10,6 @@ use super::{
 };
 use wasmparser::Operator;
 
-/// What the pass knows of references and tail calls.
-#[derive(Debug, Default)]
-pub(super) struct TailCalls {
-    /// Functions that are imported; they have the first indices.
-    imported_functions: u32,
-    /// Whether a reference to one of them is made: it can get into a table.
-    refers_to_import: bool,
-    /// The offset of the first `return_call_indirect`.
-    indirect: Option<usize>,
-}
-
-impl TailCalls {
-    /// Notes an imported function.
-    pub(super) const fn import(&mut self) {
-        self.imported_functions = self.imported_functions.saturating_add(1);
-    }
-
-    /// Notes a reference to the function `index`: an element, or a `ref.func`.
-    pub(super) const fn reference(&mut self, index: u32) {
-        self.refers_to_import |= index < self.imported_functions;
-    }
-}
-
 impl Pass<'_> {
     /// An operator of a function body.
     pub(super) fn tail_call(&mut self, offset: usize, operator: &Operator<'_>) -> Step {

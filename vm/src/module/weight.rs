@@ -15,15 +15,6 @@ use wasmparser::{BlockType, FrameKind, FuncValidator, Operator, ValidatorResourc
 /// Values that a `memory.grow` counts as: it ends a region, and the normal form of a module (`normal`) takes it apart.
 const GROW_VALUES: u64 = 4;
 
-/// What a module has had so far.
-#[derive(Debug, Default)]
-pub(super) struct Weight {
-    moved_values: u64,
-    is_reported: bool,
-    /// Operands at the bottom of the stack that an engine has copied already.
-    preserved: u32,
-}
-
 /// `amount`, and [`Limits::FREE_OF_BYTES`] more.
 const fn and_free(amount: u64) -> u64 {
     amount.saturating_add(Limits::FREE_OF_BYTES)

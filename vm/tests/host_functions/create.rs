@@ -159,7 +159,10 @@ fn failures() -> Vec<Case> {
             .balance(CONTRACT, U256::from(1) << 128)
             .halts_in_both(HaltReason::ArgumentOutOfRange),
         // The creator's nonce is at its end. What was passed on is gone.
-        not_made(creator("the last nonce", "@ZERO", &init), 1).nonce(CONTRACT, u64::MAX).gas(53_000 + ALL_BUT_A_64TH),
+        not_made(creator("the last nonce", "@ZERO", &init), 1)
+            .nonce(CONTRACT, u64::MAX)
+            .gas(53_000 + ALL_BUT_A_64TH)
+            .halts_inside(HaltReason::LimitExceeded),
     ]
 }
 

@@ -241,7 +241,7 @@ fn bytes_that_stand_for_nothing() {
         bytes[position] = byte;
         assert!(borsh::from_slice::<Tx>(&bytes).is_err(), "{byte} at {position}");
     }
-    for bytes in [&[3][..], &[2, 24], &[2, 255], &[1, 0], &[0, 0]] {
+    for bytes in [&[3][..], &[2, 25], &[2, 255], &[1, 0], &[0, 0]] {
         assert!(borsh::from_slice::<Outcome>(bytes).is_err(), "{bytes:?}");
     }
     let cleared = borsh::to_vec(&StorageDiff { cleared: true, ..StorageDiff::default() }).unwrap();

@@ -136,11 +136,11 @@ fn invalid_sizes_and_the_order_of_checks() {
         input,
         ..good.clone()
     };
-    let too_large = InvalidTx::TooLarge { actual: 131_073, limit: 131_072 };
+    let too_large = InvalidTx::TooLarge { actual: 4_194_305, limit: 4_194_304 };
     let cases = vec![
-        ("input too large", Tx { input: vec![0; 131_073], ..good.clone() }, too_large.clone()),
-        ("export too large", call(vec![b'a'; 131_073], vec![]), too_large.clone()),
-        ("sizes come before the nonce", Tx { nonce: 9, input: vec![0; 131_073], ..good.clone() }, too_large),
+        ("input too large", Tx { input: vec![0; 4_194_305], ..good.clone() }, too_large.clone()),
+        ("export too large", call(vec![b'a'; 4_194_305], vec![]), too_large.clone()),
+        ("sizes come before the nonce", Tx { nonce: 9, input: vec![0; 4_194_305], ..good.clone() }, too_large),
         ("the nonce comes before the gas", Tx { nonce: 9, ..gas(0) }, InvalidTx::Nonce { actual: 9, expected: 5 }),
         (
             "the block's gas comes before the balance",

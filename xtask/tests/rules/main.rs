@@ -3,6 +3,7 @@
 //! A rule collects what breaks it and fails with advice. Where a rule reads source text, the reading is a function with
 //! a test of its own, so that a rule which no longer sees anything does not pass for one that is kept.
 
+mod circles;
 mod crates;
 mod engine;
 mod generated;
