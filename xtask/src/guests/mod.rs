@@ -2,11 +2,13 @@
 //!
 //! WAT goes through the `wat` crate in this process and must give the prebuilt bytes. The other languages need a compiler
 //! of one version each; where that is missing the contract is skipped and the reason given. A contract's language is the
-//! end of its folder's name: `-rust`, `-go`, `-c`.
+//! end of its folder's name: `-rust`, `-go`, `-c`, `-as`.
 
+mod assemblyscript;
 mod rust;
 mod toolchain;
 
+pub use assemblyscript::ASC_VERSION;
 pub use rust::RUST_TOOLCHAIN;
 pub use toolchain::{CLANG_VERSION, GO_VERSION};
 
@@ -57,13 +59,15 @@ pub fn from_wat(tree: &Tree) -> Result<Vec<Guest>> {
     sources.into_iter().map(build).collect()
 }
 
-/// Builds every contract of a folder; its module stands in the folder, named after it with `_` for `-`.
+/// Builds every contract of a folder; its module stands in the folder, named after it with `_` for `-`. A folder of
+/// AssemblyScript holds a module for each source that exports a function of the ABI.
 ///
 /// # Errors
 ///
 /// When a contract does not compile.
 pub fn from_folders(tree: &Tree) -> Result<Vec<Guest>> {
-    Ok([rust::build_all(tree)?, toolchain::build_go(tree)?, toolchain::build_c(tree)?].concat())
+    let of_go_and_c = [toolchain::build_go(tree)?, toolchain::build_c(tree)?].concat();
+    Ok([rust::build_all(tree)?, of_go_and_c, assemblyscript::build_all(tree)?].concat())
 }
 
 /// The folders of contracts whose name ends with `suffix` and that hold a file of the extension `marker`.

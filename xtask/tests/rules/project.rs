@@ -3,7 +3,7 @@
 use crate::{hold, toml, tree};
 use xtask::{
     Tree,
-    guests::{CLANG_VERSION, GO_VERSION, RUST_TOOLCHAIN},
+    guests::{ASC_VERSION, CLANG_VERSION, GO_VERSION, RUST_TOOLCHAIN},
 };
 
 /// The oldest Rust that the workspace promises to build with.
@@ -51,7 +51,12 @@ fn versions_are_read_from_prose() {
 #[test]
 fn the_compilers_of_contracts_are_the_documented_ones() {
     let page = tree().text("contracts/README.md").unwrap();
-    let compilers = [format!("rustc {RUST_TOOLCHAIN}"), GO_VERSION.to_owned(), format!("clang {CLANG_VERSION}")];
+    let compilers = [
+        format!("rustc {RUST_TOOLCHAIN}"),
+        GO_VERSION.to_owned(),
+        format!("clang {CLANG_VERSION}"),
+        format!("asc {ASC_VERSION}"),
+    ];
     let missing: Vec<_> = compilers.into_iter().filter(|compiler| !page.contains(compiler)).collect();
     hold(&missing, "contracts/README.md does not name the compiler: make it and xtask/src/guests agree.");
 }
