@@ -147,6 +147,7 @@ impl<W: Write> Trace<W> {
             abi: frame.abi.name(),
             entry: match &message.input {
                 Entry::Main(_) => "main".to_owned(),
+                Entry::Constructor(_) => "constructor".to_owned(),
                 Entry::Export(call) => shown(&String::from_utf8_lossy(&call.name)),
             },
             caller: Hex(message.caller.as_slice()),

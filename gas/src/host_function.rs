@@ -71,6 +71,14 @@ const fn words(base: u64, per_word: u64) -> Option<HostPrice> {
     Some(HostPrice::words(base, per_word))
 }
 
+const fn bytes(base: u64, per_byte: u64) -> Option<HostPrice> {
+    Some(HostPrice { per_byte, ..HostPrice::flat(base) })
+}
+
+const fn pages(base: u64, per_page: u64) -> Option<HostPrice> {
+    Some(HostPrice { per_page, ..HostPrice::flat(base) })
+}
+
 macro_rules! host_functions {
     ($($name:ident $byzantium:expr, $v1:expr;)*) => {
         /// A host function, by the name of the operation rather than of the import.
@@ -150,6 +158,18 @@ host_functions! {
     Ripemd160               None,                  words(400, 150);
     Secp256k1Recover        None,                  flat(200_000);
     Ed25519Verify           None,                  words(150_000, 100);
+    StorageRead             None,                  words(2_000, 10);
+    StorageWrite            None,                  bytes(50_000, 2_000);
+    StorageRemove           None,                  words(50_000, 3);
+    SetResult               None,                  words(40, 3);
+    Diagnostic              None,                  words(40, 3);
+    GasTick                 None,                  flat(1);
+    Abort                   None,                  flat(40);
+    NoFile                  None,                  flat(40);
+    GrowMemory              None,                  pages(40, 20_480);
+    CopyMemory              None,                  words(40, 6);
+    SetTempRet              None,                  flat(40);
+    ReadReply               None,                  words(40, 160);
 }
 
 #[cfg(test)]

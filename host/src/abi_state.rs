@@ -1,6 +1,6 @@
 //! What an ABI keeps for one frame: a variant for each that keeps something.
 
-use crate::packed::PackOrder;
+use crate::{dela::DelaState, json::JsonState, packed::PackOrder};
 
 /// What an ABI keeps for one frame, from its beginning to its end. The frame loop carries it and knows nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -10,6 +10,10 @@ pub enum AbiState {
     Nothing,
     /// `packed`: how the contract packs its pointers.
     Packed(PackOrder),
+    /// `json`: the output so far.
+    Json(JsonState),
+    /// `dela`: request and reply.
+    Dela(DelaState),
 }
 
 impl AbiState {
@@ -17,7 +21,33 @@ impl AbiState {
     pub(crate) fn pack_order(&self) -> PackOrder {
         match self {
             Self::Packed(order) => *order,
-            Self::Nothing => PackOrder::default(),
+            Self::Nothing | Self::Json(_) | Self::Dela(_) => PackOrder::default(),
         }
+    }
+
+    /// What `json` keeps; `None` if it is not the ABI.
+    pub const fn json_mut(&mut self) -> Option<&mut JsonState> {
+        match self {
+            Self::Json(state) => Some(state),
+            Self::Nothing | Self::Packed(_) | Self::Dela(_) => None,
+        }
+    }
+
+    /// What `dela` keeps; `None` if it is not the ABI.
+    pub const fn dela_mut(&mut self) -> Option<&mut DelaState> {
+        match self {
+            Self::Dela(state) => Some(state),
+            Self::Nothing | Self::Packed(_) | Self::Json(_) => None,
+        }
+    }
+
+    /// Bytes that it holds beyond a few: they count as memory of the transaction.
+    pub fn held_bytes(&self) -> u64 {
+        let held = match self {
+            Self::Nothing | Self::Packed(_) => return 0,
+            Self::Json(state) => &state.result,
+            Self::Dela(state) => &state.reply,
+        };
+        u64::try_from(held.len()).unwrap_or(u64::MAX)
     }
 }

@@ -11,17 +11,20 @@ use crate::value_type::ValueType;
 macro_rules! for_each_signature {
     ($apply:ident) => {
         $apply! {
+            To () -> (),
             ToI () -> I32,
             ToL () -> I64,
             I (a: I32) -> (),
             IToI (a: I32) -> I32,
             L (a: I64) -> (),
             II (a: I32, b: I32) -> (),
+            IIToI (a: I32, b: I32) -> I32,
             LIToI (a: I64, b: I32) -> I32,
             III (a: I32, b: I32, c: I32) -> (),
             IIIToI (a: I32, b: I32, c: I32) -> I32,
             IIII (a: I32, b: I32, c: I32, d: I32) -> (),
             IIIIToI (a: I32, b: I32, c: I32, d: I32) -> I32,
+            IIIIILToI (a: I32, b: I32, c: I32, d: I32, e: I32, f: I64) -> I32,
             LIIIToI (a: I64, b: I32, c: I32, d: I32) -> I32,
             LIIIIToI (a: I64, b: I32, c: I32, d: I32, e: I32) -> I32,
             IIIIIII (a: I32, b: I32, c: I32, d: I32, e: I32, f: I32, g: I32) -> (),
@@ -110,10 +113,10 @@ mod tests {
         for &signature in Signature::ALL {
             assert_eq!(Signature::of(signature.parameters(), signature.result()), signature);
             let mut name: String = signature.parameters().iter().map(letter).collect();
-            if let Some(result) = signature.result() {
+            if signature.result().is_some() || name.is_empty() {
                 name.push_str("To");
-                name.push(letter(&result));
             }
+            name.extend(signature.result().map(|result| letter(&result)));
             assert_eq!(format!("{signature:?}"), name);
         }
     }

@@ -120,6 +120,21 @@ pub(crate) struct Finished {
     pub(crate) halts: Vec<HaltSite>,
 }
 
+impl Finished {
+    /// A transaction that failed before anything ran.
+    pub(crate) const fn halted(reason: HaltReason) -> Self {
+        let status = Status::Failure(reason);
+        let result = FrameResult { status, output: Bytes::new(), gas_left: Gas::ZERO, created: None };
+        Self { result, halts: Vec::new() }
+    }
+
+    /// A deployment that runs nothing.
+    pub(crate) const fn deployed(address: Address, gas_left: Gas) -> Self {
+        let result = FrameResult { status: Status::Success, output: Bytes::new(), gas_left, created: Some(address) };
+        Self { result, halts: Vec::new() }
+    }
+}
+
 impl<'vm, E: Engine> Frames<'vm, E> {
     /// Frames whose outermost output stays with this node: a view's.
     pub(crate) fn of_view(vm: &'vm Vm<E>) -> Self {
@@ -202,9 +217,22 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         })
     }
 
+    /// Makes the memory of the frame at the top larger, if its maximum and the transaction allow it.
+    fn grow(&mut self, pages: u32) -> Result<Next, Fault> {
+        let top = self.running.last_mut().ok_or_else(no_frame)?;
+        let status = match top.instance.grow_memory(pages) {
+            Ok(()) => Status::Success,
+            Err(Stop::Halt(reason)) => Status::Refused(reason),
+            Err(Stop::Fault(fault)) => return Err(fault),
+            Err(_) => return Err(Fault::Broken("a growth ended like a call".into())),
+        };
+        Ok(Next::Told(FrameResult { status, output: Bytes::new(), gas_left: Gas::ZERO, created: None }))
+    }
+
     /// Begins a frame, or says at once what came of it.
     fn begin(&mut self, session: &mut Session, request: Request, caller: &Caller) -> Result<Next, Fault> {
         let (start, begun) = match request {
+            Request::Grow { pages } => return self.grow(pages),
             Request::Call(request) => {
                 let (kind, callee) = (request.kind, request.callee);
                 let start = start_of_call(session, request, caller);
@@ -236,6 +264,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         {
             let export = match &start.message.input {
                 Entry::Main(_) => abi::protocol::MAIN.into(),
+                Entry::Constructor(_) => "constructor".into(),
                 Entry::Export(call) => String::from_utf8_lossy(&call.name),
             };
             self.note_halt(reason, &start.message, &export);
@@ -259,7 +288,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let Some(id) = journal.code_id(callee)? else {
             return Err(match start.message.input {
                 Entry::Main(_) => NotBegun::Nothing,
-                Entry::Export(_) => NotBegun::Refused(HaltReason::NoCode, start.gas),
+                Entry::Export(_) | Entry::Constructor(_) => NotBegun::Refused(HaltReason::NoCode, start.gas),
             });
         };
         // Reading, validation and compilation are work: whoever cannot pay for the code does not get them.
@@ -434,7 +463,8 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Some(top) => {
                 let memory = len_u64(top.instance.memory());
                 let return_data = len_u64(&top.instance.frame().return_data);
-                let own = memory.saturating_add(return_data).saturating_add(top.held_bytes);
+                let state = top.instance.frame().state.held_bytes();
+                let own = memory.saturating_add(return_data).saturating_add(state).saturating_add(top.held_bytes);
                 Footprint {
                     memory_bytes: top.below.memory_bytes.saturating_add(own),
                     stack_bytes: top.below.stack_bytes.saturating_add(top.stack_bytes),
@@ -514,7 +544,7 @@ fn instantiate<E: Engine>(
 /// Bytes that the caller hands over: the input, or the arguments of an export and their buffers.
 fn handed_over_bytes(input: &Entry) -> u64 {
     match input {
-        Entry::Main(input) => len_u64(input),
+        Entry::Main(input) | Entry::Constructor(input) => len_u64(input),
         Entry::Export(call) => {
             let buffers = match &call.buffers {
                 Buffers::Copied(buffers) => buffers.as_slice(),
@@ -528,7 +558,7 @@ fn handed_over_bytes(input: &Entry) -> u64 {
 /// Bytes of a frame's input, as its caller handed it over: they stay until the frame has ended.
 fn input_bytes(input: &Entry) -> u64 {
     match input {
-        Entry::Main(_) => handed_over_bytes(input),
+        Entry::Main(_) | Entry::Constructor(_) => handed_over_bytes(input),
         Entry::Export(call) => handed_over_bytes(input).saturating_add(len_u64(&call.name)),
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     halt::HaltReason,
     host_call::HostCall,
     import::{HostImport, host_imports},
+    number::{length_of, saturating_i64},
     stop::{HostResult, Stop},
     system::{self, BLOCK_HASHES, SYSTEM_ADDRESS},
 };
@@ -316,14 +317,4 @@ fn self_destruct(call: &mut HostCall<'_>, beneficiary: u32) -> HostResult<()> {
         call.world.add_refund(schedule.refund.self_destruct);
     }
     Err(Stop::Finish(Bytes::new()))
-}
-
-/// The interface has signed 64-bit numbers; no block or gas limit in use comes near their end.
-fn saturating_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Bytes of data that a guest can address: limits keep every one of them below 4 GiB.
-fn length_of(bytes: &Bytes) -> HostResult<u32> {
-    Ok(u32::try_from(bytes.len()).map_err(|_| HaltReason::LimitExceeded)?)
 }
