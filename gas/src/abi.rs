@@ -128,7 +128,13 @@ mod tests {
 
     #[test]
     fn names_and_codes_are_those_of_the_table() {
-        for (abi, name, code) in [(Abi::Ewasm, "ewasm", 0), (Abi::Packed, "packed", 1), (Abi::Json, "json", 3), (Abi::Dela, "dela", 6), (Abi::Linked, "linked", 255)] {
+        for (abi, name, code) in [
+            (Abi::Ewasm, "ewasm", 0),
+            (Abi::Packed, "packed", 1),
+            (Abi::Json, "json", 3),
+            (Abi::Dela, "dela", 6),
+            (Abi::Linked, "linked", 255),
+        ] {
             assert_eq!(name.parse(), if abi == Abi::Linked { Err(UnknownAbi) } else { Ok(abi) });
             assert_eq!(borsh::to_vec(&abi).unwrap(), [code]);
         }

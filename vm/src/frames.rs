@@ -185,7 +185,9 @@ impl<'vm, E: Engine> Frames<'vm, E> {
                 let (memory, state) = top.instance.parts();
                 let guest = Guest::new(memory, &mut state.gas);
                 let call = HostCall { guest, frame: &mut state.frame, world: session, revision: self.vm.revision() };
-                match (top.call.then)(Returned { call, bits }) {
+                let step = (top.call.then)(Returned { call, bits });
+                top.instance.result_taken();
+                match step {
                     Ok(Step::Call(call)) => {
                         top.call = call;
                         return Ok(Next::Enter);

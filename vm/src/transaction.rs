@@ -311,11 +311,7 @@ impl<E: Engine> Vm<E> {
 
     /// Puts a module on a new account and runs its constructor, if it has one. Validation is part of the intrinsic gas; code
     /// that does not pass it takes the rest as well. Unless the constructor succeeds there is no new account.
-    fn deploy(
-        &self,
-        mut session: Box<Session>,
-        deployment: Deployment,
-    ) -> Result<(Finished, Box<Session>), Fault> {
+    fn deploy(&self, mut session: Box<Session>, deployment: Deployment) -> Result<(Finished, Box<Session>), Fault> {
         let Deployment { sender, value, abi, code, input, gas } = deployment;
         let journal = &mut session.journal;
         let address = sender.create(journal.nonce(&sender)?);

@@ -9,7 +9,8 @@ const A: Address = Address::repeat_byte(0xa1);
 const B: Address = Address::repeat_byte(0xb2);
 
 /// Puts out the arguments.
-const ECHO: &str = r#"(func (export "echo") (call $args_read (i32.const 0)) (call $set_result (i32.const 0) (call $args_len)))"#;
+const ECHO: &str =
+    r#"(func (export "echo") (call $args_read (i32.const 0)) (call $set_result (i32.const 0) (call $args_len)))"#;
 
 fn json(fields: &str) -> Vec<u8> {
     module(Abi::Json, fields)
@@ -51,14 +52,26 @@ fn a_method_is_an_export_without_parameters() {
 #[test]
 fn initialize_runs_first_and_a_frame_starts_fresh() {
     let mut chain = Chain::new("json_initialize.txt");
-    chain.put(A, Abi::Json, &json(r#"(global $g (mut i32) (i32.const 0))
+    chain.put(
+        A,
+        Abi::Json,
+        &json(
+            r#"(global $g (mut i32) (i32.const 0))
         (func (export "_initialize") (global.set $g (i32.add (global.get $g) (i32.const 7))))
         (func (export "look") (i32.store8 (i32.const 0) (global.get $g)) (global.set $g (i32.const 100))
-            (call $set_result (i32.const 0) (i32.const 1)))"#));
+            (call $set_result (i32.const 0) (i32.const 1)))"#,
+        ),
+    );
     assert_eq!(chain.call("look", SENDER, A, "look", &[]).output, [7]);
     assert_eq!(chain.call("look again", SENDER, A, "look", &[]).output, [7]);
-    chain.put(B, Abi::Json, &json(r#"(func (export "_initialize") (call $fail (i32.const 0) (i32.const 3)))
-        (func (export "look")) (data (i32.const 0) "no!")"#));
+    chain.put(
+        B,
+        Abi::Json,
+        &json(
+            r#"(func (export "_initialize") (call $fail (i32.const 0) (i32.const 3)))
+        (func (export "look")) (data (i32.const 0) "no!")"#,
+        ),
+    );
     let receipt = chain.call("a start that fails", SENDER, B, "look", &[]);
     assert_eq!((receipt.outcome, receipt.output.as_slice()), (revert(0), &b"no!"[..]));
     chain.put(B, Abi::Json, &json(r#"(func (export "_initialize") (loop $l (br $l))) (func (export "look"))"#));
@@ -94,12 +107,18 @@ fn a_deployment_runs_the_constructor_in_its_transaction() {
         ("a constructor that traps", "(unreachable)", halt(HaltReason::Unreachable)),
         ("a constructor without end", "(loop $l (br $l))", halt(HaltReason::OutOfGas)),
     ] {
-        let fields = format!(r#"(func (export "constructor") (call $storage_set (i32.const 0) (i32.const 1) (i32.const 0)
-            (i32.const 1)) (call $emit (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1)) {body})"#);
+        let fields = format!(
+            r#"(func (export "constructor") (call $storage_set (i32.const 0) (i32.const 1) (i32.const 0)
+            (i32.const 1)) (call $emit (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1)) {body})"#
+        );
         chain.gas_limit = 10_000_000;
         let receipt = chain.deploy(case, SENDER, Abi::Json, &json(&fields), &[]);
         assert_eq!((receipt.outcome, receipt.created), (outcome, None), "{case}");
-        assert_eq!((chain.state.code.len(), chain.state.accounts.len()), (contracts, accounts), "{case}: nothing stays");
+        assert_eq!(
+            (chain.state.code.len(), chain.state.accounts.len()),
+            (contracts, accounts),
+            "{case}: nothing stays"
+        );
     }
     chain.settle();
 }
@@ -119,11 +138,22 @@ fn host_functions_answer() {
             (i64.store (i32.const 0) (i64.sub (local.get $before) (call $gas_left))) (call $set_result (i32.const 0) (i32.const 8)))"#;
     chain.put(A, Abi::Json, &json(answers));
     let receipt = chain.call("answers", SENDER, A, "answers", &[]);
-    let expected = [SENDER.as_slice(), A.as_slice(), &[0; 16], &77_u64.to_le_bytes(), &1_700_000_000_u64.to_le_bytes(), &[0xff; 8]];
+    let expected = [
+        SENDER.as_slice(),
+        A.as_slice(),
+        &[0; 16],
+        &77_u64.to_le_bytes(),
+        &1_700_000_000_u64.to_le_bytes(),
+        &[0xff; 8],
+    ];
     assert_eq!(receipt.output, expected.concat());
     let number = |bytes: &[u8]| u64::from_le_bytes(*bytes.first_chunk().unwrap());
     let left = chain.call("left", SENDER, A, "left", &[]).output;
-    assert_eq!(number(&left) - number(&left[8..]), 40, "regions are charged as a whole, so the call alone lies between");
+    assert_eq!(
+        number(&left) - number(&left[8..]),
+        40,
+        "regions are charged as a whole, so the call alone lies between"
+    );
     let tick = chain.call("tick", SENDER, A, "tick", &[]).output;
     assert_eq!(number(&tick), 41, "a tick charges 1");
     chain.settle();
@@ -175,12 +205,19 @@ fn storage_has_keys_and_values_of_any_length() {
 fn events_have_their_name_for_a_topic() {
     let mut chain = Chain::new("json_events.txt");
     // The arguments: the length of the topic.
-    chain.put(A, Abi::Json, &json(r#"(func (export "emit") (call $args_read (i32.const 1000))
+    chain.put(
+        A,
+        Abi::Json,
+        &json(
+            r#"(func (export "emit") (call $args_read (i32.const 1000))
         (call $emit (i32.const 0) (i32.load (i32.const 1000)) (i32.const 0) (i32.const 5)))
-        (data (i32.const 0) "abcdefghijklmnopqrstuvwxyz0123456789")"#));
+        (data (i32.const 0) "abcdefghijklmnopqrstuvwxyz0123456789")"#,
+        ),
+    );
     let name = b"abcdefghijklmnopqrstuvwxyz0123456789";
     for length in [0, 1, 31, 32, 33, 36] {
-        let receipt = chain.call(&format!("{length}"), SENDER, A, "emit", &u32::try_from(length).unwrap().to_le_bytes());
+        let receipt =
+            chain.call(&format!("{length}"), SENDER, A, "emit", &u32::try_from(length).unwrap().to_le_bytes());
         let log = &receipt.logs[0];
         let mut topic = [0; 32];
         if length <= 32 {
@@ -206,15 +243,24 @@ const RELAY: &str = r#"(func (export "relay") (local $end i32) (local $comma i32
 #[test]
 fn a_contract_calls_others_of_any_abi() {
     let mut chain = Chain::new("json_calls.txt");
-    let fields = format!(r#"{ECHO} (func (export "no") (call $storage_set (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1))
-        (call $fail (i32.const 0) (i32.const 2))) (func (export "trap") (unreachable)) (data (i32.const 0) "no")"#);
+    let fields = format!(
+        r#"{ECHO} (func (export "no") (call $storage_set (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1))
+        (call $fail (i32.const 0) (i32.const 2))) (func (export "trap") (unreachable)) (data (i32.const 0) "no")"#
+    );
     chain.put(B, Abi::Json, &json(&fields));
     chain.put(A, Abi::Json, &json(RELAY));
     let ewasm = Address::repeat_byte(0xe1);
     chain.put(ewasm, Abi::Ewasm, &module(Abi::Ewasm, r#"(func (export "main")
         (call $callDataCopy (i32.const 0) (i32.const 0) (call $getCallDataSize)) (call $finish (i32.const 0) (call $getCallDataSize)))"#));
     let packed = Address::repeat_byte(0xf1);
-    chain.put(packed, Abi::Packed, &module(Abi::Packed, r#"(func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))"#));
+    chain.put(
+        packed,
+        Abi::Packed,
+        &module(
+            Abi::Packed,
+            r#"(func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))"#,
+        ),
+    );
     let dela = Address::repeat_byte(0xd1);
     chain.put(dela, Abi::Dela, &module(Abi::Dela, r#"(func (export "malloc") (param i32) (result i32) (i32.const 1000)) (func (export "free") (param i32))
         (func (export "f") (param i32) (result i32) (i32.const 0)) (data (i32.const 0) "{\"Accepted\":\"true\",\"result\":\"r\"}")"#));
@@ -287,10 +333,26 @@ fn the_relay_calls_the_counter() {
     let relay = chain.deploy("relay", SENDER, Abi::Json, &contract("json-as/relay.wasm"), &[]).created.unwrap();
     let hex = |address: Address| format!("{address:x}").trim_start_matches("0x").to_owned();
     for (case, to, method, args, must, outcome, output) in [
-        ("increment", counter, "increment", r#"{\"by\":3}"#, 1, Outcome::Return, r#"{"status":0,"reply":"{\"count\":3}"}"#),
+        (
+            "increment",
+            counter,
+            "increment",
+            r#"{\"by\":3}"#,
+            1,
+            Outcome::Return,
+            r#"{"status":0,"reply":"{\"count\":3}"}"#,
+        ),
         ("reset is the owner's", counter, "reset", "{}", 0, Outcome::Return, r#"{"status":2,"reply":"not the owner"}"#),
         ("reset must", counter, "reset", "{}", 1, revert(0), "the call failed with status 2"),
-        ("itself, which refuses", relay, "forward", "{}", 0, Outcome::Return, r#"{"status":2,"reply":"method is not a string"}"#),
+        (
+            "itself, which refuses",
+            relay,
+            "forward",
+            "{}",
+            0,
+            Outcome::Return,
+            r#"{"status":2,"reply":"method is not a string"}"#,
+        ),
         ("no such method", counter, "x", "", 0, Outcome::Return, r#"{"status":1,"reply":""}"#),
     ] {
         let input = format!(r#"{{"to":"{}","method":"{method}","args":"{args}","must":{must}}}"#, hex(to));
@@ -304,11 +366,16 @@ fn the_relay_calls_the_counter() {
 #[test]
 fn abort_reverts_with_the_message_of_assembly_script() {
     let mut chain = Chain::new("json_abort.txt");
-    let units = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).map(|byte| format!("\\{byte:02x}")).collect::<String>();
-    let fields = format!(r#"(memory (export "memory") 2)
+    let units = |text: &str| {
+        text.encode_utf16().flat_map(u16::to_le_bytes).map(|byte| format!("\\{byte:02x}")).collect::<String>()
+    };
+    let fields = format!(
+        r#"(memory (export "memory") 2)
         (func (export "f") (call $args_read (i32.const 0)) (call $abort (i32.load (i32.const 0)) (i32.const 0) (i32.const 0) (i32.const 0)))
         (data (i32.const 16) "\0e\00\00\00{}") (data (i32.const 64) "\02\00\00\00\00\d8") (data (i32.const 96) "\03\00\00\00a\00b")
-        (data (i32.const 128) "\ff\ff\ff\ff") (data (i32.const 131064) "\08\00\00\00")"#, units("fünf 😀"));
+        (data (i32.const 128) "\ff\ff\ff\ff") (data (i32.const 131064) "\08\00\00\00")"#,
+        units("fünf 😀")
+    );
     chain.put(A, Abi::Json, &json(&fields));
     let oob = halt(HaltReason::HostAccessOutOfBounds);
     for (case, pointer, outcome, message) in [

@@ -1,11 +1,12 @@
 //! The kit: a chain of transactions that run on both engines, and the golden files of their outcomes and gas.
 
+use crate::diagnosed;
 use lockstep_gas::{Abi, Gas, Revision};
 use lockstep_host::{Address, B256, BlockEnv, HaltReason, ImportTable, U256, ValueType};
 use lockstep_reference::Reference;
 use lockstep_vm::{
-    Account, CodeId, Executed, MemoryState, Outcome, Receipt, StateView, Tx, TxKind, ValidTx, Vm,
-    engine::wasmi::Wasmi, system::LastBlock,
+    Account, CodeId, Executed, MemoryState, Outcome, Receipt, StateView, Tx, TxKind, ValidTx, Vm, engine::wasmi::Wasmi,
+    system::LastBlock,
 };
 use std::{
     collections::BTreeMap,
@@ -86,7 +87,10 @@ impl Chain {
     /// Executes a transaction on both engines; what it changes stays.
     #[track_caller]
     pub(crate) fn commit(&mut self, case: &str, from: Address, kind: TxKind, input: &[u8]) -> Receipt {
-        self.state.accounts.entry(from).or_insert_with(|| Account { balance: U256::from(WEALTH), ..Account::default() });
+        self.state
+            .accounts
+            .entry(from)
+            .or_insert_with(|| Account { balance: U256::from(WEALTH), ..Account::default() });
         let tx = Tx {
             sender: from,
             nonce: self.state.accounts[&from].nonce,
@@ -115,8 +119,9 @@ impl Chain {
         let executed = V1.execute_tx(Arc::clone(&view), &self.block, valid.clone()).unwrap();
         let again = V1.execute_tx(Arc::clone(&view), &self.block, valid.clone());
         assert_eq!(again.as_ref(), Ok(&executed), "the second time");
-        let interpreted = REFERENCE.execute_tx(view, &self.block, valid);
+        let interpreted = REFERENCE.execute_tx(Arc::clone(&view), &self.block, valid.clone());
         assert_eq!(interpreted.as_ref(), Ok(&executed), "on the reference interpreter");
+        diagnosed::check(&Revision::V1, view, &self.block, &valid, &executed);
         executed
     }
 
@@ -151,8 +156,8 @@ pub(crate) fn contract(path: &str) -> Vec<u8> {
 pub(crate) fn module(abi: Abi, fields: &str) -> Vec<u8> {
     let used = |name: &str| {
         let ident = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let mut places = fields.match_indices(&format!("${name}"));
-        places.any(|(at, found)| !fields[at + found.len()..].starts_with(ident))
+        let name = format!("${name}");
+        fields.match_indices(&name).any(|(at, found)| !fields[at + found.len()..].starts_with(ident))
     };
     let letter = |value: &ValueType| if *value == ValueType::I32 { "i32 " } else { "i64 " };
     // Of several types of one name a module takes the first.

@@ -1,6 +1,6 @@
 //! Contracts in the languages that people write them in, and what is hostile about their ABIs: `json` and `dela`.
 //!
-//! Every transaction of the kit runs on both engines. Outcome and gas of each stand in `vm/tests/golden/languages`.
+//! Every transaction of the kit runs on both engines and is looked into. Outcome and gas of each stand in `vm/tests/golden/languages`.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -13,6 +13,8 @@
 )]
 
 mod dela;
+#[path = "../host_functions/diagnosed.rs"]
+mod diagnosed;
 mod json;
 mod kit;
 mod pointers;

@@ -73,7 +73,8 @@ fn dela(golden: &'static str, module: &str) {
         if request.contains("300") {
             continue;
         }
-        let receipt = chain.call(&format!("{index} {name}"), Address::repeat_byte(1), created, name, request.as_bytes());
+        let receipt =
+            chain.call(&format!("{index} {name}"), Address::repeat_byte(1), created, name, request.as_bytes());
         let accepted = step["reply"]["Accepted"] == "true";
         assert_eq!(receipt.outcome, if accepted { Outcome::Return } else { revert(1) }, "{module}, step {index}");
         let reply: Value = serde_json::from_slice(&receipt.output).unwrap();
