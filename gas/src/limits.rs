@@ -205,8 +205,8 @@ impl Limits {
 
     /// `V1`, [`Class::Program`]: the runtime of a language comes along. Go's own has 1.6 to 2.5 MB.
     pub(crate) const V1_PROGRAM: Self = Self {
-        code_bytes_max: 4_194_304,
-        created_code_bytes_max: 4_194_304,
+        code_bytes_max: 8_388_608,
+        created_code_bytes_max: 8_388_608,
         functions_max: 20_000,
         types_max: 4_096,
         imports_max: 200,
@@ -214,7 +214,7 @@ impl Limits {
         module_parameters_max: 40_000,
         module_locals_max: 400_000,
         body_bytes_max: 1_048_576,
-        data_segments_max: 10_000,
+        data_segments_max: 100_000,
         elements_max: 20_000,
         br_table_targets_max: 16_384,
         table_elements_max: 16_384,

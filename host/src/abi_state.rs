@@ -1,6 +1,6 @@
 //! What an ABI keeps for one frame: a variant for each that keeps something.
 
-use crate::{dela::DelaState, json::JsonState, packed::PackOrder};
+use crate::{dela::DelaState, json::JsonState, packed::PackOrder, wasi::Process};
 
 /// What an ABI keeps for one frame, from its beginning to its end. The frame loop carries it and knows nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -10,6 +10,8 @@ pub enum AbiState {
     Nothing,
     /// `packed`: how the contract packs its pointers.
     Packed(PackOrder),
+    /// `wasi`: the streams, the clock and the randomness of a program.
+    Wasi(Process),
     /// `json`: the output so far.
     Json(JsonState),
     /// `dela`: request and reply.
@@ -21,7 +23,7 @@ impl AbiState {
     pub(crate) fn pack_order(&self) -> PackOrder {
         match self {
             Self::Packed(order) => *order,
-            Self::Nothing | Self::Json(_) | Self::Dela(_) => PackOrder::default(),
+            Self::Nothing | Self::Wasi(_) | Self::Json(_) | Self::Dela(_) => PackOrder::default(),
         }
     }
 
@@ -29,7 +31,7 @@ impl AbiState {
     pub const fn json_mut(&mut self) -> Option<&mut JsonState> {
         match self {
             Self::Json(state) => Some(state),
-            Self::Nothing | Self::Packed(_) | Self::Dela(_) => None,
+            Self::Nothing | Self::Packed(_) | Self::Wasi(_) | Self::Dela(_) => None,
         }
     }
 
@@ -37,7 +39,15 @@ impl AbiState {
     pub const fn dela_mut(&mut self) -> Option<&mut DelaState> {
         match self {
             Self::Dela(state) => Some(state),
-            Self::Nothing | Self::Packed(_) | Self::Json(_) => None,
+            Self::Nothing | Self::Packed(_) | Self::Wasi(_) | Self::Json(_) => None,
+        }
+    }
+
+    /// The program that functions of WASI serve, if the ABI begins one.
+    pub const fn process_mut(&mut self) -> Option<&mut Process> {
+        match self {
+            Self::Wasi(process) => Some(process),
+            Self::Nothing | Self::Packed(_) | Self::Json(_) | Self::Dela(_) => None,
         }
     }
 
@@ -45,6 +55,7 @@ impl AbiState {
     pub fn held_bytes(&self) -> u64 {
         let held = match self {
             Self::Nothing | Self::Packed(_) => return 0,
+            Self::Wasi(process) => return process.held_bytes(),
             Self::Json(state) => &state.result,
             Self::Dela(state) => &state.reply,
         };

@@ -49,6 +49,16 @@ impl<'a> Guest<'a> {
         Ok(self.memory.get(range).ok_or(HaltReason::HostAccessOutOfBounds)?)
     }
 
+    /// The `length` bytes at `offset`, to be written over.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_mut(&mut self, offset: u32, length: u32) -> HostResult<&mut [u8]> {
+        let range = range(offset, length)?;
+        Ok(self.memory.get_mut(range).ok_or(HaltReason::HostAccessOutOfBounds)?)
+    }
+
     /// The `length` bytes at `offset`, copied.
     ///
     /// # Errors

@@ -28,6 +28,18 @@ macro_rules! for_each_signature {
             LIIIToI (a: I64, b: I32, c: I32, d: I32) -> I32,
             LIIIIToI (a: I64, b: I32, c: I32, d: I32, e: I32) -> I32,
             IIIIIII (a: I32, b: I32, c: I32, d: I32, e: I32, f: I32, g: I32) -> (),
+            ILToI (a: I32, b: I64) -> I32,
+            ILIToI (a: I32, b: I64, c: I32) -> I32,
+            ILLToI (a: I32, b: I64, c: I64) -> I32,
+            ILIIToI (a: I32, b: I64, c: I32, d: I32) -> I32,
+            ILLIToI (a: I32, b: I64, c: I64, d: I32) -> I32,
+            IIIIIToI (a: I32, b: I32, c: I32, d: I32, e: I32) -> I32,
+            IIILIToI (a: I32, b: I32, c: I32, d: I64, e: I32) -> I32,
+            IIIIIIToI (a: I32, b: I32, c: I32, d: I32, e: I32, f: I32) -> I32,
+            IIIIIIIToI (a: I32, b: I32, c: I32, d: I32, e: I32, f: I32, g: I32) -> I32,
+            IIIILLIToI (a: I32, b: I32, c: I32, d: I32, e: I64, f: I64, g: I32) -> I32,
+            LIIIIIIToI (a: I64, b: I32, c: I32, d: I32, e: I32, f: I32, g: I32) -> I32,
+            IIIIILLIIToI (a: I32, b: I32, c: I32, d: I32, e: I32, f: I64, g: I64, h: I32, i: I32) -> I32,
             LIIIIIIIIToL (a: I64, b: I32, c: I32, d: I32, e: I32, f: I32, g: I32, h: I32, i: I32) -> I64,
         }
     };

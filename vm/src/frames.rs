@@ -110,6 +110,8 @@ pub(crate) struct Frames<'vm, E: Engine> {
     running: Vec<Running<E::Instance>>,
     codes: Codes<E>,
     halts: Vec<HaltSite>,
+    /// Frames that have begun.
+    begun: u64,
     /// What the outermost frame pays for each byte of its output.
     output_byte: u64,
 }
@@ -138,7 +140,7 @@ impl Finished {
 impl<'vm, E: Engine> Frames<'vm, E> {
     /// Frames whose outermost output stays with this node: a view's.
     pub(crate) fn of_view(vm: &'vm Vm<E>) -> Self {
-        Self { vm, running: Vec::new(), codes: Codes::new(), halts: Vec::new(), output_byte: 0 }
+        Self { vm, running: Vec::new(), codes: Codes::new(), halts: Vec::new(), begun: 0, output_byte: 0 }
     }
 
     /// Frames of a transaction: every node keeps the output in the receipt, and the outermost frame pays for it.
@@ -371,6 +373,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let Opening { input, state, pages, buffers, first, .. } = opening;
         let frame = Frame {
             message: message.clone(),
+            index: self.begun,
             abi: valid.abi(),
             input,
             code: valid.code().clone(),
@@ -384,6 +387,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Err(Stop::Fault(fault)) => return Err(fault.into()),
             Err(_) => return Err(Fault::Broken("an instantiation ended like a call".into()).into()),
         };
+        self.begun = self.begun.saturating_add(1);
         let (checkpoint, creates) = (*checkpoint, *creates);
         Ok(Running { instance, checkpoint, call: first, creates, below, held_bytes, stack_bytes })
     }

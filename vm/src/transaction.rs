@@ -270,7 +270,7 @@ impl<E: Engine> Vm<E> {
         tx: ValidTx,
     ) -> Result<(Receipt, Vec<HaltSite>, Journal), Fault> {
         let ValidTx { tx, intrinsic_gas, prepayment } = tx;
-        let transaction = TransactionEnv { origin: tx.sender, gas_price: tx.gas_price };
+        let transaction = TransactionEnv { origin: tx.sender, nonce: tx.nonce, gas_price: tx.gas_price };
         let mut session = Box::new(Session { journal, block: block.clone(), transaction });
         if !session.journal.debit(&tx.sender, prepayment)? {
             return Err(Fault::Broken("a valid transaction's sender cannot pay".into()));

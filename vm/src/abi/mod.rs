@@ -11,6 +11,7 @@ mod json;
 mod linked;
 mod packed;
 pub(crate) mod protocol;
+mod wasi;
 
 pub(crate) use protocol::Protocol;
 
@@ -21,6 +22,7 @@ pub(crate) fn protocol(abi: Abi) -> &'static dyn Protocol {
     match abi {
         Abi::Ewasm => &ewasm::Ewasm,
         Abi::Packed => &packed::Packed,
+        Abi::Wasi => &wasi::Wasi,
         Abi::Json => &json::Json,
         Abi::Dela => &dela::Dela,
         Abi::Linked => &linked::Linked,
