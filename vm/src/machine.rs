@@ -1,7 +1,7 @@
 //! The machine: an engine set up for one revision, and the modules that it has compiled.
 
 use crate::{
-    abi::{self, protocol::Opening},
+    abi::protocol::Opening,
     code::CodeId,
     engine::{Engine, wasmi::Wasmi},
     module::{InvalidModule, ValidModule},
@@ -104,9 +104,7 @@ impl<E: Engine> Vm<E> {
 
     /// As [`check_code`](Self::check_code). Whether a deployment runs something of it: what the ABI calls a constructor.
     pub(crate) fn deployable(&self, id: CodeId, code: &Bytes) -> Result<bool, InvalidModule> {
-        let module = self.module(id, code, Keep::InCache)?;
-        let constructor = abi::protocol(module.valid.abi()).constructor();
-        Ok(constructor.is_some_and(|name| module.valid.facts().function(name).is_some()))
+        Ok(self.module(id, code, Keep::InCache)?.valid.constructor().is_some())
     }
 
     /// What instantiation costs, by what there is to make and to copy.
