@@ -149,7 +149,6 @@ impl<W: Write> Trace<W> {
                 Entry::Main(_) => "main".to_owned(),
                 Entry::Constructor(_) => "constructor".to_owned(),
                 Entry::Export(call) => shown(&String::from_utf8_lossy(&call.name)),
-                Entry::Constructor(_) => "constructor".to_owned(),
             },
             caller: Hex(message.caller.as_slice()),
             value: Amount(message.value),

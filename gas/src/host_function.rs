@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn terms_add_up() {
-        let price = HostPrice { base: 1, per_word: 10, per_byte: 100, per_topic: 1_000, per_page: 10_000, per_item: 100_000 };
+        let price =
+            HostPrice { base: 1, per_word: 10, per_byte: 100, per_topic: 1_000, per_page: 10_000, per_item: 100_000 };
         for (bytes, gas) in [(0, 1), (1, 111), (32, 3_211), (33, 3_321)] {
             assert_eq!(price.for_bytes(bytes), Gas::new(gas), "{bytes} bytes");
             assert_eq!(price.more_bytes(bytes), Gas::new(gas - 1), "{bytes} bytes more");

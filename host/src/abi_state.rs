@@ -46,19 +46,21 @@ impl AbiState {
     /// The program that functions of WASI serve, if the ABI begins one.
     pub const fn process_mut(&mut self) -> Option<&mut Process> {
         match self {
-            Self::Wasi(process) => Some(process),
-            Self::Nothing | Self::Packed(_) | Self::Json(_) | Self::Dela(_) => None,
+            Self::Wasi(process) | Self::Json(JsonState { process, .. }) | Self::Dela(DelaState { process, .. }) => {
+                Some(process)
+            }
+            Self::Nothing | Self::Packed(_) => None,
         }
     }
 
     /// Bytes that it holds beyond a few: they count as memory of the transaction.
     pub fn held_bytes(&self) -> u64 {
-        let held = match self {
+        let (process, held) = match self {
             Self::Nothing | Self::Packed(_) => return 0,
-            Self::Wasi(process) => return process.held_bytes(),
-            Self::Json(state) => &state.result,
-            Self::Dela(state) => &state.reply,
+            Self::Wasi(process) => (process, 0),
+            Self::Json(state) => (&state.process, state.result.len()),
+            Self::Dela(state) => (&state.process, state.reply.len()),
         };
-        u64::try_from(held.len()).unwrap_or(u64::MAX)
+        process.held_bytes().saturating_add(u64::try_from(held).unwrap_or(u64::MAX))
     }
 }

@@ -30,12 +30,11 @@ impl ImportTable {
             (Abi::Ewasm | Abi::Packed, true) => {
                 (&[ewasm::IMPORTS, packed::call::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused)
             }
-            (Abi::Wasi, _) => (
-                &[wasi::IMPORTS, lockstep::IMPORTS, suave::IMPORTS, crypto::imports::IMPORTS],
-                UnknownImport::Refused,
-            ),
-            (Abi::Json, _) => (&[json::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
-            (Abi::Dela, _) => (&[dela::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
+            (Abi::Wasi, _) => {
+                (&[wasi::IMPORTS, lockstep::IMPORTS, suave::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused)
+            }
+            (Abi::Json, _) => (&[json::IMPORTS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
+            (Abi::Dela, _) => (&[dela::IMPORTS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
             (Abi::Linked, _) => (&[], UnknownImport::Linked),
         };
         Self { parts, unknown }

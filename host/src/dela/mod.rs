@@ -14,6 +14,7 @@ use crate::{
     import::{Answer, HostImport, host_imports},
     request::{FrameResult, Request, Status},
     stop::HostResult,
+    wasi::Process,
 };
 use alloy_primitives::Bytes;
 use lockstep_gas::HostFunction as F;
@@ -25,6 +26,8 @@ pub struct DelaState {
     pub request: u32,
     /// The reply, once it has been read.
     pub reply: Bytes,
+    /// What functions of WASI serve.
+    pub process: Process,
 }
 
 /// The rows of module `env`.

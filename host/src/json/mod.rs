@@ -13,6 +13,7 @@ use crate::{
     number::{length_of, saturating_i64},
     stop::{HostResult, Stop},
     storage,
+    wasi::Process,
 };
 use alloy_primitives::{B256, Bytes, keccak256};
 use lockstep_gas::HostFunction as F;
@@ -22,6 +23,8 @@ use lockstep_gas::HostFunction as F;
 pub struct JsonState {
     /// The output so far: what the last `set_result` gave.
     pub result: Bytes,
+    /// What functions of WASI serve: runtimes of languages ask for clock, randomness and streams.
+    pub process: Process,
 }
 
 /// The rows of module `env`.

@@ -14,13 +14,7 @@ pub(super) fn get(call: &mut HostCall<'_>, key: u32, key_length: u32, result: u3
     Ok(length)
 }
 
-pub(super) fn set(
-    call: &mut HostCall<'_>,
-    key: u32,
-    key_length: u32,
-    value: u32,
-    value_length: u32,
-) -> HostResult<()> {
+pub(super) fn set(call: &mut HostCall<'_>, key: u32, key_length: u32, value: u32, value_length: u32) -> HostResult<()> {
     storage::write(call, (key, key_length), (value, value_length))
 }
 

@@ -91,7 +91,8 @@ pub(super) fn poll_oneoff(
     process.sleep_until(earliest(&subscriptions));
     let now_ns = process.clock_ns();
     let unread_bytes = u64::try_from(process.unread(&call.frame.input).len()).unwrap_or(u64::MAX);
-    let come: Vec<_> = subscriptions.iter().filter_map(|subscription| event(subscription, now_ns, unread_bytes)).collect();
+    let come: Vec<_> =
+        subscriptions.iter().filter_map(|subscription| event(subscription, now_ns, unread_bytes)).collect();
     call.guest.store(events, &come.concat())?;
     let come = u32::try_from(come.len()).map_err(|_| HaltReason::LimitExceeded)?;
     call.guest.store(number, &come.to_le_bytes())?;

@@ -173,8 +173,10 @@ impl Program {
 
     /// Puts a vector of buffers at `offset`.
     pub(crate) fn put_buffers(&mut self, offset: u32, buffers: &[(u32, u32)]) {
-        let bytes: Vec<u8> =
-            buffers.iter().flat_map(|(pointer, length)| [pointer.to_le_bytes(), length.to_le_bytes()].concat()).collect();
+        let bytes: Vec<u8> = buffers
+            .iter()
+            .flat_map(|(pointer, length)| [pointer.to_le_bytes(), length.to_le_bytes()].concat())
+            .collect();
         self.put(offset, &bytes);
     }
 

@@ -144,8 +144,10 @@ fn a_bid_lives() {
 #[test]
 fn a_bid_of_everybody_and_bids_without_salt() {
     let mut program = Program::new(&[]);
-    let everybody = bid("\"0x0000000000000000000000000000000000000042\"").replace("1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0");
-    let (first, second) = (json(&mut program, "initializeBid", &everybody), json(&mut program, "initializeBid", &everybody));
+    let everybody = bid("\"0x0000000000000000000000000000000000000042\"")
+        .replace("1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0");
+    let (first, second) =
+        (json(&mut program, "initializeBid", &everybody), json(&mut program, "initializeBid", &everybody));
     assert_eq!((first.0, second.0), (0, 0), "{} {}", first.1, second.1);
     assert_ne!(first.1, second.1, "the salt is random");
     let put = format!("{{\"BidId\":{},\"Key\":\"\",\"Value\":null}}", id_in(&first.1));
@@ -158,7 +160,9 @@ fn a_bid_of_everybody_and_bids_without_salt() {
 #[test]
 fn what_is_not_the_json_of_the_function_is_an_error() {
     let unreadable = (FAILED, "unable to unmarshal inputs".to_owned());
-    for input in ["", "null", "[]", "{", "{}x", "{\"BidId\":[1]}", "{\"BidId\":\"x\"}", "{\"Key\":1}", "{\"Value\":\"?\"}"] {
+    for input in
+        ["", "null", "[]", "{", "{}x", "{\"BidId\":[1]}", "{\"BidId\":\"x\"}", "{\"Key\":1}", "{\"Value\":\"?\"}"]
+    {
         assert_eq!(json(&mut Program::new(&[]), "storePut", input), unreadable, "{input}");
     }
     for input in ["", "{\"BlockNumber\":-1}", "{\"BlockNumber\":1.5}", "{\"Namespace\":[]}"] {

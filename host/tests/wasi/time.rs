@@ -139,7 +139,10 @@ fn random_bytes_are_those_of_the_rule() {
     program.world.transaction.origin = Address::repeat_byte(0x11);
     program.world.transaction.nonce = 7;
     program.frame.index = 3;
-    assert_eq!(hex(&random(&mut program, 40)), "4d8a994032d63f4e0aadffcea17b897794cd67a1c11d57c0a7a74ef76fd99148e62918611c6c1eae");
+    assert_eq!(
+        hex(&random(&mut program, 40)),
+        "4d8a994032d63f4e0aadffcea17b897794cd67a1c11d57c0a7a74ef76fd99148e62918611c6c1eae"
+    );
     assert_eq!(hex(&random(&mut program, 8)), "6bc828f2d5b13425");
 }
 

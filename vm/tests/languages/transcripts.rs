@@ -64,6 +64,16 @@ fn the_vote_in_assembly_script() {
     json("voting_as.txt", "json-transcripts/voting.json", "json-as/voting.wasm");
 }
 
+#[test]
+fn the_counter_in_go() {
+    json("counter_go.txt", "json-transcripts/counter.json", "json-counter-go/json_counter_go.wasm");
+}
+
+#[test]
+fn the_vote_in_go() {
+    json("voting_go.txt", "json-transcripts/voting.json", "json-voting-go/json_voting_go.wasm");
+}
+
 /// The requests of the ABI `dela`; those of many operations are for the bench.
 fn dela(golden: &'static str, module: &str) {
     let mut chain = Chain::new(golden);
@@ -86,4 +96,14 @@ fn dela(golden: &'static str, module: &str) {
 #[test]
 fn delas_contracts_in_rust() {
     dela("dela_rust.txt", "dela-rust/dela_rust.wasm");
+}
+
+#[test]
+fn delas_contracts_in_c() {
+    dela("dela_c.txt", "dela-c/dela_c.wasm");
+}
+
+#[test]
+fn delas_contracts_in_go() {
+    dela("dela_go.txt", "dela-go/dela_go.wasm");
 }

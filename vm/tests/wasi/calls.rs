@@ -138,7 +138,11 @@ fn a_revert_in_the_middle_undoes_what_is_below() {
         assert_eq!((receipt.outcome, receipt.output), (Outcome::Return, output.as_bytes().to_vec()), "{case}");
         assert_eq!(receipt.logs.len(), usize::from(has_inner), "{case}");
         let keys = |account| chain.state.storage.get(&account).map_or(0, |values| values.len());
-        assert_eq!((keys(A), keys(B), keys(token)), (1, usize::from(has_inner), if has_inner { 3 } else { 1 }), "{case}");
+        assert_eq!(
+            (keys(A), keys(B), keys(token)),
+            (1, usize::from(has_inner), if has_inner { 3 } else { 1 }),
+            "{case}"
+        );
     }
     chain.settle();
 }

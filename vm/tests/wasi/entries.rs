@@ -48,13 +48,29 @@ fn commands_and_reactors() {
         ("no such name", main.clone(), Some("absent"), no_export, ""),
         ("the memory", main.clone(), Some("memory"), no_export, ""),
         ("an empty name", main.clone(), Some(""), no_export, ""),
-        ("parameters", [&*main, "(func (export \"f\") (param i32))"].concat(), Some("f"), halt(HaltReason::SignatureMismatch), ""),
-        ("a long result", [&*main, "(func (export \"f\") (result i64) (i64.const 0))"].concat(), Some("f"), halt(HaltReason::SignatureMismatch), ""),
+        (
+            "parameters",
+            [&*main, "(func (export \"f\") (param i32))"].concat(),
+            Some("f"),
+            halt(HaltReason::SignatureMismatch),
+            "",
+        ),
+        (
+            "a long result",
+            [&*main, "(func (export \"f\") (result i64) (i64.const 0))"].concat(),
+            Some("f"),
+            halt(HaltReason::SignatureMismatch),
+            "",
+        ),
     ] {
         chain.put(A, Abi::Wasi, &wasi(&fields));
         let kind = TxKind::Call { to: A, export: export.map(Into::into) };
         let receipt = chain.commit(case, SENDER, kind, &[]);
-        assert_eq!((receipt.outcome, String::from_utf8(receipt.output).unwrap()), (outcome, output.to_owned()), "{case}");
+        assert_eq!(
+            (receipt.outcome, String::from_utf8(receipt.output).unwrap()),
+            (outcome, output.to_owned()),
+            "{case}"
+        );
     }
     let name = vec![0xFF, 0xFE];
     let receipt = chain.commit("a name that is no text", SENDER, TxKind::Call { to: A, export: Some(name) }, &[]);
@@ -86,7 +102,10 @@ fn a_deployment_runs_the_constructor() {
 #[test]
 fn exit_codes() {
     let mut chain = Chain::new("wasi_exits.txt");
-    let says = format!("{} (i32.store8 (i32.const 16) (i32.const 33)) (drop (call $fd_write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))", write('x'));
+    let says = format!(
+        "{} (i32.store8 (i32.const 16) (i32.const 33)) (drop (call $fd_write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))",
+        write('x')
+    );
     for (code, outcome) in [
         (0, Outcome::Return),
         (1, revert(1)),
@@ -105,7 +124,8 @@ fn exit_codes() {
             assert_eq!((receipt.outcome, receipt.output.as_slice()), (outcome, &output[..]), "{code} {way}");
         }
     }
-    let early = "(func (export \"_initialize\") (call $proc_exit (i32.const 0))) (func (export \"main\") (unreachable))";
+    let early =
+        "(func (export \"_initialize\") (call $proc_exit (i32.const 0))) (func (export \"main\") (unreachable))";
     chain.put(A, Abi::Wasi, &wasi(early));
     let receipt = chain.commit("an exit at the beginning", SENDER, TxKind::Call { to: A, export: None }, &[]);
     assert_eq!(receipt.outcome, Outcome::Return);

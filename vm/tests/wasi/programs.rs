@@ -81,7 +81,12 @@ fn an_estimate_is_exact() {
     let mut gas = Vec::new();
     for block in [
         BlockEnv { number: 1, timestamp: 1_700_000_000, ..BlockEnv::default() },
-        BlockEnv { number: 1, timestamp: 1_800_000_000, difficulty: lockstep_host::U256::from(7), ..BlockEnv::default() },
+        BlockEnv {
+            number: 1,
+            timestamp: 1_800_000_000,
+            difficulty: lockstep_host::U256::from(7),
+            ..BlockEnv::default()
+        },
     ] {
         let mut chain = Chain::new("unused");
         chain.block = BlockEnv { gas_limit: i64::MAX.unsigned_abs(), ..block };
