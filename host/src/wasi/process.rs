@@ -36,7 +36,7 @@ pub struct Process {
 impl Process {
     /// Bytes that the frame holds for its streams, beside its memory.
     pub fn held_bytes(&self) -> u64 {
-        let bytes = self.output.capacity().saturating_add(self.diagnostic.capacity());
+        let bytes = self.output.len().saturating_add(self.diagnostic.len());
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 

@@ -125,6 +125,16 @@ impl Chain {
         executed
     }
 
+    /// Puts one line in the place of the last `transactions`: their number, and a sum over what was noted of them (FNV-1a).
+    pub(crate) fn fold(&mut self, case: &str, transactions: usize) {
+        let lines = self.lines.split_off(self.lines.len().saturating_sub(transactions));
+        let bytes = lines.iter().flat_map(|line| line.bytes());
+        let sum = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+            (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        self.lines.push(format!("{case}: {} transactions, {sum:016x}", lines.len()));
+    }
+
     /// Compares what was noted with the golden file.
     pub(crate) fn settle(self) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/languages").join(self.golden);

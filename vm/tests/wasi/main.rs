@@ -18,4 +18,5 @@ mod entries;
 mod hostile;
 #[path = "../languages/kit.rs"]
 mod kit;
+mod pointers;
 mod programs;

@@ -3,7 +3,7 @@
 use super::{Guest, Module, folders, module_name, module_path};
 use crate::{Tree, determinism::CROSS};
 use anyhow::{Context, Result, bail};
-use std::{env, path::Path, process::Command};
+use std::{env, ffi::OsString, path::Path, process::Command};
 
 /// The Go that the prebuilt modules come from (contracts/README.md).
 pub const GO_VERSION: &str = "go1.27.3";
@@ -82,9 +82,15 @@ fn missing(tree: &Tree, program: &str, arguments: &[&str], version: &str) -> Opt
     (!found).then(|| format!("{program} {version} is not installed, and no {CROSS} has it"))
 }
 
+/// The program that [`CROSS`] names, which says how contracts are built and nothing about what they give.
+#[expect(clippy::disallowed_methods, reason = "a chore is set up by its environment")]
+fn cross() -> Option<OsString> {
+    env::var_os(CROSS)
+}
+
 /// A program in `folder`, through the program that [`CROSS`] names where there is one.
 fn compiler(folder: &Path, program: &str) -> Command {
-    let mut command = match env::var_os(CROSS) {
+    let mut command = match cross() {
         Some(cross) => {
             let mut command = Command::new(cross);
             command.args(["exec", program]);
