@@ -93,6 +93,16 @@ impl Face {
         result: "(i32.const 60100)",
     };
 
+    /// `wasi`: the input is read to the place of the turns, through a vector at 65,500.
+    pub(super) const WASI: Self = Self {
+        abi: Abi::Wasi,
+        fields: "(import \"wasi_snapshot_preview1\" \"fd_read\" (func $input (param i32 i32 i32 i32) (result i32)))",
+        ty: "",
+        read: "(i32.store (i32.const 65500) (i32.const 65532)) (i32.store (i32.const 65504) (i32.const 4))
+           (drop (call $input (i32.const 0) (i32.const 65500) (i32.const 1) (i32.const 65508)))",
+        result: "",
+    };
+
     /// What has to stand behind the imports.
     const fn more(self) -> &'static str {
         match self.abi {

@@ -129,9 +129,8 @@ impl Chain {
     pub(crate) fn fold(&mut self, case: &str, transactions: usize) {
         let lines = self.lines.split_off(self.lines.len().saturating_sub(transactions));
         let bytes = lines.iter().flat_map(|line| line.bytes());
-        let sum = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-            (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let sum = bytes
+            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         self.lines.push(format!("{case}: {} transactions, {sum:016x}", lines.len()));
     }
 

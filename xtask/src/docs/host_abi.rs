@@ -82,8 +82,7 @@ fn offer(row: &HostImport, revision: &Revision) -> String {
 
 fn price(price: &HostPrice) -> String {
     let HostPrice { base, per_word, per_byte, per_topic, per_page, per_item } = *price;
-    let units =
-        [(per_word, "word"), (per_byte, "byte"), (per_topic, "topic"), (per_page, "page"), (per_item, "entry")];
+    let units = [(per_word, "word"), (per_byte, "byte"), (per_topic, "topic"), (per_page, "page"), (per_item, "entry")];
     let by_size = units.iter().filter(|(amount, _)| *amount > 0);
     let mut terms: Vec<String> = by_size.map(|(amount, unit)| format!("{} a {unit}", grouped(*amount))).collect();
     if base > 0 || terms.is_empty() {

@@ -7,6 +7,7 @@ mod calls;
 mod crypto;
 mod export;
 mod languages;
+mod wasi;
 
 use super::{Recipe, program::Subject, shape::Shape};
 use lockstep_gas::HostFunction;
@@ -73,6 +74,13 @@ fn shapes(function: HostFunction) -> Vec<Shape> {
         F::StorageRead => languages::reads(),
         F::StorageWrite => languages::writes(),
         F::StorageRemove => languages::removals(),
+        F::WasiAnswer => wasi::answers(),
+        F::WasiRead => wasi::reads(),
+        F::WasiWrite => wasi::writes(),
+        F::WasiPoll => wasi::polls(),
+        F::WasiRandom => wasi::randoms(),
+        F::SuaveRetrieve => wasi::retrieves(),
+        F::SuaveJson => wasi::jsons(),
         F::SetResult => languages::ranges("set_result", 4_194_304),
         F::Diagnostic => languages::ranges("log", 4_194_304),
         F::GasTick => vec![languages::json("called", "gas_tick", "", "")],
