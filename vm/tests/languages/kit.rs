@@ -43,7 +43,8 @@ pub(crate) struct Chain {
     /// What goes with the next transaction alone.
     pub(crate) value: u64,
     golden: &'static str,
-    lines: Vec<String>,
+    /// What was noted.
+    pub(crate) lines: Vec<String>,
 }
 
 impl Chain {
@@ -123,15 +124,6 @@ impl Chain {
         assert_eq!(interpreted.as_ref(), Ok(&executed), "on the reference interpreter");
         diagnosed::check(&Revision::V1, view, &self.block, &valid, &executed);
         executed
-    }
-
-    /// Puts one line in the place of the last `transactions`: their number, and a sum over what was noted of them (FNV-1a).
-    pub(crate) fn fold(&mut self, case: &str, transactions: usize) {
-        let lines = self.lines.split_off(self.lines.len().saturating_sub(transactions));
-        let bytes = lines.iter().flat_map(|line| line.bytes());
-        let sum = bytes
-            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        self.lines.push(format!("{case}: {} transactions, {sum:016x}", lines.len()));
     }
 
     /// Compares what was noted with the golden file.
