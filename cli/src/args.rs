@@ -139,7 +139,8 @@ pub(crate) struct EntryArguments {
     #[arg(long = "call", value_name = "EXPORT")]
     pub(crate) export: Option<String>,
 
-    /// The input: hex, @FILE for the bytes of a file, or - for those of the standard input [default: empty]
+    /// The input: hex, a JSON object, array or string as it stands, @FILE for the bytes of a file, or - for those of the
+    /// standard input [default: empty]
     #[arg(long, value_name = "HEX", value_parser = parse_input, allow_hyphen_values = true)]
     pub(crate) input: Option<InputSource>,
 
@@ -174,14 +175,18 @@ pub(crate) struct RunArguments {
     /// A module, binary (.wasm) or text (.wat)
     pub(crate) file: PathBuf,
 
-    /// Its ABI: ewasm or packed [default: guessed from the module]
+    /// Its ABI: ewasm, packed, json or dela [default: guessed from the module]
     #[arg(long, value_parser = parse_abi)]
     pub(crate) abi: Option<Abi>,
 
     #[command(flatten)]
     pub(crate) entry: EntryArguments,
 
-    /// Gas limit of the call
+    /// The input of the contract's constructor, as for --input [default: empty]
+    #[arg(long, value_name = "HEX", value_parser = parse_input, allow_hyphen_values = true)]
+    pub(crate) constructor: Option<InputSource>,
+
+    /// Gas limit of the call, and of the constructor
     #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = DEFAULT_GAS)]
     pub(crate) gas: u64,
 
@@ -216,7 +221,7 @@ pub(crate) struct CheckArguments {
     /// A module, binary (.wasm) or text (.wat)
     pub(crate) file: PathBuf,
 
-    /// Its ABI: ewasm or packed [default: guessed from the module]
+    /// Its ABI: ewasm, packed, json or dela [default: guessed from the module]
     #[arg(long, value_parser = parse_abi)]
     pub(crate) abi: Option<Abi>,
 
@@ -233,7 +238,7 @@ pub(crate) struct DeployArguments {
     #[command(flatten)]
     pub(crate) place: PlaceArgument,
 
-    /// Its ABI: ewasm or packed [default: guessed from the module]
+    /// Its ABI: ewasm, packed, json or dela [default: guessed from the module]
     #[arg(long, value_parser = parse_abi)]
     pub(crate) abi: Option<Abi>,
 
@@ -245,7 +250,11 @@ pub(crate) struct DeployArguments {
     #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true, default_value_t = U256::ZERO)]
     pub(crate) value: U256,
 
-    /// Gas limit [default: what the deployment costs, or 100000000 with --create]
+    /// The input of the contract's constructor, as for --input of a call [default: empty]
+    #[arg(long, value_name = "HEX", value_parser = parse_input, allow_hyphen_values = true, conflicts_with = "create")]
+    pub(crate) input: Option<InputSource>,
+
+    /// Gas limit [default: what the deployment costs, and 100000000 for a constructor or with --create]
     #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true)]
     pub(crate) gas: Option<u64>,
 

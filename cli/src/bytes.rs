@@ -73,8 +73,15 @@ pub(crate) fn parse_input(text: &str) -> Result<InputSource, String> {
         Some("") => Err("the name of a file is missing after @".into()),
         Some(path) => Ok(InputSource::File(path.into())),
         None if text == "-" => Ok(InputSource::Stdin),
+        None if text.starts_with(['{', '[', '"']) => parse_json(text),
         None => parse_hex(text).map(InputSource::Given),
     }
+}
+
+/// A JSON text as it stands. To the machine it would be bytes like any others: here somebody means it to be JSON.
+fn parse_json(text: &str) -> Result<InputSource, String> {
+    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text);
+    is_json.map(|_| InputSource::Given(text.into())).map_err(|error| format!("this is not JSON: {error}"))
 }
 
 /// A storage key: 32 bytes in hex.

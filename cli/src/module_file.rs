@@ -51,6 +51,19 @@ impl ModuleFile {
         Ok(Self { name: source.name().to_owned(), code: bytes.into(), abi, abi_guessed })
     }
 
+    /// A gas limit for its deployment with `input`, which leaves `gas` for its constructor if it has one. Without one this
+    /// is what the deployment costs.
+    pub(crate) fn deploy_gas(&self, vm: &Vm, input: &[u8], gas: u64) -> u64 {
+        let deployed = vm.deploy_gas(&self.code).get();
+        let has_constructor = ValidModule::parse(self.code.clone(), self.abi, vm.revision())
+            .is_ok_and(|module| module.constructor().is_some());
+        if !has_constructor {
+            return deployed;
+        }
+        let byte = vm.revision().schedule.transaction.nonzero_byte;
+        deployed.saturating_add(byte.saturating_mul(len(input))).saturating_add(gas)
+    }
+
     /// The module, if the machine would take it.
     pub(crate) fn valid(&self, vm: &Vm) -> Result<ValidModule, Failure> {
         let valid = ValidModule::parse(self.code.clone(), self.abi, vm.revision());

@@ -241,12 +241,17 @@ impl Observer for Backtrace {
             Event::FrameBegins { frame, .. } => {
                 self.open.push(Open::new(frame, self.requested, &mut self.names));
             }
+            Event::FrameGoesOn { .. } => {
+                if let Some(top) = self.open.last_mut() {
+                    (top.is_done, top.noted) = (false, None);
+                }
+            }
             Event::HostCalled { import, .. } => self.set_host(Some(*import)),
             Event::HostReturned { .. } => self.set_host(None),
             Event::FrameSuspends { request, backtrace, .. } => {
                 self.requested = match request {
                     Request::Call(call) => Some(call.callee),
-                    Request::Create(_) => None,
+                    Request::Create(_) | Request::Grow { .. } => None,
                 };
                 if let Some(top) = self.open.last_mut() {
                     top.waits_at = backtrace.to_vec();

@@ -19,6 +19,7 @@ pub const FORMAT_VERSION: u32 = 1;
 pub(crate) enum Line<'a> {
     Transaction(TransactionLine<'a>),
     Begin(BeginLine<'a>),
+    Continue(ContinueLine<'a>),
     Host(HostLine<'a>),
     Resume(ResumeLine<'a>),
     Instruction(InstructionLine<'a>),
@@ -57,6 +58,14 @@ pub(crate) struct BeginLine<'a> {
     #[serde(rename = "static")]
     pub(crate) is_static: bool,
     pub(crate) input: Hex<'a>,
+    pub(crate) gas_left: Digits,
+}
+
+/// A frame calls another export.
+#[derive(Debug, Serialize)]
+pub(crate) struct ContinueLine<'a> {
+    pub(crate) frame: u32,
+    pub(crate) export: &'a str,
     pub(crate) gas_left: Digits,
 }
 
@@ -264,6 +273,9 @@ impl Asked {
             },
             Request::Create(create) => {
                 Self { kind: "create", callee: None, value: Amount(create.value), gas: create.gas.into() }
+            }
+            Request::Grow { .. } => {
+                Self { kind: "grow_memory", callee: None, value: Amount(U256::ZERO), gas: Gas::ZERO.into() }
             }
         }
     }

@@ -133,6 +133,7 @@ impl Profile {
         (self.given, self.requested) = match request {
             Request::Call(call) => (call.gas, Some(call.callee)),
             Request::Create(create) => (create.gas, None),
+            Request::Grow { .. } => (Gas::ZERO, None),
         };
         if let Some(host) = self.open.last_mut().and_then(|top| top.host.as_mut()) {
             host.given = self.given;
@@ -160,6 +161,16 @@ impl Profile {
             if let Some(host) = &mut parent.host {
                 host.left = result.gas_left;
             }
+        }
+    }
+
+    /// The ABI has charged for what the guest gave.
+    fn result_taken(&mut self, gas_left: Gas) {
+        let Some((left, _)) = self.open.last_mut().and_then(|top| top.done.as_mut()) else { return };
+        let taken = left.less(gas_left).get();
+        *left = gas_left;
+        if taken > 0 {
+            self.stacks.add_to(Part::Protocol, taken);
         }
     }
 
@@ -196,6 +207,12 @@ impl Observer for Profile {
     fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::FrameBegins { frame, gas_left } => self.frame_begins(frame, *gas_left),
+            Event::FrameGoesOn { .. } => {
+                if let Some(top) = self.open.last_mut() {
+                    top.done = None;
+                }
+            }
+            Event::ResultTaken { gas_left } => self.result_taken(*gas_left),
             Event::Charge { gas, gas_left } if gas <= gas_left => self.stacks.add(gas.get()),
             Event::FunctionEntered { function } => {
                 let names = self.open.last().map_or(usize::MAX, |top| top.names);

@@ -27,6 +27,8 @@ pub(crate) enum Part {
     Function(usize, u32),
     /// A function of the host: module and name.
     Host(&'static str, &'static str),
+    /// What the ABI of a frame takes between two calls of the guest, and after the last.
+    Protocol,
     /// A frame that never began.
     NeverBegan,
     /// What a creation pays for the code that it leaves behind.
@@ -170,6 +172,7 @@ impl fmt::Display for Part {
             Self::Start => f.write_str("start of the frame"),
             Self::Function(_, function) => write!(f, "func[{function}]"),
             Self::Host(module, name) => write!(f, "{module}.{name}"),
+            Self::Protocol => f.write_str("between calls of the guest"),
             Self::NeverBegan => f.write_str("a frame that never began"),
             Self::CodeDeposit => f.write_str("code deposit"),
             Self::Output => f.write_str("output kept by the receipt"),

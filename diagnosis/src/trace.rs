@@ -2,8 +2,8 @@
 
 use crate::{
     lines::{
-        Amount, Arguments, Asked, BeginLine, Digits, EndLine, FORMAT_VERSION, Hex, HostLine, HostName, InstructionLine,
-        Line, OutcomeLine, ResumeLine, Site, TransactionLine, Written, ends,
+        Amount, Arguments, Asked, BeginLine, ContinueLine, Digits, EndLine, FORMAT_VERSION, Hex, HostLine, HostName,
+        InstructionLine, Line, OutcomeLine, ResumeLine, Site, TransactionLine, Written, ends,
     },
     names::{FunctionNames, Names, shown},
     replay::Execution,
@@ -147,6 +147,7 @@ impl<W: Write> Trace<W> {
             abi: frame.abi.name(),
             entry: match &message.input {
                 Entry::Main(_) => "main".to_owned(),
+                Entry::Constructor(_) => "constructor".to_owned(),
                 Entry::Export(call) => shown(&String::from_utf8_lossy(&call.name)),
             },
             caller: Hex(message.caller.as_slice()),
@@ -155,6 +156,13 @@ impl<W: Write> Trace<W> {
             input: Hex(&frame.input),
             gas_left: gas_left.into(),
         }));
+    }
+
+    fn frame_goes_on(&mut self, export: &str, gas_left: Gas) {
+        let Some(top) = self.open.last_mut() else { return };
+        top.is_done = false;
+        let frame = top.number;
+        self.write(&Line::Continue(ContinueLine { frame, export, gas_left: gas_left.into() }));
     }
 
     fn host_called(
@@ -276,6 +284,7 @@ impl<W: Write + Send> Observer for Trace<W> {
     fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::FrameBegins { frame, gas_left } => self.frame_begins(frame, *gas_left),
+            Event::FrameGoesOn { export, gas_left } => self.frame_goes_on(export, *gas_left),
             Event::Instruction { function, operator, offset, gas_left } if self.detail == Detail::Instructions => {
                 self.instruction(Position { function: *function, offset: *offset }, operator.name(), *gas_left);
             }
@@ -297,7 +306,11 @@ impl<W: Write + Send> Observer for Trace<W> {
             Event::FrameSuspends { request, gas_left, .. } => self.frame_suspends(request, *gas_left),
             Event::FrameResumes { result, .. } => self.frame_resumes(result),
             Event::FrameEnds { stop, gas_left, backtrace } => self.frame_ends(*stop, *gas_left, backtrace),
-            Event::Instruction { .. } | Event::Charge { .. } | Event::FunctionEntered { .. } | Event::FunctionLeft => {}
+            Event::Instruction { .. }
+            | Event::Charge { .. }
+            | Event::FunctionEntered { .. }
+            | Event::FunctionLeft
+            | Event::ResultTaken { .. } => {}
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn session(state: MemoryState) -> Box<Session> {
         difficulty: U256::from(7),
         parent_hash: B256::ZERO,
     };
-    let transaction = TransactionEnv { origin: CALLER, gas_price: U256::from(1) };
+    let transaction = TransactionEnv { origin: CALLER, nonce: 0, gas_price: U256::from(1) };
     Box::new(Session { journal: Journal::new(Arc::new(state)), block, transaction })
 }
 
@@ -41,6 +41,7 @@ pub(crate) fn frame(module: &ValidModule, input: Bytes, is_static: bool) -> Fram
         depth: 0,
     };
     Frame {
+        index: 0,
         message,
         abi: Abi::Packed,
         input,

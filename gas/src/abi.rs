@@ -14,6 +14,12 @@ pub enum Abi {
     Ewasm = 0,
     /// `main (i64)->(i64)` and exports called by name, arguments packed into i64 values.
     Packed = 1,
+    /// WASI preview 1: standard input is the input, standard output the output, the exit code the outcome.
+    Wasi = 2,
+    /// Exports `()->()` called by name with JSON arguments, module `env`.
+    Json = 3,
+    /// A JSON request as a C string in, a JSON reply as a C string out, `malloc` and `free`.
+    Dela = 6,
     /// Modules that link with each other and not with the host, as in the testsuite of the Wasm specification. No account
     /// has such code: its number stands for nothing in an encoding.
     Linked = 255,
@@ -33,16 +39,19 @@ pub enum Class {
 
 impl Abi {
     /// Every ABI, in the order of its code.
-    pub const ALL: &'static [Self] = &[Self::Ewasm, Self::Packed, Self::Linked];
+    pub const ALL: &'static [Self] = &[Self::Ewasm, Self::Packed, Self::Wasi, Self::Json, Self::Dela, Self::Linked];
 
     /// Those that a contract can be deployed with.
-    pub const CONTRACTS: &'static [Self] = &[Self::Ewasm, Self::Packed];
+    pub const CONTRACTS: &'static [Self] = &[Self::Ewasm, Self::Packed, Self::Wasi, Self::Json, Self::Dela];
 
     /// The name, in lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ewasm => "ewasm",
             Self::Packed => "packed",
+            Self::Wasi => "wasi",
+            Self::Json => "json",
+            Self::Dela => "dela",
             Self::Linked => "linked",
         }
     }
@@ -51,6 +60,7 @@ impl Abi {
     pub const fn class(self) -> Class {
         match self {
             Self::Ewasm | Self::Packed | Self::Linked => Class::Contract,
+            Self::Wasi | Self::Json | Self::Dela => Class::Program,
         }
     }
 
@@ -59,6 +69,9 @@ impl Abi {
         match self {
             Self::Ewasm => 1,
             Self::Packed => 1 << 1,
+            Self::Wasi => 1 << 2,
+            Self::Json => 1 << 3,
+            Self::Dela => 1 << 6,
             Self::Linked => 1 << 31,
         }
     }
@@ -129,14 +142,21 @@ mod tests {
 
     #[test]
     fn names_and_codes_are_those_of_the_table() {
-        for (abi, name, code) in [(Abi::Ewasm, "ewasm", 0), (Abi::Packed, "packed", 1), (Abi::Linked, "linked", 255)] {
+        for (abi, name, code) in [
+            (Abi::Ewasm, "ewasm", 0),
+            (Abi::Packed, "packed", 1),
+            (Abi::Wasi, "wasi", 2),
+            (Abi::Json, "json", 3),
+            (Abi::Dela, "dela", 6),
+            (Abi::Linked, "linked", 255),
+        ] {
             assert_eq!(name.parse(), if abi == Abi::Linked { Err(UnknownAbi) } else { Ok(abi) });
             assert_eq!(borsh::to_vec(&abi).unwrap(), [code]);
         }
-        assert_eq!(Abi::ALL.len(), 3);
-        assert_eq!(Abi::CONTRACTS.len(), 2);
+        assert_eq!(Abi::ALL.len(), 6);
+        assert_eq!(Abi::CONTRACTS.len(), 5);
         assert_eq!("Ewasm".parse::<Abi>(), Err(UnknownAbi));
-        assert!(borsh::from_slice::<Abi>(&[2]).is_err());
+        assert!(borsh::from_slice::<Abi>(&[7]).is_err());
         assert!(borsh::from_slice::<Abi>(&[255]).is_err());
     }
 

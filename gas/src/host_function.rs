@@ -19,12 +19,14 @@ pub struct HostPrice {
     pub per_topic: u64,
     /// For each page of 65,536 bytes that the host adds to a callee's memory.
     pub per_page: u64,
+    /// For each entry of a vector in the guest's memory that is read.
+    pub per_item: u64,
 }
 
 impl HostPrice {
     /// A price that does not depend on sizes.
     pub const fn flat(base: u64) -> Self {
-        Self { base, per_word: 0, per_byte: 0, per_topic: 0, per_page: 0 }
+        Self { base, per_word: 0, per_byte: 0, per_topic: 0, per_page: 0, per_item: 0 }
     }
 
     /// A price with a term for each word of 32 bytes.
@@ -49,6 +51,11 @@ impl HostPrice {
         self.for_bytes(bytes).plus(Gas::new(self.per_topic).times(topics))
     }
 
+    /// The price of reading `items` entries of a vector.
+    pub const fn for_items(&self, items: u64) -> Gas {
+        Gas::new(self.per_item).times(items)
+    }
+
     /// The price of adding `pages` pages.
     pub const fn for_pages(&self, pages: u64) -> Gas {
         Gas::new(self.per_page).times(pages)
@@ -63,12 +70,24 @@ const fn call_export(base: u64, per_word: u64, per_page: u64) -> Option<HostPric
     Some(HostPrice { per_page, ..HostPrice::words(base, per_word) })
 }
 
+const fn items(base: u64, per_item: u64, per_word: u64) -> Option<HostPrice> {
+    Some(HostPrice { per_item, ..HostPrice::words(base, per_word) })
+}
+
 const fn flat(base: u64) -> Option<HostPrice> {
     Some(HostPrice::flat(base))
 }
 
 const fn words(base: u64, per_word: u64) -> Option<HostPrice> {
     Some(HostPrice::words(base, per_word))
+}
+
+const fn bytes(base: u64, per_byte: u64) -> Option<HostPrice> {
+    Some(HostPrice { per_byte, ..HostPrice::flat(base) })
+}
+
+const fn pages(base: u64, per_page: u64) -> Option<HostPrice> {
+    Some(HostPrice { per_page, ..HostPrice::flat(base) })
 }
 
 macro_rules! host_functions {
@@ -150,6 +169,25 @@ host_functions! {
     Ripemd160               None,                  words(400, 150);
     Secp256k1Recover        None,                  flat(200_000);
     Ed25519Verify           None,                  words(150_000, 100);
+    StorageRead             None,                  words(2_000, 10);
+    StorageWrite            None,                  bytes(50_000, 2_000);
+    StorageRemove           None,                  words(50_000, 3);
+    WasiAnswer              None,                  flat(40);
+    WasiRead                None,                  items(60, 20, 3);
+    WasiWrite               None,                  items(60, 20, 8);
+    WasiPoll                None,                  items(100, 80, 0);
+    WasiRandom              None,                  words(800, 100);
+    SuaveRetrieve           None,                  words(400, 3);
+    SuaveJson               None,                  words(1_000, 400);
+    SetResult               None,                  words(40, 3);
+    Diagnostic              None,                  words(40, 3);
+    GasTick                 None,                  flat(1);
+    Abort                   None,                  flat(40);
+    NoFile                  None,                  flat(40);
+    GrowMemory              None,                  pages(40, 20_480);
+    CopyMemory              None,                  words(40, 6);
+    SetTempRet              None,                  flat(40);
+    ReadReply               None,                  words(40, 160);
 }
 
 #[cfg(test)]
@@ -158,13 +196,15 @@ mod tests {
 
     #[test]
     fn terms_add_up() {
-        let price = HostPrice { base: 1, per_word: 10, per_byte: 100, per_topic: 1_000, per_page: 10_000 };
+        let price =
+            HostPrice { base: 1, per_word: 10, per_byte: 100, per_topic: 1_000, per_page: 10_000, per_item: 100_000 };
         for (bytes, gas) in [(0, 1), (1, 111), (32, 3_211), (33, 3_321)] {
             assert_eq!(price.for_bytes(bytes), Gas::new(gas), "{bytes} bytes");
             assert_eq!(price.more_bytes(bytes), Gas::new(gas - 1), "{bytes} bytes more");
         }
         assert_eq!(price.for_log(1, 5), Gas::new(5_111));
         assert_eq!(price.for_pages(3), Gas::new(30_000));
+        assert_eq!(price.for_items(3), Gas::new(300_000));
         assert_eq!(price.for_bytes(u64::MAX), Gas::MAX);
     }
 }

@@ -215,7 +215,7 @@ impl Limits {
         module_parameters_max: 40_000,
         module_locals_max: 400_000,
         body_bytes_max: 1_048_576,
-        data_segments_max: 10_000,
+        data_segments_max: 100_000,
         elements_max: 20_000,
         br_table_targets_max: 16_384,
         table_elements_max: 16_384,

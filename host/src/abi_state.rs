@@ -1,6 +1,6 @@
 //! What an ABI keeps for one frame: a variant for each that keeps something.
 
-use crate::packed::PackOrder;
+use crate::{dela::DelaState, json::JsonState, packed::PackOrder, wasi::Process};
 
 /// What an ABI keeps for one frame, from its beginning to its end. The frame loop carries it and knows nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -10,6 +10,12 @@ pub enum AbiState {
     Nothing,
     /// `packed`: how the contract packs its pointers.
     Packed(PackOrder),
+    /// `wasi`: the streams, the clock and the randomness of a program.
+    Wasi(Process),
+    /// `json`: the output so far.
+    Json(JsonState),
+    /// `dela`: request and reply.
+    Dela(DelaState),
 }
 
 impl AbiState {
@@ -17,7 +23,44 @@ impl AbiState {
     pub(crate) fn pack_order(&self) -> PackOrder {
         match self {
             Self::Packed(order) => *order,
-            Self::Nothing => PackOrder::default(),
+            Self::Nothing | Self::Wasi(_) | Self::Json(_) | Self::Dela(_) => PackOrder::default(),
         }
+    }
+
+    /// What `json` keeps; `None` if it is not the ABI.
+    pub const fn json_mut(&mut self) -> Option<&mut JsonState> {
+        match self {
+            Self::Json(state) => Some(state),
+            Self::Nothing | Self::Packed(_) | Self::Wasi(_) | Self::Dela(_) => None,
+        }
+    }
+
+    /// What `dela` keeps; `None` if it is not the ABI.
+    pub const fn dela_mut(&mut self) -> Option<&mut DelaState> {
+        match self {
+            Self::Dela(state) => Some(state),
+            Self::Nothing | Self::Packed(_) | Self::Wasi(_) | Self::Json(_) => None,
+        }
+    }
+
+    /// The program that functions of WASI serve, if the ABI begins one.
+    pub const fn process_mut(&mut self) -> Option<&mut Process> {
+        match self {
+            Self::Wasi(process) | Self::Json(JsonState { process, .. }) | Self::Dela(DelaState { process, .. }) => {
+                Some(process)
+            }
+            Self::Nothing | Self::Packed(_) => None,
+        }
+    }
+
+    /// Bytes that it holds beyond a few: they count as memory of the transaction.
+    pub fn held_bytes(&self) -> u64 {
+        let (process, held) = match self {
+            Self::Nothing | Self::Packed(_) => return 0,
+            Self::Wasi(process) => (process, 0),
+            Self::Json(state) => (&state.process, state.result.len()),
+            Self::Dela(state) => (&state.process, state.reply.len()),
+        };
+        process.held_bytes().saturating_add(u64::try_from(held).unwrap_or(u64::MAX))
     }
 }

@@ -10,6 +10,8 @@ pub enum Entry {
     Main(Bytes),
     /// An export by name (packed convention).
     Export(ExportCall),
+    /// What the contract runs when it is deployed.
+    Constructor(Bytes),
 }
 
 /// A call of an export by name: the arguments as a C struct, and the buffers that its `b` slots stand for.

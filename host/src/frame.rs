@@ -26,6 +26,8 @@ pub struct Message {
 pub struct Frame {
     /// What started it.
     pub message: Message,
+    /// Frames that began in the transaction before this one.
+    pub index: u64,
     /// The ABI of the code that runs.
     pub abi: Abi,
     /// What `callDataCopy` reads.

@@ -5,7 +5,7 @@
 use crate::{halt::HaltReason, stop::HostResult};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use core::ops::Range;
-use lockstep_gas::{Gas, GasMeter, OutOfGas};
+use lockstep_gas::{Gas, GasMeter, OutOfGas, PAGE_BYTES};
 
 /// Memory and gas of the instance that called.
 #[derive(Debug)]
@@ -49,6 +49,16 @@ impl<'a> Guest<'a> {
         Ok(self.memory.get(range).ok_or(HaltReason::HostAccessOutOfBounds)?)
     }
 
+    /// The `length` bytes at `offset`, to be written over.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_mut(&mut self, offset: u32, length: u32) -> HostResult<&mut [u8]> {
+        let range = range(offset, length)?;
+        Ok(self.memory.get_mut(range).ok_or(HaltReason::HostAccessOutOfBounds)?)
+    }
+
     /// The `length` bytes at `offset`, copied.
     ///
     /// # Errors
@@ -56,6 +66,22 @@ impl<'a> Guest<'a> {
     /// As [`load`](Self::load).
     pub fn load_bytes(&self, offset: u32, length: u32) -> HostResult<Bytes> {
         Ok(Bytes::copy_from_slice(self.load(offset, length)?))
+    }
+
+    /// The bytes at `offset`: `length` of them, or as many as there are before the memory ends.
+    ///
+    /// # Errors
+    ///
+    /// Halts if `offset` is beyond the end of memory.
+    pub fn load_at_most(&self, offset: u32, length: u32) -> HostResult<&[u8]> {
+        let rest = self.memory.get(index(offset)?..).ok_or(HaltReason::HostAccessOutOfBounds)?;
+        Ok(rest.get(..index(length)?).unwrap_or(rest))
+    }
+
+    /// Pages that the memory lacks to have `bytes` bytes.
+    pub fn pages_lacking(&self, bytes: u64) -> u64 {
+        let held = u64::try_from(self.memory.len()).unwrap_or(u64::MAX);
+        bytes.saturating_sub(held).div_ceil(PAGE_BYTES)
     }
 
     /// The `N` bytes at `offset`.

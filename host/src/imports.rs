@@ -1,7 +1,7 @@
 //! The tables of imports: which rows contracts of an ABI can have, from which linking, import checks, prices and
 //! `docs/host-abi.md` derive.
 
-use crate::{crypto, ewasm, import::HostImport, packed};
+use crate::{crypto, dela, ewasm, import::HostImport, json, lockstep, packed, suave, wasi};
 use lockstep_gas::{Abi, Revision};
 
 /// The imports that contracts of one ABI can have under one revision.
@@ -30,6 +30,11 @@ impl ImportTable {
             (Abi::Ewasm | Abi::Packed, true) => {
                 (&[ewasm::IMPORTS, packed::call::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused)
             }
+            (Abi::Wasi, _) => {
+                (&[wasi::IMPORTS, lockstep::IMPORTS, suave::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused)
+            }
+            (Abi::Json, _) => (&[json::IMPORTS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
+            (Abi::Dela, _) => (&[dela::IMPORTS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
             (Abi::Linked, _) => (&[], UnknownImport::Linked),
         };
         Self { parts, unknown }

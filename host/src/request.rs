@@ -11,6 +11,11 @@ pub enum Request {
     Call(CallRequest),
     /// Make a new contract.
     Create(CreateRequest),
+    /// No frame at all: make the guest's own memory larger by so many pages, all of them or none.
+    Grow {
+        /// Pages of 65,536 bytes.
+        pages: u32,
+    },
 }
 
 /// The four ways of calling.

@@ -11,20 +11,35 @@ use crate::value_type::ValueType;
 macro_rules! for_each_signature {
     ($apply:ident) => {
         $apply! {
+            To () -> (),
             ToI () -> I32,
             ToL () -> I64,
             I (a: I32) -> (),
             IToI (a: I32) -> I32,
             L (a: I64) -> (),
             II (a: I32, b: I32) -> (),
+            IIToI (a: I32, b: I32) -> I32,
             LIToI (a: I64, b: I32) -> I32,
             III (a: I32, b: I32, c: I32) -> (),
             IIIToI (a: I32, b: I32, c: I32) -> I32,
             IIII (a: I32, b: I32, c: I32, d: I32) -> (),
             IIIIToI (a: I32, b: I32, c: I32, d: I32) -> I32,
+            IIIIILToI (a: I32, b: I32, c: I32, d: I32, e: I32, f: I64) -> I32,
             LIIIToI (a: I64, b: I32, c: I32, d: I32) -> I32,
             LIIIIToI (a: I64, b: I32, c: I32, d: I32, e: I32) -> I32,
             IIIIIII (a: I32, b: I32, c: I32, d: I32, e: I32, f: I32, g: I32) -> (),
+            ILToI (a: I32, b: I64) -> I32,
+            ILIToI (a: I32, b: I64, c: I32) -> I32,
+            ILLToI (a: I32, b: I64, c: I64) -> I32,
+            ILIIToI (a: I32, b: I64, c: I32, d: I32) -> I32,
+            ILLIToI (a: I32, b: I64, c: I64, d: I32) -> I32,
+            IIIIIToI (a: I32, b: I32, c: I32, d: I32, e: I32) -> I32,
+            IIILIToI (a: I32, b: I32, c: I32, d: I64, e: I32) -> I32,
+            IIIIIIToI (a: I32, b: I32, c: I32, d: I32, e: I32, f: I32) -> I32,
+            IIIIIIIToI (a: I32, b: I32, c: I32, d: I32, e: I32, f: I32, g: I32) -> I32,
+            IIIILLIToI (a: I32, b: I32, c: I32, d: I32, e: I64, f: I64, g: I32) -> I32,
+            LIIIIIIToI (a: I64, b: I32, c: I32, d: I32, e: I32, f: I32, g: I32) -> I32,
+            IIIIILLIIToI (a: I32, b: I32, c: I32, d: I32, e: I32, f: I64, g: I64, h: I32, i: I32) -> I32,
             LIIIIIIIIToL (a: I64, b: I32, c: I32, d: I32, e: I32, f: I32, g: I32, h: I32, i: I32) -> I64,
         }
     };
@@ -110,10 +125,10 @@ mod tests {
         for &signature in Signature::ALL {
             assert_eq!(Signature::of(signature.parameters(), signature.result()), signature);
             let mut name: String = signature.parameters().iter().map(letter).collect();
-            if let Some(result) = signature.result() {
+            if signature.result().is_some() || name.is_empty() {
                 name.push_str("To");
-                name.push(letter(&result));
             }
+            name.extend(signature.result().map(|result| letter(&result)));
             assert_eq!(format!("{signature:?}"), name);
         }
     }

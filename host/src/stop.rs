@@ -28,6 +28,13 @@ pub enum Stop {
     Fault(Fault),
 }
 
+impl Stop {
+    /// A revert without an error number.
+    pub const fn reverted(data: Bytes) -> Self {
+        Self::Revert { errno: Errno::OK, data }
+    }
+}
+
 impl From<HaltReason> for Stop {
     fn from(reason: HaltReason) -> Self {
         Self::Halt(reason)

@@ -26,6 +26,8 @@ pub struct BlockEnv {
 pub struct TransactionEnv {
     /// The account that sent the transaction.
     pub origin: Address,
+    /// The number of the transaction among its sender's: no other transaction of a chain has the same two.
+    pub nonce: u64,
     /// What the sender pays for one gas.
     pub gas_price: U256,
 }
@@ -100,6 +102,13 @@ pub trait World {
     ///
     /// A [`Fault`] if the state cannot be read.
     fn set_storage(&mut self, address: &Address, key: &[u8], value: Option<Bytes>) -> Result<(), Fault>;
+
+    /// Gives the account a nonce if it has none, so that it is never an empty one (EIP-161). For accounts of the host.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    fn keep_account(&mut self, address: &Address) -> Result<(), Fault>;
 
     /// Number of logs of the transaction so far, and the bytes of their data.
     fn logs(&self) -> (u32, u32);

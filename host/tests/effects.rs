@@ -6,7 +6,7 @@
 use lockstep_gas::{Abi, Gas, GasMeter, Revision};
 use lockstep_host::{
     AbiState, Address, B256, BlockEnv, Bytes, Entry, Fault, Frame, Guest, HaltReason, HostCall, HostImport, HostResult,
-    ImportTable, Log, Message, Stop, TransactionEnv, U256, World, packed::PackOrder,
+    ImportTable, Log, Message, Process, Stop, TransactionEnv, U256, World, packed::PackOrder,
 };
 
 /// A world that counts its changes, or fails whenever it is asked.
@@ -68,6 +68,11 @@ impl World for Recorder {
         self.ask(())
     }
 
+    fn keep_account(&mut self, _address: &Address) -> Result<(), Fault> {
+        self.changes += 1;
+        self.ask(())
+    }
+
     fn logs(&self) -> (u32, u32) {
         (0, 0)
     }
@@ -101,7 +106,7 @@ const MEMORY_BYTES: usize = 1_024;
 const POINTER: u64 = 256;
 const DESCRIPTOR: usize = 512;
 
-fn frame(is_static: bool) -> Frame {
+fn frame(abi: Abi, is_static: bool) -> Frame {
     let bytes = Bytes::from_static(b"some bytes");
     Frame {
         message: Message {
@@ -112,10 +117,15 @@ fn frame(is_static: bool) -> Frame {
             is_static,
             depth: 0,
         },
-        abi: Abi::Ewasm,
+        index: 0,
+        abi,
         input: bytes.clone(),
         code: bytes.clone(),
-        state: AbiState::Packed(PackOrder::LowOffset),
+        state: if abi == Abi::Wasi {
+            AbiState::Wasi(Process::default())
+        } else {
+            AbiState::Packed(PackOrder::LowOffset)
+        },
         return_data: bytes,
     }
 }
@@ -124,22 +134,26 @@ fn frame(is_static: bool) -> Frame {
 fn arguments(row: &HostImport) -> Vec<u64> {
     let argument = |name: &&str| match *name {
         "descriptor" => u64::try_from(DESCRIPTOR).unwrap(),
-        "length" => 4,
-        "name_length" | "descriptor_length" => 1,
+        "length" | "capacity" | "key_length" | "value_length" => 4,
+        "bid_length" => 16,
+        "name_length" | "descriptor_length" | "count" | "clock" => 1,
         "arguments_length" | "gas" | "offset" => 0,
+        // A stream that can be written, and the only one that can be read.
+        "fd" => u64::from(row.name != "fd_read"),
+        "number" if row.module == "wasi_snapshot_preview1" || row.module == "suavexec" => POINTER,
         "number" | "amount" => 1,
         _ => POINTER,
     };
     row.parameter_names.iter().map(argument).collect()
 }
 
-fn call(row: &HostImport, arguments: &[u64], gas: u64, is_static: bool, fails: bool) -> Called {
+fn call(row: &Row, arguments: &[u64], gas: u64, is_static: bool, fails: bool) -> Called {
     let mut memory = [0; MEMORY_BYTES];
     memory[256] = 1;
     memory[DESCRIPTOR] = b'v';
     let before = memory;
     let mut meter = GasMeter::new(Gas::new(gas));
-    let (mut frame, mut world) = (frame(is_static), Recorder::new(fails));
+    let (mut frame, mut world) = (frame(row.abi, is_static), Recorder::new(fails));
     let result = row.begin(
         &mut HostCall {
             guest: Guest::new(&mut memory, &mut meter),
@@ -153,14 +167,32 @@ fn call(row: &HostImport, arguments: &[u64], gas: u64, is_static: bool, fails: b
     Called { result, wrote: memory != before, asked, changes, gas_left: meter.left() }
 }
 
-fn rows() -> Vec<&'static HostImport> {
-    ImportTable::of(Abi::Ewasm, &Revision::V1).rows().collect()
+/// A row, as contracts of one ABI see it.
+struct Row {
+    abi: Abi,
+    import: &'static HostImport,
+}
+
+impl core::ops::Deref for Row {
+    type Target = HostImport;
+
+    fn deref(&self) -> &HostImport {
+        self.import
+    }
+}
+
+fn rows() -> Vec<Row> {
+    let of = |abi| {
+        let table = ImportTable::of(abi, &Revision::V1);
+        table.rows().map(move |import| Row { abi, import }).collect::<Vec<_>>()
+    };
+    [Abi::Ewasm, Abi::Wasi].into_iter().flat_map(of).collect()
 }
 
 const PLENTY: u64 = 10_000_000;
 
 /// The smallest gas that does not end in out of gas.
-fn needed(row: &HostImport, arguments: &[u64]) -> u64 {
+fn needed(row: &Row, arguments: &[u64]) -> u64 {
     let fails = |gas| call(row, arguments, gas, false, false).result == Err(Stop::Halt(HaltReason::OutOfGas));
     let (mut low, mut high) = (0, PLENTY);
     assert!(!fails(high), "{}", row.name);
@@ -174,17 +206,17 @@ fn needed(row: &HostImport, arguments: &[u64]) -> u64 {
 #[test]
 fn nothing_happens_before_it_is_paid_for() {
     for row in rows() {
-        let arguments = arguments(row);
-        let needed = needed(row, &arguments);
+        let arguments = arguments(&row);
+        let needed = needed(&row, &arguments);
         for gas in [0, 1, needed / 2, needed.saturating_sub(1)].into_iter().filter(|gas| *gas < needed) {
-            let called = call(row, &arguments, gas, false, false);
+            let called = call(&row, &arguments, gas, false, false);
             assert_eq!(called.result, Err(Stop::Halt(HaltReason::OutOfGas)), "{} with {gas}", row.name);
             assert!(!called.wrote && called.changes == 0, "{} with {gas}: an effect that is not paid", row.name);
         }
-        let called = call(row, &arguments, needed, false, false);
+        let called = call(&row, &arguments, needed, false, false);
         assert_ne!(called.result, Err(Stop::Halt(HaltReason::OutOfGas)), "{} with {needed}", row.name);
         assert_eq!(
-            call(row, &arguments, needed + 7, false, false).result.is_ok(),
+            call(&row, &arguments, needed + 7, false, false).result.is_ok(),
             called.result.is_ok(),
             "{}",
             row.name
@@ -196,9 +228,9 @@ fn nothing_happens_before_it_is_paid_for() {
 #[test]
 fn the_price_does_not_depend_on_what_there_is() {
     for row in rows() {
-        let arguments = arguments(row);
-        let used = |gas: u64| gas - call(row, &arguments, gas, false, false).gas_left.get();
-        let needed = needed(row, &arguments);
+        let arguments = arguments(&row);
+        let used = |gas: u64| gas - call(&row, &arguments, gas, false, false).gas_left.get();
+        let needed = needed(&row, &arguments);
         if row.name != "create" {
             assert_eq!((used(needed), used(PLENTY)), (needed, needed), "{}", row.name);
         }
@@ -209,15 +241,17 @@ fn the_price_does_not_depend_on_what_there_is() {
 fn nothing_changes_in_a_static_frame() {
     let mut violations = Vec::new();
     for row in rows() {
-        let called = call(row, &arguments(row), PLENTY, true, false);
+        let called = call(&row, &arguments(&row), PLENTY, true, false);
         assert_eq!(called.changes, 0, "{}", row.name);
         if called.result == Err(Stop::Halt(HaltReason::StaticModeViolation)) {
-            violations.push(row.name);
+            violations.push(row.import.name);
             assert_eq!(called.asked, 0, "{}: the world is asked for nothing", row.name);
         }
     }
     // The pointers of `call` and `callExport` name an amount that is not zero.
-    assert_eq!(violations, ["call", "storageStore", "create", "log", "selfDestruct", "callExport"]);
+    let ewasm = ["call", "storageStore", "create", "log", "selfDestruct", "callExport"];
+    let wasi = ["storage_set", "storage_remove", "call", "call_export", "create", "emit", "storePut", "initializeBid"];
+    assert_eq!(violations, [&ewasm[..], &wasi].concat());
 }
 
 /// A world that cannot be read is a fault, never a halt or a value; a function that does not ask does not notice.
@@ -225,15 +259,15 @@ fn nothing_changes_in_a_static_frame() {
 fn a_failure_of_the_node_stays_one() {
     let mut asking = Vec::new();
     for row in rows() {
-        let called = call(row, &arguments(row), PLENTY, false, true);
+        let called = call(&row, &arguments(&row), PLENTY, false, true);
         let is_fault = matches!(called.result, Err(Stop::Fault(Fault::State(_))));
         assert_eq!(is_fault, called.asked > 0, "{}", row.name);
         assert!(called.asked <= 1 && !(is_fault && called.wrote), "{}: goes on after a fault", row.name);
         if is_fault {
-            asking.push(row.name);
+            asking.push(row.import.name);
         }
     }
-    let expect = [
+    let ewasm = [
         "getExternalBalance",
         "getBlockHash",
         "call",
@@ -246,19 +280,31 @@ fn a_failure_of_the_node_stays_one() {
         "selfDestruct",
         "callExport",
     ];
-    assert_eq!(asking, expect);
+    let wasi = [
+        "storage_get",
+        "storage_set",
+        "storage_remove",
+        "balance",
+        "call",
+        "call_export",
+        "create",
+        "block_hash",
+        "retrieve",
+        "storeRetrieve",
+    ];
+    assert_eq!(asking, [&ewasm[..], &wasi].concat());
 }
 
 /// A call with another number of arguments is an error of the engine's glue, on this node alone.
 #[test]
 fn the_number_of_arguments_is_the_rows() {
     for row in rows() {
-        let good = arguments(row);
+        let good = arguments(&row);
         let longer = [&good[..], &[0]].concat();
         for wrong in
             [&longer[..], &good[..good.len().saturating_sub(1)]].into_iter().filter(|it| it.len() != good.len())
         {
-            let called = call(row, wrong, PLENTY, false, false);
+            let called = call(&row, wrong, PLENTY, false, false);
             assert!(matches!(called.result, Err(Stop::Fault(Fault::Broken(_)))), "{} with {}", row.name, wrong.len());
             assert_eq!((called.asked, called.changes, called.gas_left), (0, 0, Gas::new(PLENTY)), "{}", row.name);
         }
@@ -270,7 +316,7 @@ fn the_number_of_arguments_is_the_rows() {
 fn an_i32_has_32_bits() {
     use lockstep_host::ValueType;
     for row in rows() {
-        let good = arguments(row);
+        let good = arguments(&row);
         let wild: Vec<u64> = row
             .parameters()
             .iter()
@@ -280,7 +326,7 @@ fn an_i32_has_32_bits() {
                 ValueType::I64 => *bits,
             })
             .collect();
-        let [plain, wild] = [good, wild].map(|arguments| call(row, &arguments, PLENTY, false, false));
+        let [plain, wild] = [good, wild].map(|arguments| call(&row, &arguments, PLENTY, false, false));
         assert_eq!((plain.result, plain.gas_left), (wild.result, wild.gas_left), "{}", row.name);
     }
 }

@@ -41,6 +41,8 @@ pub struct ReferenceInstance {
     memory: Option<usize>,
     /// The host function that asked for another frame, and its arguments.
     suspended: Option<(&'static HostImport, Vec<u64>)>,
+    /// Whether an export has been called: what follows belongs to the same frame.
+    has_begun: bool,
 }
 
 impl Reference {
@@ -92,6 +94,7 @@ impl Engine for Reference {
             watch: self.watch.clone(),
             memory,
             suspended: None,
+            has_begun: false,
         })
     }
 }
@@ -202,7 +205,12 @@ impl Instance for ReferenceInstance {
         let Some(Extern::Function(address)) = exports.and_then(|exports| exports.get(export)).copied() else {
             return Err(Fault::Broken(format!("no export {export} to call")));
         };
-        self.watch.tell(&Event::FrameBegins { frame: &self.state.frame, gas_left: self.state.gas.left() });
+        let gas_left = self.state.gas.left();
+        self.watch.tell(&if core::mem::replace(&mut self.has_begun, true) {
+            Event::FrameGoesOn { export, gas_left }
+        } else {
+            Event::FrameBegins { frame: &self.state.frame, gas_left }
+        });
         for argument in arguments {
             self.thread.operands.push(match *argument {
                 Argument::I32(bits) => Value::I32(bits),
@@ -221,6 +229,10 @@ impl Instance for ReferenceInstance {
         let pause = pause.and_then(|bits| self.returned_from_host(import, bits)).map(|()| None);
         let executed = self.run(&mut session, pause);
         Ok((self.exit(executed), session))
+    }
+
+    fn result_taken(&mut self) {
+        self.watch.tell(&Event::ResultTaken { gas_left: self.state.gas.left() });
     }
 
     fn frame(&self) -> &Frame {

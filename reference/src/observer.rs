@@ -8,11 +8,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A frame's export is called.
+    /// A frame's first export is called.
     FrameBegins {
         /// The frame.
         frame: &'a Frame,
         /// Gas that it has, its start paid for.
+        gas_left: Gas,
+    },
+    /// A frame calls another export, as its ABI has it: the one before has returned.
+    FrameGoesOn {
+        /// The export.
+        export: &'a str,
+        /// What is left.
+        gas_left: Gas,
+    },
+    /// The ABI has taken over what the export that returned last has given: it may have charged for that. Another export
+    /// follows, or the frame is over.
+    ResultTaken {
+        /// What is left.
         gas_left: Gas,
     },
     /// A charge is due: of a region, or of a bulk operation.
@@ -82,7 +95,7 @@ pub enum Event<'a> {
         /// What this frame has left, before it gets back what the other one left.
         gas_left: Gas,
     },
-    /// The guest of a frame is done. What its end means for its caller stands in the caller's `FrameResumes`.
+    /// An export that a frame called is done. Unless the frame goes on, what its end means for its caller stands in the caller's `FrameResumes`.
     FrameEnds {
         /// Why, `None` if the export returned.
         stop: Option<&'a Stop>,

@@ -49,6 +49,10 @@ impl World for WatchedWorld<'_> {
         self.session.set_storage(address, key, value)
     }
 
+    fn keep_account(&mut self, address: &Address) -> Result<(), Fault> {
+        self.session.keep_account(address)
+    }
+
     fn logs(&self) -> (u32, u32) {
         self.session.logs()
     }

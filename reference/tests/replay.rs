@@ -15,6 +15,7 @@ impl Observer for Seen {
     fn event(&mut self, event: &Event<'_>) {
         self.0.push(match event {
             Event::FrameBegins { frame, .. } => format!("begins at depth {}", frame.message.depth),
+            Event::FrameGoesOn { export, .. } => format!("goes on with {export}"),
             Event::HostCalled { import, position: Some(Position { function, .. }), .. } => {
                 format!("function {function} calls {}", import.name)
             }
@@ -34,9 +35,11 @@ impl Observer for Seen {
                 let stop = stop.split('(').next().unwrap_or_default().to_owned();
                 format!("ends by {stop} in {} functions", backtrace.len())
             }
-            Event::Charge { .. } | Event::Instruction { .. } | Event::FunctionEntered { .. } | Event::FunctionLeft => {
-                return;
-            }
+            Event::Charge { .. }
+            | Event::ResultTaken { .. }
+            | Event::Instruction { .. }
+            | Event::FunctionEntered { .. }
+            | Event::FunctionLeft => return,
         });
     }
 }

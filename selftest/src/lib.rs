@@ -14,6 +14,7 @@ mod memory;
 mod nans;
 mod numbers;
 mod operators;
+mod programs;
 mod record;
 mod recursion;
 mod stack;
@@ -34,6 +35,8 @@ pub enum Section {
     Kernels,
     /// What a contract can ask about itself, its call, the transaction, the block and other accounts.
     Environment,
+    /// Programs for WASI.
+    Programs,
     /// Hashes and signatures.
     Crypto,
     /// Every integer operator over a grid of values.
@@ -52,10 +55,11 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order in which they are run.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Contracts,
         Self::Kernels,
         Self::Environment,
+        Self::Programs,
         Self::Crypto,
         Self::Integers,
         Self::Floats,
@@ -71,6 +75,7 @@ impl Section {
             Self::Contracts => "contracts",
             Self::Kernels => "kernels",
             Self::Environment => "environment",
+            Self::Programs => "programs",
             Self::Crypto => "crypto",
             Self::Integers => "integers",
             Self::Floats => "floats",
@@ -92,6 +97,7 @@ impl Section {
             Self::Contracts => contracts::run(&mut chain),
             Self::Kernels => contracts::run_kernels(&mut chain),
             Self::Environment => environment::run(&mut chain),
+            Self::Programs => programs::run(&mut chain),
             Self::Crypto => crypto::run(&mut chain),
             Self::Integers => operators::run_integers(&mut chain),
             Self::Floats => operators::run_floats(&mut chain),

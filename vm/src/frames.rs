@@ -110,6 +110,8 @@ pub(crate) struct Frames<'vm, E: Engine> {
     running: Vec<Running<E::Instance>>,
     codes: Codes<E>,
     halts: Vec<HaltSite>,
+    /// Frames that have begun.
+    begun: u64,
     /// What the outermost frame pays for each byte of its output.
     output_byte: u64,
 }
@@ -120,10 +122,25 @@ pub(crate) struct Finished {
     pub(crate) halts: Vec<HaltSite>,
 }
 
+impl Finished {
+    /// A transaction that failed before anything ran.
+    pub(crate) const fn halted(reason: HaltReason) -> Self {
+        let status = Status::Failure(reason);
+        let result = FrameResult { status, output: Bytes::new(), gas_left: Gas::ZERO, created: None };
+        Self { result, halts: Vec::new() }
+    }
+
+    /// A deployment that runs nothing.
+    pub(crate) const fn deployed(address: Address, gas_left: Gas) -> Self {
+        let result = FrameResult { status: Status::Success, output: Bytes::new(), gas_left, created: Some(address) };
+        Self { result, halts: Vec::new() }
+    }
+}
+
 impl<'vm, E: Engine> Frames<'vm, E> {
     /// Frames whose outermost output stays with this node: a view's.
     pub(crate) fn of_view(vm: &'vm Vm<E>) -> Self {
-        Self { vm, running: Vec::new(), codes: Codes::new(), halts: Vec::new(), output_byte: 0 }
+        Self { vm, running: Vec::new(), codes: Codes::new(), halts: Vec::new(), begun: 0, output_byte: 0 }
     }
 
     /// Frames of a transaction: every node keeps the output in the receipt, and the outermost frame pays for it.
@@ -170,7 +187,9 @@ impl<'vm, E: Engine> Frames<'vm, E> {
                 let (memory, state) = top.instance.parts();
                 let guest = Guest::new(memory, &mut state.gas);
                 let call = HostCall { guest, frame: &mut state.frame, world: session, revision: self.vm.revision() };
-                match (top.call.then)(Returned { call, bits }) {
+                let step = (top.call.then)(Returned { call, bits });
+                top.instance.result_taken();
+                match step {
                     Ok(Step::Call(call)) => {
                         top.call = call;
                         return Ok(Next::Enter);
@@ -202,9 +221,22 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         })
     }
 
+    /// Makes the memory of the frame at the top larger, if its maximum and the transaction allow it.
+    fn grow(&mut self, pages: u32) -> Result<Next, Fault> {
+        let top = self.running.last_mut().ok_or_else(no_frame)?;
+        let status = match top.instance.grow_memory(pages) {
+            Ok(()) => Status::Success,
+            Err(Stop::Halt(reason)) => Status::Refused(reason),
+            Err(Stop::Fault(fault)) => return Err(fault),
+            Err(_) => return Err(Fault::Broken("a growth ended like a call".into())),
+        };
+        Ok(Next::Told(FrameResult { status, output: Bytes::new(), gas_left: Gas::ZERO, created: None }))
+    }
+
     /// Begins a frame, or says at once what came of it.
     fn begin(&mut self, session: &mut Session, request: Request, caller: &Caller) -> Result<Next, Fault> {
         let (start, begun) = match request {
+            Request::Grow { pages } => return self.grow(pages),
             Request::Call(request) => {
                 let (kind, callee) = (request.kind, request.callee);
                 let start = start_of_call(session, request, caller);
@@ -236,6 +268,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         {
             let export = match &start.message.input {
                 Entry::Main(_) => abi::protocol::MAIN.into(),
+                Entry::Constructor(_) => "constructor".into(),
                 Entry::Export(call) => String::from_utf8_lossy(&call.name),
             };
             self.note_halt(reason, &start.message, &export);
@@ -259,7 +292,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let Some(id) = journal.code_id(callee)? else {
             return Err(match start.message.input {
                 Entry::Main(_) => NotBegun::Nothing,
-                Entry::Export(_) => NotBegun::Refused(HaltReason::NoCode, start.gas),
+                Entry::Export(_) | Entry::Constructor(_) => NotBegun::Refused(HaltReason::NoCode, start.gas),
             });
         };
         // Reading, validation and compilation are work: whoever cannot pay for the code does not get them.
@@ -340,6 +373,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let Opening { input, state, pages, buffers, first, .. } = opening;
         let frame = Frame {
             message: message.clone(),
+            index: self.begun,
             abi: valid.abi(),
             input,
             code: valid.code().clone(),
@@ -353,6 +387,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Err(Stop::Fault(fault)) => return Err(fault.into()),
             Err(_) => return Err(Fault::Broken("an instantiation ended like a call".into()).into()),
         };
+        self.begun = self.begun.saturating_add(1);
         let (checkpoint, creates) = (*checkpoint, *creates);
         Ok(Running { instance, checkpoint, call: first, creates, below, held_bytes, stack_bytes })
     }
@@ -434,7 +469,8 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Some(top) => {
                 let memory = len_u64(top.instance.memory());
                 let return_data = len_u64(&top.instance.frame().return_data);
-                let own = memory.saturating_add(return_data).saturating_add(top.held_bytes);
+                let state = top.instance.frame().state.held_bytes();
+                let own = memory.saturating_add(return_data).saturating_add(state).saturating_add(top.held_bytes);
                 Footprint {
                     memory_bytes: top.below.memory_bytes.saturating_add(own),
                     stack_bytes: top.below.stack_bytes.saturating_add(top.stack_bytes),
@@ -514,7 +550,7 @@ fn instantiate<E: Engine>(
 /// Bytes that the caller hands over: the input, or the arguments of an export and their buffers.
 fn handed_over_bytes(input: &Entry) -> u64 {
     match input {
-        Entry::Main(input) => len_u64(input),
+        Entry::Main(input) | Entry::Constructor(input) => len_u64(input),
         Entry::Export(call) => {
             let buffers = match &call.buffers {
                 Buffers::Copied(buffers) => buffers.as_slice(),
@@ -528,7 +564,7 @@ fn handed_over_bytes(input: &Entry) -> u64 {
 /// Bytes of a frame's input, as its caller handed it over: they stay until the frame has ended.
 fn input_bytes(input: &Entry) -> u64 {
     match input {
-        Entry::Main(_) => handed_over_bytes(input),
+        Entry::Main(_) | Entry::Constructor(_) => handed_over_bytes(input),
         Entry::Export(call) => handed_over_bytes(input).saturating_add(len_u64(&call.name)),
     }
 }

@@ -100,9 +100,9 @@ impl<E: Engine> Vm<E> {
     /// A [`Fault`] of this node.
     pub fn view(&self, view: StateView, block: &BlockEnv, call: ViewCall) -> Result<Viewed, Fault> {
         let ViewCall { caller, to, export, input, gas_limit } = call;
-        let transaction = TransactionEnv { origin: caller, gas_price: U256::ZERO };
-        let view = Begun::view(view, block, self.revision())?;
-        let session = Box::new(Session { journal: Journal::new(view), block: block.clone(), transaction });
+        let mut journal = Journal::new(Begun::view(view, block, self.revision())?);
+        let transaction = TransactionEnv { origin: caller, nonce: journal.nonce(&caller)?, gas_price: U256::ZERO };
+        let session = Box::new(Session { journal, block: block.clone(), transaction });
         let request = Request::Call(CallRequest {
             kind: CallKind::CallStatic,
             gas: gas_limit,

@@ -99,7 +99,12 @@ impl<E: Engine> Vm<E> {
     ///
     /// [`InvalidModule`] if it is no module of `abi` under this revision.
     pub fn check_code(&self, id: CodeId, code: &Bytes) -> Result<(), InvalidModule> {
-        self.module(id, code, Keep::InCache).map(|_| ())
+        self.deployable(id, code).map(|_| ())
+    }
+
+    /// As [`check_code`](Self::check_code). Whether a deployment runs something of it: what the ABI calls a constructor.
+    pub(crate) fn deployable(&self, id: CodeId, code: &Bytes) -> Result<bool, InvalidModule> {
+        Ok(self.module(id, code, Keep::InCache)?.valid.constructor().is_some())
     }
 
     /// What instantiation costs, by what there is to make and to copy.

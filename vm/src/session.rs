@@ -56,6 +56,13 @@ impl World for Session {
         self.journal.set_storage(address, key, value)
     }
 
+    fn keep_account(&mut self, address: &Address) -> Result<(), Fault> {
+        if self.journal.nonce(address)? == 0 {
+            self.journal.increment_nonce(address)?;
+        }
+        Ok(())
+    }
+
     fn logs(&self) -> (u32, u32) {
         let (logs, bytes) = self.journal.logs();
         (u32::try_from(logs.len()).unwrap_or(u32::MAX), bytes)

@@ -1,6 +1,7 @@
 //! A transaction: what it is, what makes it valid, and its execution.
 
 use crate::{
+    abi,
     code::CodeId,
     engine::Engine,
     frames::{Caller, Finished, Frames},
@@ -226,12 +227,10 @@ fn intrinsic_gas(tx: &Tx, revision: &Revision) -> Result<Gas, InvalidTx> {
                 return Err(InvalidTx::Abi { abi: *abi });
             }
             within(code, revision.limits(*abi).code_bytes_max)?;
-            match abi {
-                _ if !tx.input.is_empty() => Err(InvalidTx::InputWithoutConstructor { actual: bytes(&tx.input) }),
-                Abi::Ewasm | Abi::Packed | Abi::Linked => {
-                    Ok(revision.intrinsic_gas(&[code], NewCode::Deployed { bytes: bytes(code) }))
-                }
+            if !tx.input.is_empty() && abi::protocol(*abi).constructor().is_none() {
+                return Err(InvalidTx::InputWithoutConstructor { actual: bytes(&tx.input) });
             }
+            Ok(revision.intrinsic_gas(&[code, &tx.input], NewCode::Deployed { bytes: bytes(code) }))
         }
     }
 }
@@ -271,7 +270,7 @@ impl<E: Engine> Vm<E> {
         tx: ValidTx,
     ) -> Result<(Receipt, Vec<HaltSite>, Journal), Fault> {
         let ValidTx { tx, intrinsic_gas, prepayment } = tx;
-        let transaction = TransactionEnv { origin: tx.sender, gas_price: tx.gas_price };
+        let transaction = TransactionEnv { origin: tx.sender, nonce: tx.nonce, gas_price: tx.gas_price };
         let mut session = Box::new(Session { journal, block: block.clone(), transaction });
         if !session.journal.debit(&tx.sender, prepayment)? {
             return Err(Fault::Broken("a valid transaction's sender cannot pay".into()));
@@ -303,45 +302,49 @@ impl<E: Engine> Vm<E> {
             }
             TxKind::Create { init_code } => Request::Create(CreateRequest { gas, value, init_code: init_code.into() }),
             TxKind::Deploy { abi, code } => {
-                let result = self.deploy(&mut session.journal, &sender, value, abi, code.into(), gas)?;
-                return Ok((Finished { result, halts: Vec::new() }, session));
+                let deployment = Deployment { sender, value, abi, code: code.into(), input: input.into(), gas };
+                return self.deploy(session, deployment);
             }
         };
         Frames::of_transaction(self).run(session, request, caller)
     }
 
-    /// Puts a module on a new account. Its validation is part of the intrinsic gas; code that does not pass it takes
-    /// the rest as well.
-    fn deploy(
-        &self,
-        journal: &mut Journal,
-        sender: &Address,
-        value: U256,
-        abi: Abi,
-        code: Bytes,
-        gas: Gas,
-    ) -> Result<FrameResult, Fault> {
-        let address = sender.create(journal.nonce(sender)?);
-        journal.increment_nonce(sender)?;
-        let failed = |reason| FrameResult {
-            status: Status::Failure(reason),
-            output: Bytes::new(),
-            gas_left: Gas::ZERO,
-            created: None,
-        };
+    /// Puts a module on a new account and runs its constructor, if it has one. Validation is part of the intrinsic gas; code
+    /// that does not pass it takes the rest as well. Unless the constructor succeeds there is no new account.
+    fn deploy(&self, mut session: Box<Session>, deployment: Deployment) -> Result<(Finished, Box<Session>), Fault> {
+        let Deployment { sender, value, abi, code, input, gas } = deployment;
+        let journal = &mut session.journal;
+        let address = sender.create(journal.nonce(&sender)?);
+        journal.increment_nonce(&sender)?;
         let id = CodeId::of(&code, abi);
         if journal.account(&address)?.is_some_and(|account| account.nonce != 0 || account.code.is_some()) {
-            return Ok(failed(HaltReason::AddressCollision));
+            return Ok((Finished::halted(HaltReason::AddressCollision), session));
         }
-        if self.check_code(id, &code).is_err() {
-            return Ok(failed(HaltReason::InvalidCode));
+        let Ok(has_constructor) = self.deployable(id, &code) else {
+            return Ok((Finished::halted(HaltReason::InvalidCode), session));
+        };
+        if !has_constructor && !input.is_empty() {
+            return Ok((Finished::halted(HaltReason::NoSuchExport), session));
         }
+        let checkpoint = journal.checkpoint();
         journal.create_contract(&address)?;
         journal.set_code(&address, id, code)?;
-        if !journal.transfer(sender, &address, value)? {
-            return Err(Fault::Broken("a valid transaction's sender cannot pay its value".into()));
+        if !has_constructor {
+            if !journal.transfer(&sender, &address, value)? {
+                return Err(Fault::Broken("a valid transaction's sender cannot pay its value".into()));
+            }
+            return Ok((Finished::deployed(address, gas), session));
         }
-        Ok(FrameResult { status: Status::Success, output: Bytes::new(), gas_left: gas, created: Some(address) })
+        let caller = Caller { address: sender, caller: sender, is_static: false, depth: 0 };
+        let input = Entry::Constructor(input);
+        let request = Request::Call(CallRequest { kind: CallKind::Call, gas, callee: address, value, input });
+        let (mut finished, mut session) = Frames::of_transaction(self).run(session, request, caller)?;
+        if finished.result.status == Status::Success {
+            finished.result.created = Some(address);
+        } else {
+            session.journal.revert(checkpoint);
+        }
+        Ok((finished, session))
     }
 
     /// Gives back what was not used, pays the beneficiary, and says what was used.
@@ -358,6 +361,17 @@ impl<E: Engine> Vm<E> {
         journal.credit(beneficiary, price(gas_used)?)?;
         Ok(Gas::new(gas_used))
     }
+}
+
+/// What a transaction deploys, with what it brings along.
+struct Deployment {
+    sender: Address,
+    value: U256,
+    abi: Abi,
+    code: Bytes,
+    /// The input of the constructor.
+    input: Bytes,
+    gas: Gas,
 }
 
 /// What fees are computed from.

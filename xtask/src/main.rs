@@ -60,7 +60,7 @@ fn print_docs(tree: &Tree) -> Result<()> {
 
 fn rebuild_guests(tree: &Tree, check: bool) -> Result<()> {
     let mut stale = 0_usize;
-    for guest in guests::from_wat(tree)?.into_iter().chain(guests::from_rust(tree)?) {
+    for guest in guests::from_wat(tree)?.into_iter().chain(guests::from_folders(tree)?) {
         match guest {
             Guest::Skipped { source, reason } => println!("skipped   {source}: {reason}"),
             Guest::Built(module) if check => {

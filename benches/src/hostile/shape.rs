@@ -48,6 +48,71 @@ pub(super) struct Shape {
     pub(super) input_bytes: usize,
     /// Bytes of compiled modules that the machine keeps, if not as many as usual.
     pub(super) cache_bytes: Option<u64>,
+    /// How the contract gets its input and gives its output.
+    pub(super) face: Face,
+}
+
+/// The ABI of the contract that is measured, as far as a shape has to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Face {
+    abi: Abi,
+    /// Imports and fields.
+    fields: &'static str,
+    /// Parameters and results of `main`.
+    ty: &'static str,
+    /// Instructions that put the input where the number of turns is looked for.
+    read: &'static str,
+    /// What `main` leaves.
+    result: &'static str,
+}
+
+impl Face {
+    const EWASM: Self = Self {
+        abi: Abi::Ewasm,
+        fields: "(import \"ethereum\" \"callDataCopy\" (func $input (param i32 i32 i32)))",
+        ty: "",
+        read: "(call $input (i32.const 65532) (i32.const 0) (i32.const 4))",
+        result: "",
+    };
+
+    /// `json`: the whole input goes to the place of the turns.
+    pub(super) const JSON: Self = Self {
+        abi: Abi::Json,
+        fields: "(import \"env\" \"args_read\" (func $input (param i32)))",
+        ty: "",
+        read: "(call $input (i32.const 65532))",
+        result: "",
+    };
+
+    /// `dela`: the input stands at 60,000, a reply that accepts at 60,100.
+    pub(super) const DELA: Self = Self {
+        abi: Abi::Dela,
+        fields: "",
+        ty: "(param $request i32) (result i32)",
+        read: "(i32.store (i32.const 65532) (i32.load (local.get $request)))",
+        result: "(i32.const 60100)",
+    };
+
+    /// `wasi`: the input is read to the place of the turns, through a vector at 65,500.
+    pub(super) const WASI: Self = Self {
+        abi: Abi::Wasi,
+        fields: "(import \"wasi_snapshot_preview1\" \"fd_read\" (func $input (param i32 i32 i32 i32) (result i32)))",
+        ty: "",
+        read: "(i32.store (i32.const 65500) (i32.const 65532)) (i32.store (i32.const 65504) (i32.const 4))
+           (drop (call $input (i32.const 0) (i32.const 65500) (i32.const 1) (i32.const 65508)))",
+        result: "",
+    };
+
+    /// What has to stand behind the imports.
+    const fn more(self) -> &'static str {
+        match self.abi {
+            Abi::Dela => {
+                "(func (export \"malloc\") (param i32) (result i32) (i32.const 60000)) (func (export \"free\") (param i32))
+                 (data (i32.const 60100) \"{\\22Accepted\\22:\\22true\\22,\\22result\\22:\\22\\22}\\00\")"
+            }
+            _ => "",
+        }
+    }
 }
 
 /// Where the address of callee number `number` stands, from 0.
@@ -71,7 +136,13 @@ impl Shape {
             state: 0,
             input_bytes: 0,
             cache_bytes: None,
+            face: Face::EWASM,
         }
+    }
+
+    /// The same in a contract of another ABI.
+    pub(super) fn face(self, face: Face) -> Self {
+        Self { face, ..self }
     }
 
     /// The same with more imports.
@@ -136,7 +207,8 @@ impl Shape {
 
     /// The contract.
     pub(super) fn code(&self) -> anyhow::Result<Vec<u8>> {
-        let Self { imports, fields, locals, pages, setup, body, .. } = self;
+        let Self { imports, fields, locals, pages, setup, body, face, .. } = self;
+        let Face { fields: own, ty, read, result, .. } = face;
         let body = body.repeat(self.copies);
         let addresses = (0..self.callees.len()).try_fold(String::new(), |mut text, number| {
             let address = address(u64::try_from(number)? + 2);
@@ -145,20 +217,22 @@ impl Shape {
             anyhow::Ok(text)
         })?;
         module(&format!(
-            "(module (import \"ethereum\" \"callDataCopy\" (func $input (param i32 i32 i32))) {imports}
+            "(module {own} {imports} {more}
                {fields} {addresses} (memory (export \"memory\") {pages})
-               (func $main (export \"main\") {locals} {LOCALS}
-                 (call $input (i32.const {TURNS}) (i32.const 0) (i32.const 4))
+               (func $main (export \"main\") {ty} {locals} {LOCALS}
+                 {read}
                  (local.set $turns (i32.load (i32.const {TURNS})))
                  {setup}
                  (loop $next {body}
-                   (br_if $next (local.tee $turns (i32.sub (local.get $turns) (i32.const 1)))))))"
+                   (br_if $next (local.tee $turns (i32.sub (local.get $turns) (i32.const 1)))))
+                 {result}))",
+            more = face.more()
         ))
     }
 
     /// The program.
     pub(super) fn program(&self) -> anyhow::Result<Program> {
-        let contracts = [(Abi::Ewasm, self.code()?)].into_iter().chain(self.callees.iter().cloned()).collect();
+        let contracts = [(self.face.abi, self.code()?)].into_iter().chain(self.callees.iter().cloned()).collect();
         let mut program = Program::turns(contracts);
         program.work = Work::Turns { input_bytes: self.input_bytes };
         program.cache_bytes = self.cache_bytes.unwrap_or(program.cache_bytes);

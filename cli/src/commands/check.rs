@@ -69,7 +69,7 @@ fn violation(invalid: &InvalidModule) -> Row {
 /// Adds what a valid module is.
 fn add_facts(report: &mut Report, module: Option<&ValidModule>) {
     report.add("memory", Value::maybe(module.and_then(ValidModule::memory), |memory| Value::Row(memory_row(memory))));
-    let imports = |module: &ValidModule| module.imports().iter().map(|import| import_row(import)).collect();
+    let imports = |module: &ValidModule| module.imports().iter().map(import_row).collect();
     report.add("imports", Value::maybe(module, |module| Value::Rows(imports(module))));
     let exports = |module: &ValidModule| module.exports().map(|(name, ty)| export_row(name, ty)).collect();
     report.add("exports", Value::maybe(module, |module| Value::Rows(exports(module))));

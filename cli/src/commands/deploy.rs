@@ -6,6 +6,7 @@ use crate::{
     chain::Order,
     execution::add_outcome,
     failure::Failure,
+    files,
     ledger::Ledger,
     module_file::ModuleFile,
     report::{Report, Value},
@@ -15,22 +16,23 @@ use lockstep_vm::{Abi, HaltSite, Outcome, TxKind};
 
 /// Runs the command.
 pub(crate) fn deploy(arguments: DeployArguments) -> Result<Report, Failure> {
-    let DeployArguments { file, place, abi, sender, value, gas, create } = arguments;
+    let DeployArguments { file, place, abi, sender, value, input, gas, create } = arguments;
     let vm = machine()?;
     let module = ModuleFile::read(&file, if create { Some(Abi::Ewasm) } else { abi }, vm.revision())?;
     // On a chain such a deployment would be a halt that costs all its gas; here it is a file that is no module.
     module.valid(&vm)?;
+    let input = files::input(input, vm.revision())?;
     let code = module.code.to_vec();
     let (kind, gas_default) = if create {
         (TxKind::Create { init_code: code }, DEFAULT_GAS)
     } else {
-        (TxKind::Deploy { abi: module.abi, code }, vm.deploy_gas(&module.code).get())
+        (TxKind::Deploy { abi: module.abi, code }, module.deploy_gas(&vm, &input, DEFAULT_GAS))
     };
     let gas_limit = gas.unwrap_or(gas_default);
     let ledger = Ledger::write(&place, IfMissing::Begin)?;
     let nonce = ledger.account(&sender)?.map_or(0, |account| account.nonce);
     let mut report = Report::new("deploy");
-    let attempt = ledger.execute(&vm, Order { sender, gas_limit, value, kind, input: Vec::new() })?;
+    let attempt = ledger.execute(&vm, Order { sender, gas_limit, value, kind, input })?;
     explain_creation(&mut report, &vm, &attempt)?;
     let sealed = ledger.keep(attempt)?;
 

@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 
 /// Runs the command.
 pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
-    let RunArguments { file, abi, entry, gas, value, state, storage, diagnosis } = arguments;
+    let RunArguments { file, abi, entry, constructor, gas, value, state, storage, diagnosis } = arguments;
     let taken =
         [(Some(file.as_path()), "the module"), (state.as_deref(), "the state file"), (entry.input_file(), "the input")];
     let diagnosis = Diagnosis::plan(diagnosis, &taken)?;
@@ -38,8 +38,8 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
         None => Chain::default(),
     };
     let mut report = Report::new("run");
-    let deploy_gas = vm.deploy_gas(&module.code).get();
-    let contract = deploy(&vm, &mut chain, &module, caller, deploy_gas)?;
+    let constructor = files::input(constructor, vm.revision())?;
+    let (contract, deploy_gas) = deploy(&vm, &mut chain, &module, caller, (constructor, gas))?;
     for preset in storage {
         put_storage(chain.prepare(), contract, preset.key.0, preset.value.0);
     }
@@ -81,14 +81,25 @@ fn refuse_twice(storage: &[Preset]) -> Result<(), Failure> {
     }
 }
 
-/// Deploys the module as `lockstep deploy` would.
-fn deploy(vm: &Vm, chain: &mut Chain, module: &ModuleFile, sender: Address, gas: u64) -> Result<Address, Failure> {
+/// Deploys the module as `lockstep deploy` would, with that much gas for a constructor. Gives the contract and the gas used.
+fn deploy(
+    vm: &Vm,
+    chain: &mut Chain,
+    module: &ModuleFile,
+    sender: Address,
+    (input, gas): (Vec<u8>, u64),
+) -> Result<(Address, u64), Failure> {
+    let gas_limit = module.deploy_gas(vm, &input, gas);
     let kind = TxKind::Deploy { abi: module.abi, code: module.code.to_vec() };
-    let sealed = chain.seal(vm, Order { sender, gas_limit: gas, value: U256::ZERO, kind, input: Vec::new() })?;
+    let sealed = chain.seal(vm, Order { sender, gas_limit, value: U256::ZERO, kind, input })?;
     let receipt = sealed.executed.receipt;
     match (receipt.outcome, receipt.created) {
-        (Outcome::Return, Some(contract)) => Ok(contract),
-        (outcome, _) => Err(Failure::new(Class::Transaction, anyhow!("the contract cannot be deployed: {outcome}"))),
+        (Outcome::Return, Some(contract)) => Ok((contract, receipt.gas_used.get())),
+        (outcome, _) => {
+            let text = String::from_utf8_lossy(&receipt.output);
+            let said = if text.is_empty() { String::new() } else { format!(": {text}") };
+            Err(Failure::new(Class::Transaction, anyhow!("the contract cannot be deployed: {outcome}{said}")))
+        }
     }
 }
 

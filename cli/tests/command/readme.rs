@@ -23,7 +23,8 @@ fn rerun(folder: &Folder, block: &[&str]) -> Vec<String> {
             command = command.trim_end_matches('\\').to_owned() + line;
         }
         while lines.next_if(|line| !line.starts_with("$ ")).is_some() {}
-        let arguments: Vec<&str> = command.split_whitespace().collect();
+        // Arguments have no white space; the quotes are for the shell.
+        let arguments: Vec<&str> = command.split_whitespace().map(|argument| argument.trim_matches('\'')).collect();
         let ran = folder.run(&arguments);
         assert!((0..=2).contains(&ran.code), "{command}: {}", ran.stderr);
         found.extend(ran.stdout.lines().chain(ran.stderr.lines()).map(str::to_owned));
@@ -39,6 +40,12 @@ fn commands_print_what_the_readme_says() {
 #[test]
 fn commands_print_what_the_page_of_diagnosis_says() {
     check("docs/diagnosis.md", 6);
+}
+
+#[test]
+fn commands_print_what_the_pages_of_abis_say() {
+    check("docs/abi-json.md", 2);
+    check("docs/abi-dela.md", 3);
 }
 
 /// Runs the commands of a page, of which there are at least `commands_min`.

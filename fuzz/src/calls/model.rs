@@ -178,7 +178,8 @@ impl Model {
             | (Abi::Packed, Door::Go(_)) => None,
             (Abi::Ewasm, Door::Go(_)) => Some(HaltReason::NoSuchExport),
             (Abi::Packed, Door::NamedMain(_)) => Some(HaltReason::SignatureMismatch),
-            (Abi::Linked, _) => Some(HaltReason::NoSuchExport),
+            // Contracts of this model have one of the two.
+            (Abi::Wasi | Abi::Json | Abi::Dela | Abi::Linked, _) => Some(HaltReason::NoSuchExport),
         };
         if let Some(reason) = refusal {
             return ended(Ended::Refused(reason), gas - code_gas);

@@ -144,6 +144,7 @@ impl Probe {
 
     fn frame(&self) -> Frame {
         Frame {
+            index: 0,
             message: Message {
                 caller: Address::repeat_byte(0xca),
                 address: CONTRACT,
@@ -165,7 +166,7 @@ impl Probe {
     }
 
     fn session(&self) -> Box<Session> {
-        let transaction = TransactionEnv { origin: Address::repeat_byte(0xca), gas_price: U256::from(3) };
+        let transaction = TransactionEnv { origin: Address::repeat_byte(0xca), nonce: 5, gas_price: U256::from(3) };
         Box::new(Session { journal: Journal::new(Arc::new(self.state.clone())), block: Self::block(), transaction })
     }
 

@@ -9,6 +9,7 @@ use crate::{
     halt::HaltReason,
     host_call::HostCall,
     import::{HostImport, host_imports},
+    number::{length_of, saturating_i64},
     stop::{HostResult, Stop},
     system::{self, BLOCK_HASHES, SYSTEM_ADDRESS},
 };
@@ -98,24 +99,24 @@ fn use_gas(call: &mut HostCall<'_>, amount: i64) -> HostResult<()> {
     Ok(call.guest.charge(Gas::new(amount))?)
 }
 
-fn get_gas_left(call: &mut HostCall<'_>) -> HostResult<i64> {
+pub(crate) fn get_gas_left(call: &mut HostCall<'_>) -> HostResult<i64> {
     call.charge(F::GetGasLeft)?;
     Ok(saturating_i64(call.guest.gas_left().get()))
 }
 
-fn get_address(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
+pub(crate) fn get_address(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
     call.charge(F::GetAddress)?;
     call.guest.store(result, call.frame.message.address.as_slice())
 }
 
-fn get_external_balance(call: &mut HostCall<'_>, address: u32, result: u32) -> HostResult<()> {
+pub(crate) fn get_external_balance(call: &mut HostCall<'_>, address: u32, result: u32) -> HostResult<()> {
     call.charge(F::GetExternalBalance)?;
     let address = call.guest.load_address(address)?;
     let balance = call.world.balance(&address)?;
     call.guest.store_u128(result, balance)
 }
 
-fn get_block_hash(call: &mut HostCall<'_>, number: i64, result: u32) -> HostResult<u32> {
+pub(crate) fn get_block_hash(call: &mut HostCall<'_>, number: i64, result: u32) -> HostResult<u32> {
     call.charge(F::GetBlockHash)?;
     let number = number.cast_unsigned();
     let current = call.world.block().number;
@@ -175,12 +176,12 @@ fn storage_load(call: &mut HostCall<'_>, path: u32, result: u32) -> HostResult<(
     call.guest.store(result, &word)
 }
 
-fn get_caller(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
+pub(crate) fn get_caller(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
     call.charge(F::GetCaller)?;
     call.guest.store(result, call.frame.message.caller.as_slice())
 }
 
-fn get_call_value(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
+pub(crate) fn get_call_value(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
     call.charge(F::GetCallValue)?;
     call.guest.store_u128(result, call.frame.message.value)
 }
@@ -195,7 +196,7 @@ fn get_code_size(call: &mut HostCall<'_>) -> HostResult<u32> {
     length_of(&call.frame.code)
 }
 
-fn get_block_coinbase(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
+pub(crate) fn get_block_coinbase(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
     call.charge(F::GetBlockCoinbase)?;
     call.guest.store(result, call.world.block().beneficiary.as_slice())
 }
@@ -230,12 +231,12 @@ fn get_external_code_size(call: &mut HostCall<'_>, address: u32) -> HostResult<u
     Ok(call.world.code_bytes(&address)?)
 }
 
-fn get_block_gas_limit(call: &mut HostCall<'_>) -> HostResult<i64> {
+pub(crate) fn get_block_gas_limit(call: &mut HostCall<'_>) -> HostResult<i64> {
     call.charge(F::GetBlockGasLimit)?;
     Ok(saturating_i64(call.world.block().gas_limit))
 }
 
-fn get_tx_gas_price(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
+pub(crate) fn get_tx_gas_price(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
     call.charge(F::GetTxGasPrice)?;
     let price = call.world.transaction().gas_price;
     call.guest.store_u128(result, price)
@@ -268,17 +269,17 @@ fn log(
     call.add_log(topics, data)
 }
 
-fn get_block_number(call: &mut HostCall<'_>) -> HostResult<i64> {
+pub(crate) fn get_block_number(call: &mut HostCall<'_>) -> HostResult<i64> {
     call.charge(F::GetBlockNumber)?;
     Ok(saturating_i64(call.world.block().number))
 }
 
-fn get_block_timestamp(call: &mut HostCall<'_>) -> HostResult<i64> {
+pub(crate) fn get_block_timestamp(call: &mut HostCall<'_>) -> HostResult<i64> {
     call.charge(F::GetBlockTimestamp)?;
     Ok(saturating_i64(call.world.block().timestamp))
 }
 
-fn get_tx_origin(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
+pub(crate) fn get_tx_origin(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
     call.charge(F::GetTxOrigin)?;
     call.guest.store(result, call.world.transaction().origin.as_slice())
 }
@@ -294,12 +295,12 @@ fn revert(call: &mut HostCall<'_>, data: u32, length: u32) -> HostResult<()> {
     Err(Stop::Revert { errno: Errno::OK, data })
 }
 
-fn get_return_data_size(call: &mut HostCall<'_>) -> HostResult<u32> {
+pub(crate) fn get_return_data_size(call: &mut HostCall<'_>) -> HostResult<u32> {
     call.charge(F::GetReturnDataSize)?;
     length_of(&call.frame.return_data)
 }
 
-fn return_data_copy(call: &mut HostCall<'_>, result: u32, offset: u32, length: u32) -> HostResult<()> {
+pub(crate) fn return_data_copy(call: &mut HostCall<'_>, result: u32, offset: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::ReturnDataCopy, length)?;
     call.guest.store_from(result, &call.frame.return_data, offset, length)
 }
@@ -316,14 +317,4 @@ fn self_destruct(call: &mut HostCall<'_>, beneficiary: u32) -> HostResult<()> {
         call.world.add_refund(schedule.refund.self_destruct);
     }
     Err(Stop::Finish(Bytes::new()))
-}
-
-/// The interface has signed 64-bit numbers; no block or gas limit in use comes near their end.
-fn saturating_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Bytes of data that a guest can address: limits keep every one of them below 4 GiB.
-fn length_of(bytes: &Bytes) -> HostResult<u32> {
-    Ok(u32::try_from(bytes.len()).map_err(|_| HaltReason::LimitExceeded)?)
 }

@@ -1,6 +1,6 @@
 //! The Ethereum environment interface: the functions of module `ethereum`.
 
-mod call;
-mod imports;
+pub(crate) mod call;
+pub(crate) mod imports;
 
 pub(crate) use imports::IMPORTS;

@@ -149,7 +149,7 @@ fn unexpected(stop: Stop) -> Fault {
 
 /// A session over an empty state; nothing asks for it.
 fn session() -> Box<Session> {
-    let transaction = TransactionEnv { origin: Address::ZERO, gas_price: U256::ZERO };
+    let transaction = TransactionEnv { origin: Address::ZERO, nonce: 0, gas_price: U256::ZERO };
     Box::new(Session {
         journal: Journal::new(Arc::new(MemoryState::default())),
         block: BlockEnv::default(),
@@ -168,7 +168,7 @@ fn frame(module: &ValidModule) -> Frame {
         depth: 0,
     };
     let (input, return_data, code) = (Bytes::new(), Bytes::new(), module.code().clone());
-    Frame { message, abi: Abi::Linked, input, code, state: AbiState::Nothing, return_data }
+    Frame { message, index: 0, abi: Abi::Linked, input, code, state: AbiState::Nothing, return_data }
 }
 
 #[cfg(test)]

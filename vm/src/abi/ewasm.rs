@@ -42,6 +42,7 @@ impl Protocol for Ewasm {
         let input = match entry {
             Entry::Main(input) => input.clone(),
             Entry::Export(call) => only_buffer(call, MAIN)?,
+            Entry::Constructor(_) => return Err(HaltReason::NoSuchExport),
         };
         Ok(Opening::plain(input, GuestCall::of(MAIN, ended)))
     }

@@ -4,11 +4,14 @@
 //! returned. It stands on what is known of the module; it knows no engine and no frame loop. Guest code runs only as a step
 //! of its frame's own protocol.
 
+mod dela;
 mod ewasm;
 pub(crate) mod facts;
+mod json;
 mod linked;
 mod packed;
 pub(crate) mod protocol;
+mod wasi;
 
 pub(crate) use protocol::Protocol;
 
@@ -19,6 +22,9 @@ pub(crate) fn protocol(abi: Abi) -> &'static dyn Protocol {
     match abi {
         Abi::Ewasm => &ewasm::Ewasm,
         Abi::Packed => &packed::Packed,
+        Abi::Wasi => &wasi::Wasi,
+        Abi::Json => &json::Json,
+        Abi::Dela => &dela::Dela,
         Abi::Linked => &linked::Linked,
     }
 }

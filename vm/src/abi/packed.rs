@@ -102,6 +102,7 @@ impl Protocol for Packed {
                 Ok(Opening { pays_for_pages, ..opening })
             }
             Entry::Export(call) => open_export(module, call, pages_max),
+            Entry::Constructor(_) => Err(HaltReason::NoSuchExport),
         }
     }
 }

@@ -43,6 +43,12 @@ pub(crate) trait Protocol: Sync {
         false
     }
 
+    /// The export that a deployment runs, where a module has it. `None` if the ABI knows no such thing: a deployment has no
+    /// input then.
+    fn constructor(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What is found out about a module that has been looked at to its end. Violations go to `report`, which says when the
     /// search is over.
     ///

@@ -77,6 +77,9 @@ pub trait Instance {
     /// A [`Fault`] of this node; the session is lost with it.
     fn resume(&mut self, session: Box<Session>, result: FrameResult) -> Result<(Exit, Box<Session>), Fault>;
 
+    /// The machine has taken over what the export that returned last has given. For an engine that is looked at.
+    fn result_taken(&mut self) {}
+
     /// The frame as the host knows it.
     fn frame(&self) -> &Frame;
 

@@ -94,6 +94,11 @@ impl ValidModule {
         self.facts.function(name)
     }
 
+    /// The name of the export that a deployment runs, `None` if the ABI has none or the module does not export it.
+    pub fn constructor(&self) -> Option<&'static str> {
+        crate::abi::protocol(self.abi).constructor().filter(|name| self.facts.function(name).is_some())
+    }
+
     /// The memory, exported or not.
     pub const fn memory(&self) -> Option<MemoryType> {
         self.facts.memory

@@ -3,7 +3,7 @@
 use crate::{hold, tree};
 use std::collections::{BTreeMap, BTreeSet};
 use syn::{
-    Attribute, File, Item, ItemUse, UseTree, Visibility,
+    Attribute, Item, ItemUse, UseTree, Visibility,
     visit::{self, Visit},
 };
 

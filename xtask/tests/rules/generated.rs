@@ -35,7 +35,9 @@ fn every_prebuilt_module_has_a_source() {
     let tree = tree();
     let orphans = tree.files_in("contracts", "wasm").unwrap().into_iter().filter(|path| {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        !tree.has(&path.replace(".wasm", ".wat")) && !tree.has(&format!("{folder}/Cargo.toml"))
+        let build_files = ["Cargo.toml", "go.mod", "clang.args", "asconfig.json"];
+        !tree.has(&path.replace(".wasm", ".wat"))
+            && !build_files.iter().any(|file| tree.has(&format!("{folder}/{file}")))
     });
     hold(&orphans.collect::<Vec<_>>(), "A prebuilt module stands beside the source that it comes from.");
 }

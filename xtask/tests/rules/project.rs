@@ -1,7 +1,10 @@
 //! Rules about the project as a whole: toolchain, licences, what CI runs.
 
 use crate::{hold, toml, tree};
-use xtask::{Tree, guests::RUST_TOOLCHAIN};
+use xtask::{
+    Tree,
+    guests::{ASC_VERSION, CLANG_VERSION, GO_VERSION, RUST_TOOLCHAIN},
+};
 
 /// The oldest Rust that the workspace promises to build with.
 fn rust_version(tree: &Tree) -> String {
@@ -46,12 +49,16 @@ fn versions_are_read_from_prose() {
 }
 
 #[test]
-fn the_compiler_of_contracts_is_the_documented_one() {
+fn the_compilers_of_contracts_are_the_documented_ones() {
     let page = tree().text("contracts/README.md").unwrap();
-    assert!(
-        page.contains(&format!("rustc {RUST_TOOLCHAIN}")),
-        "contracts/README.md does not name rustc {RUST_TOOLCHAIN}: make it and xtask/src/guests.rs agree"
-    );
+    let compilers = [
+        format!("rustc {RUST_TOOLCHAIN}"),
+        GO_VERSION.to_owned(),
+        format!("clang {CLANG_VERSION}"),
+        format!("asc {ASC_VERSION}"),
+    ];
+    let missing: Vec<_> = compilers.into_iter().filter(|compiler| !page.contains(compiler)).collect();
+    hold(&missing, "contracts/README.md does not name the compiler: make it and xtask/src/guests agree.");
 }
 
 #[test]

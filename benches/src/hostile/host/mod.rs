@@ -6,6 +6,8 @@ mod accounts;
 mod calls;
 mod crypto;
 mod export;
+mod languages;
+mod wasi;
 
 use super::{Recipe, program::Subject, shape::Shape};
 use lockstep_gas::HostFunction;
@@ -69,6 +71,30 @@ fn shapes(function: HostFunction) -> Vec<Shape> {
         F::Ripemd160 => crypto::hashes("ripemd160", &[0, 1, 55, 56, 64, 65, 1 << 22]),
         F::Secp256k1Recover => crypto::recoveries(),
         F::Ed25519Verify => crypto::verifications(),
+        F::StorageRead => languages::reads(),
+        F::StorageWrite => languages::writes(),
+        F::StorageRemove => languages::removals(),
+        F::WasiAnswer => wasi::answers(),
+        F::WasiRead => wasi::reads(),
+        F::WasiWrite => wasi::writes(),
+        F::WasiPoll => wasi::polls(),
+        F::WasiRandom => wasi::randoms(),
+        F::SuaveRetrieve => wasi::retrieves(),
+        F::SuaveJson => wasi::jsons(),
+        F::SetResult => languages::ranges("set_result", 4_194_304),
+        F::Diagnostic => languages::ranges("log", 4_194_304),
+        F::GasTick => vec![languages::json("called", "gas_tick", "", "")],
+        F::Abort => languages::aborts(),
+        F::NoFile => vec![languages::dela(
+            "called",
+            "__sys_stat64",
+            "(param i32 i32) (result i32)",
+            "(i32.const 0) (i32.const 0)",
+        )],
+        F::SetTempRet => vec![languages::dela("called", "setTempRet0", "(param i32)", "(i32.const 0)")],
+        F::GrowMemory => languages::growths(),
+        F::CopyMemory => languages::copies(),
+        F::ReadReply => languages::replies(),
     }
 }
 

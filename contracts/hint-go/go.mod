@@ -1,0 +1,3 @@
+module hint
+
+go 1.27

@@ -1,0 +1,3 @@
+module lockstep/contracts/json-go
+
+go 1.24

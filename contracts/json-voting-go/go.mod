@@ -1,0 +1,7 @@
+module lockstep/contracts/json-voting-go
+
+go 1.24
+
+require lockstep/contracts/json-go v0.0.0
+
+replace lockstep/contracts/json-go => ../json-go

@@ -1,0 +1,63 @@
+//! `call`: a call of another account's method, whatever its ABI.
+//!
+//! What is wrong with the callee is a failure for the caller; what is wrong with the caller's own pointers halts it.
+
+use crate::{
+    calls::{forward_gas, requested_gas},
+    entry::{Buffers, Entry, ExportCall},
+    halt::HaltReason,
+    host_call::HostCall,
+    import::Answer,
+    request::{CallKind, CallRequest, FrameResult, Request, Status},
+    stop::HostResult,
+};
+use alloy_primitives::U256;
+use lockstep_gas::HostFunction as F;
+
+/// What the guest is told when no frame could begin.
+const FAILURE: u32 = 1;
+
+/// Bytes of a method's name that a call can have, as for `callExport`.
+const NAME_BYTES_MAX: u32 = 256;
+
+pub(super) fn call(
+    call: &mut HostCall<'_>,
+    address: u32,
+    method: u32,
+    method_length: u32,
+    arguments: u32,
+    arguments_length: u32,
+    gas: i64,
+) -> HostResult<Answer<u32>> {
+    let requested = requested_gas(gas)?;
+    let bytes = method_length.saturating_add(arguments_length);
+    call.charge_bytes(F::Call, bytes)?;
+    let callee = call.guest.load_address(address)?;
+    if arguments_length > call.limits().input_bytes_max {
+        return Err(HaltReason::LimitExceeded.into());
+    }
+    call.guest.load(method, method_length)?;
+    let arguments = call.guest.load_bytes(arguments, arguments_length)?;
+    if method_length > NAME_BYTES_MAX || call.frame.message.depth >= call.revision.transaction.frame_depth_max {
+        return Ok(Answer::Now(FAILURE));
+    }
+    let input = if method_length == 0 {
+        Entry::Main(arguments)
+    } else {
+        let name = call.guest.load_bytes(method, method_length)?;
+        Entry::Export(ExportCall { name, descriptor: None, arguments, buffers: Buffers::InArguments })
+    };
+    let gas = forward_gas(call, requested)?;
+    let request = CallRequest { kind: CallKind::Call, gas, callee, value: U256::ZERO, input };
+    Ok(Answer::After(Box::new(Request::Call(request))))
+}
+
+/// What the guest is told of the call: 0 success, 1 failure, 2 revert.
+pub(super) fn called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> HostResult<u32> {
+    call.frame.return_data = ended.output;
+    Ok(match ended.status {
+        Status::Success => 0,
+        Status::Failure(_) | Status::Refused(_) => FAILURE,
+        Status::Revert(_) => 2,
+    })
+}

@@ -1,0 +1,72 @@
+//! Storage by keys and values of any length, for the ABIs beyond the Ethereum environment interface.
+//!
+//! A key is a range of guest memory. Each function charges for the key before it looks at the state. What a value costs is
+//! known only when it has been read: that part is charged then, before the guest sees anything of it.
+
+use crate::{halt::HaltReason, host_call::HostCall, stop::HostResult};
+use alloy_primitives::Bytes;
+use lockstep_gas::{Gas, HostFunction as F};
+
+/// Bytes of a key and its value that the base price of a write contains: those of `storageStore`.
+const WRITTEN_FREE_BYTES: u64 = 64;
+
+/// Bytes of the value at a key of the running account, `None` if there is none.
+pub(crate) fn length(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Option<u32>> {
+    let Some(value) = read(call, key)? else { return Ok(None) };
+    Ok(Some(u32::try_from(value.len()).map_err(|_| HaltReason::LimitExceeded)?))
+}
+
+/// The value at a key of the running account, `None` if there is none.
+pub(crate) fn read(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Option<Bytes>> {
+    call.charge_bytes(F::StorageRead, key.1)?;
+    let key = load_key(call, key)?;
+    let value = call.world.storage(&call.frame.message.address, &key)?;
+    if let Some(value) = &value {
+        let price = call.price(F::StorageRead).more_bytes(len_u64(value));
+        call.guest.charge(price)?;
+    }
+    Ok(value)
+}
+
+/// Puts a value at a key of the running account. An empty value is a value.
+pub(crate) fn write(call: &mut HostCall<'_>, key: (u32, u32), value: (u32, u32)) -> HostResult<()> {
+    let bytes = u64::from(key.1).saturating_add(u64::from(value.1));
+    let price = call.price(F::StorageWrite).for_bytes(bytes.saturating_sub(WRITTEN_FREE_BYTES));
+    call.guest.charge(price)?;
+    call.refuse_static()?;
+    let key = load_key(call, key)?;
+    if value.1 > call.limits().storage_value_bytes_max {
+        return Err(HaltReason::LimitExceeded.into());
+    }
+    let value = call.guest.load_bytes(value.0, value.1)?;
+    let address = call.frame.message.address;
+    if call.world.storage(&address, &key)?.is_none() {
+        let set = call.revision.schedule.account.storage_set;
+        call.guest.charge(Gas::new(set))?;
+    }
+    Ok(call.world.set_storage(&address, &key, Some(value))?)
+}
+
+/// Removes the value at a key of the running account, if there is one.
+pub(crate) fn remove(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<()> {
+    call.charge_bytes(F::StorageRemove, key.1)?;
+    call.refuse_static()?;
+    let key = load_key(call, key)?;
+    let address = call.frame.message.address;
+    if call.world.storage(&address, &key)?.is_some() {
+        call.world.add_refund(call.revision.schedule.refund.storage_clear);
+        call.world.set_storage(&address, &key, None)?;
+    }
+    Ok(())
+}
+
+fn load_key(call: &HostCall<'_>, (offset, length): (u32, u32)) -> HostResult<Bytes> {
+    if length > call.limits().storage_key_bytes_max {
+        return Err(HaltReason::LimitExceeded.into());
+    }
+    call.guest.load_bytes(offset, length)
+}
+
+fn len_u64(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,187 @@
+//! The confidential store as a program meets it.
+
+use crate::kit::{CALLER, Program};
+use lockstep_host::{Address, BID_ACCOUNT, Bytes, ENTRY_ACCOUNT, HaltReason, Stop};
+
+const KEY: u32 = 1_024;
+const BID: u32 = 2_048;
+const RESULT: u32 = 8_192;
+const CAPACITY: u32 = 4_096;
+const NUMBER: u32 = 4_096;
+
+const FAILED: u64 = 0xFFFF_FFFF;
+
+fn id() -> [u8; 16] {
+    [0xDE, 0xAD, 0xBE, 0xEF].repeat(4).try_into().unwrap()
+}
+
+fn with_entry(value: &[u8]) -> Program {
+    let mut program = Program::new(&[]);
+    let key = [&id()[..], b"someKey"].concat();
+    program.world.storage.insert((ENTRY_ACCOUNT, key), Bytes::copy_from_slice(value));
+    program.put(KEY, b"someKey");
+    program.put(BID, &[&id()[..], &[1, 2, 3]].concat());
+    program.put(NUMBER, &[0xFF; 4]);
+    program
+}
+
+fn retrieve(bid_length: u32, capacity: u32) -> [u64; 7] {
+    [KEY, 7, BID, bid_length, RESULT, capacity, NUMBER].map(u64::from)
+}
+
+#[test]
+fn an_entry_is_copied_as_far_as_it_fits() {
+    // The function, two looks at the store, and what they found.
+    let gas = |capacity: u64| 400 + 3 * (7 + capacity).div_ceil(32) + (2_000 + 10) + (2_000 + 10 + 10);
+    for name in ["retrieve", "storeRetrieve"] {
+        for (bid_length, capacity, copied) in [(16, 1_024, 9), (19, 9, 9), (16, 4, 4), (16, 0, 0)] {
+            let mut program = with_entry(b"test data");
+            program.expect(name, &retrieve(bid_length, capacity), 0, gas(capacity.into()));
+            assert_eq!(program.u32_at(NUMBER), copied);
+            let copied = usize::try_from(copied).unwrap();
+            assert_eq!(program.at(RESULT, copied + 1), [&b"test data"[..copied], &[0]].concat());
+            assert_eq!(program.diagnostic(), "");
+        }
+    }
+}
+
+#[test]
+fn an_error_is_minus_one_and_a_line() {
+    let mut program = with_entry(b"test data");
+    assert_eq!(program.call("retrieve", &retrieve(15, 1_024)), Ok(FAILED));
+    assert_eq!(program.u32_at(NUMBER), 0xFFFF_FFFF, "nothing is written");
+    assert_eq!(program.diagnostic(), "suavexec.retrieve: invalid size for bidID\n");
+
+    let mut program = with_entry(b"test data");
+    program.put(KEY, b"another");
+    assert_eq!(program.call("retrieve", &retrieve(16, 1_024)), Ok(FAILED));
+    assert_eq!(program.u32_at(NUMBER), 0xFFFF_FFFF);
+    assert_eq!(program.call("storeRetrieve", &retrieve(16, 1_024)), Ok(FAILED));
+    assert_eq!((program.u32_at(NUMBER), program.at(RESULT, 14)), (14, &b"data not found"[..]));
+    let lines = "suavexec.retrieve: data not found\nsuavexec.storeRetrieve: data not found\n";
+    assert_eq!(program.diagnostic(), lines);
+}
+
+#[test]
+fn pointers_out_of_memory_halt() {
+    for position in [0, 2, 4, 6] {
+        let mut arguments = retrieve(16, 1_024);
+        arguments[position] = 65_536;
+        with_entry(b"x").halts("retrieve", &arguments, HaltReason::HostAccessOutOfBounds);
+    }
+    for position in [1, 3, 5] {
+        let mut arguments = retrieve(16, 1_024);
+        arguments[position] = 0xFFFF_FFFF;
+        with_entry(b"x").halts("retrieve", &arguments, HaltReason::HostAccessOutOfBounds);
+    }
+    for position in [0, 2, 4] {
+        let mut arguments = [KEY, 4, RESULT, CAPACITY, NUMBER].map(u64::from);
+        arguments[position] = 65_536;
+        for name in ["storePut", "storeRetrieve", "initializeBid", "fetchBidById", "fetchBidsByProtocolAndBlock"] {
+            Program::new(&[]).halts(name, &arguments, HaltReason::HostAccessOutOfBounds);
+        }
+    }
+}
+
+/// Calls a function with JSON; gives its number and its text.
+fn json(program: &mut Program, name: &str, input: &str) -> (u64, String) {
+    program.put(KEY, input.as_bytes());
+    let arguments = [KEY, u32::try_from(input.len()).unwrap(), RESULT, CAPACITY * 8, NUMBER].map(u64::from);
+    let number = program.call(name, &arguments).unwrap();
+    let length = usize::try_from(program.u32_at(NUMBER)).unwrap();
+    (number, String::from_utf8(program.at(RESULT, length).to_vec()).unwrap())
+}
+
+fn address(address: &Address) -> String {
+    format!("\"0x{}\"", address.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+fn bid(readers: &str) -> String {
+    format!(
+        "{{\"Id\":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],\"Salt\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16],\
+         \"DecryptionCondition\":12,\"AllowedPeekers\":[{readers}],\"AllowedStores\":null,\"Version\":\"v0:test\"}}"
+    )
+}
+
+/// The list of numbers behind `"Id":`.
+fn id_in(bid: &str) -> String {
+    let start = bid.find('[').unwrap();
+    bid[start..=bid.find(']').unwrap()].to_owned()
+}
+
+#[test]
+fn a_bid_lives() {
+    let mut program = Program::new(&[]);
+    let (number, made) = json(&mut program, "initializeBid", &bid(&address(&CALLER)));
+    assert_eq!(number, 0, "{made}");
+    let id = id_in(&made);
+    assert_eq!(made, bid(&address(&CALLER)).replacen("[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]", &id, 1));
+    let engine_bid = made.replace("\"v0:test\"}", "\"v0:test\",\"CreationTx\":null,\"Signature\":null}");
+
+    let put = format!("{{\"BidId\":{id},\"Key\":\"k\\u00e4\",\"Value\":\"AQIDBA==\"}}");
+    assert_eq!(json(&mut program, "storePut", &put), (0, engine_bid.clone()));
+    let get = format!("{{\"BidId\":{id},\"Key\":\"kä\"}}");
+    assert_eq!(json(&mut program, "storeRetrieve", &get), (0, "\"AQIDBA==\"".into()));
+    assert_eq!(json(&mut program, "fetchBidById", &id), (0, engine_bid.clone()));
+    let select = "{\"BlockNumber\":12,\"Namespace\":\"v0:test\"}";
+    assert_eq!(json(&mut program, "fetchBidsByProtocolAndBlock", select), (0, format!("[{engine_bid}]")));
+    let other = "{\"BlockNumber\":13,\"Namespace\":\"v0:test\"}";
+    assert_eq!(json(&mut program, "fetchBidsByProtocolAndBlock", other), (0, "null".into()));
+
+    // The same bid again, one with another id, and one of somebody else.
+    let again = json(&mut program, "initializeBid", &bid(&address(&CALLER)));
+    assert_eq!(again, (FAILED, "bid already present".into()));
+    let wrong = bid("").replacen("[0,", "[1,", 1);
+    assert_eq!(json(&mut program, "initializeBid", &wrong), (FAILED, "incorrect bid id passed".into()));
+    program.frame.message.caller = Address::repeat_byte(0xEE);
+    assert_eq!(json(&mut program, "storePut", &put), (FAILED, "caller not allowed on this bid".into()));
+    assert_eq!(json(&mut program, "storeRetrieve", &get), (FAILED, "caller not allowed on this bid".into()));
+
+    assert_eq!(program.world.kept.iter().collect::<Vec<_>>(), [&ENTRY_ACCOUNT, &BID_ACCOUNT]);
+    assert!(program.world.storage.keys().all(|(account, _)| *account != program.frame.message.address));
+}
+
+#[test]
+fn a_bid_of_everybody_and_bids_without_salt() {
+    let mut program = Program::new(&[]);
+    let everybody = bid("\"0x0000000000000000000000000000000000000042\"")
+        .replace("1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0");
+    let (first, second) =
+        (json(&mut program, "initializeBid", &everybody), json(&mut program, "initializeBid", &everybody));
+    assert_eq!((first.0, second.0), (0, 0), "{} {}", first.1, second.1);
+    assert_ne!(first.1, second.1, "the salt is random");
+    let put = format!("{{\"BidId\":{},\"Key\":\"\",\"Value\":null}}", id_in(&first.1));
+    assert_eq!(json(&mut program, "storePut", &put).0, 0);
+    let select = "{\"BlockNumber\":12,\"Namespace\":\"v0:test\"}";
+    let (_, bids) = json(&mut program, "fetchBidsByProtocolAndBlock", select);
+    assert_eq!(bids.matches("\"Id\"").count(), 2);
+}
+
+#[test]
+fn what_is_not_the_json_of_the_function_is_an_error() {
+    let unreadable = (FAILED, "unable to unmarshal inputs".to_owned());
+    for input in
+        ["", "null", "[]", "{", "{}x", "{\"BidId\":[1]}", "{\"BidId\":\"x\"}", "{\"Key\":1}", "{\"Value\":\"?\"}"]
+    {
+        assert_eq!(json(&mut Program::new(&[]), "storePut", input), unreadable, "{input}");
+    }
+    for input in ["", "{\"BlockNumber\":-1}", "{\"BlockNumber\":1.5}", "{\"Namespace\":[]}"] {
+        assert_eq!(json(&mut Program::new(&[]), "fetchBidsByProtocolAndBlock", input), unreadable, "{input}");
+    }
+    for input in ["", "[1,2]", "{}", "\"0123456789abcde"] {
+        let expect = if input.len() == 16 { (FAILED, "bid not found".to_owned()) } else { unreadable.clone() };
+        assert_eq!(json(&mut Program::new(&[]), "fetchBidById", input), expect, "{input}");
+    }
+    assert_eq!(json(&mut Program::new(&[]), "storePut", "{}").1, "bid not found");
+}
+
+#[test]
+fn a_static_frame_writes_nothing() {
+    let mut program = Program::new(&[]);
+    program.frame.message.is_static = true;
+    program.put(KEY, b"{}");
+    let arguments = [KEY, 2, RESULT, CAPACITY, NUMBER].map(u64::from);
+    for name in ["storePut", "initializeBid"] {
+        assert_eq!(program.call(name, &arguments), Err(Stop::Halt(HaltReason::StaticModeViolation)));
+    }
+}
