@@ -4,7 +4,9 @@
 //! Knows the virtual machine by its public face only, and no engine.
 
 pub mod bare;
+mod clock;
 pub mod disk;
+pub mod files;
 pub mod hostile;
 pub mod ledger;
 pub mod measure;

@@ -11,7 +11,8 @@ use borsh::BorshSerialize;
 pub struct HostPrice {
     /// For the call itself.
     pub base: u64,
-    /// For each word of 32 bytes that is copied or hashed, the last one counted as whole.
+    /// For each word of 32 bytes that is copied or hashed, the last one counted as whole. Of a value in storage the first
+    /// word is in the base.
     pub per_word: u64,
     /// For each byte that is kept, or of init code that is compiled.
     pub per_byte: u64,
@@ -44,6 +45,11 @@ impl HostPrice {
     /// The price of copying or hashing `bytes` more bytes, without the base.
     pub const fn more_bytes(&self, bytes: u64) -> Gas {
         Gas::new(self.per_word).times(bytes.div_ceil(32)).plus(Gas::new(self.per_byte).times(bytes))
+    }
+
+    /// The price of reading a value of `bytes` bytes in storage, without the base, which pays for the first word.
+    pub const fn more_value_bytes(&self, bytes: u64) -> Gas {
+        Gas::new(self.per_word).times(bytes.div_ceil(32).saturating_sub(1))
     }
 
     /// The price of a log of `bytes` bytes with `topics` topics.
@@ -139,8 +145,8 @@ host_functions! {
     CallStatic              flat(700),             words(7_000, 3);
     CallDataCopy            words(3, 3),           words(40, 3);
     GetCallDataSize         flat(2),               flat(40);
-    StorageStore            flat(5_000),           flat(50_000);
-    StorageLoad             flat(200),             flat(2_000);
+    StorageStore            flat(5_000),           words(50_000, 3);
+    StorageLoad             flat(200),             words(2_000, 3);
     GetCaller               flat(2),               flat(40);
     GetCallValue            flat(2),               flat(40);
     CodeCopy                words(3, 3),           words(40, 3);
@@ -201,6 +207,9 @@ mod tests {
         for (bytes, gas) in [(0, 1), (1, 111), (32, 3_211), (33, 3_321)] {
             assert_eq!(price.for_bytes(bytes), Gas::new(gas), "{bytes} bytes");
             assert_eq!(price.more_bytes(bytes), Gas::new(gas - 1), "{bytes} bytes more");
+        }
+        for (bytes, gas) in [(0, 0), (1, 0), (32, 0), (33, 10), (64, 10), (65, 20), (65_536, 20_470)] {
+            assert_eq!(price.more_value_bytes(bytes), Gas::new(gas), "a value of {bytes} bytes");
         }
         assert_eq!(price.for_log(1, 5), Gas::new(5_111));
         assert_eq!(price.for_pages(3), Gas::new(30_000));

@@ -8,7 +8,6 @@
 //! the host's memory.
 
 mod blocks;
-mod clock;
 mod code;
 mod heap;
 mod host;
@@ -21,6 +20,8 @@ mod program;
 mod report;
 mod search;
 mod shape;
+mod stored;
+mod views;
 
 pub use heap::{Heap, Taken};
 pub use measure::{Measured, Options, measure, worst};
@@ -59,9 +60,15 @@ impl Recipe {
     }
 }
 
+/// Modules of every shape that is slow to translate, with its name, each of about `bytes` bytes.
+pub(crate) fn slow_modules(bytes: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let patterns = code::patterns().into_iter().map(|pattern| (pattern.name, pattern.module(bytes, 190_000, 0)));
+    patterns.chain([("10,000 empty functions", code::empty_functions(10_000, 0))]).collect()
+}
+
 /// Every program of the bench.
 pub fn recipes() -> Vec<Recipe> {
-    [operators::recipes(), host::recipes(), limits::recipes(), patterns::recipes(), loads::recipes()]
+    [operators::recipes(), host::recipes(), limits::recipes(), patterns::recipes(), loads::recipes(), views::recipes()]
         .into_iter()
         .flatten()
         .collect()

@@ -170,7 +170,7 @@ fn transactions() -> Vec<Recipe> {
                 super::Work::Block(transactions) => {
                     transactions.into_iter().map(|(kind, input, _)| (kind, input, 600_000)).collect()
                 }
-                super::Work::Turns { .. } => Vec::new(),
+                super::Work::Turns { .. } | super::Work::Views(_) => Vec::new(),
             };
             let program = Program { cache_bytes: 0, ..Program::block(Vec::new(), transactions) };
             Ok(super::blocks::halting(program, lockstep_vm::HaltReason::Unreachable))

@@ -1,12 +1,12 @@
 //! A program of the bench: contracts on a state, and the transactions that are measured.
 
-use super::{Heap, Taken, clock::thread_nanoseconds};
-use crate::scene::address;
+use super::{Heap, Taken, stored::Stored};
+use crate::{clock::thread_nanoseconds, scene::address};
 use anyhow::{Context as _, ensure};
 use lockstep_gas::{HostFunction, Operator};
 use lockstep_vm::{
-    Abi, Account, B256, Block, BlockEnv, CodeId, Gas, HaltReason, MODULE_CACHE_BYTES, MemoryState, Outcome, Revision,
-    StateView, Tx, TxKind, U256, Vm, system::LastBlock,
+    Abi, Account, B256, Block, BlockEnv, CodeId, Gas, HaltReason, MODULE_CACHE_BYTES, MemoryState, NewCode, Outcome, Revision,
+    StateView, Tx, TxKind, U256, ViewCall, Vm, system::LastBlock,
 };
 use std::sync::Arc;
 
@@ -85,6 +85,8 @@ pub enum Work {
     },
     /// A block of these transactions, each with the gas limit that it has here.
     Block(Vec<(TxKind, Vec<u8>, u64)>),
+    /// Views of the first contract with these inputs and gas limits.
+    Views(Vec<(Vec<u8>, u64)>),
 }
 
 /// A program.
@@ -98,6 +100,8 @@ pub struct Program {
     pub work: Work,
     /// How it ends.
     pub ends: Ends,
+    /// Whether the database of [`super::stored`] is below the state.
+    pub on_store: bool,
     /// Bytes of compiled modules that the machine keeps: 0 for one that compiles at each use.
     pub cache_bytes: u64,
 }
@@ -107,7 +111,7 @@ impl Program {
     pub fn turns(contracts: Vec<(Abi, Vec<u8>)>) -> Self {
         let work = Work::Turns { input_bytes: 0 };
         let state = MemoryState::default();
-        Self { contracts, state, work, ends: Ends::Return, cache_bytes: MODULE_CACHE_BYTES }
+        Self { contracts, state, work, ends: Ends::Return, on_store: false, cache_bytes: MODULE_CACHE_BYTES }
     }
 
     /// A program that executes these transactions.
@@ -130,6 +134,8 @@ pub struct Stage {
     vm: Vm,
     view: StateView,
     block: Block,
+    /// Views that are executed instead of the block, if there are any.
+    views: Vec<ViewCall>,
     /// The same with two turns, where the start of the program is a large part of a run.
     start: Option<Block>,
     ends: Ends,
@@ -143,7 +149,7 @@ impl Stage {
     ///
     /// If a contract is not valid, or does not run as it is meant to.
     pub fn new(program: Program, gas: u64) -> anyhow::Result<Self> {
-        let Program { contracts, mut state, work, ends, cache_bytes } = program;
+        let Program { contracts, mut state, work, ends, on_store, cache_bytes } = program;
         let vm = Vm::with_engine(Revision::V1, cache_bytes)?;
         let sender = Account { balance: U256::from(u64::MAX), ..Account::default() };
         state.accounts.insert(address(0), sender);
@@ -156,10 +162,21 @@ impl Stage {
         state.put_last_block(last, (HEIGHT - 256..HEIGHT).map(|height| (height, B256::from(U256::from(height)))));
         let env = BlockEnv { number: HEIGHT, timestamp: HEIGHT, gas_limit: u64::MAX, ..BlockEnv::default() };
         let block = Block { env, transactions: Vec::new() };
-        let mut stage = Self { vm, view: Arc::new(state), block, start: None, ends };
+        let view: StateView = if on_store { Arc::new(Stored::new(state)?) } else { Arc::new(state) };
+        let mut stage = Self { vm, view, block, views: Vec::new(), start: None, ends };
         match work {
             Work::Turns { input_bytes } => {
                 stage.set_turns(gas, input_bytes)?;
+            }
+            Work::Views(views) => {
+                let view = |(input, gas_limit)| ViewCall {
+                    caller: address(0),
+                    to: address(1),
+                    export: None,
+                    input,
+                    gas_limit: Gas::new(gas_limit),
+                };
+                stage.views = views.into_iter().map(view).collect();
             }
             Work::Block(transactions) => {
                 let tx = |((kind, input, gas_limit), nonce)| Tx {
@@ -208,7 +225,36 @@ impl Stage {
     ///
     /// If the block is rejected, or a transaction ends in another way than it is meant to.
     pub fn run(&self) -> anyhow::Result<Spent> {
-        self.execute(&self.block)
+        if self.views.is_empty() { self.execute(&self.block) } else { self.execute_views() }
+    }
+
+    /// Executes the views. A view pays no intrinsic gas: what a transaction would pay is added, as a node that answers views
+    /// of strangers has to count it.
+    fn execute_views(&self) -> anyhow::Result<Spent> {
+        let views = self.views.clone();
+        let (mut gas, mut viewed) = (0, Vec::new());
+        for view in &views {
+            gas += self.vm.revision().intrinsic_gas(&[&view.input], NewCode::None).get();
+        }
+        let start = thread_nanoseconds();
+        for view in views {
+            viewed.push(self.vm.view(Arc::clone(&self.view), &self.block.env, view)?);
+        }
+        let nanoseconds = thread_nanoseconds() - start;
+        for (view, position) in viewed.iter().zip(0..) {
+            self.check_end(position, &view.outcome)?;
+            gas += view.gas_used.get();
+        }
+        Ok(Spent { nanoseconds, gas })
+    }
+
+    fn check_end(&self, position: usize, outcome: &Outcome) -> anyhow::Result<()> {
+        let as_meant = match self.ends {
+            Ends::Return => *outcome == Outcome::Return,
+            Ends::Halt(reason) => *outcome == Outcome::Halt { reason },
+        };
+        ensure!(as_meant, "execution {position} was to end with {:?}: {outcome}", self.ends);
+        Ok(())
     }
 
     fn execute(&self, block: &Block) -> anyhow::Result<Spent> {
@@ -218,11 +264,7 @@ impl Stage {
         let nanoseconds = thread_nanoseconds() - start;
         let outcome = outcome?;
         for (receipt, position) in outcome.receipts.iter().zip(0..) {
-            let as_meant = match self.ends {
-                Ends::Return => receipt.outcome == Outcome::Return,
-                Ends::Halt(reason) => receipt.outcome == Outcome::Halt { reason },
-            };
-            ensure!(as_meant, "transaction {position} was to end with {:?}: {}", self.ends, receipt.outcome);
+            self.check_end(position, &receipt.outcome)?;
         }
         Ok(Spent { nanoseconds, gas: outcome.gas_used.get() })
     }

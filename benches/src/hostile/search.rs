@@ -29,7 +29,8 @@ impl Dice {
         Self(seed)
     }
 
-    fn below(&mut self, sides: u64) -> u64 {
+    /// A number below `sides`; 0 for none.
+    pub(crate) fn below(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides.max(1)
     }

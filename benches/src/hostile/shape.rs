@@ -46,6 +46,8 @@ pub(super) struct Shape {
     pub(super) state: u32,
     /// Bytes of input beyond the number of turns.
     pub(super) input_bytes: usize,
+    /// Whether the database of [`super::stored`] is below the state.
+    pub(super) on_store: bool,
     /// Bytes of compiled modules that the machine keeps, if not as many as usual.
     pub(super) cache_bytes: Option<u64>,
     /// How the contract gets its input and gives its output.
@@ -135,6 +137,7 @@ impl Shape {
             callees: Vec::new(),
             state: 0,
             input_bytes: 0,
+            on_store: false,
             cache_bytes: None,
             face: Face::EWASM,
         }
@@ -235,6 +238,7 @@ impl Shape {
         let contracts = [(self.face.abi, self.code()?)].into_iter().chain(self.callees.iter().cloned()).collect();
         let mut program = Program::turns(contracts);
         program.work = Work::Turns { input_bytes: self.input_bytes };
+        program.on_store = self.on_store;
         program.cache_bytes = self.cache_bytes.unwrap_or(program.cache_bytes);
         for number in 0..self.state {
             let mut key = number.to_le_bytes().to_vec();

@@ -44,7 +44,8 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
         let done = match apply_one(&vm, &store, &file, position, next, witness) {
             Ok(done) => done,
             Err(failure) => {
-                return Err(stopped(failure.within(file.place(position)), &applied, file.number(0).is_some()));
+                let failure = failure.within(file.place(position));
+                return Err(stopped(&store, failure, &applied, file.number(0).is_some()));
             }
         };
         number = Some(done.number.saturating_add(1));
@@ -59,7 +60,7 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
 
 /// The failure of a block after `applied`. Those stay: a chain goes on from its last sound block. Blocks with numbers are
 /// found again when the file is applied a second time.
-fn stopped(failure: Failure, applied: &[Applied], has_numbers: bool) -> Failure {
+fn stopped(store: &Store, failure: Failure, applied: &[Applied], has_numbers: bool) -> Failure {
     let new: Vec<&Applied> = applied.iter().filter(|block| !block.was_there).collect();
     match (new.first(), new.last()) {
         (Some(first), Some(last)) => {
@@ -74,12 +75,20 @@ fn stopped(failure: Failure, applied: &[Applied], has_numbers: bool) -> Failure 
             } else {
                 "the rest of the file, without the blocks that were applied"
             };
-            let back = first.saturating_sub(1);
-            let remedy =
-                format!("correct the block and apply {again}; or take all back with `lockstep chain rollback {back}`");
+            let remedy = format!("correct the block and apply {again}; or take all back: {}", taking_back(store, first));
             failure.within(said).remedy(remedy).after(new.into_iter().map(block_row).collect())
         }
         _ => failure,
+    }
+}
+
+/// What makes a chain end before block `number`.
+fn taking_back(store: &Store, number: u64) -> String {
+    let before = number.saturating_sub(1);
+    match store.tip() {
+        Ok(Some(Tip { oldest, .. })) if before >= oldest => format!("`lockstep chain rollback {before}`"),
+        // Where a chain begins without a genesis, the state before its first block is no height.
+        _ => format!("height {before} is not kept, so begin a database of its own, in another folder"),
     }
 }
 
@@ -115,8 +124,10 @@ fn apply_one(
         let there = store.block_hash(number)?;
         if there != hash {
             let error = anyhow!("height {number} has another block, {there}");
-            let failure = Failure::new(Class::Database, error);
-            return Err(failure.remedy(format!("`lockstep chain rollback {}` takes it back", number.saturating_sub(1))));
+            return Err(Failure::new(Class::Database, error).remedy(format!(
+                "to take it back: {}",
+                taking_back(store, number)
+            )));
         }
         let (root, receipts) = (store.root(number)?, store.receipts(number)?);
         return Ok(Applied { number, hash, root, receipts, was_there: true });

@@ -197,3 +197,23 @@ fn a_file_that_fails_half_way_says_what_was_applied() {
         assert_eq!((ran.code, tip(&folder).0), (code, last.into()), "{}", ran.stderr);
     }
 }
+
+/// A chain without a genesis has no height before its first block: what takes blocks back must not be a rollback to it.
+#[test]
+fn a_chain_that_begins_with_its_first_block_is_not_rolled_back_before_it() {
+    let folder = Folder::new();
+    lockstep_store::Store::open(&folder.path("db")).unwrap().close().unwrap();
+    let invalid = format!("{{\"transactions\": [{{\"sender\": \"{ALICE}\", \"to\": \"{BOB}\", \"nonce\": 99}}]}}");
+    folder.write("blocks.json", format!("[{{\"transactions\": []}}, {invalid}]").as_bytes());
+    let ran = folder.run(&["block", "apply", "blocks.json", "--db", "db"]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    assert!(ran.stderr.contains("take all back: height 0 is not kept"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("rollback"), "{}", ran.stderr);
+    let rolled = folder.run(&["chain", "rollback", "0", "--db", "db"]);
+    assert_eq!((rolled.code, tip(&folder).0), (3, 1.into()), "{}", rolled.stderr);
+    // With one more block there is a height to go back to.
+    folder.write("blocks.json", format!("[{{\"transactions\": []}}, {invalid}]").as_bytes());
+    let ran = folder.run(&["block", "apply", "blocks.json", "--db", "db"]);
+    assert!(ran.stderr.contains("`lockstep chain rollback 1`"), "{}", ran.stderr);
+    assert_eq!(folder.run(&["chain", "rollback", "1", "--db", "db"]).code, 0);
+}

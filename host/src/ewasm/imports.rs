@@ -47,9 +47,9 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "ethereum":
     "callDataCopy" = CallDataCopy, call_data_copy, (result: u32, offset: u32, length: u32) -> ();
     /// Bytes of the input.
     "getCallDataSize" = GetCallDataSize, get_call_data_size, () -> u32;
-    /// Puts a 32-byte value at a 32-byte key; the zero value removes.
+    /// Puts a 32-byte value at a 32-byte key; the zero value removes. Words beyond the first of the old value are paid.
     "storageStore" = StorageStore, storage_store, (path: u32, value: u32) -> ();
-    /// Writes the 32-byte value at a 32-byte key, zeros if there is none.
+    /// Writes the 32-byte value at a 32-byte key, zeros if there is none. Words beyond the first are paid.
     "storageLoad" = StorageLoad, storage_load, (path: u32, result: u32) -> ();
     /// Writes the 20-byte address of the caller.
     "getCaller" = GetCaller, get_caller, (result: u32) -> ();
@@ -151,7 +151,7 @@ fn storage_store(call: &mut HostCall<'_>, path: u32, value: u32) -> HostResult<(
     let key = call.guest.load_bytes32(path)?;
     let value = call.guest.load_bytes32(value)?;
     let address = call.frame.message.address;
-    let was_set = call.world.storage(&address, key.as_slice())?.is_some();
+    let was_set = stored_value(call, F::StorageStore, key.as_slice())?.is_some();
     let schedule = &call.revision.schedule;
     if !was_set && !value.is_zero() {
         call.guest.charge(Gas::new(schedule.account.storage_set))?;
@@ -163,10 +163,21 @@ fn storage_store(call: &mut HostCall<'_>, path: u32, value: u32) -> HostResult<(
     Ok(call.world.set_storage(&address, key.as_slice(), value)?)
 }
 
+/// The value at `key` in the frame's storage. What it is longer than a word is charged as soon as its length is known: the
+/// state finds a value by reading it.
+fn stored_value(call: &mut HostCall<'_>, function: F, key: &[u8]) -> HostResult<Option<Bytes>> {
+    let value = call.world.storage(&call.frame.message.address, key)?;
+    if let Some(value) = &value {
+        let bytes = u64::try_from(value.len()).unwrap_or(u64::MAX);
+        call.guest.charge(call.price(function).more_value_bytes(bytes))?;
+    }
+    Ok(value)
+}
+
 fn storage_load(call: &mut HostCall<'_>, path: u32, result: u32) -> HostResult<()> {
     call.charge(F::StorageLoad)?;
     let key = call.guest.load_bytes32(path)?;
-    let value = call.world.storage(&call.frame.message.address, key.as_slice())?;
+    let value = stored_value(call, F::StorageLoad, key.as_slice())?;
     // A contract of another ABI can have left a value of another length on this account: it is cut or filled with
     // zeros at its end.
     let mut word = [0; 32];

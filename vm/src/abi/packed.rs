@@ -243,14 +243,15 @@ fn split(layout: &StructLayout, input: &Bytes) -> Result<(Bytes, Vec<Bytes>), Ha
             let buffer = BufIn::unpack(packed, PackOrder::LowOffset);
             let start = usize::try_from(buffer.offset()).map_err(|_| HaltReason::SignatureMismatch)?;
             let length = usize::try_from(buffer.length()).map_err(|_| HaltReason::SignatureMismatch)?;
-            let bytes = input.get(start..).and_then(|rest| rest.get(..length));
-            buffers.push(Bytes::copy_from_slice(bytes.ok_or(HaltReason::SignatureMismatch)?));
+            let end = start.checked_add(length).filter(|end| *end <= input.len());
+            // A part of the input, not a copy: 32 buffers can each name the whole input.
+            buffers.push(input.slice(start..end.ok_or(HaltReason::SignatureMismatch)?));
         }
     }
     if buffers.is_empty() && input.len() != size {
         return Err(HaltReason::SignatureMismatch);
     }
-    Ok((Bytes::copy_from_slice(scalars), buffers))
+    Ok((input.slice(..size), buffers))
 }
 
 /// Places `buffers` and puts their places into the `b` arguments.
@@ -334,4 +335,34 @@ fn buffer_returned(returned: Returned<'_>) -> Result<Step, Stop> {
         Ok(output) if result.errno().is_contract_defined() => End::Revert(result.errno(), output),
         _ => End::Halt(HaltReason::BadResult),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many buffers name a part of the input, and however often: no byte of it is held twice.
+    #[test]
+    fn buffers_in_arguments_are_parts_of_the_input() {
+        let descriptor = Descriptor::parse(format!("{}v", "b".repeat(32)).as_bytes()).unwrap();
+        let layout = StructLayout::new(&descriptor);
+        let input_bytes = 131_072_u64;
+        let whole = (input_bytes << 32).to_le_bytes().repeat(32);
+        let mut input = whole;
+        input.resize(131_072, 0);
+        let input = Bytes::from(input);
+        let (scalars, buffers) = split(&layout, &input).unwrap();
+        assert_eq!((scalars.len(), buffers.len()), (256, 32));
+        let within = input.as_ptr_range();
+        for part in buffers.iter().chain([&scalars]) {
+            assert!(within.contains(&part.as_ptr()));
+        }
+        // One byte beyond the end is no part of it.
+        let mut beyond = input.to_vec();
+        beyond[0] = 1;
+        assert_eq!(split(&layout, &beyond.into()), Err(HaltReason::SignatureMismatch));
+        let mut far = input.to_vec();
+        far[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert_eq!(split(&layout, &far.into()), Err(HaltReason::SignatureMismatch));
+    }
 }

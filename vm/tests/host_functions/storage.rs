@@ -50,6 +50,21 @@ fn values() -> Vec<Case> {
     ]
 }
 
+/// Values longer than a word: `V1` charges for each word beyond the first, whether the value is read or written over.
+fn long_values() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for bytes in [1, 31, 32, 33, 64, 65, 65_536] {
+        let value = vec![0x77; bytes];
+        let mut word = value.clone();
+        word.resize(32, 0);
+        let load = Case::new(format!("load a value of {bytes} bytes"), LOAD).stored(CONTRACT, KEY, &value);
+        cases.push(load.gas(21_200).output(&word));
+        let reset = Case::new(format!("reset a value of {bytes} bytes"), SET).stored(CONTRACT, KEY, &value);
+        cases.push(reset.gas(26_000).stores(CONTRACT, KEY, &VALUE));
+    }
+    cases
+}
+
 /// Bounds; then the order: base, static, pointers, the charge for a new value.
 fn checks() -> Vec<Case> {
     vec![
@@ -109,6 +124,7 @@ fn failures() -> Vec<Case> {
 #[test]
 fn storage() {
     let mut cases = values();
+    cases.extend(long_values());
     cases.extend(checks());
     cases.extend(failures());
     check_all("storage", cases);

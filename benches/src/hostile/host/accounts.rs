@@ -4,8 +4,10 @@ use super::{Shape, ballast, called_as};
 use crate::{
     hostile::{
         Recipe,
+        blocks::{calls, importing},
         program::{Ends, Program, Subject},
         shape::{ZEROS, callee},
+        stored,
     },
     programs::module,
     scene::address,
@@ -15,7 +17,7 @@ use lockstep_gas::HostFunction;
 use lockstep_vm::{Abi, HaltReason, TxKind};
 
 /// Accounts and keys of the state.
-const STATE: u32 = 50_000;
+const STATE: u32 = stored::STATE;
 
 /// Contracts whose code is read, and bytes of each: all that a transaction of ten million gas can name.
 const LARGE: u64 = 100;
@@ -96,6 +98,27 @@ pub(super) fn code_copies() -> Vec<Shape> {
             .copies(1)
     };
     vec![copy("0 bytes of 1,000,000", 0), copy("1,000,000 bytes", LARGE_BYTES)]
+}
+
+/// Values as long as they can be, each read or written over once by one transaction. Programs without a store have them in
+/// their own state.
+pub(super) fn long_values() -> Vec<Recipe> {
+    let row = |function: HostFunction, name: &'static str| {
+        let what = format!("{}: {name}, each of {} values of 65,536 bytes", super::IN_THE_STORE, stored::LONG);
+        Recipe::new(Subject::HostFunction(function), what, move || {
+            let body = format!(
+                "(local $i i32) (i32.store8 (i32.const 31) (i32.const 1))
+                 (loop
+                   (i32.store (i32.const 0) (local.get $i))
+                   (call $f (i32.const 0) (i32.const 64))
+                   (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {}))))",
+                stored::LONG
+            );
+            let code = importing(name, "(param i32 i32)", "", 1, &body)?;
+            Ok(Program { on_store: true, ..calls(code, 1) })
+        })
+    };
+    vec![row(HostFunction::StorageLoad, "storageLoad"), row(HostFunction::StorageStore, "storageStore")]
 }
 
 /// Transactions that name each of many contracts once, and those that emit as many logs as one can.

@@ -15,13 +15,28 @@ use lockstep_gas::HostFunction;
 /// Bytes of the largest input of a frame, and of the largest output.
 const INPUT_BYTES_MAX: u32 = 131_072;
 
+/// The pattern of what is looked up in a database.
+const IN_THE_STORE: &str = "state in a store";
+
 /// Programs of every host function.
 pub(super) fn recipes() -> Vec<Recipe> {
     let all = HostFunction::ALL.iter().flat_map(|&function| {
         let shapes = shapes(function);
         shapes.into_iter().map(move |shape| shape.of(Subject::HostFunction(function)))
     });
-    all.chain(accounts::blocks()).collect()
+    all.chain(in_the_store()).chain(accounts::blocks()).chain(accounts::long_values()).collect()
+}
+
+/// The functions that look something up, on a state that is in a store.
+fn in_the_store() -> Vec<Recipe> {
+    let of = |function: HostFunction| {
+        let looked_up = shapes(function).into_iter().filter(|shape| shape.state > 0);
+        looked_up.map(move |shape| {
+            let name = format!("{}, {}", function.name(), shape.name);
+            Shape { name, state: 0, on_store: true, ..shape }.of(Subject::Pattern(IN_THE_STORE))
+        })
+    };
+    HostFunction::ALL.iter().copied().flat_map(of).collect()
 }
 
 /// The worst that is known of `function`; for those that end a transaction see [`accounts::blocks`].

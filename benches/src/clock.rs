@@ -1,17 +1,17 @@
-//! The clock of this bench: processor time of the calling thread, so that whatever else runs on the machine does not count.
+//! The clock of the benches that look for the worst: processor time of the calling thread, so that whatever else runs on the machine does not count.
 
 /// Nanoseconds of processor time that the calling thread has used.
 ///
 /// On systems without a clock of threads it is the time that has passed: a measurement then needs an idle machine.
 #[cfg(unix)]
-pub(super) fn thread_nanoseconds() -> f64 {
+pub(crate) fn thread_nanoseconds() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
 /// Nanoseconds that have passed since the first call.
 #[cfg(not(unix))]
-pub(super) fn thread_nanoseconds() -> f64 {
+pub(crate) fn thread_nanoseconds() -> f64 {
     static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e9
 }
