@@ -18,6 +18,7 @@ mod host_call;
 mod import;
 mod imports;
 pub mod packed;
+pub mod precompiles;
 mod request;
 mod signature;
 mod stop;
