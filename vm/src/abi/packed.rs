@@ -23,7 +23,8 @@ use lockstep_gas::{PAGE_BYTES, Rules};
 use lockstep_host::{
     AbiState, Buffers, Entry, Errno, ExportCall, HaltReason, Stop, ValueType,
     packed::{
-        Argument, BufIn, BufOut, Descriptor, PackOrder, PackedAbi, Placement, ResultKind, Room, StructLayout, Unplaced,
+        Argument, BufIn, BufOut, Descriptor, PackOrder, PackedAbi, Parameter, Placement, ResultKind, Room,
+        StructLayout, Unplaced,
     },
 };
 
@@ -32,6 +33,9 @@ const INPUT_BASE: &str = "input_base";
 
 /// The global that says how much room is there, in bytes.
 const INPUT_CAPACITY: &str = "input_capacity";
+
+/// Bytes of a buffer in the struct of arguments: its offset and its length, 32 bits each.
+const BUFFER_BYTES: u32 = 8;
 
 /// Where violations go.
 type Report<'r> = dyn FnMut(InvalidModule) -> Result<(), InvalidModule> + 'r;
@@ -101,6 +105,14 @@ impl Protocol for Packed {
             }
             Entry::Export(call) => open_export(module, call, pages_max),
         }
+    }
+
+    /// A struct of one buffer, which lies behind it.
+    fn one_buffer(&self, name: Bytes, input: &Bytes) -> ExportCall {
+        let length = u32::try_from(input.len()).unwrap_or(u32::MAX);
+        let arguments = [&BUFFER_BYTES.to_le_bytes()[..], &length.to_le_bytes(), input].concat().into();
+        let descriptor = Descriptor::parse(&[Parameter::BufIn.letter(), ResultKind::BufOut.letter()]).ok();
+        ExportCall { name, descriptor, arguments, buffers: Buffers::InArguments }
     }
 }
 
