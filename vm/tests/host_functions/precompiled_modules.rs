@@ -3,7 +3,7 @@
 use crate::{
     golden,
     kit::{Case, V1, word},
-    text::{CONTRACT, FREE, KEY, SENDER, VALUE, data, module},
+    text::{ABSENT, CONTRACT, FREE, KEY, SENDER, VALUE, data, module},
 };
 use lockstep_gas::{Abi, PrecompileModule, Revision};
 use lockstep_host::{Address, HaltReason};
@@ -105,29 +105,34 @@ fn a_module_answers_as_a_frame() {
         if kind == "callStatic" {
             check("callStatic: note", note, &word(1), Some(HaltReason::StaticModeViolation));
         } else {
-            let executed = check(&format!("{kind}: note"), note, &word(0), None);
+            // On an account that is empty it would not stay (EIP-161).
+            let executed = check(&format!("{kind}: note"), note.balance(NOTE, 1), &word(0), None);
             let on = if on_caller { CONTRACT } else { NOTE };
             let value = executed.diff.storage[&on].values[&KEY.to_vec()].as_deref();
             assert_eq!(value, Some(&VALUE[..]), "{kind}");
         }
     }
+    let lost = check("call: note on an empty account", calls("call", NOTE, 1_000_000), &word(0), None);
+    assert_eq!(lost.diff.storage.get(&NOTE).filter(|storage| !storage.values.is_empty()), None);
     golden::settle("precompiled_modules", lines);
 }
 
-/// The first address pays for the first use of the code, the second one does not: it is one code.
+/// The first address pays for the first use of the code, another one of the same module does not: it is one code.
 #[test]
 fn one_module_is_one_code() {
     let call = |at: u32| format!("(drop (call $callStatic ~1000000 #{at} #{INPUT} #3))");
-    let gas = |second: Address| {
-        let fields = data(ADDRESS, FAIL.as_slice()) + &data(ADDRESS + 64, second.as_slice()) + &data(INPUT, b"abc");
+    let gas = |first: Address, second: Address| {
+        let fields = data(ADDRESS, first.as_slice()) + &data(ADDRESS + 64, second.as_slice()) + &data(INPUT, b"abc");
         let case = Case::with_fields("two calls", &(call(ADDRESS) + &call(ADDRESS + 64)), &fields);
         executed(&case).receipt.gas_used.get()
     };
     let frame = &Revision::V1.schedule.frame;
-    let code = module(MAIN).len() as u64;
-    assert_eq!(gas(FAIL), gas(FAIL));
-    // The second module is a code of its own, and is paid for as one.
-    assert!(gas(REPORT) > gas(FAIL) + frame.first_use + frame.first_use_byte * code - 10_000);
+    let first_use = frame.first_use + frame.first_use_byte * module(EXPORTS).len() as u64;
+    let unused = gas(ABSENT, FAIL) - gas(ABSENT, ABSENT);
+    for (before, saved) in [(FAIL, first_use), (REVERSE, first_use), (ABSENT_EXPORT, first_use), (REPORT, 0)] {
+        let used = gas(before, FAIL) - gas(before, ABSENT);
+        assert_eq!(unused - used, saved, "after {before}");
+    }
 }
 
 /// A transaction that calls the address pays what one pays that calls the `main` of an account with the same code.
@@ -146,10 +151,10 @@ fn a_module_costs_what_its_code_costs_on_an_account() {
 
 #[test]
 fn a_module_has_no_exports_for_others_and_no_code_to_see() {
-    let call = format!("(call $callExport ~100000 #{ADDRESS} @ZERO #{INPUT} #7 #0 #0 #0 #0)");
+    let call = format!("(call $callExport ~100000 #{ADDRESS} @ZERO #{INPUT} #7 #{} #1 #0 #0)", INPUT + 7);
     let body =
         format!("(i64.store #0 {call}) (i32.store #8 (call $getExternalCodeSize #{ADDRESS})) (call $finish #0 #12)");
-    let fields = data(ADDRESS, REVERSE.as_slice()) + &data(INPUT, b"reverse");
+    let fields = data(ADDRESS, REVERSE.as_slice()) + &data(INPUT, b"reversev");
     let receipt = executed(&Case::with_fields("callExport", &body, &fields)).receipt;
     assert_eq!(receipt.output, [&(0xFF03_u64 << 48).to_le_bytes()[..], &word(0)].concat());
     let kind = TxKind::Call { to: REVERSE, export: Some(b"reverse".to_vec()) };

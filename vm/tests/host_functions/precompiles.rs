@@ -131,7 +131,11 @@ fn an_empty_account_is_touched() {
         of(name, callee, input, &status_of(&call("call", gas, "@ZERO", input.len()))).balance(callee, 0)
     };
     let cases = vec![
-        touched("touched", IDENTITY, b"", 50).gas(21_000 + 700 + 15).output(&word(0)).removes(IDENTITY),
+        touched("touched", IDENTITY, b"", 50)
+            .gas(21_000 + 700 + 15)
+            .output(&word(0))
+            .removes(IDENTITY)
+            .clears(IDENTITY),
         touched("out of gas", IDENTITY, b"", 14)
             .gas(21_000 + 700 + 14)
             .output(&word(1))
@@ -172,13 +176,14 @@ fn a_revert_above_undoes_the_transfer() {
 
 #[test]
 fn no_export_can_be_called_by_name() {
-    let call = format!("(call $callExport ~100000 #{ADDRESS} @ZERO #{INPUT} #4 #0 #0 #0 #0)");
+    // The name, and behind it a descriptor of nothing.
+    let call = format!("(call $callExport ~100000 #{ADDRESS} @ZERO #{INPUT} #4 #{} #1 #0 #0)", INPUT + 4);
     let body = format!("(i64.store #0 {call}) (call $finish #0 #8)");
     let no_code = (0xFF03_u64 << 48).to_le_bytes();
     let by_name =
         |name: &str| Tx { kind: TxKind::Call { to: SHA256, export: Some(name.into()) }, ..straight(SHA256, b"") };
     let cases = vec![
-        of("callExport", SHA256, b"main", &body).v1_only().output(&no_code),
+        of("callExport", SHA256, b"mainv", &body).v1_only().output(&no_code),
         of("a transaction", SHA256, b"", "").v1_only().kind(by_name("main").kind).halts(HaltReason::NoCode),
     ];
     check_all("precompiles_by_name", cases);
