@@ -224,8 +224,8 @@ const fn native(number: u8, native: Native) -> (PrecompileAddress, Precompile) {
     (numbered(number), Precompile::Native(native))
 }
 
-/// Bytes of an operand of an exponentiation under `EWASM_BYZANTIUM`, where EIP-198 has no limit: so many cost
-/// 3,444,000,000 gas and more.
+/// Bytes of an operand of an exponentiation under `EWASM_BYZANTIUM`. EIP-198 has no limit; so many bytes cost at least
+/// 3,461,129,676 gas.
 const BYZANTIUM_LENGTH_BYTES_MAX: u32 = 1 << 20;
 
 /// Ethereum's of Byzantium, with its prices (EIP-196, EIP-197, EIP-198; Yellow Paper, appendix E).
@@ -251,7 +251,7 @@ static V1: [(PrecompileAddress, Precompile); 9] = [
     native(6, Native::Bn254Add { base: 12_000 }),
     native(7, Native::Bn254Mul { base: 350_000 }),
     native(8, Native::Bn254Pairing(UnitPrice { base: 1_300_000, unit: 1_600_000 })),
-    native(9, Native::Blake2f(UnitPrice { base: 400, unit: 30 })),
+    native(9, Native::Blake2f(UnitPrice { base: 400, unit: 50 })),
 ];
 
 const V1_MODEXP: ModExpPrice = ModExpPrice::Measured {

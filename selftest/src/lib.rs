@@ -14,6 +14,7 @@ mod memory;
 mod nans;
 mod numbers;
 mod operators;
+mod precompiles;
 mod record;
 mod recursion;
 mod stack;
@@ -36,6 +37,8 @@ pub enum Section {
     Environment,
     /// Hashes and signatures.
     Crypto,
+    /// Precompiled contracts.
+    Precompiles,
     /// Every integer operator over a grid of values.
     Integers,
     /// Every float operator over a grid of values.
@@ -52,11 +55,12 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order in which they are run.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Contracts,
         Self::Kernels,
         Self::Environment,
         Self::Crypto,
+        Self::Precompiles,
         Self::Integers,
         Self::Floats,
         Self::NanPayloads,
@@ -72,6 +76,7 @@ impl Section {
             Self::Kernels => "kernels",
             Self::Environment => "environment",
             Self::Crypto => "crypto",
+            Self::Precompiles => "precompiles",
             Self::Integers => "integers",
             Self::Floats => "floats",
             Self::NanPayloads => "nan-payloads",
@@ -93,6 +98,7 @@ impl Section {
             Self::Kernels => contracts::run_kernels(&mut chain),
             Self::Environment => environment::run(&mut chain),
             Self::Crypto => crypto::run(&mut chain),
+            Self::Precompiles => precompiles::run(&mut chain),
             Self::Integers => operators::run_integers(&mut chain),
             Self::Floats => operators::run_floats(&mut chain),
             Self::NanPayloads => nans::run(&mut chain),

@@ -19,6 +19,7 @@ const SHORT: [Part; 6] = [
     Part::Selftest(Section::Contracts),
     Part::Selftest(Section::Environment),
     Part::Selftest(Section::Crypto),
+    Part::Selftest(Section::Precompiles),
     Part::Selftest(Section::NanPayloads),
     Part::StateTests,
     Part::Store,

@@ -280,3 +280,14 @@ fn views_and_estimates_have_the_answer() {
         assert!(used == 0 || estimate.gas_limit.get() == used, "{}", estimate.gas_limit);
     }
 }
+
+/// The example of the page does what the page says.
+#[test]
+fn the_example_of_the_page_runs() {
+    let page = include_str!("../../../docs/precompiles.md");
+    let text = page.split("```wat\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let code = wat::parse_str(text).unwrap();
+    let case = Case::of_code("the page", &code, lockstep_gas::Abi::Ewasm).output(&DIGEST);
+    let executed = case.checked(&V1);
+    assert!(executed.receipt.gas_used.get() > 0);
+}

@@ -1,11 +1,12 @@
 //! Host functions at their worst arguments: nothing to do, as much as there can be, and failures after work was done.
 //!
-//! The compiler demands an arm for each host function.
+//! The compiler demands an arm for each host function, and for each function that answers calls of a precompiled contract.
 
 mod accounts;
 mod calls;
 mod crypto;
 mod export;
+mod precompiles;
 
 use super::{Recipe, program::Subject, shape::Shape};
 use lockstep_gas::HostFunction;
@@ -19,7 +20,7 @@ pub(super) fn recipes() -> Vec<Recipe> {
         let shapes = shapes(function);
         shapes.into_iter().map(move |shape| shape.of(Subject::HostFunction(function)))
     });
-    all.chain(accounts::blocks()).collect()
+    all.chain(accounts::blocks()).chain(precompiles::recipes()).collect()
 }
 
 /// The worst that is known of `function`; for those that end a transaction see [`accounts::blocks`].
