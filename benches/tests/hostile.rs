@@ -4,7 +4,7 @@
 
 use cap::Cap;
 use lockstep_benches::hostile::{Heap, Subject, Taken, recipes};
-use lockstep_gas::{HostFunction, Operator, Revision};
+use lockstep_gas::{HostFunction, Operator, Precompile, Revision};
 use std::{alloc::System, collections::BTreeSet};
 
 #[global_allocator]
@@ -56,6 +56,10 @@ fn every_program_runs_as_it_is_meant_to_on_memory_that_is_paid_for() {
     }
     for &function in HostFunction::ALL {
         assert!(subjects.contains(&Subject::HostFunction(function)), "host function {}", function.name());
+    }
+    for (address, precompile) in Revision::V1.precompiles.iter() {
+        let Precompile::Native(native) = precompile else { panic!("{address:?}: a module has no programs here") };
+        assert!(subjects.contains(&Subject::Precompile(native.name())), "precompile {}", native.name());
     }
     let names: BTreeSet<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     assert_eq!(names.len(), runs.len(), "names are unique");

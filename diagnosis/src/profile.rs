@@ -8,7 +8,7 @@ use crate::{
     names::Names,
     stacks::{Part, Stacks},
 };
-use lockstep_gas::{Gas, Revision};
+use lockstep_gas::{Gas, Precompile, Precompiles, Revision};
 use lockstep_host::{Frame, FrameResult, Request, Status, Stop};
 use lockstep_reference::{Event, Observer, Write};
 use lockstep_vm::{Address, Executed, Outcome, TxKind, ValidTx};
@@ -32,8 +32,9 @@ pub struct Profile {
     open: Vec<Open>,
     /// Gas that the frame asked for last has been given; at first the transaction's own.
     given: Gas,
-    /// Whose code it is to run; `None` for a contract that is to be made, and for the transaction's own.
+    /// Whose code it is to run; `None` for a contract that is to be made. At first the account that the transaction calls.
     requested: Option<Address>,
+    precompiles: Precompiles,
     made: u64,
     /// What each byte of the code costs that the transaction itself creates; 0 if it creates none.
     code_deposit_byte: u64,
@@ -76,12 +77,17 @@ impl Profile {
             TxKind::Create { .. } => revision.schedule.account.code_deposit_byte,
             TxKind::Call { .. } | TxKind::Deploy { .. } => 0,
         };
+        let requested = match tx.tx().kind {
+            TxKind::Call { to, .. } => Some(to),
+            TxKind::Create { .. } | TxKind::Deploy { .. } => None,
+        };
         Self {
             names: Names::default(),
             stacks,
             open: Vec::new(),
             given: tx.tx().gas_limit.less(tx.intrinsic_gas()),
-            requested: None,
+            requested,
+            precompiles: revision.precompiles.clone(),
             made: 0,
             code_deposit_byte,
             output_byte: revision.schedule.transaction.output_byte,
@@ -109,6 +115,10 @@ impl Profile {
         let kept = u64::try_from(executed.receipt.output.len()).unwrap_or(u64::MAX);
         if kept > 0 {
             self.stacks.add_to(Part::Output, Gas::new(self.output_byte).times(kept).get());
+        }
+        if let (None, Outcome::Return, Some(name)) = (&root, outcome, self.requested_precompile()) {
+            let rest = executed.receipt.gas_used.get().saturating_sub(self.stacks.total());
+            self.stacks.add_to(Part::Precompile(name), rest);
         }
         let spent = self.stacks.total().saturating_sub(self.made);
         let refund_max = spent.checked_div(self.refund_quotient).unwrap_or(0);
@@ -140,6 +150,14 @@ impl Profile {
         }
     }
 
+    /// The name of the precompiled contract that the call asked for last is answered by, if the host answers it.
+    fn requested_precompile(&self) -> Option<&'static str> {
+        match self.precompiles.get(&self.requested?.0)? {
+            Precompile::Native(native) => Some(native.name()),
+            Precompile::Module { .. } => None,
+        }
+    }
+
     /// The frame that was asked for last is over, or never began.
     fn frame_resumes(&mut self, result: &FrameResult) {
         let has_failed = matches!(result.status, Status::Failure(_));
@@ -151,9 +169,14 @@ impl Profile {
             self.stacks.back_to(child.base);
             refund = if result.status == Status::Success { child.refund } else { 0 };
         } else {
-            self.stacks.push(Part::NeverBegan);
-            let part = if has_failed { Part::Lost } else { Part::Start };
-            self.stacks.add_to(part, self.given.less(result.gas_left).get());
+            let used = self.given.less(result.gas_left).get();
+            let answered = self.requested_precompile();
+            self.stacks.push(answered.map_or(Part::NeverBegan, Part::Precompile));
+            match answered {
+                _ if has_failed => self.stacks.add_to(Part::Lost, used),
+                Some(_) => self.stacks.add(used),
+                None => self.stacks.add_to(Part::Start, used),
+            }
             self.stacks.pop();
         }
         if let Some(parent) = self.open.last_mut() {

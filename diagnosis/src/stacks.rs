@@ -31,6 +31,8 @@ pub(crate) enum Part {
     Protocol,
     /// A frame that never began.
     NeverBegan,
+    /// A precompiled contract that the host answers, by its name.
+    Precompile(&'static str),
     /// What a creation pays for the code that it leaves behind.
     CodeDeposit,
     /// What a transaction pays for the output that its receipt keeps.
@@ -174,6 +176,7 @@ impl fmt::Display for Part {
             Self::Host(module, name) => write!(f, "{module}.{name}"),
             Self::Protocol => f.write_str("between calls of the guest"),
             Self::NeverBegan => f.write_str("a frame that never began"),
+            Self::Precompile(name) => write!(f, "precompiled {name}"),
             Self::CodeDeposit => f.write_str("code deposit"),
             Self::Output => f.write_str("output kept by the receipt"),
             Self::Lost => f.write_str("lost in the halt"),

@@ -14,6 +14,7 @@ pub mod host_abi;
 mod input;
 pub mod journal;
 mod modules;
+pub mod precompiles;
 pub mod runner;
 pub mod store;
 pub mod validate;
@@ -38,6 +39,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("host_ethereum", host_abi::host_ethereum),
     ("host_packed", host_abi::host_packed),
     ("journal", journal::journal),
+    ("precompiles", precompiles::precompiles),
     ("store", store::store),
     ("validate", validate::validate),
     ("witness", witness::witness),

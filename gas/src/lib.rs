@@ -8,6 +8,7 @@ mod gas;
 mod host_function;
 mod limits;
 mod operator;
+mod precompile;
 mod revision;
 mod schedule;
 
@@ -17,6 +18,10 @@ pub use gas::{Gas, GasMeter, OutOfGas};
 pub use host_function::{HostFunction, HostPrice};
 pub use limits::{Limits, LimitsByClass, TransactionLimits};
 pub use operator::Operator;
+pub use precompile::{
+    ModExpPrice, ModExpSize, Native, Precompile, PrecompileAddress, PrecompileModule, Precompiles, SquarePrice,
+    UnitPrice,
+};
 pub use revision::{NewCode, Revision, Rules};
 pub use schedule::{
     AccountPrices, FramePrices, InstructionPrices, PAGE_BYTES, Refunds, Schedule, TABLE_ELEMENT_BYTES,

@@ -7,6 +7,7 @@ use crate::{
     abi::{Abi, AbiSet},
     features::Features,
     limits::{Limits, LimitsByClass, TransactionLimits},
+    precompile::Precompiles,
     schedule::Schedule,
 };
 use borsh::BorshSerialize;
@@ -25,6 +26,8 @@ pub struct Revision {
     pub transaction: TransactionLimits,
     /// Prices.
     pub schedule: Schedule,
+    /// Addresses whose calls the revision answers itself.
+    pub precompiles: Precompiles,
     /// Rules that are not numbers.
     pub rules: Rules,
 }
@@ -60,6 +63,7 @@ impl Revision {
         limits: LimitsByClass::BYZANTIUM,
         transaction: TransactionLimits::CONFORMANCE,
         schedule: Schedule::BYZANTIUM,
+        precompiles: Precompiles::BYZANTIUM,
         rules: Rules {
             abis: AbiSet::of(&[Abi::Ewasm]),
             extensions: false,
@@ -77,6 +81,7 @@ impl Revision {
         limits: LimitsByClass::V1,
         transaction: TransactionLimits::V1,
         schedule: Schedule::V1,
+        precompiles: Precompiles::V1,
         rules: Rules {
             abis: AbiSet::of(Abi::CONTRACTS),
             extensions: true,
@@ -95,6 +100,7 @@ impl Revision {
         limits: LimitsByClass::SPEC,
         transaction: TransactionLimits::CONFORMANCE,
         schedule: Schedule::SPEC,
+        precompiles: Precompiles::NONE,
         rules: Rules {
             abis: AbiSet::of(&[Abi::Linked]),
             extensions: false,

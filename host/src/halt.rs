@@ -85,6 +85,8 @@ halt_reasons! {
     NoRoomForInput = 23, "no room for the input in the contract's memory";
     /// A function was called that the contract imports and no host function stands for.
     UnknownImport = 24, "an imported function called that does not exist";
+    /// A precompiled contract has no answer for its input.
+    InvalidPrecompileInput = 25, "input that the precompiled contract has no answer for";
 }
 
 impl fmt::Display for HaltReason {
@@ -104,6 +106,6 @@ mod tests {
             assert_eq!(borsh::to_vec(reason).unwrap(), [reason.code()]);
             assert_eq!(borsh::from_slice::<HaltReason>(&[reason.code()]).unwrap(), *reason);
         }
-        assert!(borsh::from_slice::<HaltReason>(&[25]).is_err());
+        assert!(borsh::from_slice::<HaltReason>(&[26]).is_err());
     }
 }

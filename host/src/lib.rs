@@ -22,6 +22,7 @@ mod json;
 mod lockstep;
 mod number;
 pub mod packed;
+pub mod precompiles;
 mod request;
 mod signature;
 mod stop;

@@ -14,6 +14,7 @@ mod memory;
 mod nans;
 mod numbers;
 mod operators;
+mod precompiles;
 mod programs;
 mod record;
 mod recursion;
@@ -39,6 +40,8 @@ pub enum Section {
     Programs,
     /// Hashes and signatures.
     Crypto,
+    /// Precompiled contracts.
+    Precompiles,
     /// Every integer operator over a grid of values.
     Integers,
     /// Every float operator over a grid of values.
@@ -55,12 +58,13 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order in which they are run.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Contracts,
         Self::Kernels,
         Self::Environment,
         Self::Programs,
         Self::Crypto,
+        Self::Precompiles,
         Self::Integers,
         Self::Floats,
         Self::NanPayloads,
@@ -77,6 +81,7 @@ impl Section {
             Self::Environment => "environment",
             Self::Programs => "programs",
             Self::Crypto => "crypto",
+            Self::Precompiles => "precompiles",
             Self::Integers => "integers",
             Self::Floats => "floats",
             Self::NanPayloads => "nan-payloads",
@@ -99,6 +104,7 @@ impl Section {
             Self::Environment => environment::run(&mut chain),
             Self::Programs => programs::run(&mut chain),
             Self::Crypto => crypto::run(&mut chain),
+            Self::Precompiles => precompiles::run(&mut chain),
             Self::Integers => operators::run_integers(&mut chain),
             Self::Floats => operators::run_floats(&mut chain),
             Self::NanPayloads => nans::run(&mut chain),

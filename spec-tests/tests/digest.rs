@@ -15,10 +15,11 @@ use std::{
 };
 
 /// Sections that take a moment only, and between them do everything but compute for long.
-const SHORT: [Part; 6] = [
+const SHORT: [Part; 7] = [
     Part::Selftest(Section::Contracts),
     Part::Selftest(Section::Environment),
     Part::Selftest(Section::Crypto),
+    Part::Selftest(Section::Precompiles),
     Part::Selftest(Section::NanPayloads),
     Part::StateTests,
     Part::Store,

@@ -9,6 +9,7 @@ use crate::{
     engine::Engine,
     journal::Journal,
     machine::{CompiledModule, Keep, Vm},
+    precompiled::Carried,
 };
 use alloy_primitives::Bytes;
 use lockstep_gas::Gas;
@@ -66,6 +67,16 @@ impl<E: Engine> Codes<E> {
             Err(NoModule { is_wasm }) if vm.revision().rules.unchecked_code || !is_wasm => Ok(None),
             Err(_) => Err(Fault::Broken(format!("code {} was accepted once and is not now", id.hash))),
         }
+    }
+
+    /// A module that the revision carries.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if it is not valid: the machine was made without looking.
+    pub(crate) fn of_revision(&mut self, vm: &Vm<E>, carried: &Carried) -> Result<Arc<CompiledModule<E>>, Fault> {
+        let looked = self.look(vm, carried.id, &carried.code, Keep::InCache);
+        looked.map_err(|_| Fault::Broken(format!("module {} of the revision is not valid", carried.id.hash)))
     }
 
     /// The module of init code, which runs once: it does not push contracts out of the cache.

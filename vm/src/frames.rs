@@ -4,6 +4,8 @@
 //! frame suspends its instance; the loop runs the other frame and resumes it. What is paid for and checked before a frame
 //! begins stands in the host functions; here is what happens when it begins and when it ends.
 
+mod precompiled;
+
 use crate::{
     abi::{
         self,
@@ -81,6 +83,8 @@ struct Start {
 enum NotBegun {
     /// There is nothing to run: that is a success.
     Nothing,
+    /// The host has answered the call, and this much of its gas is left.
+    Answered(Bytes, Gas),
     /// It fails before it runs: its gas is gone.
     Halted(HaltReason),
     /// It cannot begin: what it was given comes back, but for what finding out cost.
@@ -249,14 +253,15 @@ impl<'vm, E: Engine> Frames<'vm, E> {
                 (start, begun)
             }
         };
-        let (status, gas_left) = match begun {
+        let (status, output, gas_left) = match begun {
             Ok(running) => {
                 self.running.push(running);
                 return Ok(Next::Enter);
             }
-            Err(NotBegun::Nothing) => (Status::Success, start.gas),
-            Err(NotBegun::Halted(reason)) => (Status::Failure(reason), Gas::ZERO),
-            Err(NotBegun::Refused(reason, gas_left)) => (Status::Refused(reason), gas_left),
+            Err(NotBegun::Nothing) => (Status::Success, Bytes::new(), start.gas),
+            Err(NotBegun::Answered(output, gas_left)) => (Status::Success, output, gas_left),
+            Err(NotBegun::Halted(reason)) => (Status::Failure(reason), Bytes::new(), Gas::ZERO),
+            Err(NotBegun::Refused(reason, gas_left)) => (Status::Refused(reason), Bytes::new(), gas_left),
             Err(NotBegun::Fault(fault)) => return Err(fault),
         };
         if status != Status::Success {
@@ -274,7 +279,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             self.note_halt(reason, &start.message, &export);
         }
         let created = start.creates.filter(|_| status == Status::Success);
-        Ok(Next::Told(FrameResult { status, output: Bytes::new(), gas_left, created }))
+        Ok(Next::Told(FrameResult { status, output, gas_left, created }))
     }
 
     fn begin_call(
@@ -288,6 +293,10 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let journal = &mut session.journal;
         if !runs_on_callers_account(kind) && !journal.transfer(&caller.address, callee, start.message.value)? {
             return Err(Fault::Broken("a call began without the value that it transfers".into()).into());
+        }
+        // A precompiled contract goes before the code of its account.
+        if let Some(precompile) = self.vm.revision().precompiles.get(&callee.0) {
+            return self.begin_precompiled(start, precompile);
         }
         let Some(id) = journal.code_id(callee)? else {
             return Err(match start.message.input {

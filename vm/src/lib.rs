@@ -56,6 +56,7 @@ mod machine;
 pub mod module;
 mod module_cache;
 mod outcome;
+mod precompiled;
 mod session;
 mod state;
 mod supply;

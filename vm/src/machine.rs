@@ -6,6 +6,7 @@ use crate::{
     engine::{Engine, wasmi::Wasmi},
     module::{InvalidModule, ValidModule},
     module_cache::{ModuleCache, ModuleKey},
+    precompiled::{self, Carried},
 };
 use alloy_primitives::Bytes;
 use lockstep_gas::{Gas, HostFunction, NewCode, PAGE_BYTES, Revision, TABLE_ELEMENT_BYTES};
@@ -20,6 +21,8 @@ pub struct Vm<E: Engine = Wasmi> {
     pub(crate) engine: E,
     revision: Arc<Revision>,
     digest: [u8; 32],
+    /// The modules that the revision carries.
+    pub(crate) carried: Vec<Carried>,
     modules: ModuleCache<CompiledModule<E>>,
 }
 
@@ -58,17 +61,21 @@ impl<E: Engine> Vm<E> {
     ///
     /// # Errors
     ///
-    /// A [`Fault`] if this build cannot run the revision as it must be run.
+    /// A [`Fault`] if this build cannot run the revision as it must be run, or a module that the revision carries is not valid
+    /// under it.
     pub fn with_engine(revision: Revision, module_cache_bytes: u64) -> Result<Self, Fault> {
         let revision = Arc::new(revision);
         let engine = E::new(Arc::clone(&revision))?;
-        Ok(Self::from_engine(engine, revision, module_cache_bytes))
+        let vm = Self::from_engine(engine, revision, module_cache_bytes);
+        vm.check_carried()?;
+        Ok(vm)
     }
 
     /// A machine on an engine that is there already: one that was made with more than a revision, as for a replay.
     /// `revision` is the one that `engine` was made for.
     pub fn from_engine(engine: E, revision: Arc<Revision>, module_cache_bytes: u64) -> Self {
-        Self { engine, digest: revision.digest(), revision, modules: ModuleCache::new(module_cache_bytes) }
+        let (digest, carried) = (revision.digest(), precompiled::carried(&revision));
+        Self { engine, digest, carried, revision, modules: ModuleCache::new(module_cache_bytes) }
     }
 
     /// The revision.

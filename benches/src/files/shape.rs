@@ -7,7 +7,8 @@ use lockstep_store::{
     AccountProof, Expected, FILE_NAME, MerklePath, Recorder, StorageProof, Store, StoreError, Witness, check, replay,
 };
 use lockstep_vm::{
-    Abi, Account, B256, Block, BlockEnv, CodeId, Revision, StateDiff, StateReader as _, StorageDiff, U256, Vm, code_hash,
+    Abi, Account, B256, Block, BlockEnv, CodeId, Revision, StateDiff, StateReader as _, StorageDiff, U256, Vm,
+    code_hash,
 };
 use std::sync::Arc;
 

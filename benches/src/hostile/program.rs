@@ -5,8 +5,8 @@ use crate::{clock::thread_nanoseconds, scene::address};
 use anyhow::{Context as _, ensure};
 use lockstep_gas::{HostFunction, Operator};
 use lockstep_vm::{
-    Abi, Account, B256, Block, BlockEnv, CodeId, Gas, HaltReason, MODULE_CACHE_BYTES, MemoryState, NewCode, Outcome, Revision,
-    StateView, Tx, TxKind, U256, ViewCall, Vm, system::LastBlock,
+    Abi, Account, B256, Block, BlockEnv, CodeId, Gas, HaltReason, MODULE_CACHE_BYTES, MemoryState, NewCode, Outcome,
+    Revision, StateView, Tx, TxKind, U256, ViewCall, Vm, system::LastBlock,
 };
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub enum Subject {
     Operator(Operator),
     /// A host function.
     HostFunction(HostFunction),
+    /// A precompiled contract, by its name.
+    Precompile(&'static str),
     /// A field of the limits, by its name.
     Limit(&'static str),
     /// A way of its own to make a node work.
@@ -58,6 +60,7 @@ impl core::fmt::Display for Subject {
         match self {
             Self::Operator(operator) => write!(f, "operator {}", operator.name()),
             Self::HostFunction(function) => write!(f, "host function {}", function.name()),
+            Self::Precompile(name) => write!(f, "precompile {name}"),
             Self::Limit(limit) => write!(f, "limit {limit}"),
             Self::Pattern(pattern) => f.write_str(pattern),
             Self::Loads(kib) => write!(f, "dependent loads in {kib} KiB"),

@@ -75,7 +75,8 @@ fn stopped(store: &Store, failure: Failure, applied: &[Applied], has_numbers: bo
             } else {
                 "the rest of the file, without the blocks that were applied"
             };
-            let remedy = format!("correct the block and apply {again}; or take all back: {}", taking_back(store, first));
+            let remedy =
+                format!("correct the block and apply {again}; or take all back: {}", taking_back(store, first));
             failure.within(said).remedy(remedy).after(new.into_iter().map(block_row).collect())
         }
         _ => failure,
@@ -124,10 +125,9 @@ fn apply_one(
         let there = store.block_hash(number)?;
         if there != hash {
             let error = anyhow!("height {number} has another block, {there}");
-            return Err(Failure::new(Class::Database, error).remedy(format!(
-                "to take it back: {}",
-                taking_back(store, number)
-            )));
+            return Err(
+                Failure::new(Class::Database, error).remedy(format!("to take it back: {}", taking_back(store, number)))
+            );
         }
         let (root, receipts) = (store.root(number)?, store.receipts(number)?);
         return Ok(Applied { number, hash, root, receipts, was_there: true });

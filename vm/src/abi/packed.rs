@@ -23,7 +23,8 @@ use lockstep_gas::{PAGE_BYTES, Rules};
 use lockstep_host::{
     AbiState, Buffers, Entry, Errno, ExportCall, HaltReason, Stop, ValueType,
     packed::{
-        Argument, BufIn, BufOut, Descriptor, PackOrder, PackedAbi, Placement, ResultKind, Room, StructLayout, Unplaced,
+        Argument, BufIn, BufOut, Descriptor, PackOrder, PackedAbi, Parameter, Placement, ResultKind, Room,
+        StructLayout, Unplaced,
     },
 };
 
@@ -35,6 +36,9 @@ const INPUT_CAPACITY: &str = "input_capacity";
 
 /// What both are.
 const INPUT_GLOBAL: ExternType = ExternType::Global(GlobalType { value: ValType::I32, mutable: false });
+
+/// Bytes of a buffer in the struct of arguments: its offset and its length, 32 bits each.
+const BUFFER_BYTES: u32 = 8;
 
 /// Where violations go.
 type Report<'r> = dyn FnMut(InvalidModule) -> Result<(), InvalidModule> + 'r;
@@ -104,6 +108,14 @@ impl Protocol for Packed {
             Entry::Export(call) => open_export(module, call, pages_max),
             Entry::Constructor(_) => Err(HaltReason::NoSuchExport),
         }
+    }
+
+    /// A struct of one buffer, which lies behind it.
+    fn one_buffer(&self, name: Bytes, input: &Bytes) -> ExportCall {
+        let length = u32::try_from(input.len()).unwrap_or(u32::MAX);
+        let arguments = [&BUFFER_BYTES.to_le_bytes()[..], &length.to_le_bytes(), input].concat().into();
+        let descriptor = Descriptor::parse(&[Parameter::BufIn.letter(), ResultKind::BufOut.letter()]).ok();
+        ExportCall { name, descriptor, arguments, buffers: Buffers::InArguments }
     }
 }
 

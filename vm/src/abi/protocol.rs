@@ -76,6 +76,12 @@ pub(crate) trait Protocol: Sync {
     ///
     /// Why the frame cannot begin: no such export, arguments that do not match it, no room for the input.
     fn open(&self, module: &Facts, entry: &Entry, pages_max: u32) -> Result<Opening, HaltReason>;
+
+    /// A call of the export `name` that hands over `input` as a transaction would, where the export takes one buffer and
+    /// gives one: how a precompiled contract enters its module.
+    fn one_buffer(&self, name: Bytes, input: &Bytes) -> ExportCall {
+        ExportCall { name, descriptor: None, arguments: input.clone(), buffers: Buffers::InArguments }
+    }
 }
 
 /// Why an export may not be there.

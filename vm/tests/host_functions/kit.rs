@@ -279,7 +279,8 @@ impl Case {
         first
     }
 
-    fn execute_on<E: Engine>(&self, vm: &Vm<E>) -> Executed {
+    /// Executes it once.
+    pub(crate) fn execute_on<E: Engine>(&self, vm: &Vm<E>) -> Executed {
         let view: StateView = Arc::new(self.world.clone());
         let executed = vm.execute_tx(view, &block(), self.valid(vm));
         executed.unwrap_or_else(|fault| panic!("{}: fault: {fault}", self.name))

@@ -30,6 +30,8 @@ mod lines;
 mod logs;
 mod out_of_gas;
 mod pointers;
+mod precompiled_modules;
+mod precompiles;
 mod return_data;
 mod static_mode;
 mod storage;

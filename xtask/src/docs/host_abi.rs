@@ -4,7 +4,9 @@ use super::{
     REVISIONS, heads,
     markdown::{code, grouped, names, table},
 };
-use lockstep_gas::{Abi, HostPrice, Revision};
+use lockstep_gas::{
+    Abi, HostPrice, ModExpPrice, Native, Precompile, PrecompileAddress, Revision, SquarePrice, UnitPrice,
+};
 use lockstep_host::{Errno, HaltReason, HostImport, ImportTable, ValueType, packed::errno_of};
 
 const HEAD: &str = "\
@@ -19,6 +21,14 @@ A module imports these functions by module and name, with exactly the type given
 what is added for each *word* of 32 bytes that is copied or hashed (the last counted as whole), each *byte* that is kept,
 each *topic* of a log, each *page* that is added to the callee's memory, each *entry* of a vector that is read. `–` means that
 the revision does not offer the import. An ABI in brackets means that contracts of no other ABI can have it.
+
+";
+
+const PRECOMPILES: &str = "
+## Precompiled contracts
+
+Calls of these addresses are answered by the host ([precompiles.md](precompiles.md)). The price is that of the answer; the
+call itself costs what every call costs.
 
 ";
 
@@ -39,7 +49,7 @@ here are not in use.
 
 /// The whole page.
 pub(super) fn text() -> String {
-    [HEAD, &imports(), HALTS, &halts(), ERRNOS, &errnos()].concat()
+    [HEAD, &imports(), PRECOMPILES, &precompiles(), HALTS, &halts(), ERRNOS, &errnos()].concat()
 }
 
 fn imports() -> String {
@@ -103,6 +113,60 @@ const fn wasm_type(kind: ValueType) -> &'static str {
         ValueType::I32 => "i32",
         ValueType::I64 => "i64",
     }
+}
+
+fn precompiles() -> String {
+    let mut addresses: Vec<PrecompileAddress> = Vec::new();
+    for (address, _) in REVISIONS.iter().flat_map(|(_, revision)| revision.precompiles.iter()) {
+        if !addresses.contains(address) {
+            addresses.push(*address);
+        }
+    }
+    let rows = addresses.iter().map(|address| {
+        let answers = REVISIONS.iter().map(|(_, revision)| revision.precompiles.get(address));
+        let name = answers.clone().flatten().next().map_or("", precompile_name);
+        let prices = answers.map(|precompile| precompile.map_or_else(|| "–".to_owned(), precompile_price));
+        [code(&shown(address)), code(name)].into_iter().chain(prices).collect()
+    });
+    table(&heads(&["address", "contract"], &[]), rows)
+}
+
+/// An address without the zeros before it.
+fn shown(address: &PrecompileAddress) -> String {
+    let digits: String = address.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("0x{}", digits.trim_start_matches('0'))
+}
+
+const fn precompile_name(precompile: &Precompile) -> &'static str {
+    match precompile {
+        Precompile::Native(native) => native.name(),
+        Precompile::Module { .. } => "a module",
+    }
+}
+
+fn precompile_price(precompile: &Precompile) -> String {
+    let unit = |price: &UnitPrice, unit| format!("{} + {} a {unit}", grouped(price.base), grouped(price.unit));
+    let Precompile::Native(native) = precompile else { return "of its module".to_owned() };
+    match native {
+        Native::EcRecover { base } | Native::Bn254Add { base } | Native::Bn254Mul { base } => grouped(*base),
+        Native::Sha256(price) | Native::Ripemd160(price) | Native::Identity(price) => unit(price, "word"),
+        Native::Bn254Pairing(price) => unit(price, "pair"),
+        Native::Blake2f(price) => unit(price, "round"),
+        Native::ModExp { price: ModExpPrice::Eip198, length_bytes_max } => {
+            format!("EIP-198; lengths up to {}", grouped(u64::from(*length_bytes_max)))
+        }
+        Native::ModExp { price: ModExpPrice::Measured { setup, iteration }, length_bytes_max } => format!(
+            "{} + ({}) an iteration; lengths up to {}",
+            square(setup),
+            square(iteration),
+            grouped(u64::from(*length_bytes_max))
+        ),
+    }
+}
+
+/// A polynomial of the words w.
+fn square(price: &SquarePrice) -> String {
+    format!("{} + {} w + {} w²", grouped(price.base), grouped(price.word), grouped(price.square))
 }
 
 fn halts() -> String {

@@ -1,12 +1,13 @@
 //! Host functions at their worst arguments: nothing to do, as much as there can be, and failures after work was done.
 //!
-//! The compiler demands an arm for each host function.
+//! The compiler demands an arm for each host function, and for each function that answers calls of a precompiled contract.
 
 mod accounts;
 mod calls;
 mod crypto;
 mod export;
 mod languages;
+mod precompiles;
 mod wasi;
 
 use super::{Recipe, program::Subject, shape::Shape};
@@ -24,7 +25,11 @@ pub(super) fn recipes() -> Vec<Recipe> {
         let shapes = shapes(function);
         shapes.into_iter().map(move |shape| shape.of(Subject::HostFunction(function)))
     });
-    all.chain(in_the_store()).chain(accounts::blocks()).chain(accounts::long_values()).collect()
+    all.chain(in_the_store())
+        .chain(accounts::blocks())
+        .chain(accounts::long_values())
+        .chain(precompiles::recipes())
+        .collect()
 }
 
 /// The functions that look something up, on a state that is in a store.
