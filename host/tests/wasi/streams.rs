@@ -121,8 +121,8 @@ proptest! {
     #[test]
     fn writing_is_that_of_the_model(buffers in proptest::collection::vec(buffer(), 0..12), seed in any::<u8>()) {
         let mut program = Program::new(&[]);
-        for (place, byte) in program.memory.iter_mut().enumerate() {
-            *byte = seed.wrapping_add(place.to_le_bytes()[0]).wrapping_mul(37);
+        for (byte, place) in program.memory.iter_mut().zip((0..=u8::MAX).cycle()) {
+            *byte = seed.wrapping_add(place).wrapping_mul(37);
         }
         program.put_buffers(VECTOR, &buffers);
         let memory = program.memory.clone();
