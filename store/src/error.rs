@@ -3,6 +3,7 @@
 
 use core::fmt;
 use lockstep_vm::{B256, Fault};
+use std::io;
 
 /// A refusal or a failure of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +82,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The failure of an operation on a file.
+    pub(crate) fn io(what: &str, error: io::Error) -> Self {
+        Self::Database(format!("cannot {what}: {error}"))
+    }
+
     /// Whether what the caller gave is wrong, and not this node.
     pub const fn is_invalid(&self) -> bool {
         !matches!(self, Self::Damaged(_) | Self::Database(_) | Self::PanicsAbort)
@@ -129,6 +135,12 @@ impl core::error::Error for StoreError {}
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         Self::State(error.to_string())
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        Self::Database(error.to_string())
     }
 }
 

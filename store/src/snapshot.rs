@@ -87,8 +87,14 @@ impl Store {
         let view = self.view(height)?;
         let mut diff = StateDiff::default();
         view.for_each_account(|address, account| {
-            if let Some(id) = account.code {
-                let code = view.code_bytes(&id.hash)?;
+            diff.accounts.insert(*address, Some(account.clone()));
+            Ok(())
+        })?;
+        for (address, account) in &diff.accounts {
+            if let Some(id) = account.as_ref().and_then(|account| account.code)
+                && !diff.code.contains_key(&id.hash)
+            {
+                let code = view.guarded(|| view.code_bytes(&id.hash))?;
                 let code = code.ok_or_else(|| StoreError::Damaged(format!("there is no code {}", id.hash)))?;
                 diff.code.insert(id.hash, code);
             }
@@ -97,10 +103,8 @@ impl Store {
                 let values = values.into_iter().map(|(key, value)| (key, Some(value))).collect();
                 diff.storage.insert(*address, StorageDiff { cleared: false, values });
             }
-            diff.accounts.insert(*address, Some(account.clone()));
-            Ok(())
-        })?;
-        let hash = self.block_hash(height)?;
+        }
+        let hash = view.hash();
         let head = SnapshotHead { height, hash, root: view.root() };
         let mut bytes = [MAGIC.as_slice(), &SNAPSHOT_VERSION.to_le_bytes(), &encode(&(&head, &diff))?].concat();
         let checksum = Sha3_256::digest(&bytes);
