@@ -75,7 +75,7 @@ impl WitnessState {
             if leaf_there != Some((key, account_value_hash(leaf))) {
                 return Err(StoreError::Refused(format!("the witness has a false account {address}")));
             }
-            let code = leaf.account.code.and_then(|id| Some((id, state.code.get(&id.hash)?)));
+            let code = leaf.account.code.and_then(|id| Some((id, state.code.get(&B256::new(id.hash))?)));
             if code.is_some_and(|(id, code)| code_bytes(code) != id.bytes) {
                 return Err(StoreError::Refused(format!("the witness has code of another length for {address}")));
             }
@@ -83,7 +83,7 @@ impl WitnessState {
         for (address, nodes) in &state.witness.storage_nodes {
             let leaf = state.witness.accounts.get(address);
             let leaf = leaf.ok_or_else(|| StoreError::Refused(format!("the witness lacks account {address}")))?;
-            check_tree(nodes, &leaf.storage_root, &format!("the storage of {address}"))?;
+            check_tree(nodes, &leaf.storage_root.into(), &format!("the storage of {address}"))?;
         }
         for (address, values) in &state.witness.values {
             for (key, value) in values {
@@ -274,9 +274,11 @@ impl State for WitnessState {
 
     fn account_row(&self, address: &Address) -> Result<Option<AccountRow>, StoreError> {
         if let Some(leaf) = self.witness.accounts.get(address) {
-            let tree = self.tree_of(address).filter(|_| leaf.storage_root != EMPTY_ROOT);
-            let storage = tree.map(|tree| StorageTree { tree, root: leaf.storage_root });
-            return Ok(Some(AccountRow { account: leaf.account.clone(), storage }));
+            let root = B256::new(leaf.storage_root);
+            let tree = self.tree_of(address).filter(|_| root != EMPTY_ROOT);
+            let storage = tree.map(|tree| StorageTree { tree, root });
+            let unknown = |_| StoreError::Refused(format!("the witness has an unknown ABI for {address}"));
+            return Ok(Some(AccountRow { account: Account::try_from(&leaf.account).map_err(unknown)?, storage }));
         }
         let lacks = || StoreError::Refused(format!("the witness lacks account {address}"));
         let key = account_key(address);

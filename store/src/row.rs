@@ -95,7 +95,7 @@ impl AccountRow {
     /// What the root says of it.
     pub(crate) fn leaf(&self) -> AccountLeaf {
         let storage_root = self.storage.map_or(EMPTY_ROOT, |storage| storage.root);
-        AccountLeaf { account: self.account.clone(), storage_root }
+        AccountLeaf { account: (&self.account).into(), storage_root: storage_root.0 }
     }
 }
 

@@ -282,11 +282,11 @@ impl View {
         let leaf = match end.kind() {
             Kind::Leaf => {
                 let key = end.leaf_key()?;
-                Some((key, self.value_hash(&RowKey { tree, key }, &end.hash)?))
+                Some((key.0, self.value_hash(&RowKey { tree, key }, &end.hash)?.0))
             }
             _ => None,
         };
-        Ok(MerklePath { leaf, siblings })
+        Ok(MerklePath { leaf, siblings: siblings.into_iter().map(|hash| hash.0).collect() })
     }
 
     /// The hash of the value of a leaf that is there.

@@ -71,6 +71,6 @@ pub use machine::{MODULE_CACHE_BYTES, Vm};
 pub use module::{InvalidModule, ValidModule};
 pub use outcome::{HaltSite, Outcome, Receipt};
 pub use session::Session;
-pub use state::{Account, MemoryState, StateDiff, StateReader, StorageDiff};
+pub use state::{Account, MemoryState, StateDiff, StateReader, StorageDiff, UnknownAbi};
 pub use supply::{InvalidState, Supply};
 pub use transaction::{Executed, InvalidTx, Tx, TxKind, ValidTx};

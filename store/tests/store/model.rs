@@ -2,7 +2,7 @@
 
 use crate::kit::{ADDRESSES, KEYS, Random, address, block_hash, commit, fresh_root, key, random_diff, receipts};
 use lockstep_store::{Store, StoreError, View};
-use lockstep_vm::{B256, MemoryState, StateReader};
+use lockstep_vm::{Account, B256, MemoryState, StateReader};
 use std::collections::BTreeMap;
 
 /// Asserts that a view says what the model says, and proves it.
@@ -23,8 +23,8 @@ pub(crate) fn assert_is(view: &View, model: &MemoryState, context: &str) {
             assert_eq!(view.code(&id.hash).unwrap().unwrap(), model.code[&id.hash], "{context}");
         }
         let proof = view.prove_account(&address).unwrap();
-        let proven = proof.verify(&root, &address).unwrap().map(|leaf| &leaf.account);
-        assert_eq!(proven, model.accounts.get(&address), "{context}");
+        let proven = proof.verify(&root, &address).unwrap().map(|leaf| Account::try_from(&leaf.account).unwrap());
+        assert_eq!(proven.as_ref(), model.accounts.get(&address), "{context}");
         let values = model.storage.get(&address).cloned().unwrap_or_default();
         assert_eq!(view.values(&address).unwrap(), values, "{context}");
         for key in (0..=KEYS).map(key) {
