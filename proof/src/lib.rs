@@ -1,10 +1,11 @@
 //! What the roots of a chain commit to, and the verifiers of proofs against them.
 //!
 //! A light client holds a root that it trusts, from the header of a block. It receives a proof from anybody, and the
-//! proof shows a part of the state under that root, or that something is not in it. The three types to begin with:
+//! proof shows a part of the state under that root, or that something is not in it. The types to begin with:
 //!
 //! * [`AccountProof`]: an account, or its absence, under a state root;
 //! * [`StorageProof`]: a value in the storage of an account, or its absence, under a state root;
+//! * [`ReceiptProof`] and [`LogProof`]: a receipt or a log of a block, under its receipts root;
 //! * [`AccountLeaf`]: what the state root says of an account.
 //!
 //! Addresses, hashes and numbers are arrays of bytes, so that a client brings its own types. The crate needs no standard
@@ -18,6 +19,8 @@ extern crate alloc;
 mod account;
 mod hash;
 mod invalid;
+mod list;
+mod receipts;
 mod state;
 
 pub use account::{
@@ -26,4 +29,8 @@ pub use account::{
 };
 pub use hash::{EMPTY_ROOT, Hash, Kind, LEAF_DOMAIN, PAIR_DOMAIN, bit, leaf_hash, pair_hash};
 pub use invalid::InvalidProof;
+pub use list::ListPath;
+pub use receipts::{
+    Log, LogProof, Outcome, Receipt, ReceiptHead, ReceiptProof, log_hash, logs_root, output_hash, receipts_root,
+};
 pub use state::{AccountProof, MerklePath, StorageProof};

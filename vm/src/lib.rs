@@ -69,7 +69,7 @@ pub use lockstep_gas::{Abi, Gas, NewCode, Revision};
 pub use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, HaltReason, Log, U256, system};
 pub use machine::{MODULE_CACHE_BYTES, Vm};
 pub use module::{InvalidModule, ValidModule};
-pub use outcome::{HaltSite, Outcome, Receipt};
+pub use outcome::{HaltSite, Outcome, Receipt, receipt_hashes, receipts_root};
 pub use session::Session;
 pub use state::{Account, MemoryState, StateDiff, StateReader, StorageDiff, UnknownAbi};
 pub use supply::{InvalidState, Supply};
