@@ -72,7 +72,7 @@ impl Store {
         writing.commit()?;
         let mut cache = base.cache().clone();
         cache.apply(patch.slots().iter());
-        let base = Base::new(&self.db.begin_read()?, cache)?;
+        let base = Base::new(&self.db()?.begin_read()?, cache)?;
         Ok(Chain { base: Arc::new(base), layers: Vec::new() })
     }
 
@@ -124,7 +124,7 @@ impl Store {
         Writing::open(&writing, META)?.put(META_KEPT, &[&encode(&Kept { oldest: next, ..before })?])?;
         writing.commit()?;
         let cache = chain.base.cache().clone();
-        chain.base = Arc::new(Base::new(&self.db.begin_read()?, cache)?);
+        chain.base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
         Ok(Some(next))
     }
 

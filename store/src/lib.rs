@@ -37,7 +37,7 @@ mod witness;
 
 pub use check::{Checked, DIFFERENCES_MAX, check};
 pub use commit::{ExecutedBlock, HEIGHT_MAX};
-pub use error::StoreError;
+pub use error::{Cause, StoreError};
 pub use executor::{Executor, Serial};
 pub use pending::{Pending, Roots};
 pub use proof::{AccountLeaf, AccountProof, EMPTY_ROOT, InvalidProof, MerklePath, StorageProof};

@@ -200,11 +200,6 @@ impl Log {
         Ok(())
     }
 
-    /// The epoch of the records.
-    pub(crate) const fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
     /// Closes the file.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
         Ok(self.backend.close()?)

@@ -44,7 +44,7 @@ pub fn replay<E: Engine>(witness: Witness, root: &B256, vm: &Vm<E>) -> Result<Re
     let state = Arc::new(WitnessState::check(witness)?);
     let outcome = vm.execute_block(Arc::clone(&state) as Arc<dyn StateReader>, block).map_err(|error| match error {
         Rejected::Fault(Fault::State(why)) => StoreError::Refused(why),
-        Rejected::Fault(fault) => StoreError::Database(fault.to_string()),
+        Rejected::Fault(fault) => StoreError::database(fault.to_string()),
         rejected => StoreError::Refused(rejected.to_string()),
     })?;
     let root = apply(&*state, &Serial, HEIGHT, &outcome.diff)?.root;

@@ -109,7 +109,7 @@ impl Row {
         let hash = hash_leaf(key, &account_value_hash(&row.leaf()));
         let mut bytes = Vec::with_capacity(192);
         bytes.extend_from_slice(hash.as_slice());
-        (address, row).serialize(&mut bytes).map_err(|error| StoreError::Database(error.to_string()))?;
+        (address, row).serialize(&mut bytes).map_err(|error| StoreError::database(error.to_string()))?;
         Ok(Self(bytes.into_boxed_slice()))
     }
 

@@ -36,7 +36,8 @@ pub const LOG_NAME: &str = "blocks.log";
 /// there.
 #[derive(Debug)]
 pub struct Store {
-    pub(crate) db: Database,
+    /// There until the store is closed.
+    db: Option<Database>,
     /// Whoever holds it is the one who writes.
     log: Mutex<Log>,
     chain: Mutex<Option<Chain>>,
@@ -208,13 +209,18 @@ impl Store {
             for record in records {
                 replay(&mut chain, record, &settings, &guard)?;
             }
-            Ok(Self { db, log: Mutex::new(log), chain: Mutex::new(Some(chain)), settings, guard })
+            Ok(Self { db: Some(db), log: Mutex::new(log), chain: Mutex::new(Some(chain)), settings, guard })
         })
+    }
+
+    /// The database.
+    pub(crate) fn db(&self) -> Result<&Database, StoreError> {
+        self.db.as_ref().ok_or_else(closed)
     }
 
     /// A write transaction, durable when it has committed.
     pub(crate) fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
-        let mut transaction = self.db.begin_write()?;
+        let mut transaction = self.db()?.begin_write()?;
         // Contracts decide what is written, so a checksum that is no cryptographic hash may not be all that tells a
         // whole commit from half of one: this commits in two phases. It also makes opening after a crash quick.
         transaction.set_quick_repair(true);
@@ -224,7 +230,7 @@ impl Store {
     /// What is committed now.
     pub(crate) fn chain(&self) -> Result<Chain, StoreError> {
         let chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        chain.ok_or_else(|| StoreError::Database("the store is closed".into()))
+        chain.ok_or_else(closed)
     }
 
     /// Writes, with nobody else doing so: `work` makes another chain of the one that there is, or leaves it. An error
@@ -327,8 +333,8 @@ impl Store {
     pub(crate) fn alone(&mut self, work: impl FnOnce(&mut Database) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let cache = self.chain()?.base.cache().clone();
         *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
-        let result = work(&mut self.db);
-        let base = Arc::new(Base::new(&self.db.begin_read()?, cache)?);
+        let result = work(self.db.as_mut().ok_or_else(closed)?);
+        let base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
         *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(Chain { base, layers: Vec::new() });
         result
     }
@@ -339,15 +345,33 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError`] if the file cannot be written; what was committed is in it all the same.
-    pub fn close(self) -> Result<(), StoreError> {
+    pub fn close(mut self) -> Result<(), StoreError> {
         self.fold()?;
-        let Self { db, log, chain, guard, .. } = self;
+        let guard = Arc::clone(&self.guard);
         guard.run(|| {
-            drop(chain);
-            db.close()?;
-            log.into_inner().unwrap_or_else(PoisonError::into_inner).close()
+            *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+            self.db.take().map_or(Ok(()), Database::close)?;
+            self.log.get_mut().unwrap_or_else(PoisonError::into_inner).close()
         })
     }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // redb closes its file here, and a damaged one can make it panic.
+        if let Some(db) = self.db.take() {
+            let close = || {
+                drop(db);
+                Ok(())
+            };
+            // It may have failed before, and must go all the same.
+            let _ = Guard::default().run(close);
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::database("the store is closed")
 }
 
 /// The view of a kept height, or of the empty state of a store without blocks.

@@ -132,7 +132,7 @@ pub(crate) fn old_row(content: &[u8]) -> Result<Option<&[u8]>, StoreError> {
 
 /// The borsh encoding of a value.
 pub(crate) fn encode<T: BorshSerialize>(value: &T) -> Result<Vec<u8>, StoreError> {
-    borsh::to_vec(value).map_err(|error| StoreError::Database(error.to_string()))
+    borsh::to_vec(value).map_err(|error| StoreError::database(error.to_string()))
 }
 
 /// A value out of its borsh encoding.

@@ -266,7 +266,7 @@ impl Update<'_> {
         });
         executor.run(jobs.collect());
         for ((place, ..), result) in parts.iter().zip(results) {
-            let (hash, updated) = result.ok_or_else(|| StoreError::Database("the executor left out a job".into()))??;
+            let (hash, updated) = result.ok_or_else(|| StoreError::database("the executor left out a job"))??;
             self.updated.slots.extend(updated.slots);
             self.updated.hashed = self.updated.hashed.saturating_add(updated.hashed);
             self.ahead.push((*place, hash));

@@ -10,7 +10,7 @@ use lockstep_benches::{
     ledger::{Transfer, commit, contract, fill, holders, key, next_block, values},
     measure::median,
 };
-use lockstep_store::{ExecutedBlock, FILE_NAME, Store};
+use lockstep_store::{ExecutedBlock, Settings, Store};
 use lockstep_vm::{B256, Outcome, Revision, StateReader, U256, Vm};
 use std::{hint::black_box, sync::Arc, time::Instant};
 use tempfile::TempDir;
@@ -51,8 +51,8 @@ fn main() -> Result<()> {
 /// A store on a disk that counts, in a folder of its own.
 fn store() -> Result<(TempDir, Store, Arc<Written>)> {
     let folder = tempfile::tempdir()?;
-    let (disk, written) = Disk::create(&folder.path().join(FILE_NAME))?;
-    Ok((folder, Store::with_backend(disk)?, written))
+    let (disk, log, written) = Disk::create(folder.path())?;
+    Ok((folder, Store::with_backends(disk, log, Settings::default())?, written))
 }
 
 fn growth(size: u64) -> Result<()> {

@@ -41,32 +41,32 @@ impl State {
 }
 
 /// What is on a disk: the database and the log.
-type Bytes = [Vec<u8>; 2];
+pub(crate) type Bytes = [Vec<u8>; 2];
 
 /// A disk in memory that can be told to fail.
 #[derive(Debug, Clone, Default)]
-struct Disk(Arc<Mutex<State>>);
+pub(crate) struct Disk(Arc<Mutex<State>>);
 
 /// A file of it.
 #[derive(Debug)]
 struct DiskFile(Disk, usize);
 
 impl Disk {
-    fn of(bytes: &Bytes) -> Self {
+    pub(crate) fn of(bytes: &Bytes) -> Self {
         let files = bytes.clone().map(|bytes| Content { synced: bytes.clone(), bytes, unsynced: Vec::new() });
         Self(Arc::new(Mutex::new(State { files, ..State::default() })))
     }
 
-    fn open(&self, settings: &Settings) -> Result<Store, StoreError> {
+    pub(crate) fn open(&self, settings: &Settings) -> Result<Store, StoreError> {
         Store::with_backends(DiskFile(self.clone(), 0), DiskFile(self.clone(), 1), settings.clone())
     }
 
-    fn bytes(&self) -> Bytes {
+    pub(crate) fn bytes(&self) -> Bytes {
         self.0.lock().unwrap().files.clone().map(|file| file.bytes)
     }
 
     /// From now on the call with that number fails, and all after it.
-    fn fail_at(&self, at: u64, tears: bool) {
+    pub(crate) fn fail_at(&self, at: u64, tears: bool) {
         let mut state = self.0.lock().unwrap();
         (state.calls, state.fails_at, state.tears) = (0, Some(at), tears);
     }

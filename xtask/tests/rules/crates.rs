@@ -23,8 +23,8 @@ const TOPS: [&str; 5] = ["lockstep", "lockstep-spec-tests", "lockstep-benches", 
 /// The command, which nothing depends on.
 const COMMAND: &str = "lockstep";
 
-/// Libraries that name anyhow because a trait of somebody else returns it: jmt's `TreeReader`. None of their own errors is
-/// one.
+/// Libraries whose tests name anyhow because a trait of somebody else returns it: jmt's `TreeReader`. No error of a
+/// library is one.
 const ANYHOW_BY_TRAIT: [&str; 1] = ["lockstep-store"];
 
 /// A member of the workspace.
