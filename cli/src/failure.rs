@@ -249,10 +249,13 @@ impl From<StoreError> for Failure {
             ),
             error if error.is_invalid() => (Class::Database, None),
             error => match error.io_kind() {
-                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-                    (Class::Fault, Some("make room on the disk, for example by `lockstep chain prune`, and run the command again"))
+                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => (
+                    Class::Fault,
+                    Some("make room on the disk, for example by `lockstep chain prune`, and run the command again"),
+                ),
+                Some(io::ErrorKind::ReadOnlyFilesystem) => {
+                    (Class::Fault, Some("mount the disk so that it can be written"))
                 }
-                Some(io::ErrorKind::ReadOnlyFilesystem) => (Class::Fault, Some("mount the disk so that it can be written")),
                 _ => (Class::Fault, None),
             },
         };

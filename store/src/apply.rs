@@ -136,12 +136,13 @@ impl Apply<'_> {
             let hash = storage_key(key);
             let row = value.as_ref().map(|value| Row::storage(&hash, key, value)).transpose()?;
             let permutations = |bytes: usize| (bytes / RATE).saturating_add(1);
-            let of_value = value.as_ref().map_or(0, |value| permutations(value.len().saturating_add(1)).saturating_add(1));
+            let of_value =
+                value.as_ref().map_or(0, |value| permutations(value.len().saturating_add(1)).saturating_add(1));
             self.hashed(permutations(key.len().saturating_add(1)).saturating_add(of_value));
             self.applied.rows.push((RowKey { tree, key: hash }, row));
         }
         let rows = self.applied.rows.get_mut(from..).unwrap_or_default();
-        rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        rows.sort_unstable_by_key(|(key, _)| *key);
         let change = |(key, row): &(RowKey, Option<Row>)| Change { key: key.key, hash: row.as_ref().map(Row::hash) };
         let changes: Vec<Change> = rows.iter().map(change).collect();
         update(self.state, self.executor, Place::root(tree), root, &changes, &mut self.applied.updated)

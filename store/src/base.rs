@@ -253,7 +253,9 @@ impl Source for Base {
         }
         let sub = match self.pages.get(&place.page_key(), Page::decode)? {
             Some(page) if page.hash() == Some(*hash) => Sub::Page(Arc::new(page)),
-            Some(_) => return Err(StoreError::Damaged(format!("a page of a tree is not what its root says: {place:?}"))),
+            Some(_) => {
+                return Err(StoreError::Damaged(format!("a page of a tree is not what its root says: {place:?}")));
+            }
             None => {
                 let mut leaves = Vec::with_capacity(LEAVES_MAX);
                 for row in self.below(place)?.take(LEAVES_MAX.saturating_add(1)) {

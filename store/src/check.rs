@@ -121,11 +121,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn run(
-        store: &Store,
-        checked: &'a mut Checked,
-        progress: &'a mut dyn FnMut(u64, u64),
-    ) -> Result<(), StoreError> {
+    fn run(store: &Store, checked: &'a mut Checked, progress: &'a mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {
         let Some((oldest, tip)) = store.chain()?.heights() else { return Ok(()) };
         checked.heights = Some((oldest, tip));
         store.fold()?;

@@ -60,7 +60,8 @@ mod tests {
     /// What moves from the key to the content, or is a zero more, is another row.
     #[test]
     fn lengths_are_part_of_the_sum() {
-        let sums = [checksum(1, b"ab", b"c"), checksum(1, b"a", b"bc"), checksum(1, b"ab", b"c\0"), checksum(1, b"", b"abc")];
+        let sums =
+            [checksum(1, b"ab", b"c"), checksum(1, b"a", b"bc"), checksum(1, b"ab", b"c\0"), checksum(1, b"", b"abc")];
         for (at, sum) in sums.iter().enumerate() {
             assert!(!sums[at + 1..].contains(sum), "{at}");
         }

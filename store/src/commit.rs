@@ -104,7 +104,13 @@ impl Store {
     }
 
     /// Puts a block on the disk and on the chain. Blocks that wait in the log for long enough are folded first.
-    fn append(&self, log: &mut Log, chain: &mut Chain, layer: Arc<Layer>, diff: &StateDiff) -> Result<B256, StoreError> {
+    fn append(
+        &self,
+        log: &mut Log,
+        chain: &mut Chain,
+        layer: Arc<Layer>,
+        diff: &StateDiff,
+    ) -> Result<B256, StoreError> {
         let bytes = chain.layers.iter().map(|layer| layer.bytes()).fold(0, usize::saturating_add);
         let settings = &self.settings;
         let large = layer.bytes() >= settings.fold_bytes;

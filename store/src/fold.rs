@@ -109,11 +109,7 @@ impl Folding<'_> {
     }
 }
 
-fn write_code(
-    writing: &WriteTransaction,
-    layers: &[Arc<Layer>],
-    uses: &BTreeMap<B256, u64>,
-) -> Result<(), StoreError> {
+fn write_code(writing: &WriteTransaction, layers: &[Arc<Layer>], uses: &BTreeMap<B256, u64>) -> Result<(), StoreError> {
     let (mut code, mut counts) = (Writing::open(writing, CODE)?, Writing::open(writing, CODE_USES)?);
     for (hash, more) in uses {
         let count: u64 = counts.get(hash.as_slice(), decode)?.unwrap_or(0);
@@ -147,7 +143,8 @@ fn write_blocks(
             receipts.put(&numbered_key(height, number), &[&encode(receipt)?])?;
         }
         let count = |count: usize| {
-            u32::try_from(count).map_err(|_| StoreError::Diff(format!("{count} receipts or parts of changes in a block")))
+            u32::try_from(count)
+                .map_err(|_| StoreError::Diff(format!("{count} receipts or parts of changes in a block")))
         };
         let (receipts, changes) = (count(layer.receipts.len())?, count(parts.len())?);
         let block = BlockRow { hash: layer.hash, root: layer.root, receipts, changes };
@@ -158,9 +155,10 @@ fn write_blocks(
 
 /// Of each place the newest content is written; a page that there is no more is removed.
 fn write_pages(writing: &WriteTransaction, layers: &[Arc<Layer>]) -> Result<(), StoreError> {
-    let slots = layers.iter().enumerate().flat_map(|(at, layer)| {
-        layer.patch.slots().iter().map(move |(place, slot)| (place, at, slot))
-    });
+    let slots = layers
+        .iter()
+        .enumerate()
+        .flat_map(|(at, layer)| layer.patch.slots().iter().map(move |(place, slot)| (place, at, slot)));
     let mut slots: Vec<_> = slots.collect();
     slots.sort_unstable_by_key(|(place, at, _)| (**place, *at));
     let mut pages = Writing::open(writing, PAGES)?;

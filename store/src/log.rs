@@ -102,7 +102,9 @@ impl Log {
         }
         if let Some(sequence) = log.later()? {
             let missing = log.sequence;
-            return Err(StoreError::Damaged(format!("record {missing} of the log is missing before record {sequence}")));
+            return Err(StoreError::Damaged(format!(
+                "record {missing} of the log is missing before record {sequence}"
+            )));
         }
         if !records.is_empty() {
             // A record that is believed now must be there after a power failure.

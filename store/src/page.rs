@@ -175,7 +175,9 @@ impl Page {
 
     /// The page out of its bytes, if they are those of one that a tree can have.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        Self::read(bytes).filter(Self::well_formed).ok_or_else(|| StoreError::Damaged("a page of a tree is not one".into()))
+        Self::read(bytes)
+            .filter(Self::well_formed)
+            .ok_or_else(|| StoreError::Damaged("a page of a tree is not one".into()))
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {

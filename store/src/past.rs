@@ -108,7 +108,8 @@ impl Past {
                     continue;
                 }
             };
-            let change = |(key, row): &(RowKey, Option<Row>)| Change { key: key.key, hash: row.as_ref().map(Row::hash) };
+            let change =
+                |(key, row): &(RowKey, Option<Row>)| Change { key: key.key, hash: row.as_ref().map(Row::hash) };
             let changes: Vec<Change> = part.iter().map(change).collect();
             if update(base, executor, Place::root(tree), now, &changes, &mut updated)? != then {
                 let what = format!("what changed since height {} does not lead back to its root {root}", self.height);

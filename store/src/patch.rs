@@ -22,8 +22,8 @@ pub(crate) struct Patch {
 
 impl Patch {
     pub(crate) fn new(mut rows: Vec<(RowKey, Option<Row>)>, mut slots: Vec<(Place, Slot)>) -> Self {
-        rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        slots.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        slots.sort_unstable_by_key(|(place, _)| *place);
         let mut filter = vec![0_u64; FILTER_WORDS].into_boxed_slice();
         let bits = rows.iter().map(|(key, _)| row_bit(key)).chain(slots.iter().map(|(place, _)| slot_bit(place)));
         for bit in bits {
@@ -85,7 +85,8 @@ impl Patch {
 
     /// Bytes of memory that it takes, about.
     pub(crate) fn bytes(&self) -> usize {
-        let rows = self.rows.iter().map(|(_, row)| 96_usize.saturating_add(row.as_ref().map_or(0, |row| row.bytes().len())));
+        let rows =
+            self.rows.iter().map(|(_, row)| 96_usize.saturating_add(row.as_ref().map_or(0, |row| row.bytes().len())));
         let slots = self.slots.iter().map(|(_, slot)| slot.bytes());
         rows.chain(slots).fold(FILTER_WORDS.saturating_mul(8), usize::saturating_add)
     }

@@ -2,8 +2,8 @@
 
 use lockstep_vm::{Address, B256};
 
-pub use lockstep_proof::{AccountLeaf, AccountProof, InvalidProof, MerklePath, StorageProof};
 pub(crate) use lockstep_proof::Kind;
+pub use lockstep_proof::{AccountLeaf, AccountProof, InvalidProof, MerklePath, StorageProof};
 
 /// The root of a tree without leaves.
 pub const EMPTY_ROOT: B256 = B256::new(lockstep_proof::EMPTY_ROOT);

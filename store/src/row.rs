@@ -150,9 +150,9 @@ impl Row {
     /// The key and the value, if it is the row of a storage value.
     pub(crate) fn to_storage(&self) -> Result<(&[u8], &[u8]), StoreError> {
         let body = self.0.get(32..).unwrap_or_default();
-        let parts = body.split_first_chunk::<2>().and_then(|(length, rest)| {
-            rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
-        });
+        let parts = body
+            .split_first_chunk::<2>()
+            .and_then(|(length, rest)| rest.split_at_checked(usize::from(u16::from_be_bytes(*length))));
         parts.ok_or_else(|| StoreError::Damaged("the row of a storage value is too short".into()))
     }
 

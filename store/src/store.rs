@@ -13,8 +13,9 @@ use crate::{
 };
 use lockstep_vm::{B256, Receipt};
 use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError,
-    TableHandle, WriteTransaction, backends::{FileBackend, InMemoryBackend},
+    Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError, TableHandle,
+    WriteTransaction,
+    backends::{FileBackend, InMemoryBackend},
 };
 use std::{
     fs::{self, File},
@@ -330,7 +331,10 @@ impl Store {
     }
 
     /// Takes the chain away while `work` has the database for itself.
-    pub(crate) fn alone(&mut self, work: impl FnOnce(&mut Database) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    pub(crate) fn alone(
+        &mut self,
+        work: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let cache = self.chain()?.base.cache().clone();
         *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         let result = work(self.db.as_mut().ok_or_else(closed)?);

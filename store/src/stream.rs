@@ -97,14 +97,16 @@ mod tests {
                     let mut key = B256::ZERO;
                     // Few bits differ, so that ways are long.
                     for at in [0, 1, 9, 31] {
-                        key.0[at] = (random() & [0xff, 0x81, 3][(round % 3) as usize]) as u8;
+                        let mask: u8 = [0xff, 0x81, 3][usize::try_from(round % 3).unwrap()];
+                        key.0[at] = u8::try_from(random() & 0xff).unwrap() & mask;
                     }
                     key
                 })
                 .collect();
             keys.sort_unstable();
             keys.dedup();
-            let leaves: Vec<Leaf> = keys.iter().map(|key| Leaf { key: *key, hash: crate::proof::hash_leaf(key, key) }).collect();
+            let leaves: Vec<Leaf> =
+                keys.iter().map(|key| Leaf { key: *key, hash: crate::proof::hash_leaf(key, key) }).collect();
             let mut stream = Stream::default();
             leaves.iter().for_each(|leaf| stream.push(*leaf).unwrap());
             assert_eq!(stream.finish().unwrap(), hash_of_leaves(&leaves, 0, &mut 0), "round {round}");

@@ -10,7 +10,9 @@ use crate::{
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use lockstep_vm::B256;
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
+use redb::{
+    ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
+};
 
 /// The version of the format that `docs/store.md` describes.
 pub const FORMAT_VERSION: u32 = 3;

@@ -177,7 +177,12 @@ impl View {
     }
 
     /// Calls `read` with the row of a storage value.
-    fn storage_row<T>(&self, found: &Found, key: B256, read: impl Fn(&Row) -> Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    fn storage_row<T>(
+        &self,
+        found: &Found,
+        key: B256,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         let key = RowKey { tree: found.storage.tree, key };
         match newest(self.patches(), &key) {
             Some(row) => row.map(read).transpose(),
@@ -236,7 +241,11 @@ impl View {
         for (key, row) in changed {
             row.map_or(Ok(()), |row| visit(&key, &row))?;
         }
-        if all.finish()? == *root { Ok(()) } else { Err(StoreError::Damaged("leaves are not those of their root".into())) }
+        if all.finish()? == *root {
+            Ok(())
+        } else {
+            Err(StoreError::Damaged("leaves are not those of their root".into()))
+        }
     }
 
     /// Every key and value of the storage of `address`.
@@ -302,7 +311,8 @@ impl View {
             },
         };
         let row = row.filter(|row| row.hash() == *hash);
-        row.ok_or_else(|| StoreError::Damaged(format!("leaf {} is not what the tree says", key.key)))?.value_hash(key.tree)
+        row.ok_or_else(|| StoreError::Damaged(format!("leaf {} is not what the tree says", key.key)))?
+            .value_hash(key.tree)
     }
 
     fn prove(&self, address: &Address) -> Result<(AccountProof, Option<AccountRow>), StoreError> {

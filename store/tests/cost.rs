@@ -68,8 +68,11 @@ fn a_changed_key_has_its_price() {
             store.commit(&block(height, &diff)).unwrap();
         });
         height += 1;
-        let (permutations, allocations) = (permutations as f64 / CHANGED as f64, allocations.count_total as f64 / CHANGED as f64);
-        eprintln!("{keys} keys, round {round}: {permutations:.2} permutations and {allocations:.2} allocations a changed key");
+        let (permutations, allocations) =
+            (permutations as f64 / CHANGED as f64, allocations.count_total as f64 / CHANGED as f64);
+        eprintln!(
+            "{keys} keys, round {round}: {permutations:.2} permutations and {allocations:.2} allocations a changed key"
+        );
         assert!(permutations <= PERMUTATIONS_MAX as f64, "{permutations} permutations");
         assert!(allocations <= ALLOCATIONS_MAX as f64, "{allocations} allocations");
     }

@@ -283,7 +283,8 @@ fn a_damaged_record_is_found() {
     let settings = Settings::default();
     let (bytes, roots) = prepared(&settings);
     // Three blocks are in the log; the last of them is the one that no other shows.
-    let begins: Vec<usize> = (0..bytes[1].len()).step_by(512).filter(|&at| bytes[1][at..].starts_with(b"LOCKLOG1")).collect();
+    let begins: Vec<usize> =
+        (0..bytes[1].len()).step_by(512).filter(|&at| bytes[1][at..].starts_with(b"LOCKLOG1")).collect();
     assert_eq!(begins.len() as u64, BLOCKS - 3);
     for at in (begins[0]..begins[2]).step_by(41) {
         let mut damaged = bytes.clone();

@@ -69,7 +69,8 @@ impl Forks {
     /// Makes the first block of a fork the last one, in either way, or another block.
     fn commit(&mut self, context: &str) {
         let tip = self.committed.last().unwrap().1;
-        let on_tip = self.forks.iter().position(|fork| fork.stack.first().is_some_and(|first| first.parent_hash() == tip));
+        let on_tip =
+            self.forks.iter().position(|fork| fork.stack.first().is_some_and(|first| first.parent_hash() == tip));
         let Some(at) = on_tip.filter(|_| self.random.below(4) != 0) else {
             let state = self.committed.last().unwrap().0.clone();
             let height = self.committed.len() as u64;
@@ -109,7 +110,10 @@ impl Forks {
         let oldest = self.store.tip().unwrap().unwrap().oldest;
         match self.store.view_above(stack) {
             Ok(view) => assert_is(&view, state, context),
-            Err(error) => assert!(matches!(error, StoreError::NotKept { height, .. } if height == below && height < oldest), "{error}"),
+            Err(error) => assert!(
+                matches!(error, StoreError::NotKept { height, .. } if height == below && height < oldest),
+                "{error}"
+            ),
         }
     }
 }
@@ -145,7 +149,7 @@ fn run(seed: u64, settings: Settings) -> usize {
 
 #[test]
 fn forks_are_what_their_blocks_make() {
-    let settings = |seed, fold_blocks| Settings { fold_blocks, pages_bytes: 1 << (10 + seed), ..Settings::default() };
+    let settings = |seed: u64, fold_blocks| Settings { fold_blocks, pages_bytes: 1024 << seed, ..Settings::default() };
     let runs = [(1, 64), (2, 1), (3, 3), (4, 5)].map(|(seed, fold_blocks)| run(seed, settings(seed, fold_blocks)));
     assert!(runs.into_iter().max() > Some(3), "no fork is long: {runs:?}");
 }

@@ -79,7 +79,8 @@ fn the_root_is_that_of_another_library() {
     // More leaves than a page has places.
     let mut many = StateDiff::default();
     for number in 0..700 {
-        many.accounts.insert(crate::kit::address(number), Some(lockstep_vm::Account { nonce: number, ..Default::default() }));
+        many.accounts
+            .insert(crate::kit::address(number), Some(lockstep_vm::Account { nonce: number, ..Default::default() }));
     }
     state.apply(&many);
     for number in 0..900_u64 {

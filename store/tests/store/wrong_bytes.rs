@@ -55,7 +55,12 @@ struct Tally {
 }
 
 impl Tally {
-    fn same<T: PartialEq + core::fmt::Debug, E: core::fmt::Display>(&mut self, found: Result<T, E>, truth: &T, what: &str) {
+    fn same<T: PartialEq + core::fmt::Debug, E: core::fmt::Display>(
+        &mut self,
+        found: Result<T, E>,
+        truth: &T,
+        what: &str,
+    ) {
         match found {
             Ok(found) => {
                 assert_eq!(found, *truth, "{what}");
@@ -66,7 +71,13 @@ impl Tally {
     }
 }
 
-fn look(store: &Store, height: u64, (state, root, receipts): &(MemoryState, B256, Vec<Receipt>), tally: &mut Tally, what: &str) {
+fn look(
+    store: &Store,
+    height: u64,
+    (state, root, receipts): &(MemoryState, B256, Vec<Receipt>),
+    tally: &mut Tally,
+    what: &str,
+) {
     tally.same(store.receipts(height), receipts, what);
     let Ok(view) = store.view(height) else {
         tally.errors += 1;
@@ -171,7 +182,9 @@ fn a_flipped_bit_is_never_used() {
 fn a_wrong_page_is_never_used() {
     never_wrong(2, rounds(40, 1_000), |random, bytes| {
         let pages = (bytes[0].len() / 4_096) as u64;
-        let used: Vec<usize> = (1..pages as usize).filter(|page| bytes[0][page * 4_096..][..4_096].iter().any(|&byte| byte != 0)).collect();
+        let used: Vec<usize> = (1..pages as usize)
+            .filter(|page| bytes[0][page * 4_096..][..4_096].iter().any(|&byte| byte != 0))
+            .collect();
         let page = used[random.below(used.len() as u64) as usize] * 4_096;
         let other = match random.below(3) {
             0 => vec![0; 4_096],
