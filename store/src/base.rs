@@ -7,10 +7,10 @@ use crate::{
     error::StoreError,
     page::{LEAVES_MAX, LEVELS, Leaf, Page, Place, Sub, bit, hash_of_leaves},
     proof::{EMPTY_ROOT, Kind},
-    row::{Row, RowKey},
+    row::{Row, RowKey, TreeId},
     tables::{
-        BLOCKS, BlockRow, CHANGES, CODE, Changes, Kept, META, META_KEPT, PAGES, RECEIPTS, ROWS, Reading, UNDO, decode,
-        height_key, numbered_key, old_row, undo_key,
+        BLOCKS, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS, ROWS, Reading, UNDO,
+        decode, height_key, numbered_key, old_row, undo_key,
     },
     update::{Slot, Source},
 };
@@ -36,6 +36,7 @@ pub(crate) struct Base {
     blocks: Reading,
     receipts: Reading,
     changes: Reading,
+    ended: Reading,
     cache: Mutex<Cache>,
 }
 
@@ -109,6 +110,7 @@ impl Base {
             blocks: open(BLOCKS)?,
             receipts: open(RECEIPTS)?,
             changes: open(CHANGES)?,
+            ended: open(ENDED)?,
             cache: Mutex::new(cache),
         };
         if let Some(kept) = base.kept {
@@ -240,6 +242,29 @@ impl Base {
         })
     }
 
+    /// Storages that no kept height has, and that have rows or pages still.
+    pub(crate) fn ended(&self) -> Result<impl Iterator<Item = Result<TreeId, StoreError>> + use<>, StoreError> {
+        Ok(self.ended.all()?.map(|row| {
+            let tree = TreeId::split(&row?.0).map(|(tree, _)| tree);
+            tree.ok_or_else(|| StoreError::Damaged("the key of a storage that ended".into()))
+        }))
+    }
+
+    /// Leaves and pages of a tree.
+    pub(crate) fn count_of(&self, tree: TreeId) -> Result<(u64, u64), StoreError> {
+        let (mut leaves, mut pages) = (0_u64, 0_u64);
+        for row in self.below(&Place::root(tree))? {
+            row?;
+            leaves = leaves.saturating_add(1);
+        }
+        let (from, to) = pages_of(tree);
+        for page in self.pages.between(&from, &to)? {
+            Page::decode(&page?.1)?;
+            pages = pages.saturating_add(1);
+        }
+        Ok((leaves, pages))
+    }
+
     /// Rows of leaves, old rows and pages.
     pub(crate) fn counts(&self) -> Result<(u64, u64, u64), StoreError> {
         Ok((self.rows.len()?, self.undo.len()?, self.pages.len()?))
@@ -281,6 +306,11 @@ impl Source for Base {
         }
         Err(self.missing(place))
     }
+}
+
+/// The first and the last key that a page of a tree can have.
+pub(crate) fn pages_of(tree: TreeId) -> (Vec<u8>, Vec<u8>) {
+    (tree.bytes().to_vec(), [tree.bytes().as_slice(), &[0xff; 40]].concat())
 }
 
 /// The node at the end of the way to `key` in a page: its hash and its depth.

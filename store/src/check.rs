@@ -256,6 +256,12 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        // A pruning that was interrupted goes on the next time.
+        for tree in base.ended()? {
+            let (leaves, pages) = base.count_of(tree?)?;
+            self.leaves = self.leaves.saturating_add(leaves);
+            self.pages = self.pages.saturating_add(pages);
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Going back to an earlier height, and forgetting the earliest ones.
 
 use crate::{
-    base::Base,
+    base::{Base, pages_of},
     error::StoreError,
     fold::write_page,
     log::rollback_payload,
@@ -9,7 +9,7 @@ use crate::{
     row::{Row, RowKey, TreeId},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BlockRow, CHANGES, CODE, CODE_USES, Changes, Kept, META, META_KEPT, PAGES, RECEIPTS, ROWS, UNDO,
+        BLOCKS, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS, ROWS, UNDO,
         Writing, decode, encode, height_key, numbered_key, old_row, undo_key,
     },
     view::View,
@@ -20,6 +20,10 @@ use std::sync::Arc;
 
 /// Heights that one transaction of a pruning forgets.
 const PRUNED_AT_ONCE: u64 = 64;
+
+/// Rows and storages that one transaction removes of what no kept height has.
+const SWEPT_ROWS_MAX: usize = 20_000;
+const SWEPT_TREES_MAX: usize = 1_000;
 
 impl Store {
     /// Makes `height` the last one: every later block is gone, as if it had never been.
@@ -100,7 +104,43 @@ impl Store {
             done = next.saturating_sub(first);
             progress(done, count);
         }
+        while self.write(|_, chain| self.sweep(chain))? {}
         Ok(done)
+    }
+
+    /// Removes some rows of storages that no kept height has. Returns whether there may be more of them.
+    fn sweep(&self, chain: &mut Chain) -> Result<bool, StoreError> {
+        let base = &chain.base;
+        let ended: Vec<TreeId> = base.ended()?.take(SWEPT_TREES_MAX).collect::<Result<_, _>>()?;
+        if ended.is_empty() {
+            return Ok(false);
+        }
+        let writing = self.begin_write()?;
+        {
+            let mut tables = Tables::open(&writing)?;
+            let mut left = SWEPT_ROWS_MAX;
+            for tree in ended {
+                let place = Place::root(tree);
+                let from = RowKey { tree, key: place.path }.bytes();
+                let (mut last, mut count) = (None, 0_usize);
+                for row in base.below(&place)?.take(left) {
+                    (last, count) = (Some(row?.0), count.saturating_add(1));
+                }
+                if let Some(last) = last {
+                    tables.rows.remove_between(&from, &last.bytes())?;
+                }
+                left = left.saturating_sub(count);
+                if left == 0 {
+                    break;
+                }
+                tables.remove_pages(tree)?;
+                tables.ended.remove(&tree.bytes())?;
+            }
+        }
+        writing.commit()?;
+        let cache = chain.base.cache().clone();
+        chain.base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
+        Ok(true)
     }
 
     /// Forgets some heights below `target`. Returns the oldest that is left, `None` if there was nothing to forget.
@@ -155,6 +195,7 @@ struct Tables<'a> {
     code: Writing<'a>,
     code_uses: Writing<'a>,
     pages: Writing<'a>,
+    ended: Writing<'a>,
 }
 
 impl<'a> Tables<'a> {
@@ -169,6 +210,7 @@ impl<'a> Tables<'a> {
             code: open(CODE)?,
             code_uses: open(CODE_USES)?,
             pages: open(PAGES)?,
+            ended: open(ENDED)?,
         })
     }
 
@@ -225,11 +267,9 @@ impl<'a> Tables<'a> {
                     self.drop_code(&Row::of(old)?)?;
                 }
             }
+            // However large they are, this step is not: their rows go later.
             for tree in dead {
-                let place = Place::root(tree);
-                let (from, to) = (RowKey { tree, key: place.path }.bytes(), RowKey { tree, key: place.last() }.bytes());
-                self.rows.remove_between(from.as_slice(), to.as_slice())?;
-                self.remove_pages(tree)?;
+                self.ended.put(&tree.bytes(), &[])?;
             }
         }
         Ok(())
@@ -249,8 +289,7 @@ impl<'a> Tables<'a> {
     }
 
     fn remove_pages(&mut self, tree: TreeId) -> Result<(), StoreError> {
-        let from = tree.bytes();
-        let to = [from.as_slice(), &[0xff; 40]].concat();
-        self.pages.remove_between(from.as_slice(), to.as_slice())
+        let (from, to) = pages_of(tree);
+        self.pages.remove_between(&from, &to)
     }
 }

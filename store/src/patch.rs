@@ -18,6 +18,7 @@ pub(crate) struct Patch {
     /// In the order of the places.
     slots: Vec<(Place, Slot)>,
     filter: Box<[u64]>,
+    bytes: usize,
 }
 
 impl Patch {
@@ -31,7 +32,10 @@ impl Patch {
                 *word |= 1 << (bit & 63);
             }
         }
-        Self { rows, slots, filter }
+        let of_row = |row: &Option<Row>| 96_usize.saturating_add(row.as_ref().map_or(0, |row| row.bytes().len()));
+        let bytes = rows.iter().map(|(_, row)| of_row(row)).chain(slots.iter().map(|(_, slot)| slot.bytes()));
+        let bytes = bytes.fold(FILTER_WORDS.saturating_mul(8), usize::saturating_add);
+        Self { rows, slots, filter, bytes }
     }
 
     fn passes(&self, bit: u16) -> bool {
@@ -84,11 +88,8 @@ impl Patch {
     }
 
     /// Bytes of memory that it takes, about.
-    pub(crate) fn bytes(&self) -> usize {
-        let rows =
-            self.rows.iter().map(|(_, row)| 96_usize.saturating_add(row.as_ref().map_or(0, |row| row.bytes().len())));
-        let slots = self.slots.iter().map(|(_, slot)| slot.bytes());
-        rows.chain(slots).fold(FILTER_WORDS.saturating_mul(8), usize::saturating_add)
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 

@@ -50,8 +50,11 @@ pub(crate) const CODE: TableId = table(7, "code");
 /// By hash: the number of account rows with that code, in [`ROWS`] and [`UNDO`].
 pub(crate) const CODE_USES: TableId = table(8, "code_uses");
 
+/// By tree: nothing. Storages that no kept height has, and that have rows or pages still.
+pub(crate) const ENDED: TableId = table(9, "ended");
+
 /// Every table.
-pub(crate) const TABLES: [TableId; 9] = [META, BLOCKS, RECEIPTS, ROWS, UNDO, CHANGES, PAGES, CODE, CODE_USES];
+pub(crate) const TABLES: [TableId; 10] = [META, BLOCKS, RECEIPTS, ROWS, UNDO, CHANGES, PAGES, CODE, CODE_USES, ENDED];
 
 /// The version of the format, 4 bytes without a checksum: what every version of this program can read.
 pub(crate) const META_FORMAT: &[u8] = b"format";

@@ -335,3 +335,56 @@ fn an_error_at_any_call_of_an_import_leaves_all_of_it_or_nothing() {
         assert!(failures > 1, "an import made {failures} calls that can fail");
     }
 }
+
+/// What is done to a store, and the heights that it has afterwards.
+type Operation = (&'static str, fn(&Store) -> Result<(), StoreError>, (u64, u64));
+
+/// Going back, pruning and folding are whole or have not begun, or go on the next time.
+#[test]
+fn an_error_at_any_call_of_a_maintenance_leaves_a_chain() {
+    let settings = Settings::default();
+    let (bytes, roots) = prepared(&settings);
+    let last = BLOCKS - 1;
+    let operations: [Operation; 4] = [
+        ("back within the log", |store| store.rollback(BLOCKS - 2), (0, last - 1)),
+        ("back below the log", |store| store.rollback(1), (0, 1)),
+        ("pruning", |store| store.prune(2, &mut |_, _| {}).map(drop), (last - 1, last)),
+        ("folding", |store| store.fold(), (0, last)),
+    ];
+    for (what, operation, (oldest, tip)) in operations {
+        for tears in [false, true] {
+            let mut failures = 0;
+            for at in 0.. {
+                let context = format!("{what}, call {at}, tears: {tears}");
+                let disk = Disk::of(&bytes);
+                let store = disk.open(&settings).unwrap();
+                disk.fail_at(at, tears);
+                let result = operation(&store);
+                let calls = disk.calls();
+                drop(store);
+                failures += u32::from(result.is_err());
+                let store =
+                    Disk::of(&disk.bytes()).open(&settings).unwrap_or_else(|error| panic!("{context}: {error}"));
+                let there = store.tip().unwrap().unwrap();
+                let heights = (there.oldest, there.height);
+                assert!(heights == (oldest, tip) || result.is_err() && heights == (0, last), "{context}: {heights:?}");
+                operation(&store).unwrap();
+                for height in oldest..=tip {
+                    assert_eq!(store.root(height).unwrap(), roots[height as usize], "{context}");
+                    store.view(height).unwrap().for_each_account(|_, _| Ok(())).unwrap();
+                }
+                for height in tip + 1..=BLOCKS {
+                    assert_eq!(
+                        commit(&store, height, &busy_diff(height, CHANGES)),
+                        roots[height as usize],
+                        "{context}"
+                    );
+                }
+                if calls <= at {
+                    break;
+                }
+            }
+            assert!(failures > 1, "{what}: {failures} calls can fail");
+        }
+    }
+}
