@@ -17,20 +17,34 @@
 extern crate alloc;
 
 mod account;
+mod change_proof;
+mod changes;
+mod chunk;
+mod coverage;
 mod hash;
 mod invalid;
 mod list;
+mod place;
+mod range;
 mod receipts;
 mod state;
+mod walk;
 
 pub use account::{
     Account, AccountLeaf, Address, CodeId, account_key, account_value, account_value_hash, storage_key, storage_value,
     storage_value_hash,
 };
+pub use change_proof::{AccountChange, ChangeProof, StorageChanges, ValueChange};
+pub use changes::{Beside, ChangeStep, ChangedLeaf, TreeChanges, tree_changes};
+pub use chunk::{AccountsChunk, CHUNK_BYTES_MAX, Chunk, ChunkStorage, CodeChunk, StorageChunk};
+pub use coverage::Coverage;
 pub use hash::{EMPTY_ROOT, Hash, Kind, LEAF_DOMAIN, PAIR_DOMAIN, bit, leaf_hash, pair_hash};
 pub use invalid::InvalidProof;
 pub use list::ListPath;
+pub use place::{FIRST_KEY, KeyRange, LAST_KEY, Leaves};
+pub use range::{AccountRange, RangeStep, StorageRange, range_steps};
 pub use receipts::{
     Log, LogProof, Outcome, Receipt, ReceiptHead, ReceiptProof, log_hash, logs_root, output_hash, receipts_root,
 };
 pub use state::{AccountProof, MerklePath, StorageProof};
+pub use walk::Node;

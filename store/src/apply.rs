@@ -44,10 +44,21 @@ pub(crate) fn apply(
     height: u64,
     diff: &StateDiff,
 ) -> Result<Applied, StoreError> {
+    apply_from(state, executor, height, 0, diff)
+}
+
+/// The same where `first` storages of that height may have begun before: no two have the same number.
+pub(crate) fn apply_from(
+    state: &dyn State,
+    executor: &dyn Executor,
+    height: u64,
+    first: u32,
+    diff: &StateDiff,
+) -> Result<Applied, StoreError> {
     let applied = Applied { root: state.root(), rows: Vec::new(), dead: Vec::new(), updated: Updated::default() };
     let mut apply = Apply { state, executor, applied, accounts: BTreeMap::new() };
     let addresses: BTreeSet<&Address> = diff.accounts.keys().chain(diff.storage.keys()).collect();
-    for (number, address) in (0..).zip(addresses) {
+    for (number, address) in (first..).zip(addresses) {
         apply.account(TreeId::storage(height, number), address, diff)?;
     }
     let changes = core::mem::take(&mut apply.accounts);

@@ -9,11 +9,12 @@ use crate::{
     proof::{EMPTY_ROOT, Kind},
     row::{Row, RowKey, TreeId},
     tables::{
-        BLOCKS, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS, ROWS, Reading, UNDO,
-        decode, height_key, numbered_key, old_row, undo_key,
+        BLOCKS, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_IMPORT, META_KEPT, PAGES, RECEIPTS, ROWS,
+        Reading, UNDO, decode, height_key, numbered_key, old_row, undo_key,
     },
     update::{Slot, Source},
 };
+use lockstep_proof::{Hash, KeyRange};
 use lockstep_vm::{B256, Receipt};
 use redb::ReadTransaction;
 use std::{
@@ -25,6 +26,8 @@ use std::{
 pub(crate) struct Base {
     /// `None` if there is no block in it.
     pub(crate) kept: Option<Kept>,
+    /// Whether an import was begun and is not finished.
+    pub(crate) importing: bool,
     /// Hash of the last folded block.
     pub(crate) hash: B256,
     /// Root of [`ROWS`].
@@ -99,8 +102,10 @@ fn bytes_of(sub: &Sub) -> usize {
 impl Base {
     pub(crate) fn new(transaction: &ReadTransaction, cache: Cache) -> Result<Self, StoreError> {
         let open = |id| Reading::open(transaction, id);
+        let meta = open(META)?;
         let mut base = Self {
-            kept: open(META)?.get(META_KEPT, decode)?,
+            kept: meta.get(META_KEPT, decode)?,
+            importing: meta.get(META_IMPORT, |_| Ok(()))?.is_some(),
             hash: B256::ZERO,
             root: EMPTY_ROOT,
             rows: open(ROWS)?,
@@ -210,6 +215,20 @@ impl Base {
         let tree = place.tree;
         let (from, to) = (RowKey { tree, key: place.path }.bytes(), RowKey { tree, key: place.last() }.bytes());
         let rows = self.rows.between(from.as_slice(), to.as_slice())?;
+        Ok(rows.map(|row| {
+            let (key, content) = row?;
+            Ok((RowKey::split(&key)?.0, Row::of(&content)?))
+        }))
+    }
+
+    /// Leaves of a tree in a range, in the order of their keys, held against nothing.
+    pub(crate) fn between(
+        &self,
+        tree: TreeId,
+        range: &KeyRange,
+    ) -> Result<impl Iterator<Item = Result<(RowKey, Row), StoreError>> + use<>, StoreError> {
+        let bytes = |key: Hash| RowKey { tree, key: B256::new(key) }.bytes();
+        let rows = self.rows.between(&bytes(range.first), &bytes(range.last))?;
         Ok(rows.map(|row| {
             let (key, content) = row?;
             Ok((RowKey::split(&key)?.0, Row::of(&content)?))

@@ -175,6 +175,10 @@ impl Store {
 
 /// Refuses a block that does not follow the last one.
 pub(crate) fn follows(chain: &Chain, height: u64, parent_hash: B256) -> Result<(), StoreError> {
+    if chain.base.importing {
+        let why = "an import was begun: go on with it, or delete the folder of the database";
+        return Err(StoreError::Refused(why.into()));
+    }
     let tip = chain.heights().map(|(_, tip)| tip);
     let expected = tip.map_or(height, |tip| tip.saturating_add(1)).min(HEIGHT_MAX);
     if height != expected {

@@ -59,6 +59,8 @@ pub(crate) const TABLES: [TableId; 10] = [META, BLOCKS, RECEIPTS, ROWS, UNDO, CH
 /// The version of the format, 4 bytes without a checksum: what every version of this program can read.
 pub(crate) const META_FORMAT: &[u8] = b"format";
 pub(crate) const META_KEPT: &[u8] = b"kept";
+/// How far an import is, while there is one.
+pub(crate) const META_IMPORT: &[u8] = b"import";
 
 /// What the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

@@ -16,6 +16,7 @@ use crate::{
     settings::Settings,
     update::Source,
 };
+use lockstep_proof::KeyRange;
 use lockstep_vm::{Account, Address, B256, Bytes, Fault, StateReader};
 use std::{
     collections::BTreeMap,
@@ -27,7 +28,7 @@ pub struct View {
     height: u64,
     hash: B256,
     root: B256,
-    base: Arc<Base>,
+    pub(crate) base: Arc<Base>,
     /// Blocks above the database, the newest last.
     layers: Vec<Arc<Layer>>,
     /// A height below the folded one, what changed since, and the trees of then.
@@ -41,9 +42,9 @@ pub struct View {
 
 /// A storage, and its root in the database; `None` if it is not in there.
 #[derive(Debug, Clone, Copy)]
-struct Found {
-    storage: StorageTree,
-    root_in_base: Option<B256>,
+pub(crate) struct Found {
+    pub(crate) storage: StorageTree,
+    pub(crate) root_in_base: Option<B256>,
 }
 
 impl View {
@@ -151,21 +152,23 @@ impl View {
 
     /// Where a storage is in the database.
     fn find(&self, address: &Address, storage: Option<StorageTree>) -> Result<Option<Found>, StoreError> {
-        let key = account_key(address);
         let found = match storage {
             None => None,
-            Some(storage) => {
-                let below = self.account_below(key)?.and_then(|row| row.storage);
-                let root_in_base = match (below.filter(|below| below.tree == storage.tree), &self.past) {
-                    (None, _) => None,
-                    (Some(_), Some((past, _))) => Some(past.root_now(&self.base, &key, storage.tree)?),
-                    (Some(below), None) => Some(below.root),
-                };
-                Some(Found { storage, root_in_base })
-            }
+            Some(storage) => Some(self.locate(&account_key(address), storage)?),
         };
         self.storages().insert(*address, found);
         Ok(found)
+    }
+
+    /// The same for the storage of the account with the key hash `key`, without a place in memory.
+    pub(crate) fn locate(&self, key: &B256, storage: StorageTree) -> Result<Found, StoreError> {
+        let below = self.account_below(*key)?.and_then(|row| row.storage);
+        let root_in_base = match (below.filter(|below| below.tree == storage.tree), &self.past) {
+            (None, _) => None,
+            (Some(_), Some((past, _))) => Some(past.root_now(&self.base, key, storage.tree)?),
+            (Some(below), None) => Some(below.root),
+        };
+        Ok(Found { storage, root_in_base })
     }
 
     fn read_account(&self, address: &Address) -> Result<Option<AccountRow>, StoreError> {
@@ -213,6 +216,28 @@ impl View {
         root_in_base: Option<B256>,
         each: &mut dyn FnMut(&B256, &Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        let mut all = crate::stream::Stream::default();
+        self.rows_in(tree, root_in_base, &KeyRange::ALL, &mut |key, row| {
+            all.push(Leaf { key: *key, hash: row.hash() })?;
+            each(key, row)?;
+            Ok(true)
+        })?;
+        if all.finish()? == *root {
+            Ok(())
+        } else {
+            Err(StoreError::Damaged("leaves are not those of their root".into()))
+        }
+    }
+
+    /// Calls `each` with the leaves of a tree in a range, in the order of their keys, as long as it returns that it goes
+    /// on. They are held against nothing. `root_in_base` is the root of the tree in the database.
+    pub(crate) fn rows_in(
+        &self,
+        tree: TreeId,
+        root_in_base: Option<B256>,
+        range: &KeyRange,
+        each: &mut dyn FnMut(&B256, &Row) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
         let mut changed = match &self.past {
             Some((past, _)) => past.of_tree(&self.base, tree)?,
             None => BTreeMap::new(),
@@ -220,32 +245,37 @@ impl View {
         for patch in self.patches() {
             changed.extend(patch.of_tree(tree).iter().map(|(key, row)| (key.key, row.clone())));
         }
+        changed.retain(|key, _| range.holds(key));
         let mut changed = changed.into_iter().peekable();
-        let mut all = crate::stream::Stream::default();
-        let mut visit = |key: &B256, row: &Row| {
-            all.push(Leaf { key: *key, hash: row.hash() })?;
-            each(key, row)
-        };
         if root_in_base.is_some_and(|root| root != EMPTY_ROOT) {
-            for row in self.base.below(&Place::root(tree))? {
+            for row in self.base.between(tree, range)? {
                 let (key, row) = row?;
                 while let Some((before, row)) = changed.next_if(|(before, _)| *before < key.key) {
-                    row.map_or(Ok(()), |row| visit(&before, &row))?;
+                    if let Some(row) = row
+                        && !each(&before, &row)?
+                    {
+                        return Ok(());
+                    }
                 }
-                match changed.next_if(|(same, _)| *same == key.key) {
-                    Some((_, row)) => row.map_or(Ok(()), |row| visit(&key.key, &row))?,
-                    None => visit(&key.key, &row)?,
+                let row = match changed.next_if(|(same, _)| *same == key.key) {
+                    Some((_, row)) => row,
+                    None => Some(row),
+                };
+                if let Some(row) = row
+                    && !each(&key.key, &row)?
+                {
+                    return Ok(());
                 }
             }
         }
         for (key, row) in changed {
-            row.map_or(Ok(()), |row| visit(&key, &row))?;
+            if let Some(row) = row
+                && !each(&key, &row)?
+            {
+                return Ok(());
+            }
         }
-        if all.finish()? == *root {
-            Ok(())
-        } else {
-            Err(StoreError::Damaged("leaves are not those of their root".into()))
-        }
+        Ok(())
     }
 
     /// Every key and value of the storage of `address`.
@@ -300,22 +330,30 @@ impl View {
 
     /// The hash of the value of a leaf that is there.
     pub(crate) fn value_hash(&self, key: &RowKey, hash: &B256) -> Result<B256, StoreError> {
-        let row = match newest(self.patches(), key) {
-            Some(row) => row.cloned(),
-            None => match &self.past {
-                Some((past, _)) => match past.row(&self.base, key)? {
-                    Some(row) => row,
-                    None => self.base.row_as_it_is(key)?,
-                },
-                None => self.base.row_as_it_is(key)?,
-            },
-        };
-        let row = row.filter(|row| row.hash() == *hash);
-        row.ok_or_else(|| StoreError::Damaged(format!("leaf {} is not what the tree says", key.key)))?
-            .value_hash(key.tree)
+        self.row_with(key, hash)?.value_hash(key.tree)
     }
 
-    fn prove(&self, address: &Address) -> Result<(AccountProof, Option<AccountRow>), StoreError> {
+    /// The row of a leaf that is there, with that hash.
+    pub(crate) fn row_with(&self, key: &RowKey, hash: &B256) -> Result<Row, StoreError> {
+        let row = self.row_as_it_is(key)?.filter(|row| row.hash() == *hash);
+        row.ok_or_else(|| StoreError::Damaged(format!("leaf {} is not what the tree says", key.key)))
+    }
+
+    /// The row of a leaf, held against nothing.
+    pub(crate) fn row_as_it_is(&self, key: &RowKey) -> Result<Option<Row>, StoreError> {
+        if let Some(row) = newest(self.patches(), key) {
+            return Ok(row.cloned());
+        }
+        match &self.past {
+            Some((past, _)) => match past.row(&self.base, key)? {
+                Some(row) => Ok(row),
+                None => self.base.row_as_it_is(key),
+            },
+            None => self.base.row_as_it_is(key),
+        }
+    }
+
+    pub(crate) fn prove(&self, address: &Address) -> Result<(AccountProof, Option<AccountRow>), StoreError> {
         let row = self.read_account(address)?;
         let path = self.path_to(TreeId::ACCOUNTS, &self.root, &account_key(address))?;
         Ok((AccountProof { leaf: row.as_ref().map(AccountRow::leaf), path }, row))

@@ -10,5 +10,8 @@
     clippy::unwrap_used
 )]
 
+mod changes;
 mod kit;
+mod model;
+mod ranges;
 mod receipts;

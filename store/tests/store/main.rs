@@ -12,6 +12,7 @@
     clippy::unwrap_used
 )]
 
+mod chunks;
 mod damage;
 mod disk;
 mod forks;
