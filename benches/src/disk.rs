@@ -1,5 +1,6 @@
-//! A file that counts what is written to it and how long that takes.
+//! The files of a store, which count what is written to them and how long that takes.
 
+use lockstep_store::{FILE_NAME, LOG_NAME};
 use redb::{BackendError, DatabaseError, StorageBackend, backends::FileBackend};
 use std::{
     fs::File,
@@ -47,16 +48,19 @@ impl Written {
 }
 
 impl Disk {
-    /// A new file at `path`, and what counts.
+    /// New files in `folder` for a database and its log, and what counts for both.
     ///
     /// # Errors
     ///
-    /// If there is one already, or it cannot be made.
-    pub fn create(path: &Path) -> Result<(Self, Arc<Written>), DatabaseError> {
-        let file = File::options().read(true).write(true).create_new(true).open(path);
-        let file = FileBackend::new(file.map_err(redb::StorageError::Io)?)?;
+    /// If there is one already, or one cannot be made.
+    pub fn create(folder: &Path) -> Result<(Self, Self, Arc<Written>), DatabaseError> {
         let written = Arc::new(Written::default());
-        Ok((Self { file, written: Arc::clone(&written) }, written))
+        let file = |name: &str| {
+            let file = File::options().read(true).write(true).create_new(true).open(folder.join(name));
+            let file = FileBackend::new(file.map_err(redb::StorageError::Io)?)?;
+            Ok::<_, DatabaseError>(Self { file, written: Arc::clone(&written) })
+        };
+        Ok((file(FILE_NAME)?, file(LOG_NAME)?, Arc::clone(&written)))
     }
 }
 

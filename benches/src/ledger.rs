@@ -45,7 +45,7 @@ pub fn accounts(numbers: Range<u64>) -> StateDiff {
 }
 
 fn unreadable(fault: Fault) -> StoreError {
-    StoreError::Database(fault.to_string())
+    StoreError::database(fault.to_string())
 }
 
 /// Commits a diff as the next block.

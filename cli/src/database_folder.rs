@@ -10,7 +10,7 @@ use crate::{
     state_file::IfMissing,
 };
 use anyhow::anyhow;
-use lockstep_store::{Checked, FILE_NAME, Store, StoreError};
+use lockstep_store::{Checked, FILE_NAME, LOG_NAME, Store, StoreError};
 use std::{
     fs::{self, OpenOptions},
     io::ErrorKind,
@@ -25,20 +25,21 @@ const FILE_BYTES_MIN: u64 = 4_096;
 pub(crate) struct Begun {
     /// Folders, outer ones first.
     folders: Vec<PathBuf>,
-    file: Option<PathBuf>,
+    /// The files of the database.
+    files: Vec<PathBuf>,
 }
 
 impl Begun {
     /// Keeps all: the database has begun.
     pub(crate) fn keep(mut self) {
         self.folders.clear();
-        self.file = None;
+        self.files.clear();
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if let Some(file) = &self.file {
+        for file in &self.files {
             let _ = fs::remove_file(file);
         }
         for folder in self.folders.iter().rev() {
@@ -175,7 +176,7 @@ fn begin(folder: &Path) -> Result<Begun, Failure> {
             let trial = folder.join(format!(".{}.new", std::process::id()));
             OpenOptions::new().write(true).create_new(true).open(&trial).map_err(cannot)?;
             fs::remove_file(&trial).map_err(cannot)?;
-            begun.file = Some(file);
+            begun.files = vec![file, folder.join(LOG_NAME)];
         }
         Err(error) => return Err(cannot(error)),
     }

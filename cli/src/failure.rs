@@ -213,7 +213,14 @@ fn one_line(text: &str) -> String {
 impl fmt::Display for Failure {
     /// One line: the error and its causes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&one_line(&format!("{:#}", self.error)))
+        let mut text = String::new();
+        for cause in self.error.chain().map(ToString::to_string) {
+            // Some errors repeat their cause, and some do not.
+            if !text.ends_with(&cause) {
+                text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+            }
+        }
+        f.write_str(&one_line(&text))
     }
 }
 
@@ -241,7 +248,16 @@ impl From<StoreError> for Failure {
                 Some("`lockstep chain check` lists the damage; begin anew with a snapshot of another node"),
             ),
             error if error.is_invalid() => (Class::Database, None),
-            _ => (Class::Fault, None),
+            error => match error.io_kind() {
+                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => (
+                    Class::Fault,
+                    Some("make room on the disk, for example by `lockstep chain prune`, and run the command again"),
+                ),
+                Some(io::ErrorKind::ReadOnlyFilesystem) => {
+                    (Class::Fault, Some("mount the disk so that it can be written"))
+                }
+                _ => (Class::Fault, None),
+            },
         };
         Self { remedy: remedy.map(str::to_owned), ..Self::new(class, error) }
     }

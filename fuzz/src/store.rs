@@ -161,7 +161,8 @@ fn proof(input: &mut Input<'_>, store: &Store, state: &MemoryState, verify: Veri
     let proof = view.prove_storage(&owner, &key).expect("memory is enough");
     assert_eq!(verify(&proof, &view.root(), &owner, &key), Some(truth.clone()), "{owner}");
     let account = proof.account.verify(&view.root(), &owner).expect("a proof that was made here");
-    assert_eq!(account.map(|leaf| &leaf.account), state.accounts.get(&owner), "{owner}");
+    let account = account.map(|leaf| Account::try_from(&leaf.account).expect("an ABI that is known"));
+    assert_eq!(account.as_ref(), state.accounts.get(&owner), "{owner}");
     let mut bytes = borsh::to_vec(&proof).expect("memory is enough");
     for _ in 0..=input.below(MUTATIONS_MAX) {
         mutate(input, &mut bytes);

@@ -1,23 +1,24 @@
-//! Checking a database: every row, every node, every hash.
+//! Checking a database: every row, every page, every hash, every height.
 //!
-//! The file is only read. Its pages are checked by redb's checksums first; then everything that the store relies on is
-//! computed anew, without jmt.
+//! The folder is only read: what is written goes into memory. The pages of the file are checked by redb's checksums
+//! first. Then the trees of the last height are computed anew from their leaves, and the blocks are taken back one by one,
+//! each of which must lead to the root of the one before it. What is left at the oldest height is what belongs to it.
 
 use crate::{
+    base::Base,
+    copy_on_write::CopyOnWrite,
     error::StoreError,
-    forest::{AccountRow, Forest, NodeAt, TreeId, leaf_at},
-    node::{Path as NodePath, TreeNode},
-    overlay::Overlay,
-    proof::{account_key, account_value_hash, storage_key, storage_value_hash},
-    store::{FILE_NAME, Store, block, builder, kept},
-    tables::{
-        ACCOUNTS, BLOCKS, CODE, CODE_USES, HISTORY, History, Kept, NODES, RECEIPTS, STORAGE, bad, decode, decode_value,
-        get, height_key, node_key, split_height, split_storage,
-    },
-    view::View,
+    page::{LEAVES_MAX, Leaf, Place, Sub, bit},
+    proof::{EMPTY_ROOT, Kind, account_key, hash_leaf, hash_pair, storage_key},
+    row::{Row, StorageTree, TreeId},
+    settings::Settings,
+    store::{FILE_NAME, LOG_NAME, Store, builder},
+    stream::Stream,
+    tables::{CODE, CODE_USES, Reading, UNDO, decode},
+    update::Source,
 };
-use lockstep_vm::{Address, B256, Receipt, code_bytes, code_hash};
-use redb::{ReadTransaction, ReadableDatabase, ReadableTableMetadata, backends::FileBackend};
+use lockstep_vm::{B256, code_bytes, code_hash};
+use redb::{ReadableDatabase, StorageBackend, backends::FileBackend};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
@@ -36,7 +37,7 @@ pub const DIFFERENCES_MAX: usize = 100;
 pub struct Checked {
     /// The lowest and the highest height; `None` if there is no block, or if the file cannot be read that far.
     pub heights: Option<(u64, u64)>,
-    /// Rows of accounts, storage values and code, and tree nodes that were looked at.
+    /// Leaves, old rows, pages and codes that were looked at.
     pub rows: u64,
     /// What is not as it must be, [`DIFFERENCES_MAX`] of them at the most. A sound database has none.
     pub differences: Vec<String>,
@@ -53,34 +54,18 @@ impl Checked {
 /// Checks the database in the folder `folder`, which is left as it is. `progress` is told from time to time how many
 /// rows were looked at and how many there are.
 ///
+/// The memory that it takes does not grow with the state. It grows with the changes of the kept heights.
+///
 /// # Errors
 ///
 /// [`StoreError::InUse`], [`StoreError::Foreign`], [`StoreError::Format`], or that the file cannot be read. Damage is no
 /// error: it is what is looked for, and stands in the report.
 pub fn check(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Checked, StoreError> {
-    let file = folder.join(FILE_NAME);
-    // Nothing is written, but only a file that could be can be locked against others.
-    let opened = File::options().read(true).write(true).open(&file);
-    let opened = opened.map_err(|error| StoreError::Foreign(format!("{}: {error}", file.display())))?;
-    let failed = |error: std::io::Error| StoreError::Database(error.to_string());
-    let overlay = Overlay::new(FileBackend::new(opened)?).map_err(failed)?;
     let lost_a_commit = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&lost_a_commit);
-    let mut redb = builder();
-    redb.set_check_integrity_on_open(true);
-    // Between its start and two thirds, a repair speaks only when it gives the last commit up.
-    redb.set_repair_callback(move |repair| {
-        if (0.1..0.5).contains(&repair.progress()) {
-            seen.store(true, Ordering::Relaxed);
-        }
-    });
     let mut checked = Checked::default();
-    let result = Store::from_redb(redb.create_with_backend(overlay)).and_then(|store| {
-        let transaction = store.db.begin_read()?;
-        match kept(&transaction)? {
-            Some(kept) => Walk::new(&transaction, kept, &mut checked, progress)?.run(),
-            None => Ok(()),
-        }
+    let result = open(folder, &lost_a_commit).and_then(|store| {
+        let guard = Arc::clone(&store.guard);
+        guard.run(|| Walk::run(&store, &mut checked, progress))
     });
     if lost_a_commit.load(Ordering::Relaxed) {
         checked.differs("the last commit is damaged");
@@ -93,63 +78,67 @@ pub fn check(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Checke
     Ok(checked)
 }
 
+/// The store in a folder that stays as it is.
+fn open(folder: &Path, lost_a_commit: &Arc<AtomicBool>) -> Result<Store, StoreError> {
+    let backend = |name: &str| {
+        let file = folder.join(name);
+        // Nothing is written, but only a file that could be can be locked against others.
+        let opened = File::options().read(true).write(true).open(&file);
+        let opened = opened.map_err(|error| StoreError::Foreign(format!("{}: {error}", file.display())))?;
+        Ok::<_, StoreError>(CopyOnWrite::new(FileBackend::new(opened)?)?)
+    };
+    let database = backend(FILE_NAME)?;
+    let settings = Settings::default();
+    let mut redb = builder(&settings);
+    redb.set_check_integrity_on_open(true);
+    let seen = Arc::clone(lost_a_commit);
+    // Between its start and two thirds, a repair speaks only when it gives the last commit up.
+    redb.set_repair_callback(move |repair| {
+        if (0.1..0.5).contains(&repair.progress()) {
+            seen.store(true, Ordering::Relaxed);
+        }
+    });
+    let log = || {
+        if folder.join(LOG_NAME).exists() {
+            return Ok(Box::new(backend(LOG_NAME)?) as Box<dyn StorageBackend>);
+        }
+        Ok(Box::new(redb::backends::InMemoryBackend::new()) as Box<dyn StorageBackend>)
+    };
+    Store::from_redb(move || redb.create_with_backend(database), log, settings)
+}
+
 /// The walk through a database.
 struct Walk<'a> {
-    transaction: &'a ReadTransaction,
-    kept: Kept,
     checked: &'a mut Checked,
     progress: &'a mut dyn FnMut(u64, u64),
     rows_max: u64,
-    views: BTreeMap<u64, View>,
-    /// Keys of the nodes that some kept height has.
-    reached: BTreeSet<Vec<u8>>,
-    /// Leaves of all kept heights.
-    leaves: BTreeSet<(TreeId, B256, B256)>,
-    /// Leaves that some row says.
-    said: BTreeSet<(TreeId, B256, B256)>,
+    /// Leaves and pages that some tree has.
+    leaves: u64,
+    pages: u64,
+    /// Account rows by the code that they have, and the lengths that they say of it.
+    uses: BTreeMap<B256, u64>,
+    lengths: BTreeSet<(B256, u32)>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(
-        transaction: &'a ReadTransaction,
-        kept: Kept,
-        checked: &'a mut Checked,
-        progress: &'a mut dyn FnMut(u64, u64),
-    ) -> Result<Self, StoreError> {
-        checked.heights = Some((kept.oldest, kept.tip));
-        let mut rows_max = 0_u64;
-        for table in [ACCOUNTS, STORAGE, CODE, NODES] {
-            rows_max = rows_max.saturating_add(transaction.open_table(table)?.len()?);
+    fn run(store: &Store, checked: &'a mut Checked, progress: &'a mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {
+        let Some((oldest, tip)) = store.chain()?.heights() else { return Ok(()) };
+        checked.heights = Some((oldest, tip));
+        store.fold()?;
+        let base = store.chain()?.base;
+        let (rows, undo, pages) = base.counts()?;
+        let rows_max = rows.saturating_add(undo).saturating_add(pages);
+        let (uses, lengths) = (BTreeMap::new(), BTreeSet::new());
+        let mut walk = Self { checked, progress, rows_max, leaves: 0, pages: 0, uses, lengths };
+        walk.state(&base)?;
+        walk.ended(&base, oldest, tip)?;
+        if (walk.leaves, walk.pages) != (rows, pages) {
+            walk.checked.differs("leaves or pages that no tree has");
         }
-        Ok(Self {
-            transaction,
-            kept,
-            checked,
-            progress,
-            rows_max,
-            views: BTreeMap::new(),
-            reached: BTreeSet::new(),
-            leaves: BTreeSet::new(),
-            said: BTreeSet::new(),
-        })
-    }
-
-    fn run(mut self) -> Result<(), StoreError> {
-        self.blocks()?;
-        self.accounts()?;
-        self.storage()?;
-        self.code()?;
-        let missing = self.leaves.difference(&self.said).count();
-        if missing > 0 {
-            self.checked.differs(format!("{missing} leaves of the trees have no row"));
-        }
-        let nodes = self.transaction.open_table(NODES)?;
-        for row in nodes.range::<&[u8]>(..)? {
-            if !self.reached.contains(row?.0.value()) {
-                self.checked.differs("a tree node that no kept height has");
-            }
-        }
-        Ok(())
+        walk.old_rows(store)?;
+        walk.code(store)?;
+        drop(base);
+        walk.back(store, oldest, tip)
     }
 
     fn step(&mut self) {
@@ -159,171 +148,190 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The view of a height, or of the oldest that is kept.
-    fn view(&mut self, height: u64) -> Result<&View, StoreError> {
-        let height = height.max(self.kept.oldest);
-        if !self.views.contains_key(&height) {
-            self.views.insert(height, View::new(self.transaction, Some(height))?);
-        }
-        self.views.get(&height).ok_or(StoreError::Empty)
-    }
-
-    /// Every height has its rows and a tree of accounts with its root; there are no others.
-    fn blocks(&mut self) -> Result<(), StoreError> {
-        let Kept { oldest, tip } = self.kept;
-        let (receipts, history) = (self.transaction.open_table(RECEIPTS)?, self.transaction.open_table(HISTORY)?);
-        for height in oldest..=tip {
-            let block = block(self.transaction, height)?;
-            let key = height_key(height);
-            if get::<Vec<Receipt>>(&receipts, &key)?.is_none() || get::<History>(&history, &key)?.is_none() {
-                self.checked.differs(format!("height {height} lacks its receipts or its history"));
+    /// The trees of the last height, from their leaves.
+    fn state(&mut self, base: &Base) -> Result<(), StoreError> {
+        self.pages_of(base, Place::root(TreeId::ACCOUNTS), base.root)?;
+        let mut all = Stream::default();
+        for row in base.below(&Place::root(TreeId::ACCOUNTS))? {
+            let (key, row) = row?;
+            let (address, account) = row.to_account()?;
+            if account_key(&address) != key.key {
+                self.checked.differs(format!("account {address} is in the wrong place"));
             }
-            self.tree(TreeId::Accounts, block.head.version, &block.head.root)?;
-        }
-        let heights = tip.saturating_sub(oldest).saturating_add(1);
-        for table in [BLOCKS, RECEIPTS, HISTORY] {
-            if self.transaction.open_table(table)?.len()? != heights {
-                self.checked.differs("rows of heights that are not kept");
+            self.leaf(&mut all, TreeId::ACCOUNTS, key.key, &row)?;
+            self.count_code(&row)?;
+            if let Some(storage) = account.storage {
+                self.storage(base, storage)?;
             }
+        }
+        if all.finish()? != base.root {
+            self.checked.differs("the accounts are not those of the root");
         }
         Ok(())
     }
 
-    /// Walks a tree from its root node on, as far as it was not walked yet. Every node must have the hash that its
-    /// parent says.
-    fn tree(&mut self, tree: TreeId, version: Option<u64>, root: &B256) -> Result<(), StoreError> {
-        let Some(version) = version else { return Ok(()) };
-        let nodes = self.transaction.open_table(NODES)?;
-        let mut left = vec![(NodeAt { version, tree, path: NodePath::default() }, *root)];
-        while let Some((at, hash)) = left.pop() {
-            let key = node_key(&at);
-            let row = nodes.get(key.as_slice())?;
-            let row = row.ok_or_else(|| StoreError::Damaged(format!("there is no tree node at {at:?}")))?;
-            let node = TreeNode::decode(row.value())?;
-            // A node that was reached before can be claimed to have another hash by another parent.
-            if node.hash() != hash {
-                self.checked.differs(format!("the tree node at {at:?} has another hash than its parent says"));
+    fn leaf(&mut self, all: &mut Stream, tree: TreeId, key: B256, row: &Row) -> Result<(), StoreError> {
+        self.step();
+        self.leaves = self.leaves.saturating_add(1);
+        if hash_leaf(&key, &row.value_hash(tree)?) != row.hash() {
+            self.checked.differs(format!("the leaf {key} has another hash than it says"));
+        }
+        all.push(Leaf { key, hash: row.hash() })
+    }
+
+    /// A storage, with its leaves and pages.
+    fn storage(&mut self, base: &Base, StorageTree { tree, root }: StorageTree) -> Result<(), StoreError> {
+        if root == EMPTY_ROOT {
+            self.checked.differs("a storage without values");
+        }
+        self.pages_of(base, Place::root(tree), root)?;
+        let mut all = Stream::default();
+        for row in base.below(&Place::root(tree))? {
+            let (key, row) = row?;
+            if storage_key(row.to_storage()?.0) != key.key {
+                self.checked.differs(format!("a storage value is in the wrong place: {}", key.key));
             }
-            if !self.reached.insert(key) {
+            self.leaf(&mut all, tree, key.key, &row)?;
+        }
+        if all.finish()? != root {
+            self.checked.differs("the values of a storage are not those of its root");
+        }
+        Ok(())
+    }
+
+    /// The pages below a place: each hash must be that of what is below it.
+    fn pages_of(&mut self, base: &Base, place: Place, hash: B256) -> Result<(), StoreError> {
+        let mut left = vec![(place, hash)];
+        while let Some((place, hash)) = left.pop() {
+            if Kind::of(&hash) != Kind::Internal {
                 continue;
             }
+            let page = match base.sub(&place, &hash)? {
+                Sub::Page(page) => page,
+                Sub::Leaves(leaves) if leaves.len() <= LEAVES_MAX => continue,
+                Sub::Leaves(_) => return Err(StoreError::Damaged(format!("a page is missing: {place:?}"))),
+            };
             self.step();
-            match node {
-                TreeNode::Leaf { key, value } => {
-                    if !at.path.leads_to(&key) {
-                        self.checked.differs(format!("the leaf at {at:?} is in the wrong place"));
-                    }
-                    self.leaves.insert((tree, key, value));
+            self.pages = self.pages.saturating_add(1);
+            let mut nodes = vec![(1_usize, place, hash)];
+            while let Some((number, at, hash)) = nodes.pop() {
+                if Kind::of(&hash) != Kind::Internal {
+                    continue;
                 }
-                TreeNode::Internal(children) => {
-                    for child in children {
-                        let path = NodePath::new([at.path.nibbles(), &[child.nibble]].concat());
-                        let path = path.ok_or_else(|| bad("a tree that is deeper than its keys"))?;
-                        left.push((NodeAt { version: child.version, tree, path }, child.hash));
-                    }
+                let Some((one, other)) = page.children(number) else {
+                    left.push((at, hash));
+                    continue;
+                };
+                if hash_pair(&one, &other) != hash {
+                    self.checked.differs(format!("a page has a false hash: {place:?}"));
+                }
+                let below = number.saturating_mul(2);
+                nodes.push((below, at.child(false), one));
+                nodes.push((below.saturating_add(1), at.child(true), other));
+                debug_assert!(!bit(&at.path, at.depth), "bits behind a path are clear");
+            }
+        }
+        Ok(())
+    }
+
+    /// Storages that ended at kept heights, whose values are there for the heights before.
+    fn ended(&mut self, base: &Base, oldest: u64, tip: u64) -> Result<(), StoreError> {
+        for height in oldest.saturating_add(1)..=tip {
+            let Some(below) = height.checked_sub(1) else { continue };
+            let mut roots = BTreeMap::new();
+            let mut dead = BTreeSet::new();
+            for changes in base.changes(height)? {
+                let changes = changes?;
+                for key in changes.rows.iter().filter(|key| key.tree == TreeId::ACCOUNTS) {
+                    let old = base.old_at(key, height)?;
+                    let old = old.map(|row| row.to_account()).transpose()?.and_then(|(_, row)| row.storage);
+                    roots.extend(old.map(|storage| (storage.tree, storage)));
+                }
+                dead.extend(changes.dead);
+            }
+            for tree in dead {
+                match roots.get(&tree) {
+                    Some(storage) => self.storage(base, *storage)?,
+                    None => self.checked.differs(format!("a storage ended that was not there at height {below}")),
                 }
             }
         }
+        // A pruning that was interrupted goes on the next time.
+        for tree in base.ended()? {
+            let (leaves, pages) = base.count_of(tree?)?;
+            self.leaves = self.leaves.saturating_add(leaves);
+            self.pages = self.pages.saturating_add(pages);
+        }
         Ok(())
     }
 
-    /// Every account is in the tree of accounts of its height, and its storage has the root that it says.
-    fn accounts(&mut self) -> Result<(), StoreError> {
-        let rows = self.transaction.open_table(ACCOUNTS)?;
-        for row in rows.range::<&[u8]>(..)? {
-            let (key, value) = row?;
-            let (address, height) = split_height(key.value())?;
-            let address = Address::try_from(address).map_err(|_| bad("the key of an account"))?;
-            let row: Option<AccountRow> = decode(value.value())?;
+    /// Rows of earlier heights are counted here, and held against the trees where the blocks are taken back.
+    fn old_rows(&mut self, store: &Store) -> Result<(), StoreError> {
+        let reading = store.db()?.begin_read()?;
+        for row in Reading::open(&reading, UNDO)?.all()? {
+            let (key, content) = row?;
             self.step();
-            if height > self.kept.tip {
-                self.checked.differs(format!("an account row of height {height}"));
-                continue;
-            }
-            let key = account_key(&address);
-            let leaf = row.as_ref().map(|row| (key, account_value_hash(&row.leaf())));
-            let view = self.view(height)?;
-            let found = leaf_at(view, TreeId::Accounts, view.head.version, &key)?.filter(|(found, _)| *found == key);
-            if found != leaf {
-                self.checked.differs(format!("account {address} at height {height} is not what the tree says"));
-            }
-            self.said.extend(leaf.map(|(key, value)| (TreeId::Accounts, key, value)));
-            if let Some(storage) = row.and_then(|row| row.storage) {
-                self.tree(TreeId::Storage(address, storage.birth), Some(storage.version), &storage.root)?;
+            let (key, _) = crate::tables::split_undo(&key)?;
+            if let Some(old) = crate::tables::old_row(&content)?.filter(|_| key.tree == TreeId::ACCOUNTS) {
+                self.count_code(&Row::of(old)?)?;
             }
         }
         Ok(())
     }
 
-    /// Every storage value is in its tree at its height.
-    fn storage(&mut self) -> Result<(), StoreError> {
-        let rows = self.transaction.open_table(STORAGE)?;
-        for row in rows.range::<&[u8]>(..)? {
-            let (key, value) = row?;
-            let (prefix, height) = split_height(key.value())?;
-            let (address, birth, key) = split_storage(prefix)?;
-            let value = decode_value(value.value())?;
-            self.step();
-            if height > self.kept.tip {
-                self.checked.differs(format!("a storage row of height {height}"));
-                continue;
-            }
-            let tree = TreeId::Storage(address, birth);
-            let key_hash = storage_key(key);
-            let leaf = value.map(|value| (key_hash, storage_value_hash(value)));
-            let view = self.view(height)?;
-            let storage = view.account_row(&address)?.and_then(|row| row.storage).filter(|tree| tree.birth == birth);
-            let found = leaf_at(view, tree, storage.map(|storage| storage.version), &key_hash)?;
-            if found.filter(|(found, _)| *found == key_hash) != leaf {
-                let key = hex(key);
-                self.checked
-                    .differs(format!("storage {key} of {address} at height {height} is not what the tree says"));
-            }
-            self.said.extend(leaf.map(|(key, value)| (tree, key, value)));
+    fn count_code(&mut self, row: &Row) -> Result<(), StoreError> {
+        if let Some(id) = row.to_account()?.1.account.code {
+            let uses = self.uses.entry(id.hash).or_default();
+            *uses = uses.saturating_add(1);
+            self.lengths.insert((id.hash, id.bytes));
         }
         Ok(())
     }
 
     /// Every code is what its hash says and is counted right.
-    fn code(&mut self) -> Result<(), StoreError> {
-        let mut counted: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-        let mut lengths: BTreeSet<(Vec<u8>, u32)> = BTreeSet::new();
-        for row in self.transaction.open_table(ACCOUNTS)?.range::<&[u8]>(..)? {
-            let row: Option<AccountRow> = decode(row?.1.value())?;
-            if let Some(id) = row.and_then(|row| row.account.code) {
-                let count = counted.entry(id.hash.to_vec()).or_insert(0);
-                *count = count.saturating_add(1);
-                lengths.insert((id.hash.to_vec(), id.bytes));
-            }
-        }
-        let mut uses = BTreeMap::new();
-        for row in self.transaction.open_table(CODE_USES)?.range::<&[u8]>(..)? {
+    fn code(&mut self, store: &Store) -> Result<(), StoreError> {
+        let reading = store.db()?.begin_read()?;
+        let mut counted = BTreeMap::new();
+        for row in Reading::open(&reading, CODE_USES)?.all()? {
             let (hash, count) = row?;
-            uses.insert(hash.value().to_vec(), decode::<u64>(count.value())?);
+            counted.insert(hash, decode::<u64>(&count)?);
         }
+        let uses: BTreeMap<Vec<u8>, u64> = self.uses.iter().map(|(hash, uses)| (hash.to_vec(), *uses)).collect();
         if uses != counted {
             self.checked.differs("code is not counted right");
         }
         let mut present = 0_usize;
-        for row in self.transaction.open_table(CODE)?.range::<&[u8]>(..)? {
-            let (hash, code) = row?;
+        for row in Reading::open(&reading, CODE)?.all()? {
+            let (key, code) = row?;
             self.step();
             present = present.saturating_add(1);
-            if code_hash(code.value()).as_slice() != hash.value() || !counted.contains_key(hash.value()) {
-                self.checked.differs("code that is not what its hash says, or that nobody has");
+            let hash = code_hash(&code);
+            if hash.as_slice() != key || !uses.contains_key(&key) {
+                self.checked.differs("code that is not what its hash says, or that no account has");
             }
-            lengths.remove(&(hash.value().to_vec(), code_bytes(code.value())));
+            self.lengths.remove(&(hash, code_bytes(&code)));
         }
-        if !lengths.is_empty() {
+        if !self.lengths.is_empty() {
             self.checked.differs("an account that says another length of its code than the code has");
         }
-        if present != counted.len() {
+        if present != uses.len() {
             self.checked.differs("code is missing");
         }
         Ok(())
     }
-}
 
-fn hex(bytes: &[u8]) -> String {
-    lockstep_vm::Bytes::copy_from_slice(bytes).to_string()
+    /// Takes the blocks back one by one. Each must lead to the root before it, and nothing may be left over.
+    fn back(&mut self, store: &Store, oldest: u64, tip: u64) -> Result<(), StoreError> {
+        for height in (oldest..=tip).rev() {
+            store.receipts(height)?;
+            if let Some(below) = height.checked_sub(1).filter(|below| *below >= oldest) {
+                store.rollback(below)?;
+            }
+        }
+        let left = store.chain()?.base.left_over()?;
+        if let Some(what) = left {
+            self.checked.differs(format!("rows of heights that are not kept: {what}"));
+        }
+        Ok(())
+    }
 }

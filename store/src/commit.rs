@@ -1,18 +1,17 @@
-//! Committing a block: one write transaction, all of it or nothing.
+//! Committing a block: one record of the log, all of it or nothing.
 
 use crate::{
+    apply::apply,
     error::StoreError,
-    forest::{AccountRow, Update, update},
-    store::{Store, block, kept},
-    tables::{
-        ACCOUNTS, BLOCKS, BlockRow, CODE, CODE_USES, HISTORY, History, Kept, META, META_KEPT, NODES, RECEIPTS, STORAGE,
-        Stale, at_height, encode, encode_value, get, height_key, node_key, put, storage_prefix,
-    },
-    view::View,
+    layer::Layer,
+    log::{Log, block_payload},
+    pending::Pending,
+    store::{Chain, Store, view},
+    tables::encode,
 };
-use lockstep_vm::{B256, Receipt, StateDiff, code_bytes};
-use redb::{ReadTransaction, ReadableDatabase, Table, WriteTransaction};
+use lockstep_vm::{B256, Receipt, StateDiff};
 use sha3::{Digest, Sha3_256};
+use std::sync::Arc;
 
 /// The highest height: far beyond any chain, and far from where numbers end.
 pub const HEIGHT_MAX: u64 = 1 << 62;
@@ -48,177 +47,155 @@ impl Store {
     /// the diff contradicts the state, [`StoreError::Root`] if the root is another, or that the database cannot be read or
     /// written. Nothing is changed then.
     pub fn commit(&self, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
-        let &ExecutedBlock { height, hash, parent_hash, diff, receipts, root } = executed;
-        // Begun first, so that nobody commits between reading and writing.
-        let writing = self.begin_write()?;
-        let reading = self.db.begin_read()?;
-        let before = kept(&reading)?;
-        if let Some(Kept { oldest, tip }) = before {
-            if height < oldest {
-                return Err(StoreError::NotKept { height, oldest, tip });
+        self.write(|log, chain| {
+            if let Some((oldest, tip)) = chain.heights().filter(|(_, tip)| executed.height <= *tip) {
+                if executed.height < oldest {
+                    return Err(StoreError::NotKept { height: executed.height, oldest, tip });
+                }
+                return self.same_as_there(chain, oldest, executed);
             }
-            if height <= tip {
-                return same_as_there(&reading, oldest, executed);
+            follows(chain, executed.height, executed.parent_hash)?;
+            let height = chain.heights().map_or(executed.height, |(_, tip)| tip);
+            let view = view(chain, height, &self.settings, &self.guard)?;
+            let layer = Layer::new(&view, self.settings.executor(), executed)?;
+            same_root(layer.root, executed.root)?;
+            self.append(log, chain, Arc::new(layer), executed.diff)
+        })
+    }
+
+    /// Makes a pending block the last one, without computing anything anew. When this returns, it is on disk. Returns the
+    /// root.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit).
+    pub fn commit_pending(&self, pending: &Pending) -> Result<B256, StoreError> {
+        let block = pending.block();
+        let done = self.write(|log, chain| {
+            let layer = pending.layer();
+            if chain.heights().is_some_and(|(_, tip)| layer.height <= tip) {
+                return Ok(None);
+            }
+            follows(chain, layer.height, layer.parent_hash)?;
+            let tip = chain.heights().map(|(_, tip)| chain.block(tip)).transpose()?;
+            let root = tip.map_or(crate::proof::EMPTY_ROOT, |(_, root)| root);
+            // What was made above another state is of no use; nor is what counted on code that is gone since.
+            if root != layer.root_before || !self.has_code_of(chain, layer)? {
+                return Ok(None);
+            }
+            self.append(log, chain, Arc::clone(layer), block.diff).map(Some)
+        })?;
+        done.map_or_else(|| self.commit(&block), Ok)
+    }
+
+    /// Whether each account of a block has its code, in the block or below it.
+    fn has_code_of(&self, chain: &Chain, layer: &Layer) -> Result<bool, StoreError> {
+        let tip = chain.heights().map_or(0, |(_, tip)| tip);
+        let view = view(chain, tip, &self.settings, &self.guard)?;
+        for row in layer.patch.of_tree(crate::row::TreeId::ACCOUNTS).iter().filter_map(|(_, row)| row.as_ref()) {
+            if let Some(id) = row.to_account()?.1.account.code
+                && !layer.code.contains_key(&id.hash)
+                && !view.has_code(&id.hash)?
+            {
+                return Ok(false);
             }
         }
-        let expected = before.map_or(height, |kept| kept.tip.saturating_add(1)).min(HEIGHT_MAX);
-        if height != expected {
-            return Err(StoreError::Height { actual: height, expected });
+        Ok(true)
+    }
+
+    /// Puts a block on the disk and on the chain. Blocks that wait in the log for long enough are folded first.
+    fn append(
+        &self,
+        log: &mut Log,
+        chain: &mut Chain,
+        layer: Arc<Layer>,
+        diff: &StateDiff,
+    ) -> Result<B256, StoreError> {
+        let bytes = chain.layers.iter().map(|layer| layer.bytes()).fold(0, usize::saturating_add);
+        let settings = &self.settings;
+        let large = layer.bytes() >= settings.fold_bytes;
+        if large || chain.layers.len() >= settings.fold_blocks.max(1) || bytes >= settings.fold_bytes {
+            self.fold_chain(log, chain)?;
         }
-        if let Some(Kept { tip, .. }) = before {
-            let expected = block(&reading, tip)?.hash;
-            if parent_hash != expected {
-                return Err(StoreError::Parent { actual: parent_hash, expected });
-            }
+        let root = layer.root;
+        if large {
+            // It would be read from the log and be written to the database at once.
+            *chain = self.fold_layers(chain, &[layer])?;
+            log.reset(chain.base.kept.map_or(0, |kept| kept.epoch))?;
+            return Ok(root);
         }
-        let view = View::new(&reading, before.map(|kept| kept.tip))?;
-        let update = update(&view, view.head, height, diff)?;
-        if let Some(expected) = root.filter(|root| *root != update.head.root) {
-            return Err(StoreError::Root { actual: update.head.root, expected });
+        let head = (layer.height, layer.hash, layer.parent_hash, layer.root);
+        log.append(&block_payload(head, &layer.receipts, diff)?)?;
+        chain.layers.push(layer);
+        Ok(root)
+    }
+
+    /// Puts the blocks of the log into the database.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database cannot be read or written. The blocks are in the log then.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        self.write(|log, chain| self.fold_chain(log, chain))
+    }
+
+    pub(crate) fn fold_chain(&self, log: &mut Log, chain: &mut Chain) -> Result<(), StoreError> {
+        if !chain.layers.is_empty() {
+            *chain = self.fold_layers(chain, &chain.layers)?;
+            log.reset(chain.base.kept.map_or(0, |kept| kept.epoch))?;
         }
-        let mut history = History::default();
-        write_accounts(&writing, &view, height, &update, diff, &mut history)?;
-        write_storage(&writing, &view, height, &update, diff, &mut history)?;
-        write_nodes(&writing, &update, &mut history)?;
-        let key = height_key(height);
-        put(&mut writing.open_table(HISTORY)?, &key, &history)?;
-        put(&mut writing.open_table(BLOCKS)?, &key, &BlockRow { hash, head: update.head })?;
-        put(&mut writing.open_table(RECEIPTS)?, &key, &receipts)?;
-        let kept = Kept { oldest: before.map_or(height, |kept| kept.oldest), tip: height };
-        put(&mut writing.open_table(META)?, META_KEPT, &kept)?;
-        writing.commit()?;
-        Ok(update.head.root)
+        Ok(())
+    }
+
+    /// Compares a block with the one of its height that is there, and returns the root.
+    fn same_as_there(&self, chain: &Chain, oldest: u64, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
+        let &ExecutedBlock { height, hash, diff, receipts, root, parent_hash: _ } = executed;
+        let (there, there_root) = chain.block(height)?;
+        if there != hash {
+            return Err(StoreError::OtherBlock { height, committed: there, actual: hash });
+        }
+        if let Some(root) = root {
+            same_root(root, Some(there_root))?;
+        }
+        let committed = chain.receipts(height)?;
+        // A snapshot has no receipts. The block that it begins with is the oldest.
+        let without = committed.is_empty() && height == oldest;
+        if !without && committed != receipts {
+            let hash =
+                |receipts: &[Receipt]| Ok::<_, StoreError>(B256::new(Sha3_256::digest(encode(&receipts)?).into()));
+            return Err(StoreError::OtherReceipts { height, committed: hash(&committed)?, actual: hash(receipts)? });
+        }
+        if let Some(before) = height.checked_sub(1).filter(|before| *before >= oldest) {
+            let view = self.view_of(chain, before)?;
+            same_root(apply(&view, self.settings.executor(), height, diff)?.root, Some(there_root))?;
+        }
+        Ok(there_root)
     }
 }
 
-/// Compares a block with the one of its height that is there, and returns the root.
-fn same_as_there(reading: &ReadTransaction, oldest: u64, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
-    let &ExecutedBlock { height, hash, diff, receipts, root, parent_hash: _ } = executed;
-    let there = block(reading, height)?;
-    if there.hash != hash {
-        return Err(StoreError::OtherBlock { height, committed: there.hash, actual: hash });
+/// Refuses a block that does not follow the last one.
+pub(crate) fn follows(chain: &Chain, height: u64, parent_hash: B256) -> Result<(), StoreError> {
+    if chain.base.importing {
+        let why = "an import was begun: go on with it, or delete the folder of the database";
+        return Err(StoreError::Refused(why.into()));
     }
-    let there_root = there.head.root;
-    let same_root = |root: B256| match root == there_root {
-        true => Ok(()),
-        false => Err(StoreError::Root { actual: root, expected: there_root }),
-    };
-    root.map_or(Ok(()), same_root)?;
-    let committed: Vec<Receipt> = get(&reading.open_table(RECEIPTS)?, &height_key(height))?
-        .ok_or_else(|| StoreError::Damaged(format!("there are no receipts at height {height}")))?;
-    // A snapshot has no receipts. The block that it begins with is the oldest.
-    let without = committed.is_empty() && height == oldest;
-    if !without && committed != receipts {
-        let hash = |receipts: &[Receipt]| Ok::<_, StoreError>(B256::new(Sha3_256::digest(encode(&receipts)?).into()));
-        return Err(StoreError::OtherReceipts { height, committed: hash(&committed)?, actual: hash(receipts)? });
+    let tip = chain.heights().map(|(_, tip)| tip);
+    let expected = tip.map_or(height, |tip| tip.saturating_add(1)).min(HEIGHT_MAX);
+    if height != expected {
+        return Err(StoreError::Height { actual: height, expected });
     }
-    if let Some(before) = height.checked_sub(1).filter(|before| *before >= oldest) {
-        let view = View::new(reading, Some(before))?;
-        same_root(update(&view, view.head, height, diff)?.head.root)?;
-    }
-    Ok(there_root)
-}
-
-impl History {
-    /// Notes the row that another takes the place of, if there was one, and the new row itself if it is a removal: that
-    /// says nothing that its absence does not, once nobody looks below it.
-    fn supersede(&mut self, before: Option<u64>, removal: Option<u64>, row: impl Fn(u64) -> Stale) {
-        self.stale.extend(before.into_iter().chain(removal).map(row));
-    }
-}
-
-/// A table of bytes, to be written.
-pub(crate) type Rows<'a> = Table<'a, &'static [u8], &'static [u8]>;
-
-fn write_accounts(
-    writing: &WriteTransaction,
-    view: &View,
-    height: u64,
-    update: &Update,
-    diff: &StateDiff,
-    history: &mut History,
-) -> Result<(), StoreError> {
-    let (mut accounts, mut code) = (writing.open_table(ACCOUNTS)?, writing.open_table(CODE)?);
-    let mut uses = writing.open_table(CODE_USES)?;
-    for (address, row) in &update.accounts {
-        if let Some(row) = row {
-            use_code(&mut code, &mut uses, row, diff)?;
-        }
-        let before = view.account_version(address)?.map(|(version, _)| version);
-        let removal = row.is_none().then_some(height);
-        history.supersede(before, removal, |version| Stale::Account(*address, version));
-        history.accounts.push(*address);
-        put(&mut accounts, &at_height(address.as_slice(), height), row)?;
-    }
-    Ok(())
-}
-
-/// Counts the code of a new account row, and stores it if it is new.
-fn use_code(code: &mut Rows<'_>, uses: &mut Rows<'_>, row: &AccountRow, diff: &StateDiff) -> Result<(), StoreError> {
-    let Some(id) = row.account.code else { return Ok(()) };
-    let count = get::<u64>(uses, id.hash.as_slice())?.unwrap_or(0);
-    let bytes = diff.code.get(&id.hash);
-    if let Some(actual) = bytes.map(|bytes| code_bytes(bytes)).filter(|&actual| actual != id.bytes) {
-        let expected = id.bytes;
-        return Err(StoreError::Diff(format!("code {} has {actual} bytes, an account says {expected}", id.hash)));
-    }
-    if count == 0 {
-        let bytes =
-            bytes.ok_or_else(|| StoreError::Diff(format!("an account has code {} that nobody has", id.hash)))?;
-        if lockstep_vm::code_hash(bytes) != id.hash {
-            return Err(StoreError::Diff(format!("code {} has another hash", id.hash)));
-        }
-        code.insert(id.hash.as_slice(), bytes.as_slice())?;
-    }
-    put(uses, id.hash.as_slice(), &count.saturating_add(1))
-}
-
-fn write_storage(
-    writing: &WriteTransaction,
-    view: &View,
-    height: u64,
-    update: &Update,
-    diff: &StateDiff,
-    history: &mut History,
-) -> Result<(), StoreError> {
-    let mut storage = writing.open_table(STORAGE)?;
-    for (address, changes) in &diff.storage {
-        // Where there is no storage before or afterwards, there is nothing to write.
-        let after = match update.accounts.get(address) {
-            Some(row) => row.as_ref().and_then(|row| row.storage),
-            None => continue,
-        };
-        let before = view.account_version(address)?.and_then(|(_, row)| row).and_then(|row| row.storage);
-        let survives = |birth| before.is_some_and(|before| before.birth == birth);
-        // A storage that lost its last value has rows of removals all the same: earlier heights still have the values.
-        let birth = match (after, before) {
-            (Some(after), _) => after.birth,
-            (None, Some(before)) if !changes.cleared && update.accounts.get(address).is_some_and(Option::is_some) => {
-                before.birth
-            }
-            (None, _) => continue,
-        };
-        for (key, value) in &changes.values {
-            let prefix = storage_prefix(address, birth, key)?;
-            let old = if survives(birth) { view.storage_version(&prefix)? } else { None };
-            if old.as_ref().and_then(|(_, old)| old.as_deref()) == value.as_deref() {
-                continue;
-            }
-            let (before, removal) = (old.map(|(version, _)| version), value.is_none().then_some(height));
-            history.supersede(before, removal, |version| Stale::Storage(prefix.clone(), version));
-            storage.insert(at_height(&prefix, height).as_slice(), encode_value(value.as_deref()).as_slice())?;
-            history.storage.push(prefix);
+    if let Some(tip) = tip {
+        let (expected, _) = chain.block(tip)?;
+        if parent_hash != expected {
+            return Err(StoreError::Parent { actual: parent_hash, expected });
         }
     }
     Ok(())
 }
 
-fn write_nodes(writing: &WriteTransaction, update: &Update, history: &mut History) -> Result<(), StoreError> {
-    let mut nodes = writing.open_table(NODES)?;
-    for (at, node) in &update.nodes {
-        nodes.insert(node_key(at).as_slice(), encode(node)?.as_slice())?;
+fn same_root(actual: B256, expected: Option<B256>) -> Result<(), StoreError> {
+    match expected.filter(|expected| *expected != actual) {
+        Some(expected) => Err(StoreError::Root { actual, expected }),
+        None => Ok(()),
     }
-    history.stale.extend(update.stale.iter().cloned().map(Stale::Node));
-    history.stale.extend(update.dead.iter().map(|(tree, version)| Stale::Tree(*tree, *version)));
-    Ok(())
 }

@@ -3,6 +3,7 @@
 
 use core::fmt;
 use lockstep_vm::{B256, Fault};
+use std::{io, sync::Arc};
 
 /// A refusal or a failure of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,10 +78,63 @@ pub enum StoreError {
     /// What the database holds contradicts itself: it was damaged.
     Damaged(String),
     /// The database could not be read or written.
-    Database(String),
+    Database(Cause),
+}
+
+/// Why a database could not be read or written.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    text: String,
+    kind: Option<io::ErrorKind>,
+    source: Option<Arc<dyn core::error::Error + Send + Sync>>,
+}
+
+impl Cause {
+    fn of_text(text: String) -> Self {
+        Self { text, kind: None, source: None }
+    }
+
+    /// The kind of an operation of the operating system that failed: a full disk, one that cannot be written.
+    pub const fn io_kind(&self) -> Option<io::ErrorKind> {
+        self.kind
+    }
+}
+
+/// Two failures are the same if they say the same.
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.text, self.kind) == (&other.text, other.kind)
+    }
+}
+
+impl Eq for Cause {}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl StoreError {
+    /// A failure that has no other cause than the one that `text` names.
+    pub fn database(text: impl Into<String>) -> Self {
+        Self::Database(Cause::of_text(text.into()))
+    }
+
+    /// The failure of an operation on a file.
+    pub(crate) fn io(what: &str, error: io::Error) -> Self {
+        let (text, kind) = (format!("cannot {what}: {error}"), Some(error.kind()));
+        Self::Database(Cause { text, kind, source: Some(Arc::new(error)) })
+    }
+
+    /// The kind of an operation of the operating system that failed, if that is what failed.
+    pub const fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Database(cause) => cause.io_kind(),
+            _ => None,
+        }
+    }
+
     /// Whether what the caller gave is wrong, and not this node.
     pub const fn is_invalid(&self) -> bool {
         !matches!(self, Self::Damaged(_) | Self::Database(_) | Self::PanicsAbort)
@@ -124,11 +178,25 @@ impl fmt::Display for StoreError {
     }
 }
 
-impl core::error::Error for StoreError {}
+impl core::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Database(Cause { source: Some(source), .. }) => Some(&**source),
+            _ => None,
+        }
+    }
+}
 
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         Self::State(error.to_string())
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        let (text, kind) = (error.to_string(), Some(error.kind()));
+        Self::Database(Cause { text, kind, source: Some(Arc::new(error)) })
     }
 }
 
@@ -140,7 +208,8 @@ impl From<redb::Error> for StoreError {
             redb::Error::Corrupted(what) => Self::Damaged(what),
             redb::Error::UpgradeRequired(version) => Self::Foreign(format!("redb file format {version}")),
             redb::Error::TableTypeMismatch { table, .. } => Self::Foreign(format!("its table {table} has other types")),
-            error => Self::Database(error.to_string()),
+            redb::Error::Io(error) => error.into(),
+            error => Self::Database(Cause { text: error.to_string(), kind: None, source: Some(Arc::new(error)) }),
         }
     }
 }

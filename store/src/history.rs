@@ -1,20 +1,29 @@
 //! Going back to an earlier height, and forgetting the earliest ones.
 
 use crate::{
-    commit::Rows,
+    base::{Base, pages_of},
     error::StoreError,
-    forest::{AccountRow, NodeAt, TreeId},
-    node::{Path, TreeNode},
-    store::{Store, kept},
+    fold::write_page,
+    log::rollback_payload,
+    page::Place,
+    row::{Row, RowKey, TreeId},
+    store::{Chain, Store},
     tables::{
-        ACCOUNTS, BLOCKS, CODE, CODE_USES, HISTORY, History, Kept, META, META_KEPT, NODES, RECEIPTS, STORAGE, Stale,
-        at_height, decode, get, height_key, node_key, put, storage_tree_prefix,
+        BLOCKS, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS, ROWS, UNDO,
+        Writing, decode, encode, height_key, numbered_key, old_row, undo_key,
     },
+    view::View,
 };
+use lockstep_vm::B256;
 use redb::{ReadableDatabase, WriteTransaction};
+use std::sync::Arc;
 
 /// Heights that one transaction of a pruning forgets.
 const PRUNED_AT_ONCE: u64 = 64;
+
+/// Rows and storages that one transaction removes of what no kept height has.
+const SWEPT_ROWS_MAX: usize = 20_000;
+const SWEPT_TREES_MAX: usize = 1_000;
 
 impl Store {
     /// Makes `height` the last one: every later block is gone, as if it had never been.
@@ -24,23 +33,51 @@ impl Store {
     /// [`StoreError::NotKept`], [`StoreError::Empty`], or that the database cannot be read or written; nothing is changed
     /// then.
     pub fn rollback(&self, height: u64) -> Result<(), StoreError> {
+        self.write(|log, chain| {
+            chain.check_kept(height)?;
+            let folded = chain.base.kept.map(|kept| kept.folded);
+            if folded.is_none_or(|folded| folded <= height) {
+                if chain.layers.last().is_some_and(|layer| layer.height > height) {
+                    log.append(&rollback_payload(height)?)?;
+                    chain.layers.retain(|layer| layer.height <= height);
+                }
+                return Ok(());
+            }
+            *chain = self.unfold(chain, height)?;
+            log.reset(chain.base.kept.map_or(0, |kept| kept.epoch))
+        })
+    }
+
+    /// Takes back blocks of the database. Those of the log go with them: their epoch ends.
+    fn unfold(&self, chain: &Chain, height: u64) -> Result<Chain, StoreError> {
+        let base = &chain.base;
+        let before = base.kept.ok_or(StoreError::Empty)?;
+        let view = View::of_base(base, height, &self.settings, &self.guard)?;
+        let (patch, born) = view.into_undone()?.ok_or(StoreError::Empty)?;
         let writing = self.begin_write()?;
-        let Kept { oldest, tip } = kept(&self.db.begin_read()?)?.ok_or(StoreError::Empty)?;
-        if !(oldest..=tip).contains(&height) {
-            return Err(StoreError::NotKept { height, oldest, tip });
-        }
         {
             let mut tables = Tables::open(&writing)?;
-            for gone in (height..tip).rev().map(|below| below.saturating_add(1)) {
-                tables.undo(gone)?;
+            for (key, row) in patch.rows() {
+                tables.undo_leaf(base, key, row.as_ref(), height)?;
             }
-            // Nodes are stored by the height that they were written at.
-            let first = height_key(height.saturating_add(1));
-            tables.nodes.retain_in(first.as_slice().., |_, _| false)?;
+            for (place, slot) in patch.slots() {
+                write_page(&mut tables.pages, &place.page_key(), slot, slot.had_page)?;
+            }
+            for tree in born {
+                tables.remove_pages(tree)?;
+            }
+            for gone in height.saturating_add(1)..=before.folded {
+                tables.forget_block(gone)?;
+            }
         }
-        put(&mut writing.open_table(META)?, META_KEPT, &Kept { oldest, tip: height })?;
+        let epoch = before.epoch.saturating_add(1);
+        let kept = Kept { folded: height, epoch, ..before };
+        Writing::open(&writing, META)?.put(META_KEPT, &[&encode(&kept)?])?;
         writing.commit()?;
-        Ok(())
+        let mut cache = base.cache().clone();
+        cache.apply(patch.slots().iter());
+        let base = Base::new(&self.db()?.begin_read()?, cache)?;
+        Ok(Chain { base: Arc::new(base), layers: Vec::new() })
     }
 
     /// Keeps the states of the last `keep_last` heights, at least 1, and forgets earlier ones. Says how many heights were
@@ -52,30 +89,83 @@ impl Store {
     ///
     /// [`StoreError`] if the database cannot be read or written.
     pub fn prune(&self, keep_last: u64, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, StoreError> {
-        let Some(Kept { oldest: first, tip }) = kept(&self.db.begin_read()?)? else { return Ok(0) };
+        let Some((first, tip)) = self.guard.run(|| Ok(self.chain()?.heights()))? else { return Ok(0) };
         let target = tip.saturating_sub(keep_last.max(1).saturating_sub(1)).max(first);
         let count = target.saturating_sub(first);
         let mut done = 0;
         while done < count {
-            let writing = self.begin_write()?;
+            let next = self.write(|log, chain| {
+                // Only what is in the database can be forgotten.
+                self.fold_chain(log, chain)?;
+                self.forget(chain, target)
+            })?;
             // Somebody else may have been here meanwhile.
-            let Some(Kept { oldest, tip }) = kept(&self.db.begin_read()?)? else { break };
-            let next = oldest.saturating_add(PRUNED_AT_ONCE).min(target).min(tip);
-            {
-                let mut tables = Tables::open(&writing)?;
-                for forgotten in oldest..next {
-                    tables.forget(forgotten)?;
-                }
-            }
-            put(&mut writing.open_table(META)?, META_KEPT, &Kept { oldest: next.max(oldest), tip })?;
-            writing.commit()?;
-            if next <= oldest {
-                break;
-            }
+            let Some(next) = next else { break };
             done = next.saturating_sub(first);
             progress(done, count);
         }
+        while self.write(|_, chain| self.sweep(chain))? {}
         Ok(done)
+    }
+
+    /// Removes some rows of storages that no kept height has. Returns whether there may be more of them.
+    fn sweep(&self, chain: &mut Chain) -> Result<bool, StoreError> {
+        let base = &chain.base;
+        let ended: Vec<TreeId> = base.ended()?.take(SWEPT_TREES_MAX).collect::<Result<_, _>>()?;
+        if ended.is_empty() {
+            return Ok(false);
+        }
+        let writing = self.begin_write()?;
+        {
+            let mut tables = Tables::open(&writing)?;
+            let mut left = SWEPT_ROWS_MAX;
+            for tree in ended {
+                let place = Place::root(tree);
+                let from = RowKey { tree, key: place.path }.bytes();
+                let (mut last, mut count) = (None, 0_usize);
+                for row in base.below(&place)?.take(left) {
+                    (last, count) = (Some(row?.0), count.saturating_add(1));
+                }
+                if let Some(last) = last {
+                    tables.rows.remove_between(&from, &last.bytes())?;
+                }
+                left = left.saturating_sub(count);
+                if left == 0 {
+                    break;
+                }
+                tables.remove_pages(tree)?;
+                tables.ended.remove(&tree.bytes())?;
+            }
+        }
+        writing.commit()?;
+        let cache = chain.base.cache().clone();
+        chain.base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
+        Ok(true)
+    }
+
+    /// Forgets some heights below `target`. Returns the oldest that is left, `None` if there was nothing to forget.
+    fn forget(&self, chain: &mut Chain, target: u64) -> Result<Option<u64>, StoreError> {
+        let Some(before) = chain.base.kept else { return Ok(None) };
+        let next = before.oldest.saturating_add(PRUNED_AT_ONCE).min(target).min(before.folded);
+        if next <= before.oldest {
+            return Ok(None);
+        }
+        let writing = self.begin_write()?;
+        {
+            let mut tables = Tables::open(&writing)?;
+            // What a height was before its block is for the heights below it, which go.
+            for height in before.oldest..=next {
+                tables.forget_changes(height)?;
+            }
+            for height in before.oldest..next {
+                tables.forget_block(height)?;
+            }
+        }
+        Writing::open(&writing, META)?.put(META_KEPT, &[&encode(&Kept { oldest: next, ..before })?])?;
+        writing.commit()?;
+        let cache = chain.base.cache().clone();
+        chain.base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
+        Ok(Some(next))
     }
 
     /// Gives the space that the file no longer needs back to the disk. Nobody may hold a view meanwhile.
@@ -84,115 +174,122 @@ impl Store {
     ///
     /// [`StoreError`] if the database cannot be read or written, or is being read.
     pub fn compact(&mut self) -> Result<(), StoreError> {
-        while self.db.compact()? {}
-        Ok(())
+        self.fold()?;
+        let guard = Arc::clone(&self.guard);
+        guard.run(|| {
+            self.alone(|db| {
+                while db.compact()? {}
+                Ok(())
+            })
+        })
     }
 }
 
 /// Every table, open to be written.
 struct Tables<'a> {
-    blocks: Rows<'a>,
-    receipts: Rows<'a>,
-    accounts: Rows<'a>,
-    storage: Rows<'a>,
-    code: Rows<'a>,
-    code_uses: Rows<'a>,
-    nodes: Rows<'a>,
-    history: Rows<'a>,
+    blocks: Writing<'a>,
+    receipts: Writing<'a>,
+    changes: Writing<'a>,
+    rows: Writing<'a>,
+    undo: Writing<'a>,
+    code: Writing<'a>,
+    code_uses: Writing<'a>,
+    pages: Writing<'a>,
+    ended: Writing<'a>,
 }
 
 impl<'a> Tables<'a> {
     fn open(writing: &'a WriteTransaction) -> Result<Self, StoreError> {
+        let open = |id| Writing::open(writing, id);
         Ok(Self {
-            blocks: writing.open_table(BLOCKS)?,
-            receipts: writing.open_table(RECEIPTS)?,
-            accounts: writing.open_table(ACCOUNTS)?,
-            storage: writing.open_table(STORAGE)?,
-            code: writing.open_table(CODE)?,
-            code_uses: writing.open_table(CODE_USES)?,
-            nodes: writing.open_table(NODES)?,
-            history: writing.open_table(HISTORY)?,
+            blocks: open(BLOCKS)?,
+            receipts: open(RECEIPTS)?,
+            changes: open(CHANGES)?,
+            rows: open(ROWS)?,
+            undo: open(UNDO)?,
+            code: open(CODE)?,
+            code_uses: open(CODE_USES)?,
+            pages: open(PAGES)?,
+            ended: open(ENDED)?,
         })
     }
 
-    fn history_of(&self, height: u64) -> Result<History, StoreError> {
-        let history = get(&self.history, &height_key(height))?;
-        history.ok_or_else(|| StoreError::Damaged(format!("there is no history of height {height}")))
-    }
-
-    /// Takes back the last block.
-    fn undo(&mut self, height: u64) -> Result<(), StoreError> {
-        let History { accounts, storage, stale: _ } = self.history_of(height)?;
-        for address in accounts {
-            self.remove_account(&at_height(address.as_slice(), height))?;
-        }
-        for prefix in storage {
-            self.storage.remove(at_height(&prefix, height).as_slice())?;
-        }
-        let key = height_key(height);
-        for table in [&mut self.history, &mut self.blocks, &mut self.receipts] {
-            table.remove(key.as_slice())?;
-        }
-        Ok(())
-    }
-
-    /// Forgets the oldest height: what only it needs is what the next one made stale.
-    fn forget(&mut self, height: u64) -> Result<(), StoreError> {
-        for stale in self.history_of(height.saturating_add(1))?.stale {
-            match stale {
-                Stale::Node(at) => {
-                    self.nodes.remove(node_key(&at).as_slice())?;
-                }
-                Stale::Account(address, at) => self.remove_account(&at_height(address.as_slice(), at))?,
-                Stale::Storage(prefix, at) => {
-                    self.storage.remove(at_height(&prefix, at).as_slice())?;
-                }
-                Stale::Tree(tree, version) => self.remove_tree(tree, version)?,
-            }
-        }
-        let key = height_key(height);
-        for table in [&mut self.history, &mut self.blocks, &mut self.receipts] {
-            table.remove(key.as_slice())?;
-        }
-        Ok(())
-    }
-
-    /// Removes an account row, and code that no row has any more.
-    fn remove_account(&mut self, key: &[u8]) -> Result<(), StoreError> {
-        let row: Option<AccountRow> = match self.accounts.remove(key)? {
-            Some(row) => decode(row.value())?,
-            None => None,
+    /// A leaf becomes what it was at `height`; what it was later is gone.
+    fn undo_leaf(&mut self, base: &Base, key: &RowKey, row: Option<&Row>, height: u64) -> Result<(), StoreError> {
+        let bytes = key.bytes();
+        let now = match row {
+            Some(row) => self.rows.put(&bytes, &[row.bytes()])?,
+            None => self.rows.remove(&bytes)?,
         };
-        let Some(id) = row.and_then(|row| row.account.code) else { return Ok(()) };
-        let hash = id.hash.as_slice();
-        match get::<u64>(&self.code_uses, hash)? {
-            Some(count) if count > 1 => put(&mut self.code_uses, hash, &count.saturating_sub(1)),
-            _ => {
-                self.code_uses.remove(hash)?;
-                self.code.remove(hash)?;
-                Ok(())
+        let later = base.all_old(key, height)?;
+        if key.tree == TreeId::ACCOUNTS {
+            let gone = now.as_deref().map(Row::of).transpose()?;
+            // The first of them is what the leaf becomes.
+            for gone in later.iter().skip(1).filter_map(Option::as_ref).chain(&gone) {
+                self.drop_code(gone)?;
             }
         }
+        let (from, to) = (undo_key(key, height.saturating_add(1)), undo_key(key, u64::MAX));
+        self.undo.remove_between(from.as_slice(), to.as_slice())
     }
 
-    /// Removes a whole storage tree and its values.
-    fn remove_tree(&mut self, tree: TreeId, version: u64) -> Result<(), StoreError> {
-        let TreeId::Storage(address, birth) = tree else { return Ok(()) };
-        let prefix = storage_tree_prefix(&address, birth);
-        let next = at_height(address.as_slice(), birth.saturating_add(1));
-        self.storage.retain_in(prefix.as_slice()..next.as_slice(), |_, _| false)?;
-        let mut left = vec![NodeAt { version, tree, path: Path::default() }];
-        while let Some(at) = left.pop() {
-            let Some(node) = self.nodes.remove(node_key(&at).as_slice())? else { continue };
-            if let TreeNode::Internal(children) = TreeNode::decode(node.value())? {
-                let below = children.iter();
-                left.extend(below.map(|child| NodeAt {
-                    version: child.version,
-                    tree,
-                    path: at.path.child(child.nibble),
-                }));
+    /// Removes the use of an account row that is gone, and code that no row has any more.
+    fn drop_code(&mut self, gone: &Row) -> Result<(), StoreError> {
+        let Some(id) = gone.to_account()?.1.account.code else { return Ok(()) };
+        let hash: &B256 = &id.hash;
+        match self.code_uses.get(hash.as_slice(), decode::<u64>)? {
+            Some(count) if count > 1 => {
+                self.code_uses.put(hash.as_slice(), &[&count.saturating_sub(1).to_le_bytes()])?;
+            }
+            _ => {
+                self.code_uses.remove(hash.as_slice())?;
+                self.code.remove(hash.as_slice())?;
             }
         }
         Ok(())
+    }
+
+    fn block(&self, height: u64) -> Result<BlockRow, StoreError> {
+        let block = self.blocks.get(&height_key(height), decode)?;
+        block.ok_or_else(|| StoreError::Damaged(format!("there is no block at height {height}")))
+    }
+
+    /// Removes what leaves were before a height, and storages that ended at it.
+    fn forget_changes(&mut self, height: u64) -> Result<(), StoreError> {
+        for part in 0..self.block(height)?.changes {
+            let key = numbered_key(height, part);
+            let Some(changes) = self.changes.remove(&key)? else { continue };
+            let Changes { rows, dead } = decode(&changes)?;
+            for key in rows {
+                let old = self.undo.remove(&undo_key(&key, height))?;
+                let old = old.as_deref().map(old_row).transpose()?.flatten();
+                if let Some(old) = old.filter(|_| key.tree == TreeId::ACCOUNTS) {
+                    self.drop_code(&Row::of(old)?)?;
+                }
+            }
+            // However large they are, this step is not: their rows go later.
+            for tree in dead {
+                self.ended.put(&tree.bytes(), &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a block, its receipts and the list of its changes.
+    fn forget_block(&mut self, height: u64) -> Result<(), StoreError> {
+        let block = self.block(height)?;
+        for number in 0..block.receipts {
+            self.receipts.remove(&numbered_key(height, number))?;
+        }
+        for part in 0..block.changes {
+            self.changes.remove(&numbered_key(height, part))?;
+        }
+        self.blocks.remove(&height_key(height))?;
+        Ok(())
+    }
+
+    fn remove_pages(&mut self, tree: TreeId) -> Result<(), StoreError> {
+        let (from, to) = pages_of(tree);
+        self.pages.remove_between(&from, &to)
     }
 }

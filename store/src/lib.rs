@@ -1,31 +1,54 @@
 //! The durable state of a chain.
 //!
-//! [`Store`] keeps accounts, storage, code and receipts by height in one file, commits to them with one root, gives
-//! [views](View) of every kept height and proofs of every key, and goes back to an earlier height. The root depends on
-//! the content of the state alone.
+//! [`Store`] keeps accounts, storage, code and receipts by height in one folder, commits to them with one root, gives
+//! [views](View) of every kept height and proofs of every key, and goes back to an earlier height. [`Pending`] blocks
+//! have states and roots before they are committed. The root depends on the content of the state alone.
 
+mod apply;
+mod base;
 mod check;
+mod checksum;
+mod chunks;
 mod commit;
+mod copy_on_write;
+mod cursor;
 mod error;
-mod forest;
+mod executor;
+mod fold;
+mod guard;
 mod history;
+mod layer;
+mod load;
+mod log;
 mod node;
-mod overlay;
+mod page;
+mod past;
+mod patch;
+mod pending;
 mod proof;
+mod ranges;
 mod replay;
+mod row;
+mod settings;
 mod snapshot;
 mod store;
+mod stream;
 mod tables;
+mod update;
 mod view;
 mod witness;
 
 pub use check::{Checked, DIFFERENCES_MAX, check};
 pub use commit::{ExecutedBlock, HEIGHT_MAX};
-pub use error::StoreError;
+pub use error::{Cause, StoreError};
+pub use executor::{Executor, Serial};
+pub use load::{Import, Missing};
+pub use pending::{Pending, Roots};
 pub use proof::{AccountLeaf, AccountProof, EMPTY_ROOT, InvalidProof, MerklePath, StorageProof};
 pub use replay::{Replayed, replay};
+pub use settings::Settings;
 pub use snapshot::{Expected, SNAPSHOT_VERSION, SnapshotHead};
-pub use store::{FILE_NAME, Store, Tip};
+pub use store::{FILE_NAME, LOG_NAME, Store, Tip};
 pub use tables::FORMAT_VERSION;
 pub use view::View;
 pub use witness::{Recorder, WITNESS_VERSION, Witness};

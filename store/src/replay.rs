@@ -1,10 +1,14 @@
 //! Executing a block on a witness alone, without a store: everything is checked against the root before it is used.
 
 use crate::{
+    apply::{State, apply},
     error::StoreError,
-    forest::{AccountRow, Forest, Head, NodeAt, StorageTree, TreeId, leaf_at, read_ways, update},
-    node::{Path, TreeNode},
-    proof::{EMPTY_ROOT, account_key, account_value_hash, storage_key, storage_value_hash},
+    executor::Serial,
+    node::{Child, Path, TreeNode, nibble_of, nibbles_of, range, range_hash},
+    page::{BOTTOM, Page, Place, Sub},
+    proof::{EMPTY_ROOT, Kind, account_key, account_value_hash, storage_key, storage_value_hash},
+    row::{AccountRow, StorageTree, TreeId},
+    update::Source,
     witness::{Nodes, Witness},
 };
 use lockstep_vm::{
@@ -40,15 +44,14 @@ pub fn replay<E: Engine>(witness: Witness, root: &B256, vm: &Vm<E>) -> Result<Re
     let state = Arc::new(WitnessState::check(witness)?);
     let outcome = vm.execute_block(Arc::clone(&state) as Arc<dyn StateReader>, block).map_err(|error| match error {
         Rejected::Fault(Fault::State(why)) => StoreError::Refused(why),
-        Rejected::Fault(fault) => StoreError::Database(fault.to_string()),
+        Rejected::Fault(fault) => StoreError::database(fault.to_string()),
         rejected => StoreError::Refused(rejected.to_string()),
     })?;
-    read_ways(&*state, &outcome.diff)?;
-    let head = update(&*state, state.head(), HEIGHT, &outcome.diff)?.head;
-    Ok(Replayed { outcome, root: head.root })
+    let root = apply(&*state, &Serial, HEIGHT, &outcome.diff)?.root;
+    Ok(Replayed { outcome, root })
 }
 
-/// Within a witness every node is of one height, and the block is of the next.
+/// Within a witness every node is of one height, and the block is of the next: so no new tree is one that is there.
 const VERSION: u64 = 0;
 const HEIGHT: u64 = 1;
 
@@ -56,20 +59,23 @@ const HEIGHT: u64 = 1;
 struct WitnessState {
     witness: Witness,
     code: BTreeMap<B256, Bytes>,
+    /// Accounts of the witness by the numbers of their storage trees.
+    numbered: Vec<Address>,
 }
 
 impl WitnessState {
     fn check(witness: Witness) -> Result<Self, StoreError> {
         check_tree(&witness.account_nodes, &witness.root, "the accounts")?;
         let code = witness.code.iter().map(|code| (code_hash(code), Bytes::copy_from_slice(code))).collect();
-        let state = Self { witness, code };
+        let numbered = witness.accounts.keys().copied().collect();
+        let state = Self { witness, code, numbered };
         for (address, leaf) in &state.witness.accounts {
             let key = account_key(address);
-            let leaf_there = leaf_at(&state, TreeId::Accounts, state.head().version, &key)?;
+            let leaf_there = state.leaf_at(TreeId::ACCOUNTS, state.witness.root, &key)?;
             if leaf_there != Some((key, account_value_hash(leaf))) {
                 return Err(StoreError::Refused(format!("the witness has a false account {address}")));
             }
-            let code = leaf.account.code.and_then(|id| Some((id, state.code.get(&id.hash)?)));
+            let code = leaf.account.code.and_then(|id| Some((id, state.code.get(&B256::new(id.hash))?)));
             if code.is_some_and(|(id, code)| code_bytes(code) != id.bytes) {
                 return Err(StoreError::Refused(format!("the witness has code of another length for {address}")));
             }
@@ -77,7 +83,7 @@ impl WitnessState {
         for (address, nodes) in &state.witness.storage_nodes {
             let leaf = state.witness.accounts.get(address);
             let leaf = leaf.ok_or_else(|| StoreError::Refused(format!("the witness lacks account {address}")))?;
-            check_tree(nodes, &leaf.storage_root, &format!("the storage of {address}"))?;
+            check_tree(nodes, &leaf.storage_root.into(), &format!("the storage of {address}"))?;
         }
         for (address, values) in &state.witness.values {
             for (key, value) in values {
@@ -91,24 +97,122 @@ impl WitnessState {
         Ok(state)
     }
 
-    fn head(&self) -> Head {
-        if self.witness.root == EMPTY_ROOT {
-            Head::EMPTY
-        } else {
-            Head { root: self.witness.root, version: Some(VERSION) }
-        }
-    }
-
     /// The leaf of a storage key, `None` if the nodes show that there is none.
     fn storage_leaf(&self, address: &Address, key: &[u8]) -> Result<Option<(B256, B256)>, StoreError> {
-        let Some(tree) = self.account_row(address)?.and_then(|row| row.storage) else { return Ok(None) };
+        let Some(storage) = self.account_row(address)?.and_then(|row| row.storage) else { return Ok(None) };
         let hash = storage_key(key);
-        let leaf = leaf_at(self, TreeId::Storage(*address, tree.birth), Some(tree.version), &hash).map_err(|_| {
+        let leaf = self.leaf_at(storage.tree, storage.root, &hash).map_err(|_| {
             let key = Bytes::copy_from_slice(key);
             StoreError::Refused(format!("the witness lacks storage {key} of {address}"))
         })?;
         Ok(leaf.filter(|(found, _)| *found == hash))
     }
+
+    /// Key and value, as hashes, of the leaf where `key` leads to. It may be that of another key.
+    fn leaf_at(&self, tree: TreeId, root: B256, key: &B256) -> Result<Option<(B256, B256)>, StoreError> {
+        let missing = || self.missing(&Place::root(tree));
+        if root == EMPTY_ROOT {
+            return Ok(None);
+        }
+        let nodes = self.nodes(tree).ok_or_else(missing)?;
+        let mut path = Path::default();
+        loop {
+            let children = match nodes.get(&path).ok_or_else(missing)? {
+                TreeNode::Leaf { key, value } => return Ok(Some((*key, *value))),
+                TreeNode::Internal(children) => children,
+            };
+            let nibble = nibble_of(key, path.nibbles().len());
+            let Some(child) = child_at(children, nibble) else { return Ok(None) };
+            path = Path::new([path.nibbles(), &[child.nibble]].concat()).ok_or_else(missing)?;
+        }
+    }
+
+    /// The storage tree of the account with that address, which is in the witness.
+    fn tree_of(&self, address: &Address) -> Option<TreeId> {
+        let at = self.numbered.binary_search(address).ok()?;
+        Some(TreeId::storage(VERSION, u32::try_from(at).ok()?))
+    }
+
+    /// The nodes of a tree.
+    fn nodes(&self, tree: TreeId) -> Option<&Nodes> {
+        if tree == TreeId::ACCOUNTS {
+            return Some(&self.witness.account_nodes);
+        }
+        self.witness.storage_nodes.get(self.numbered.get(tree.number()?)?)
+    }
+
+    /// The children, within four bits, of the node that holds the nodes below `place`, from those that `place` holds on.
+    fn children(&self, place: &Place) -> Option<&[Child]> {
+        let path = nibbles_of(&place.path, place.depth / 4);
+        match self.nodes(place.tree)?.get(&path)? {
+            TreeNode::Internal(children) => {
+                let bits = place.depth & 3;
+                let width = 16_u8 >> bits;
+                let nibble = nibble_of(&place.path, usize::from(place.depth / 4));
+                Some(range(children, nibble & !width.saturating_sub(1), width))
+            }
+            TreeNode::Leaf { .. } => None,
+        }
+    }
+
+    /// The hashes below the node at `place`, which is an internal one.
+    fn pair(&self, place: &Place) -> Option<(B256, B256)> {
+        let children = self.children(place)?;
+        let width = 8_u8 >> (place.depth & 3);
+        let hash = |bit: bool| {
+            let start = nibble_of(&place.child(bit).path, usize::from(place.depth / 4));
+            range_hash(children, start & !width.saturating_sub(1), width)
+        };
+        Some((hash(false), hash(true)))
+    }
+
+    /// Fills in what is known below a node of a page.
+    fn fill(&self, page: &mut Page, number: usize, place: &Place) {
+        let Some((left, right)) = self.pair(place) else { return };
+        page.set_children(number, left, right);
+        for (bit, hash) in [(false, left), (true, right)] {
+            let below = number.saturating_mul(2).saturating_add(usize::from(bit));
+            if below < BOTTOM && Kind::of(&hash) == Kind::Internal {
+                self.fill(page, below, &place.child(bit));
+            }
+        }
+    }
+
+    /// The leaf with that hash, which is alone below a place.
+    fn leaf(&self, place: &Place, hash: &B256) -> Result<(B256, B256), StoreError> {
+        // It is a node of its own, with the path of its nibble in the node above it.
+        let whole = place.depth.div_ceil(4);
+        let nodes = self.nodes(place.tree).ok_or_else(|| self.missing(place))?;
+        let above = Place { depth: place.depth.saturating_sub(1), ..*place };
+        let above = Place::on_way(place.tree, &place.path, above.depth.saturating_sub(above.depth & 3));
+        let path = match self.children(&above).filter(|_| place.depth > 0) {
+            None => nibbles_of(&place.path, 0),
+            Some(children) => {
+                let child = children.iter().find(|child| child.hash == *hash);
+                let nibble = child.ok_or_else(|| self.missing(place))?.nibble;
+                let mut nibbles = nibbles_of(&place.path, whole.saturating_sub(1)).nibbles().to_vec();
+                nibbles.push(nibble);
+                Path::new(nibbles).ok_or_else(|| self.missing(place))?
+            }
+        };
+        match nodes.get(&path) {
+            Some(TreeNode::Leaf { key, value }) => Ok((*key, *value)),
+            _ => Err(self.missing(place)),
+        }
+    }
+}
+
+/// The child that stands where `nibble` leads to, which may be a lonely leaf with another nibble.
+fn child_at(children: &[Child], nibble: u8) -> Option<&Child> {
+    for width in [8_u8, 4, 2, 1] {
+        // `width` is a power of two: the part of the nibble above it.
+        match range(children, nibble & !width.saturating_sub(1), width) {
+            [] => return None,
+            [child] if child.is_leaf() || width == 1 => return Some(child),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Whether the nodes are those of the tree with that root, and no others.
@@ -139,33 +243,48 @@ fn check_tree(nodes: &Nodes, root: &B256, of: &str) -> Result<(), StoreError> {
     if seen == nodes.len() { Ok(()) } else { refused("a tree node that the root does not lead to") }
 }
 
-impl Forest for WitnessState {
+impl Source for WitnessState {
+    fn sub(&self, place: &Place, _: &B256) -> Result<Sub, StoreError> {
+        let mut page = Page::default();
+        self.fill(&mut page, 1, place);
+        Ok(Sub::Page(Arc::new(page)))
+    }
+
+    fn leaf_key(&self, place: &Place, hash: &B256) -> Result<B256, StoreError> {
+        Ok(self.leaf(place, hash)?.0)
+    }
+
+    fn missing(&self, place: &Place) -> StoreError {
+        let of = match place.tree.number().and_then(|number| self.numbered.get(number)) {
+            Some(address) => format!("the storage of {address}"),
+            None => "the accounts".to_owned(),
+        };
+        StoreError::Refused(format!("the witness lacks a tree node of {of}"))
+    }
+
+    fn is_kept(&self) -> bool {
+        false
+    }
+}
+
+impl State for WitnessState {
+    fn root(&self) -> B256 {
+        self.witness.root
+    }
+
     fn account_row(&self, address: &Address) -> Result<Option<AccountRow>, StoreError> {
         if let Some(leaf) = self.witness.accounts.get(address) {
-            let storage = (leaf.storage_root != EMPTY_ROOT).then_some(StorageTree {
-                birth: VERSION,
-                root: leaf.storage_root,
-                version: VERSION,
-            });
-            return Ok(Some(AccountRow { account: leaf.account.clone(), storage }));
+            let root = B256::new(leaf.storage_root);
+            let tree = self.tree_of(address).filter(|_| root != EMPTY_ROOT);
+            let storage = tree.map(|tree| StorageTree { tree, root });
+            let unknown = |_| StoreError::Refused(format!("the witness has an unknown ABI for {address}"));
+            return Ok(Some(AccountRow { account: Account::try_from(&leaf.account).map_err(unknown)?, storage }));
         }
         let lacks = || StoreError::Refused(format!("the witness lacks account {address}"));
         let key = account_key(address);
-        let leaf = leaf_at(self, TreeId::Accounts, self.head().version, &key).map_err(|_| lacks())?;
+        let leaf = self.leaf_at(TreeId::ACCOUNTS, self.witness.root, &key).map_err(|_| lacks())?;
         // A leaf of the account shows that it is there, and not what it is.
         if leaf.is_some_and(|(found, _)| found == key) { Err(lacks()) } else { Ok(None) }
-    }
-
-    fn node(&self, at: &NodeAt) -> Result<TreeNode, StoreError> {
-        let (nodes, of) = match &at.tree {
-            TreeId::Accounts => (Some(&self.witness.account_nodes), "the accounts".to_owned()),
-            TreeId::Storage(address, _) => {
-                (self.witness.storage_nodes.get(address), format!("the storage of {address}"))
-            }
-        };
-        let node = nodes.and_then(|nodes| nodes.get(&at.path)).cloned();
-        let lacks = || StoreError::Refused(format!("the witness lacks a tree node of {of}"));
-        node.and_then(TreeNode::well_formed).ok_or_else(lacks)
     }
 }
 

@@ -1,32 +1,97 @@
 //! The store: opening a database, and what it holds.
 
 use crate::{
+    base::{Base, Cache},
+    commit::ExecutedBlock,
     error::StoreError,
-    tables::{
-        BLOCKS, BlockRow, FORMAT_VERSION, Kept, META, META_FORMAT, META_KEPT, RECEIPTS, TABLES, get, height_key, put,
-    },
+    guard::Guard,
+    layer::Layer,
+    log::{BlockRecord, Log, Record},
+    settings::Settings,
+    tables::{FORMAT_VERSION, META, META_FORMAT, TABLES},
     view::View,
 };
 use lockstep_vm::{B256, Receipt};
 use redb::{
-    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, StorageError, TableError,
-    TableHandle, WriteTransaction, backends::InMemoryBackend,
+    Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError, TableHandle,
+    WriteTransaction,
+    backends::{FileBackend, InMemoryBackend},
 };
-use std::{fs, io, path::Path};
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// The file of a database within its folder.
 pub const FILE_NAME: &str = "state.redb";
 
-/// Bytes of the database that are kept in memory.
-const CACHE_BYTES: usize = 128 * 1_024 * 1_024;
+/// The file beside it that blocks are appended to.
+pub const LOG_NAME: &str = "blocks.log";
 
 /// The durable state of a chain.
 ///
-/// Every method can be called from any thread; commits, rollbacks and prunings wait for each other, and views wait for
-/// nothing. After an I/O error the store answers with errors until it is opened anew, and what was committed is there.
+/// Every method can be called from any thread; commits, rollbacks, foldings and prunings wait for each other, and views
+/// wait for nothing. After an I/O error the store answers with errors until it is opened anew, and what was committed is
+/// there.
 #[derive(Debug)]
 pub struct Store {
-    pub(crate) db: Database,
+    /// There until the store is closed.
+    db: Option<Database>,
+    /// Whoever holds it is the one who writes.
+    log: Mutex<Log>,
+    chain: Mutex<Option<Chain>>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) guard: Arc<Guard>,
+}
+
+/// What is committed: the database, and the blocks that are in the log alone.
+#[derive(Clone)]
+pub(crate) struct Chain {
+    pub(crate) base: Arc<Base>,
+    /// Ascending by height.
+    pub(crate) layers: Vec<Arc<Layer>>,
+}
+
+impl core::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Chain").field("kept", &self.base.kept).field("in_log", &self.layers.len()).finish()
+    }
+}
+
+impl Chain {
+    /// The oldest kept height and the last one, `None` without blocks.
+    pub(crate) fn heights(&self) -> Option<(u64, u64)> {
+        let (kept, first) = (self.base.kept, self.layers.first().map(|layer| layer.height));
+        let oldest = kept.map(|kept| kept.oldest).or(first)?;
+        let tip = self.layers.last().map(|layer| layer.height).or(kept.map(|kept| kept.folded))?;
+        Some((oldest, tip))
+    }
+
+    /// Hash and root of a kept height.
+    pub(crate) fn block(&self, height: u64) -> Result<(B256, B256), StoreError> {
+        match self.layer(height) {
+            Some(layer) => Ok((layer.hash, layer.root)),
+            None => self.base.block(height).map(|block| (block.hash, block.root)),
+        }
+    }
+
+    /// The block of that height, if it is in the log.
+    pub(crate) fn layer(&self, height: u64) -> Option<&Arc<Layer>> {
+        let at = self.layers.binary_search_by_key(&height, |layer| layer.height).ok()?;
+        self.layers.get(at)
+    }
+
+    pub(crate) fn receipts(&self, height: u64) -> Result<Vec<Receipt>, StoreError> {
+        self.layer(height).map_or_else(|| self.base.receipts(height), |layer| Ok(layer.receipts.clone()))
+    }
+
+    /// Refuses a height that is not kept.
+    pub(crate) fn check_kept(&self, height: u64) -> Result<(), StoreError> {
+        let (oldest, tip) = self.heights().ok_or(StoreError::Empty)?;
+        if (oldest..=tip).contains(&height) { Ok(()) } else { Err(StoreError::NotKept { height, oldest, tip }) }
+    }
 }
 
 /// The last block.
@@ -50,8 +115,17 @@ impl Store {
     /// [`StoreError::InUse`], [`StoreError::Foreign`], [`StoreError::Format`], [`StoreError::PanicsAbort`], or that it cannot
     /// be read or written.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_with(folder, Settings::default())
+    }
+
+    /// The same with settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(folder: &Path, settings: Settings) -> Result<Self, StoreError> {
         check_panics(cfg!(panic = "abort"))?;
-        Self::open_where_panics_abort(folder)
+        Self::in_folder(folder, settings)
     }
 
     /// The same, also in a build where a panic ends the process: what a panic interrupts is then never told from a crash.
@@ -60,8 +134,18 @@ impl Store {
     ///
     /// As [`open`](Self::open), without [`StoreError::PanicsAbort`].
     pub fn open_where_panics_abort(folder: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(folder).map_err(|error| cannot("make the folder", &error))?;
-        Self::from_redb(builder().create(folder.join(FILE_NAME)))
+        Self::in_folder(folder, Settings::default())
+    }
+
+    fn in_folder(folder: &Path, settings: Settings) -> Result<Self, StoreError> {
+        fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", error))?;
+        let file = folder.join(FILE_NAME);
+        let log = || {
+            let file = File::options().read(true).write(true).create(true).truncate(false).open(folder.join(LOG_NAME));
+            let file = file.map_err(|error| StoreError::io("open the log", error))?;
+            Ok(Box::new(FileBackend::new(file)?) as Box<dyn StorageBackend>)
+        };
+        Self::from_redb(|| builder(&settings).create(&file), log, settings.clone())
     }
 
     /// Opens the database in the folder `folder`, which must be there.
@@ -74,7 +158,7 @@ impl Store {
         match file.try_exists() {
             Ok(true) => Self::open(folder),
             Ok(false) => Err(StoreError::Foreign(format!("there is no {}", file.display()))),
-            Err(error) => Err(cannot("look for the database", &error)),
+            Err(error) => Err(StoreError::io("look for the database", error)),
         }
     }
 
@@ -85,68 +169,94 @@ impl Store {
     /// As [`open_where_panics_abort`](Self::open_where_panics_abort): there is nothing here that an end of the process
     /// could leave half done.
     pub fn memory() -> Result<Self, StoreError> {
-        Self::from_redb(builder().create_with_backend(InMemoryBackend::new()))
+        let settings = Settings::default();
+        let database = || builder(&settings).create_with_backend(InMemoryBackend::new());
+        Self::from_redb(database, || Ok(Box::new(InMemoryBackend::new())), settings.clone())
     }
 
-    /// A store on any storage that redb can use.
+    /// A store on any storage that redb can use, with its log on another one.
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open).
-    pub fn with_backend(backend: impl StorageBackend) -> Result<Self, StoreError> {
+    pub fn with_backends(
+        database: impl StorageBackend,
+        log: impl StorageBackend,
+        settings: Settings,
+    ) -> Result<Self, StoreError> {
         check_panics(cfg!(panic = "abort"))?;
-        Self::from_redb(builder().create_with_backend(backend))
+        Self::from_redb(|| builder(&settings).create_with_backend(database), || Ok(Box::new(log)), settings.clone())
     }
 
-    pub(crate) fn from_redb(db: Result<Database, DatabaseError>) -> Result<Self, StoreError> {
-        let db = db.map_err(|error| match error {
-            DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                StoreError::Foreign(error.to_string())
+    /// The store in a database, which is opened first: its lock is that of the log, too.
+    pub(crate) fn from_redb(
+        database: impl FnOnce() -> Result<Database, DatabaseError>,
+        log: impl FnOnce() -> Result<Box<dyn StorageBackend>, StoreError>,
+        settings: Settings,
+    ) -> Result<Self, StoreError> {
+        let guard = Arc::new(Guard::default());
+        Arc::clone(&guard).run(|| {
+            let db = database().map_err(|error| match error {
+                DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                    StoreError::Foreign(error.to_string())
+                }
+                error => error.into(),
+            })?;
+            let log = open_format(&db, log)?;
+            let base = Base::new(&db.begin_read()?, Cache::new(settings.pages_bytes))?;
+            let (log, records) = Log::open(log, base.kept.map_or(0, |kept| kept.epoch))?;
+            let mut chain = Chain { base: Arc::new(base), layers: Vec::new() };
+            let settings = Arc::new(settings);
+            for record in records {
+                replay(&mut chain, record, &settings, &guard)?;
             }
-            error => error.into(),
-        })?;
-        let store = Self { db };
-        store.check_format()?;
-        Ok(store)
+            Ok(Self { db: Some(db), log: Mutex::new(log), chain: Mutex::new(Some(chain)), settings, guard })
+        })
     }
 
-    /// Refuses another format; begins with ours where there is nothing yet.
-    fn check_format(&self) -> Result<(), StoreError> {
-        let transaction = self.db.begin_read()?;
-        let format: Option<u32> = match transaction.open_table(META) {
-            Ok(meta) => get(&meta, META_FORMAT)?,
-            Err(TableError::TableDoesNotExist(_)) => {
-                return match transaction.list_tables()?.next() {
-                    None => self.begin(),
-                    Some(table) => Err(StoreError::Foreign(format!("it has a table {}", table.name()))),
-                };
-            }
-            Err(error) => return Err(error.into()),
-        };
-        match format {
-            Some(FORMAT_VERSION) => Ok(()),
-            Some(actual) => Err(StoreError::Format { actual, expected: FORMAT_VERSION }),
-            None => Err(StoreError::Foreign("it does not say its format".into())),
-        }
-    }
-
-    fn begin(&self) -> Result<(), StoreError> {
-        let transaction = self.begin_write()?;
-        for table in TABLES {
-            transaction.open_table(table)?;
-        }
-        put(&mut transaction.open_table(META)?, META_FORMAT, &FORMAT_VERSION)?;
-        transaction.commit()?;
-        Ok(())
+    /// The database.
+    pub(crate) fn db(&self) -> Result<&Database, StoreError> {
+        self.db.as_ref().ok_or_else(closed)
     }
 
     /// A write transaction, durable when it has committed.
     pub(crate) fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
-        let mut transaction = self.db.begin_write()?;
+        let mut transaction = self.db()?.begin_write()?;
         // Contracts decide what is written, so a checksum that is no cryptographic hash may not be all that tells a
         // whole commit from half of one: this commits in two phases. It also makes opening after a crash quick.
         transaction.set_quick_repair(true);
         Ok(transaction)
+    }
+
+    /// What is committed now.
+    pub(crate) fn chain(&self) -> Result<Chain, StoreError> {
+        let chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        chain.ok_or_else(closed)
+    }
+
+    /// Writes, with nobody else doing so: `work` makes another chain of the one that there is, or leaves it. An error
+    /// that is this node's ends the use of the store.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Log, &mut Chain) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut log: MutexGuard<'_, Log> = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        self.guard.run(|| {
+            let mut chain = self.chain()?;
+            let result = work(&mut log, &mut chain);
+            match &result {
+                Err(error) if !error.is_invalid() => self.guard.fail(error.clone()),
+                // What was folded before a refusal stays folded.
+                _ => *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = Some(chain),
+            }
+            result
+        })
+    }
+
+    /// The view of a kept height of a chain.
+    pub(crate) fn view_of(&self, chain: &Chain, height: u64) -> Result<View, StoreError> {
+        chain.check_kept(height)?;
+        view(chain, height, &self.settings, &self.guard)
     }
 
     /// The last block, `None` if there is none yet.
@@ -155,10 +265,12 @@ impl Store {
     ///
     /// [`StoreError`] if the database cannot be read.
     pub fn tip(&self) -> Result<Option<Tip>, StoreError> {
-        let transaction = self.db.begin_read()?;
-        let Some(Kept { oldest, tip }) = kept(&transaction)? else { return Ok(None) };
-        let block = block(&transaction, tip)?;
-        Ok(Some(Tip { height: tip, hash: block.hash, root: block.head.root, oldest }))
+        self.guard.run(|| {
+            let chain = self.chain()?;
+            let Some((oldest, height)) = chain.heights() else { return Ok(None) };
+            let (hash, root) = chain.block(height)?;
+            Ok(Some(Tip { height, hash, root, oldest }))
+        })
     }
 
     /// The root of the state at a kept height.
@@ -167,9 +279,7 @@ impl Store {
     ///
     /// [`StoreError::NotKept`], [`StoreError::Empty`], or that the database cannot be read.
     pub fn root(&self, height: u64) -> Result<B256, StoreError> {
-        let transaction = self.db.begin_read()?;
-        is_kept(&transaction, height)?;
-        Ok(block(&transaction, height)?.head.root)
+        self.of_kept(height, |chain| Ok(chain.block(height)?.1))
     }
 
     /// The hash of the block at a kept height.
@@ -178,9 +288,7 @@ impl Store {
     ///
     /// As [`root`](Self::root).
     pub fn block_hash(&self, height: u64) -> Result<B256, StoreError> {
-        let transaction = self.db.begin_read()?;
-        is_kept(&transaction, height)?;
-        Ok(block(&transaction, height)?.hash)
+        self.of_kept(height, |chain| Ok(chain.block(height)?.0))
     }
 
     /// The receipts of the block at a kept height.
@@ -189,10 +297,7 @@ impl Store {
     ///
     /// As [`root`](Self::root).
     pub fn receipts(&self, height: u64) -> Result<Vec<Receipt>, StoreError> {
-        let transaction = self.db.begin_read()?;
-        is_kept(&transaction, height)?;
-        let receipts = get(&transaction.open_table(RECEIPTS)?, &height_key(height))?;
-        receipts.ok_or_else(|| StoreError::Damaged(format!("there are no receipts at height {height}")))
+        self.of_kept(height, |chain| chain.receipts(height))
     }
 
     /// The state at a kept height.
@@ -201,9 +306,15 @@ impl Store {
     ///
     /// As [`root`](Self::root).
     pub fn view(&self, height: u64) -> Result<View, StoreError> {
-        let transaction = self.db.begin_read()?;
-        is_kept(&transaction, height)?;
-        View::new(&transaction, Some(height))
+        self.of_kept(height, |chain| self.view_of(chain, height))
+    }
+
+    fn of_kept<T>(&self, height: u64, read: impl FnOnce(&Chain) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.guard.run(|| {
+            let chain = self.chain()?;
+            chain.check_kept(height)?;
+            read(&chain)
+        })
     }
 
     /// The state after the last block; the empty state if there is none.
@@ -212,43 +323,142 @@ impl Store {
     ///
     /// [`StoreError`] if the database cannot be read.
     pub fn latest(&self) -> Result<View, StoreError> {
-        let transaction = self.db.begin_read()?;
-        View::new(&transaction, kept(&transaction)?.map(|kept| kept.tip))
+        self.guard.run(|| {
+            let chain = self.chain()?;
+            let height = chain.heights().map_or(0, |(_, tip)| tip);
+            view(&chain, height, &self.settings, &self.guard)
+        })
     }
 
-    /// Ends with the database closed. Without it the same happens when the store goes, but no error is seen.
+    /// Takes the chain away while `work` has the database for itself.
+    pub(crate) fn alone(
+        &mut self,
+        work: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let cache = self.chain()?.base.cache().clone();
+        *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        let result = work(self.db.as_mut().ok_or_else(closed)?);
+        let base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
+        *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(Chain { base, layers: Vec::new() });
+        result
+    }
+
+    /// Folds what is in the log and ends with the database closed. Without it nothing is lost when the store goes, but
+    /// the next one to open it has the log to read, and no error is seen.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the file cannot be written; what was committed is in it all the same.
-    pub fn close(self) -> Result<(), StoreError> {
-        Ok(self.db.close()?)
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.fold()?;
+        let guard = Arc::clone(&self.guard);
+        guard.run(|| {
+            *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+            self.db.take().map_or(Ok(()), Database::close)?;
+            self.log.get_mut().unwrap_or_else(PoisonError::into_inner).close()
+        })
     }
 }
 
-pub(crate) fn builder() -> Builder {
+impl Drop for Store {
+    fn drop(&mut self) {
+        // redb closes its file here, and a damaged one can make it panic.
+        if let Some(db) = self.db.take() {
+            let close = || {
+                drop(db);
+                Ok(())
+            };
+            // It may have failed before, and must go all the same.
+            let _ = Guard::default().run(close);
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::database("the store is closed")
+}
+
+/// The view of a kept height, or of the empty state of a store without blocks.
+pub(crate) fn view(
+    chain: &Chain,
+    height: u64,
+    settings: &Arc<Settings>,
+    guard: &Arc<Guard>,
+) -> Result<View, StoreError> {
+    let below = chain.base.kept.map_or(0, |kept| kept.folded.min(height));
+    let layers = chain.layers.iter().take_while(|layer| layer.height <= height).cloned();
+    Ok(View::of_base(&chain.base, below, settings, guard)?.above(layers))
+}
+
+/// Does again what a record says that was done.
+fn replay(chain: &mut Chain, record: Record, settings: &Arc<Settings>, guard: &Arc<Guard>) -> Result<(), StoreError> {
+    let damaged = |what: &str| Err(StoreError::Damaged(format!("a record of the log {what}")));
+    let tip = chain.heights().map(|(_, tip)| tip);
+    match record {
+        Record::Rollback(height) => {
+            let folded = chain.base.kept.map(|kept| kept.folded);
+            let first = chain.layers.first().map(|layer| layer.height);
+            if tip.is_none_or(|tip| height > tip) || folded.or(first).is_none_or(|first| height < first) {
+                return damaged("goes back to a height that is not in it");
+            }
+            chain.layers.retain(|layer| layer.height <= height);
+        }
+        Record::Block(BlockRecord { height, hash, parent_hash, root, receipts, diff }) => {
+            let view = view(chain, tip.unwrap_or(0), settings, guard)?;
+            if tip.is_some_and(|tip| tip.saturating_add(1) != height || view.hash() != parent_hash) {
+                return damaged("does not follow the block before it");
+            }
+            let (diff, receipts) = (&diff, receipts.as_slice());
+            let block = ExecutedBlock { height, hash, parent_hash, diff, receipts, root: Some(root) };
+            let layer = Layer::new(&view, settings.executor(), &block)?;
+            if layer.root != root {
+                return damaged("gives another root than it says");
+            }
+            chain.layers.push(Arc::new(layer));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn builder(settings: &Settings) -> Builder {
     let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
+    builder.set_cache_size(settings.cache_bytes);
     builder
 }
 
-fn cannot(what: &str, error: &io::Error) -> StoreError {
-    StoreError::Database(format!("cannot {what}: {error}"))
-}
-
-/// The heights that are kept.
-pub(crate) fn kept(transaction: &ReadTransaction) -> Result<Option<Kept>, StoreError> {
-    get(&transaction.open_table(META)?, META_KEPT)
-}
-
-fn is_kept(transaction: &ReadTransaction, height: u64) -> Result<(), StoreError> {
-    let Kept { oldest, tip } = kept(transaction)?.ok_or(StoreError::Empty)?;
-    if (oldest..=tip).contains(&height) { Ok(()) } else { Err(StoreError::NotKept { height, oldest, tip }) }
-}
-
-pub(crate) fn block(transaction: &ReadTransaction, height: u64) -> Result<BlockRow, StoreError> {
-    let row = get(&transaction.open_table(BLOCKS)?, &height_key(height))?;
-    row.ok_or_else(|| StoreError::Damaged(format!("there is no block at height {height}")))
+/// Refuses another format; begins with ours where there is nothing yet. The log is opened in between, and emptied where
+/// a database begins: what is in it is of another one.
+fn open_format(
+    db: &Database,
+    log: impl FnOnce() -> Result<Box<dyn StorageBackend>, StoreError>,
+) -> Result<Box<dyn StorageBackend>, StoreError> {
+    let reading = db.begin_read()?;
+    match reading.open_table(META.definition) {
+        Ok(meta) => {
+            let format = meta.get(META_FORMAT)?;
+            match format.map(|row| <[u8; 4]>::try_from(row.value()).map(u32::from_le_bytes)) {
+                Some(Ok(FORMAT_VERSION)) => log(),
+                Some(Ok(actual)) => Err(StoreError::Format { actual, expected: FORMAT_VERSION }),
+                _ => Err(StoreError::Foreign("it does not say its format".into())),
+            }
+        }
+        Err(TableError::TableDoesNotExist(_)) => {
+            if let Some(table) = reading.list_tables()?.next() {
+                return Err(StoreError::Foreign(format!("it has a table {}", table.name())));
+            }
+            let log = log()?;
+            Log::begin(&*log)?;
+            let mut writing = db.begin_write()?;
+            writing.set_quick_repair(true);
+            for table in TABLES {
+                writing.open_table(table.definition)?;
+            }
+            writing.open_table(META.definition)?.insert(META_FORMAT, FORMAT_VERSION.to_le_bytes().as_slice())?;
+            writing.commit()?;
+            Ok(log)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Refuses a build in which a panic ends the process.

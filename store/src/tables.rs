@@ -1,51 +1,76 @@
 //! The tables of the database and the bytes of their rows. `docs/store.md` says the same in words.
 //!
-//! Numbers within keys are big-endian, so that the rows of one thing stand in the order of their heights.
+//! Numbers within keys are big-endian, so that the rows of one thing stand in the order of their heights. Every row but
+//! that of the format ends with a checksum, which is verified whenever the row is read.
 
 use crate::{
+    checksum::{CHECKSUM_BYTES, checksum},
     error::StoreError,
-    forest::{Head, NodeAt, TreeId},
+    row::{RowKey, TreeId},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
-use lockstep_vm::{Address, B256};
-use redb::{ReadableTable, Table, TableDefinition};
+use lockstep_vm::B256;
+use redb::{
+    ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
+};
 
 /// The version of the format that `docs/store.md` describes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// A table: every key and value is a string of bytes.
-pub(crate) type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
-/// By name: the format version and the range of kept heights.
-pub(crate) const META: Bytes2 = TableDefinition::new("meta");
+/// A table and the number that checksums of its rows know it by.
+#[derive(Clone, Copy)]
+pub(crate) struct TableId {
+    number: u8,
+    pub(crate) definition: Bytes2,
+}
+
+const fn table(number: u8, name: &'static str) -> TableId {
+    TableId { number, definition: TableDefinition::new(name) }
+}
+
+/// By name: the format version, and what is kept.
+pub(crate) const META: TableId = table(0, "meta");
 /// By height: [`BlockRow`].
-pub(crate) const BLOCKS: Bytes2 = TableDefinition::new("blocks");
-/// By height: the receipts of the block.
-pub(crate) const RECEIPTS: Bytes2 = TableDefinition::new("receipts");
-/// By address and height: the account from that height on.
-pub(crate) const ACCOUNTS: Bytes2 = TableDefinition::new("accounts");
-/// By address, birth of the storage, key and height: the value from that height on.
-pub(crate) const STORAGE: Bytes2 = TableDefinition::new("storage");
+pub(crate) const BLOCKS: TableId = table(1, "blocks");
+/// By height and number: a receipt.
+pub(crate) const RECEIPTS: TableId = table(2, "receipts");
+/// By [`RowKey`]: the leaf at the last folded height.
+pub(crate) const ROWS: TableId = table(3, "rows");
+/// By [`RowKey`] and height: what the leaf was before that height.
+pub(crate) const UNDO: TableId = table(4, "undo");
+/// By height and number: [`Changes`].
+pub(crate) const CHANGES: TableId = table(5, "changes");
+/// By tree and place: a page.
+pub(crate) const PAGES: TableId = table(6, "pages");
 /// By hash: code.
-pub(crate) const CODE: Bytes2 = TableDefinition::new("code");
-/// By hash: the number of rows of [`ACCOUNTS`] with that code.
-pub(crate) const CODE_USES: Bytes2 = TableDefinition::new("code_uses");
-/// By height, tree and path: tree nodes.
-pub(crate) const NODES: Bytes2 = TableDefinition::new("nodes");
-/// By height: [`History`].
-pub(crate) const HISTORY: Bytes2 = TableDefinition::new("history");
+pub(crate) const CODE: TableId = table(7, "code");
+/// By hash: the number of account rows with that code, in [`ROWS`] and [`UNDO`].
+pub(crate) const CODE_USES: TableId = table(8, "code_uses");
+
+/// By tree: nothing. Storages that no kept height has, and that have rows or pages still.
+pub(crate) const ENDED: TableId = table(9, "ended");
 
 /// Every table.
-pub(crate) const TABLES: [Bytes2; 9] = [META, BLOCKS, RECEIPTS, ACCOUNTS, STORAGE, CODE, CODE_USES, NODES, HISTORY];
+pub(crate) const TABLES: [TableId; 10] = [META, BLOCKS, RECEIPTS, ROWS, UNDO, CHANGES, PAGES, CODE, CODE_USES, ENDED];
 
+/// The version of the format, 4 bytes without a checksum: what every version of this program can read.
 pub(crate) const META_FORMAT: &[u8] = b"format";
 pub(crate) const META_KEPT: &[u8] = b"kept";
+/// How far an import is, while there is one.
+pub(crate) const META_IMPORT: &[u8] = b"import";
 
-/// The heights that are kept.
+/// What the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Kept {
+    /// The lowest height whose state is kept.
     pub(crate) oldest: u64,
-    pub(crate) tip: u64,
+    /// The height of [`ROWS`].
+    pub(crate) folded: u64,
+    /// Which of the records in the log follow it.
+    pub(crate) epoch: u64,
 }
 
 /// A block.
@@ -53,142 +78,184 @@ pub(crate) struct Kept {
 pub(crate) struct BlockRow {
     /// Its hash.
     pub(crate) hash: B256,
-    /// The tree of accounts after it.
-    pub(crate) head: Head,
+    /// The root of the state after it.
+    pub(crate) root: B256,
+    /// Rows of [`RECEIPTS`].
+    pub(crate) receipts: u32,
+    /// Rows of [`CHANGES`].
+    pub(crate) changes: u32,
 }
 
-/// What a block wrote and what it made superfluous: for rolling back and for pruning.
+/// What a block changed, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
-pub(crate) struct History {
-    /// Accounts with a row of this height.
-    pub(crate) accounts: Vec<Address>,
-    /// Storage values with a row of this height: their keys without the height.
-    pub(crate) storage: Vec<Vec<u8>>,
-    /// What nobody needs who looks from this height on.
-    pub(crate) stale: Vec<Stale>,
+pub(crate) struct Changes {
+    /// Leaves with a row of [`UNDO`] of this height.
+    pub(crate) rows: Vec<RowKey>,
+    /// Storages that ended at this height with their values in them.
+    pub(crate) dead: Vec<TreeId>,
 }
 
-/// Something that only earlier heights need.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub(crate) enum Stale {
-    /// A tree node.
-    Node(NodeAt),
-    /// The row of an account at a height.
-    Account(Address, u64),
-    /// The row of a storage value, its key without the height, at a height.
-    Storage(Vec<u8>, u64),
-    /// A whole storage, tree and values, whose root node was written at that height.
-    Tree(TreeId, u64),
-}
+/// Leaves that a row of [`CHANGES`] names at most.
+pub(crate) const CHANGES_MAX: usize = 1_024;
 
 /// The key of a height.
-pub(crate) fn height_key(height: u64) -> [u8; 8] {
+pub(crate) const fn height_key(height: u64) -> [u8; 8] {
     height.to_be_bytes()
 }
 
-/// `prefix` followed by a height.
-pub(crate) fn at_height(prefix: &[u8], height: u64) -> Vec<u8> {
-    [prefix, &height.to_be_bytes()].concat()
-}
-
-/// A key that ends with a height, taken apart.
-pub(crate) fn split_height(key: &[u8]) -> Result<(&[u8], u64), StoreError> {
-    let (prefix, height) = key.split_last_chunk::<8>().ok_or_else(|| bad("a key has no height"))?;
-    Ok((prefix, u64::from_be_bytes(*height)))
-}
-
-/// What every storage row of a tree begins with.
-pub(crate) fn storage_tree_prefix(address: &Address, birth: u64) -> Vec<u8> {
-    at_height(address.as_slice(), birth)
-}
-
-/// What every row of a storage key begins with.
-pub(crate) fn storage_prefix(address: &Address, birth: u64, key: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let length = u16::try_from(key.len());
-    let length = length.map_err(|_| StoreError::Diff(format!("a storage key of {} bytes", key.len())))?;
-    Ok([storage_tree_prefix(address, birth).as_slice(), &length.to_be_bytes(), key].concat())
-}
-
-/// The address, the birth and the key of a storage row's key without its height.
-pub(crate) fn split_storage(prefix: &[u8]) -> Result<(Address, u64, &[u8]), StoreError> {
-    let parts = || {
-        let (address, rest) = prefix.split_first_chunk::<20>()?;
-        let (birth, rest) = rest.split_first_chunk::<8>()?;
-        let (length, key) = rest.split_first_chunk::<2>()?;
-        let fits = usize::from(u16::from_be_bytes(*length)) == key.len();
-        fits.then_some((Address::from(*address), u64::from_be_bytes(*birth), key))
-    };
-    parts().ok_or_else(|| bad("the key of a storage row"))
-}
-
-/// The value of a storage row.
-pub(crate) fn encode_value(value: Option<&[u8]>) -> Vec<u8> {
-    value.map_or_else(|| vec![0], |value| [&[1], value].concat())
-}
-
-/// The value in a storage row.
-pub(crate) fn decode_value(row: &[u8]) -> Result<Option<&[u8]>, StoreError> {
-    match row.split_first() {
-        Some((0, [])) => Ok(None),
-        Some((1, value)) => Ok(Some(value)),
-        _ => Err(bad("a storage value")),
+/// The key of the row with that number at a height.
+pub(crate) fn numbered_key(height: u64, number: u32) -> [u8; 12] {
+    let mut key = [0; 12];
+    for (to, from) in key.iter_mut().zip(height.to_be_bytes().iter().chain(&number.to_be_bytes())) {
+        *to = *from;
     }
-}
-
-/// The key of a node.
-pub(crate) fn node_key(at: &NodeAt) -> Vec<u8> {
-    let mut key = at.version.to_be_bytes().to_vec();
-    match at.tree {
-        TreeId::Accounts => key.push(0),
-        TreeId::Storage(address, birth) => {
-            key.push(1);
-            key.extend(storage_tree_prefix(&address, birth));
-        }
-    }
-    key.extend(at.path.nibbles());
     key
 }
 
-/// The borsh encoding of a row.
-pub(crate) fn encode<T: BorshSerialize>(row: &T) -> Result<Vec<u8>, StoreError> {
-    borsh::to_vec(row).map_err(|error| StoreError::Database(error.to_string()))
+/// The key of what a leaf was before a height.
+pub(crate) fn undo_key(row: &RowKey, height: u64) -> [u8; 52] {
+    let mut key = [0; 52];
+    for (to, from) in key.iter_mut().zip(row.bytes().iter().chain(&height.to_be_bytes())) {
+        *to = *from;
+    }
+    key
 }
 
-/// A row out of its borsh encoding.
-pub(crate) fn decode<T: BorshDeserialize>(row: &[u8]) -> Result<T, StoreError> {
-    borsh::from_slice(row).map_err(|error| StoreError::Damaged(format!("a row cannot be read: {error}")))
+/// The leaf and the height of a key of [`UNDO`].
+pub(crate) fn split_undo(key: &[u8]) -> Result<(RowKey, u64), StoreError> {
+    let (row, rest) = RowKey::split(key)?;
+    let height = <[u8; 8]>::try_from(rest).map_err(|_| StoreError::Damaged("the key of an old row".into()))?;
+    Ok((row, u64::from_be_bytes(height)))
 }
 
-/// The row at `key`, decoded.
-pub(crate) fn get<T: BorshDeserialize>(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    key: &[u8],
-) -> Result<Option<T>, StoreError> {
-    table.get(key)?.map(|row| decode(row.value())).transpose()
+/// The content of a row of [`UNDO`]: 0 if there was no leaf, or 1 and its row.
+pub(crate) fn old_row(content: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+    match content.split_first() {
+        Some((0, [])) => Ok(None),
+        Some((1, row)) => Ok(Some(row)),
+        _ => Err(StoreError::Damaged("an old row is not well-formed".into())),
+    }
 }
 
-/// Puts the encoding of `row` at `key`.
-pub(crate) fn put<T: BorshSerialize>(
-    table: &mut Table<'_, &'static [u8], &'static [u8]>,
-    key: &[u8],
-    row: &T,
-) -> Result<(), StoreError> {
-    table.insert(key, encode(row)?.as_slice())?;
-    Ok(())
+/// The borsh encoding of a value.
+pub(crate) fn encode<T: BorshSerialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    borsh::to_vec(value).map_err(|error| StoreError::database(error.to_string()))
 }
 
-/// The newest row of `prefix` that is not above `height`: its height and its bytes.
-pub(crate) fn newest(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    prefix: &[u8],
-    height: u64,
-) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
-    let (from, to) = (at_height(prefix, 0), at_height(prefix, height));
-    let Some(row) = table.range(from.as_slice()..=to.as_slice())?.next_back() else { return Ok(None) };
-    let (key, value) = row?;
-    Ok(Some((split_height(key.value())?.1, value.value().to_vec())))
+/// A value out of its borsh encoding.
+pub(crate) fn decode<T: BorshDeserialize>(bytes: &[u8]) -> Result<T, StoreError> {
+    borsh::from_slice(bytes).map_err(|error| StoreError::Damaged(format!("a row cannot be read: {error}")))
 }
 
-pub(crate) fn bad(what: &str) -> StoreError {
-    StoreError::Damaged(format!("{what} is not well-formed"))
+impl TableId {
+    /// The content of a row, if its checksum is right.
+    fn content<'a>(&self, key: &[u8], row: &'a [u8]) -> Result<&'a [u8], StoreError> {
+        let parts = row.split_last_chunk::<CHECKSUM_BYTES>();
+        let content = parts.filter(|(content, sum)| checksum(self.number, key, content) == **sum);
+        content.map(|(content, _)| content).ok_or_else(|| {
+            let (key, name) = (lockstep_vm::Bytes::copy_from_slice(key), redb::TableHandle::name(&self.definition));
+            StoreError::Damaged(format!("the row {key} of the table {name} is not what was written"))
+        })
+    }
+}
+
+/// Rows that are read one after the other: keys and contents.
+pub(crate) struct Contents {
+    id: TableId,
+    rows: redb::Range<'static, &'static [u8], &'static [u8]>,
+}
+
+impl Iterator for Contents {
+    type Item = Result<(Vec<u8>, Vec<u8>), StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next()?;
+        Some(row.map_err(StoreError::from).and_then(|(key, row)| {
+            let content = self.id.content(key.value(), row.value())?;
+            Ok((key.value().to_vec(), content.to_vec()))
+        }))
+    }
+}
+
+/// A table, to be read.
+pub(crate) struct Reading {
+    id: TableId,
+    table: ReadOnlyTable<&'static [u8], &'static [u8]>,
+}
+
+impl Reading {
+    pub(crate) fn open(transaction: &ReadTransaction, id: TableId) -> Result<Self, StoreError> {
+        Ok(Self { id, table: transaction.open_table(id.definition)? })
+    }
+
+    /// What `read` makes of the content of the row at `key`.
+    pub(crate) fn get<T>(
+        &self,
+        key: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let row = self.table.get(key)?;
+        row.map(|row| read(self.id.content(key, row.value())?)).transpose()
+    }
+
+    /// The rows from one key to another, both included, in their order.
+    pub(crate) fn between(&self, from: &[u8], to: &[u8]) -> Result<Contents, StoreError> {
+        Ok(Contents { id: self.id, rows: self.table.range::<&[u8]>(from..=to)? })
+    }
+
+    /// Every row.
+    pub(crate) fn all(&self) -> Result<Contents, StoreError> {
+        Ok(Contents { id: self.id, rows: self.table.range::<&[u8]>(..)? })
+    }
+
+    /// Rows of it.
+    pub(crate) fn len(&self) -> Result<u64, StoreError> {
+        Ok(self.table.len()?)
+    }
+}
+
+/// A table, to be written.
+pub(crate) struct Writing<'a> {
+    id: TableId,
+    table: Table<'a, &'static [u8], &'static [u8]>,
+    /// Where rows are made, so that none has an allocation of its own.
+    buffer: Vec<u8>,
+}
+
+impl<'a> Writing<'a> {
+    pub(crate) fn open(transaction: &'a WriteTransaction, id: TableId) -> Result<Self, StoreError> {
+        Ok(Self { id, table: transaction.open_table(id.definition)?, buffer: Vec::new() })
+    }
+
+    /// What `read` makes of the content of the row at `key`.
+    pub(crate) fn get<T>(
+        &self,
+        key: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let row = self.table.get(key)?;
+        row.map(|row| read(self.id.content(key, row.value())?)).transpose()
+    }
+
+    /// Puts the content that consists of `parts` at `key`. Returns the content that was there.
+    pub(crate) fn put(&mut self, key: &[u8], parts: &[&[u8]]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Self { id, table, buffer } = self;
+        buffer.clear();
+        parts.iter().for_each(|part| buffer.extend_from_slice(part));
+        let sum = checksum(id.number, key, buffer);
+        buffer.extend_from_slice(&sum);
+        let before = table.insert(key, buffer.as_slice())?;
+        before.map(|row| Ok(id.content(key, row.value())?.to_vec())).transpose()
+    }
+
+    /// Removes the row at `key`. Returns the content that was there.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = self.table.remove(key)?;
+        row.map(|row| Ok(self.id.content(key, row.value())?.to_vec())).transpose()
+    }
+
+    /// Removes the rows from one key to another, both included.
+    pub(crate) fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
+        Ok(self.table.retain_in::<&[u8], _>(from..=to, |_, _| false)?)
+    }
 }

@@ -2,10 +2,13 @@
 //! root and that the new root is computed from.
 
 use crate::{
+    apply::State,
+    cursor::Cursor,
     error::StoreError,
-    forest::{AccountRow, Forest, NodeAt, TreeId, leaf_at, read_ways, update},
-    node::{Child, Path, TreeNode},
-    proof::{AccountLeaf, account_key, storage_key},
+    node::{Path, TreeNode, nibbles_of},
+    page::Place,
+    proof::{AccountLeaf, Kind, account_key, storage_key},
+    row::{AccountRow, RowKey, TreeId},
     tables::{decode, encode},
     view::View,
 };
@@ -82,7 +85,8 @@ struct Read {
     accounts: BTreeMap<Address, AccountLeaf>,
     values: BTreeMap<Address, BTreeMap<Vec<u8>, Vec<u8>>>,
     code: BTreeMap<B256, Vec<u8>>,
-    nodes: BTreeMap<TreeId, Nodes>,
+    account_nodes: Nodes,
+    storage_nodes: BTreeMap<Address, Nodes>,
 }
 
 impl Recorder {
@@ -101,74 +105,91 @@ impl Recorder {
     ///
     /// [`StoreError`] if the database cannot be read.
     pub fn witness(&self, block: Block, diff: &StateDiff) -> Result<Witness, StoreError> {
-        read_ways(self, diff)?;
-        // The nodes that the update needs: those beside a removed leaf, for one.
-        update(self, self.view.head, self.view.height().saturating_add(1), diff)?;
+        self.view.guarded(|| self.read_ways(diff))?;
         let read = core::mem::take(&mut *self.read());
-        let mut witness = Witness {
+        Ok(Witness {
             block,
             root: self.view.root(),
             code: read.code.into_values().collect(),
             accounts: read.accounts,
             values: read.values,
-            account_nodes: Nodes::new(),
-            storage_nodes: BTreeMap::new(),
-        };
-        for (tree, nodes) in read.nodes {
-            match tree {
-                TreeId::Accounts => witness.account_nodes = nodes,
-                TreeId::Storage(address, _) => drop(witness.storage_nodes.insert(address, nodes)),
+            account_nodes: read.account_nodes,
+            storage_nodes: read.storage_nodes,
+        })
+    }
+
+    /// Reads the way to every key that `diff` changes: the new root is computed from these and what is beside them.
+    fn read_ways(&self, diff: &StateDiff) -> Result<(), StoreError> {
+        for address in diff.accounts.keys().chain(diff.storage.keys()) {
+            self.account_row(address)?;
+        }
+        for (address, changes) in diff.storage.iter().filter(|(_, changes)| !changes.cleared) {
+            for key in changes.values.keys() {
+                self.storage_way(address, key)?;
             }
         }
-        Ok(witness)
+        Ok(())
     }
-}
 
-impl Forest for Recorder {
     fn account_row(&self, address: &Address) -> Result<Option<AccountRow>, StoreError> {
         let row = self.view.account_row(address)?;
-        leaf_at(self, TreeId::Accounts, self.view.head.version, &account_key(address))?;
+        let nodes = self.way(TreeId::ACCOUNTS, self.view.root(), &account_key(address))?;
+        let mut read = self.read();
+        read.account_nodes.extend(nodes);
         if let Some(row) = &row {
-            self.read().accounts.insert(*address, row.leaf());
+            read.accounts.insert(*address, row.leaf());
         }
         Ok(row)
     }
 
-    fn node(&self, at: &NodeAt) -> Result<TreeNode, StoreError> {
-        let node = self.view.node(at)?;
-        self.read().nodes.entry(at.tree).or_default().insert(at.path.clone(), without_versions(&node));
-        Ok(node)
-    }
-}
-
-/// The node as its hash knows it.
-fn without_versions(node: &TreeNode) -> TreeNode {
-    match node {
-        TreeNode::Internal(children) => {
-            TreeNode::Internal(children.iter().map(|child| Child { version: 0, ..child.clone() }).collect())
+    fn storage_way(&self, address: &Address, key: &[u8]) -> Result<(), StoreError> {
+        if let Some(storage) = self.account_row(address)?.and_then(|row| row.storage) {
+            let nodes = self.way(storage.tree, storage.root, &storage_key(key))?;
+            self.read().storage_nodes.entry(*address).or_default().extend(nodes);
         }
-        leaf @ TreeNode::Leaf { .. } => leaf.clone(),
+        Ok(())
+    }
+
+    /// The nodes on the way to `key`, with the leaf at its end if there is one.
+    fn way(&self, tree: TreeId, root: B256, key: &B256) -> Result<Nodes, StoreError> {
+        let mut nodes = Nodes::new();
+        let mut at = Cursor::root(&self.view, Place::root(tree), root);
+        while at.kind() == Kind::Internal {
+            nodes.insert(nibbles_of(key, at.place.depth / 4), at.to_tree_node()?);
+            let end = at.place.depth.saturating_add(4);
+            while at.kind() == Kind::Internal && at.place.depth < end {
+                at = at.step(key)?.0;
+            }
+        }
+        if at.kind() == Kind::Leaf {
+            let key = at.leaf_key()?;
+            let value = self.view.value_hash(&RowKey { tree, key }, &at.hash)?;
+            nodes.insert(nibbles_of(&key, at.place.depth.div_ceil(4)), TreeNode::Leaf { key, value });
+        }
+        Ok(nodes)
+    }
+
+    fn value(&self, address: &Address, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.view.value(address, key)?;
+        self.storage_way(address, key)?;
+        if let Some(value) = &value {
+            self.read().values.entry(*address).or_default().insert(key.to_vec(), value.clone());
+        }
+        Ok(value)
     }
 }
 
 impl StateReader for Recorder {
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
-        Ok(self.account_row(address)?.map(|row| row.account))
+        Ok(self.view.guarded(|| self.account_row(address))?.map(|row| row.account))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        let value = self.view.value(address, key)?;
-        if let Some(tree) = self.account_row(address)?.and_then(|row| row.storage) {
-            leaf_at(self, TreeId::Storage(*address, tree.birth), Some(tree.version), &storage_key(key))?;
-        }
-        if let Some(value) = &value {
-            self.read().values.entry(*address).or_default().insert(key.to_vec(), value.clone());
-        }
-        Ok(value.map(Bytes::from))
+        Ok(self.view.guarded(|| self.value(address, key))?.map(Bytes::from))
     }
 
     fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault> {
-        let code = self.view.code_bytes(hash)?;
+        let code = self.view.guarded(|| self.view.code_bytes(hash))?;
         if let Some(code) = &code {
             self.read().code.insert(*hash, code.clone());
         }

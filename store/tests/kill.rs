@@ -1,6 +1,6 @@
 //! A process that commits blocks is killed at random moments. Whatever it had acknowledged is there afterwards.
 //!
-//! This test starts itself as the process to kill. 12 kills; `LOCKSTEP_LONG=1` makes it 200. `LOCKSTEP_SEED` gives the
+//! This test starts itself as the process to kill. 12 kills; `LOCKSTEP_LONG=1` makes it 500. `LOCKSTEP_SEED` gives the
 //! seed that a run printed.
 
 #![allow(
@@ -21,7 +21,7 @@
 mod kit;
 
 use kit::{Random, block_hash, busy_diff, commit, rounds};
-use lockstep_store::{Store, StoreError, check};
+use lockstep_store::{Settings, Store, StoreError, check};
 use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
@@ -43,13 +43,15 @@ fn main() {
 
 /// Commits blocks and says each one that is committed.
 fn commit_for_ever(folder: &Path) {
-    let store = Store::open(folder).unwrap();
+    // Some processes fold with each commit, some now and then.
+    let fold_blocks = [1, 5, 64][(std::process::id() % 3) as usize];
+    let store = Store::open_with(folder, Settings { fold_blocks, ..Settings::default() }).unwrap();
     let mut out = std::io::stdout().lock();
     writeln!(out, "open").unwrap();
     for height in store.tip().unwrap().map_or(0, |tip| tip.height + 1).. {
         commit(&store, height, &busy_diff(height, CHANGES));
         writeln!(out, "{height}").unwrap();
-        if height % 7 == 0 {
+        if height % 23 == 0 {
             store.prune(30, &mut |_, _| {}).unwrap();
         }
     }
@@ -63,7 +65,7 @@ fn kill_again_and_again() {
     let folder = tempfile::tempdir().unwrap();
     let reference = Store::memory().unwrap();
     let mut acknowledged: Option<u64> = None;
-    let kills = rounds(12, 200);
+    let kills = rounds(12, 500);
     for kill in 0..kills {
         let context = format!("seed {seed}, kill {kill}");
         let mut child = Command::new(std::env::current_exe().unwrap())

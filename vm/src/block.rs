@@ -4,7 +4,7 @@ use crate::{
     engine::Engine,
     journal::{Journal, StateView},
     machine::Vm,
-    outcome::Receipt,
+    outcome::{Receipt, receipts_root},
     state::StateDiff,
     transaction::{InvalidTx, Tx, ValidTx},
 };
@@ -57,6 +57,13 @@ pub struct BlockOutcome {
     pub diff: StateDiff,
     /// Gas of all transactions.
     pub gas_used: Gas,
+}
+
+impl BlockOutcome {
+    /// The receipts root of the block: consensus, as `docs/spec.md` defines it.
+    pub fn receipts_root(&self) -> B256 {
+        receipts_root(&self.receipts)
+    }
 }
 
 /// Why a block was not executed.

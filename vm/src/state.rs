@@ -4,15 +4,17 @@
 
 use crate::code::CodeId;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use borsh::{BorshDeserialize, BorshSerialize};
+use borsh::{BorshDeserialize, BorshSerialize, io};
+use core::fmt;
+use lockstep_gas::Abi;
 use lockstep_host::{
     Fault,
     system::{LAST_BLOCK_KEY, LastBlock, SYSTEM_ADDRESS, block_hash_key, block_hash_value},
 };
 use std::collections::BTreeMap;
 
-/// An account: everything but its storage.
-#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+/// An account: everything but its storage. Its encoding is that of [`lockstep_proof::Account`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Account {
     /// Transactions sent, or contracts created.
     pub nonce: u64,
@@ -26,6 +28,56 @@ impl Account {
     /// Whether the account counts as absent (EIP-161): no nonce, no balance, no code.
     pub fn is_empty(&self) -> bool {
         self.nonce == 0 && self.balance.is_zero() && self.code.is_none()
+    }
+}
+
+/// The account as the state root commits to it.
+impl From<&Account> for lockstep_proof::Account {
+    fn from(account: &Account) -> Self {
+        let code =
+            account.code.map(|id| lockstep_proof::CodeId { hash: id.hash.0, abi: id.abi as u8, bytes: id.bytes });
+        Self { nonce: account.nonce, balance: account.balance.to_le_bytes(), code }
+    }
+}
+
+/// An account has an ABI that this build does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownAbi {
+    /// The number of the ABI.
+    pub actual: u8,
+}
+
+impl fmt::Display for UnknownAbi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an account has the ABI number {}, which this build does not know", self.actual)
+    }
+}
+
+impl core::error::Error for UnknownAbi {}
+
+impl TryFrom<&lockstep_proof::Account> for Account {
+    type Error = UnknownAbi;
+
+    fn try_from(account: &lockstep_proof::Account) -> Result<Self, UnknownAbi> {
+        let code = account.code.map(|id| {
+            let abi: Abi = borsh::from_slice(&[id.abi]).map_err(|_| UnknownAbi { actual: id.abi })?;
+            Ok(CodeId { hash: B256::new(id.hash), abi, bytes: id.bytes })
+        });
+        let balance = U256::from_le_bytes(account.balance);
+        Ok(Self { nonce: account.nonce, balance, code: code.transpose()? })
+    }
+}
+
+impl BorshSerialize for Account {
+    fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        lockstep_proof::Account::from(self).serialize(writer)
+    }
+}
+
+impl BorshDeserialize for Account {
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        let account = lockstep_proof::Account::deserialize_reader(reader)?;
+        Self::try_from(&account).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
     }
 }
 

@@ -1,22 +1,22 @@
 //! What the store costs as the state grows: `growth [KEYS...]`, 10^4, 10^5 and 10^6 if none is given.
 //!
-//! For each size: the commit of 1,000 changed storage keys with the bytes that it writes, and a read at the tip and 1,000
-//! heights back. Then blocks of 10,000 token transfers on a state with that many accounts, root and durable commit
+//! For each size: the commit of 1,000 changed storage keys with the bytes that it writes, the share that each of 16 commits
+//! has in the fold after them, and a read at the tip and 1,000 heights back. Then blocks of 10,000 token transfers on a state with that many accounts, root and durable commit
 //! included.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use lockstep_benches::{
     disk::{Disk, Written},
     ledger::{Transfer, commit, contract, fill, holders, key, next_block, values},
     measure::median,
 };
-use lockstep_store::{ExecutedBlock, FILE_NAME, Store};
+use lockstep_store::{ExecutedBlock, Settings, Store};
 use lockstep_vm::{B256, Outcome, Revision, StateReader, U256, Vm};
 use std::{hint::black_box, sync::Arc, time::Instant};
 use tempfile::TempDir;
 
 /// Commits that are measured, and keys that each changes.
-const COMMITS: u64 = 20;
+const COMMITS: u64 = 16;
 const KEYS: u64 = 1_000;
 
 /// Heights that reads look back.
@@ -34,8 +34,11 @@ fn main() -> Result<()> {
     if sizes.is_empty() {
         sizes = vec![10_000, 100_000, 1_000_000];
     }
-    println!("| keys in the state | commit of 1,000 keys | written | read at the tip | read 1,000 heights back |");
-    println!("|---|---|---|---|---|");
+    println!(
+        "| keys in the state | commit of 1,000 keys | its CPU | CPU of its share of a fold | written to the log | written by \
+         the fold | read at the tip | read 1,000 heights back |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
     for size in &sizes {
         growth(*size)?;
     }
@@ -48,34 +51,62 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A store on a disk that counts, in a folder of its own.
-fn store() -> Result<(TempDir, Store, Arc<Written>)> {
+/// Blocks that nothing but the bench folds.
+const FOLDED_BY_HAND: usize = usize::MAX;
+
+/// A store on a disk that counts, in a folder of its own, that folds after so many blocks.
+fn store(fold_blocks: usize) -> Result<(TempDir, Store, Arc<Written>)> {
     let folder = tempfile::tempdir()?;
-    let (disk, written) = Disk::create(&folder.path().join(FILE_NAME))?;
-    Ok((folder, Store::with_backend(disk)?, written))
+    let (disk, log, written) = Disk::create(folder.path())?;
+    let fold_bytes = if fold_blocks == FOLDED_BY_HAND { 1 << 30 } else { Settings::default().fold_bytes };
+    let settings = Settings { fold_blocks, fold_bytes, ..Settings::default() };
+    Ok((folder, Store::with_backends(disk, log, settings)?, written))
 }
 
 fn growth(size: u64) -> Result<()> {
-    let (_folder, store, written) = store()?;
+    let (_folder, store, written) = store(FOLDED_BY_HAND)?;
     fill(&store, size)?;
+    store.fold()?;
     let spread = |round: u64| (0..KEYS).map(move |at| (at * (size / KEYS).max(1) + round) % size);
-    let (mut times, before) = (Vec::new(), written.bytes());
+    let (mut times, mut cpu, before) = (Vec::new(), Vec::new(), written.bytes());
     for round in 0..COMMITS {
         let diff = values(spread(round), round + 2);
-        let start = Instant::now();
+        // What a block changes it has read.
+        let view = store.latest()?;
+        for number in spread(round) {
+            black_box(view.storage(&contract(), &key(number))?);
+        }
+        let (start, used) = (Instant::now(), cpu_seconds()?);
         commit(&store, &diff)?;
         times.push(start.elapsed().as_secs_f64());
+        cpu.push(cpu_seconds()? - used);
     }
-    let bytes = (written.bytes() - before) as f64 / COMMITS as f64;
+    let in_log = (written.bytes() - before) as f64 / COMMITS as f64;
+    let (used, before) = (cpu_seconds()?, written.bytes());
+    store.fold()?;
+    let fold_cpu = (cpu_seconds()? - used) * 1e3 / COMMITS as f64;
+    let folded = (written.bytes() - before) as f64 / COMMITS as f64;
     // Heights between, each with a few changes.
     for round in 0..BACK {
         commit(&store, &values(spread(round).take(10), round + 100))?;
     }
+    store.fold()?;
     let tip = store.latest()?.height();
     let [now, then] = [read(&store, tip, size)?, read(&store, tip - BACK, size)?];
-    let commit = median(times) * 1e3;
-    println!("| {size} | {commit:.1} ms | {:.0} KiB | {now:.2} us | {then:.2} us |", bytes / 1_024.0);
+    let (commit, cpu) = (median(times) * 1e3, cpu.iter().sum::<f64>() * 1e3 / COMMITS as f64);
+    let [in_log, folded] = [in_log, folded].map(|bytes| bytes / 1_024.0);
+    println!(
+        "| {size} | {commit:.1} ms | {cpu:.1} ms | {fold_cpu:.1} ms | {in_log:.0} KiB | {folded:.0} KiB | {now:.2} us | \
+         {then:.2} us |"
+    );
     Ok(())
+}
+
+/// Seconds of processor time that this process has used.
+fn cpu_seconds() -> Result<f64> {
+    let schedule = std::fs::read_to_string("/proc/self/schedstat")?;
+    let nanoseconds: f64 = schedule.split_whitespace().next().context("no time in schedstat")?.parse()?;
+    Ok(nanoseconds / 1e9)
 }
 
 /// Microseconds that a read at `height` takes.
@@ -89,7 +120,7 @@ fn read(store: &Store, height: u64, size: u64) -> Result<f64> {
 }
 
 fn token_blocks(size: u64) -> Result<()> {
-    let (_folder, store, written) = store()?;
+    let (_folder, store, written) = store(Settings::default().fold_blocks)?;
     for from in (0..size).step_by(50_000) {
         commit(&store, &holders(from..size.min(from + 50_000))?)?;
     }

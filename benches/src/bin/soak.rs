@@ -6,7 +6,7 @@ use lockstep_benches::{
     disk::Disk,
     ledger::{Transfer, accounts, commit, next_block},
 };
-use lockstep_store::{ExecutedBlock, FILE_NAME, Store, check};
+use lockstep_store::{ExecutedBlock, FILE_NAME, Settings, Store, check};
 use lockstep_vm::{B256, Revision, U256, Vm};
 use std::{
     fs,
@@ -23,8 +23,8 @@ fn main() -> Result<()> {
     let argument = |at: usize, default| arguments.get(at).copied().unwrap_or(default);
     let (blocks, count, size) = (argument(0, 10_000), argument(1, 100), argument(2, 100_000));
     let folder = tempfile::tempdir()?;
-    let (disk, written) = Disk::create(&folder.path().join(FILE_NAME))?;
-    let store = Store::with_backend(disk)?;
+    let (disk, log, written) = Disk::create(folder.path())?;
+    let store = Store::with_backends(disk, log, Settings::default())?;
     for from in (0..size).step_by(50_000) {
         commit(&store, &accounts(from..size.min(from + 50_000)))?;
     }

@@ -12,7 +12,7 @@ use crate::{
 use anyhow::{Context, Error, anyhow};
 use borsh::{BorshDeserialize, BorshSerialize};
 use lockstep_store::{AccountLeaf, AccountProof, StorageProof};
-use lockstep_vm::{Address, U256};
+use lockstep_vm::{Account, Address, U256};
 
 /// What a proof file begins with: a name and a version.
 const MAGIC: &[u8; 8] = b"LOCKPRF\x01";
@@ -43,7 +43,7 @@ pub(crate) fn prove(arguments: ProveArguments) -> Result<Report, Failure> {
     report.add("block", Value::Number(view.height()));
     report.add("root", Value::bytes(view.root()));
     match &proof {
-        ProofFile::Account(address, proof) => add_account(&mut report, address, proof.leaf.as_ref()),
+        ProofFile::Account(address, proof) => add_account(&mut report, address, proof.leaf.as_ref())?,
         ProofFile::Storage(address, key, proof) => add_value(&mut report, address, key, proof.value.as_deref()),
     }
     report.add("proof_bytes", Value::Number(crate::files::len(&bytes)));
@@ -65,7 +65,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<Report, Failure> {
     match &proof {
         ProofFile::Account(address, proof) => {
             let leaf = proof.verify(&arguments.root, address).class(Class::File)?;
-            add_account(&mut report, address, leaf);
+            add_account(&mut report, address, leaf)?;
         }
         ProofFile::Storage(address, key, proof) => {
             let value = proof.verify(&arguments.root, address, key).class(Class::File)?;
@@ -75,8 +75,9 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<Report, Failure> {
     Ok(report)
 }
 
-fn add_account(report: &mut Report, address: &Address, leaf: Option<&AccountLeaf>) {
-    let account = leaf.map(|leaf| &leaf.account);
+fn add_account(report: &mut Report, address: &Address, leaf: Option<&AccountLeaf>) -> Result<(), Failure> {
+    let account = leaf.map(|leaf| Account::try_from(&leaf.account)).transpose().class(Class::File)?;
+    let account = account.as_ref();
     let code = account.and_then(|account| account.code);
     report.add("address", Value::bytes(address));
     report.add("exists", Value::Flag(leaf.is_some()));
@@ -85,6 +86,7 @@ fn add_account(report: &mut Report, address: &Address, leaf: Option<&AccountLeaf
     report.add("code_hash", Value::maybe(code, |id| Value::bytes(id.hash)));
     report.add("abi", Value::maybe(code, |id| Value::text(id.abi.name())));
     report.add("storage_root", Value::maybe(leaf, |leaf| Value::bytes(leaf.storage_root)));
+    Ok(())
 }
 
 fn add_value(report: &mut Report, address: &Address, key: &[u8], value: Option<&[u8]>) {

@@ -20,6 +20,10 @@ const HEIGHTS: u64 = 24;
 const ROLLED_BACK: u64 = 7;
 const KEPT: u64 = 5;
 
+/// Blocks of a fork, and heights after which the store folds.
+const FORK: u64 = 3;
+const FOLDED: u64 = 5;
+
 /// Accounts of a chain, and keys of an account. Few, so that they meet often.
 const ACCOUNTS: u64 = 24;
 const KEYS: u64 = 40;
@@ -62,10 +66,14 @@ fn random_chain(seed: u32) -> Result<Case, StoreError> {
     let (store, mut stream, mut recording) = (Store::memory()?, Stream::new(seed), Recording::default());
     let (mut state, mut changes) = (MemoryState::default(), Vec::new());
     for height in 0..HEIGHTS {
+        recording.note(&fork(&store, &mut stream, &state, height)?);
         let diff = random_diff(&mut stream, &state);
         state.apply(&diff);
         recording.note(&commit(&store, height, &diff)?.0);
         changes.push((height, diff));
+        if height % FOLDED == FOLDED - 1 {
+            store.fold()?;
+        }
     }
     let view = store.latest()?;
     for number in 0..ACCOUNTS {
@@ -81,6 +89,23 @@ fn random_chain(seed: u32) -> Result<Case, StoreError> {
     recording.note(&store.prune(KEPT, &mut |_, _| {})?);
     recording.note(&store.export(HEIGHTS - 1)?.1);
     Ok(recording.case(format!("chain {seed}")))
+}
+
+/// Roots of blocks that are never committed, each above the one before it.
+fn fork(store: &Store, stream: &mut Stream, state: &MemoryState, height: u64) -> Result<Vec<[u8; 32]>, StoreError> {
+    let (mut state, mut stack) = (state.clone(), Vec::new());
+    for above in 0..FORK {
+        let diff = random_diff(stream, &state);
+        state.apply(&diff);
+        let at = height.saturating_add(above);
+        // Hashes of their own, so that no block stands on one of another fork.
+        let of_fork = |at: u64| B256::from(U256::from(at).saturating_add(U256::from(1_u64 << 32)));
+        let parent_hash = if above == 0 { block_hash(height.saturating_sub(1)) } else { of_fork(at.saturating_sub(1)) };
+        let (hash, diff) = (of_fork(at), &diff);
+        let block = ExecutedBlock { height: at, hash, parent_hash, diff, receipts: &[], root: None };
+        stack.push(store.pending(&stack, &block)?);
+    }
+    Ok(stack.iter().map(|pending| pending.root().0).collect())
 }
 
 /// The hash of the block at a height, in this corpus.

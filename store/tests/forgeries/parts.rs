@@ -144,7 +144,7 @@ impl Parts {
             self.root = root;
             return Some(self);
         };
-        self.accounts.get_mut(owner)?.storage_root = root;
+        self.accounts.get_mut(owner)?.storage_root = root.0;
         self.account_made_consistent(owner)
     }
 

@@ -5,16 +5,24 @@ use crate::{
     parts::EMPTY,
     tally::Tally,
 };
+use lockstep_proof::CodeId;
 use lockstep_store::{AccountLeaf, AccountProof, MerklePath, StorageProof};
-use lockstep_vm::{Abi, Address, B256, CodeId, Revision, U256, Vm};
+use lockstep_vm::{Account, Address, B256, Revision, Vm};
+
+const NO_CODE: CodeId = CodeId { hash: [0; 32], abi: 0, bytes: 0 };
 
 /// What a verifier of account proofs or of storage proofs believes.
 type Shown<T> = Option<Option<T>>;
 
-fn flipped(hash: &B256, random: &mut Random) -> B256 {
-    let (mut hash, bit) = (*hash, random.index(256));
-    hash.0[bit / 8] ^= 0x80 >> (bit % 8);
+/// A hash of which one bit is set.
+fn one_bit(random: &mut Random) -> [u8; 32] {
+    let (mut hash, bit) = ([0; 32], random.index(256));
+    hash[bit / 8] ^= 0x80 >> (bit % 8);
     hash
+}
+
+fn changed(hash: [u8; 32], by: [u8; 32]) -> [u8; 32] {
+    core::array::from_fn(|at| hash[at] ^ by[at])
 }
 
 /// Every change of a path, with what another path has.
@@ -31,13 +39,13 @@ fn paths(honest: &MerklePath, other: &MerklePath, random: &mut Random) -> Vec<(&
     put("another leaf", &|path| path.leaf = other.leaf);
     put("other siblings", &|path| path.siblings = other.siblings.clone());
     put("siblings reversed", &|path| path.siblings.reverse());
-    put("an empty sibling at the end", &|path| path.siblings.push(EMPTY));
-    put("an empty sibling at the root", &|path| path.siblings.insert(0, EMPTY));
-    put("300 siblings", &|path| path.siblings.resize(300, EMPTY));
+    put("an empty sibling at the end", &|path| path.siblings.push(EMPTY.0));
+    put("an empty sibling at the root", &|path| path.siblings.insert(0, EMPTY.0));
+    put("300 siblings", &|path| path.siblings.resize(300, EMPTY.0));
     put("key and value of the leaf exchanged", &|path| path.leaf = path.leaf.map(|(key, value)| (value, key)));
-    let bit = flipped(&B256::ZERO, random);
-    put("the key of the leaf", &|path| path.leaf = path.leaf.map(|(key, value)| (key ^ bit, value)));
-    put("the value of the leaf", &|path| path.leaf = path.leaf.map(|(key, value)| (key, value ^ bit)));
+    let bit = one_bit(random);
+    put("the key of the leaf", &|path| path.leaf = path.leaf.map(|(key, value)| (changed(key, bit), value)));
+    put("the value of the leaf", &|path| path.leaf = path.leaf.map(|(key, value)| (key, changed(value, bit))));
     for at in 0..honest.siblings.len() {
         // A subtree of the way in place of a leaf, or of an empty place.
         put("an end above", &|path| path.siblings.truncate(at));
@@ -49,9 +57,9 @@ fn paths(honest: &MerklePath, other: &MerklePath, random: &mut Random) -> Vec<(&
             path.leaf = path.siblings.get(at + 1).map(|below| (path.siblings[at], *below));
             path.siblings.truncate(at);
         });
-        put("a sibling", &|path| path.siblings[at] ^= bit);
-        put("the kind of a sibling", &|path| path.siblings[at].0[0] ^= 0x80);
-        put("an empty sibling", &|path| path.siblings[at] = EMPTY);
+        put("a sibling", &|path| path.siblings[at] = changed(path.siblings[at], bit));
+        put("the kind of a sibling", &|path| path.siblings[at][0] ^= 0x80);
+        put("an empty sibling", &|path| path.siblings[at] = EMPTY.0);
         put("a sibling dropped", &|path| {
             path.siblings.remove(at);
         });
@@ -70,11 +78,11 @@ fn leaves(honest: Option<&AccountLeaf>, other: Option<&AccountLeaf>) -> Vec<(&'s
         forged.push((class, Some(leaf)));
     };
     put("a nonce", &|leaf| leaf.account.nonce += 1);
-    put("a balance", &|leaf| leaf.account.balance += U256::from(1));
-    put("code", &|leaf| leaf.account.code = leaf.account.code.is_none().then(|| CodeId::of(b"", Abi::Ewasm)));
-    put("an ABI", &|leaf| leaf.account.code.iter_mut().for_each(|id| id.abi = Abi::Packed));
-    put("a storage root", &|leaf| leaf.storage_root.0[31] ^= 1);
-    put("an empty storage root", &|leaf| leaf.storage_root = EMPTY);
+    put("a balance", &|leaf| leaf.account.balance[31] ^= 1);
+    put("code", &|leaf| leaf.account.code = leaf.account.code.is_none().then_some(NO_CODE));
+    put("an ABI", &|leaf| leaf.account.code.iter_mut().for_each(|id| id.abi ^= 1));
+    put("a storage root", &|leaf| leaf.storage_root[31] ^= 1);
+    put("an empty storage root", &|leaf| leaf.storage_root = EMPTY.0);
     forged
 }
 
@@ -145,7 +153,11 @@ fn forge(
         for address in &addresses {
             let honest = view.prove_account(address).unwrap();
             let shown = account(&honest, &root, address).unwrap();
-            assert_eq!(shown.as_ref().map(|leaf| &leaf.account), chain.state.accounts.get(address), "{address}");
+            assert_eq!(
+                shown.as_ref().map(|leaf| Account::try_from(&leaf.account).unwrap()).as_ref(),
+                chain.state.accounts.get(address),
+                "{address}"
+            );
             let other = view.prove_account(&addresses[random.index(4)]).unwrap();
             for (class, forged) in account_proofs(&honest, &other, &mut random) {
                 accounts.note(class, account(&forged, &root, address).as_ref(), &shown);

@@ -5,9 +5,10 @@ use crate::{
     parts::{Child, EMPTY, Node, Parts, range_hash, storage_key, storage_value, within},
     tally::Tally,
 };
+use lockstep_proof::CodeId;
 use lockstep_store::{StoreError, Witness, replay};
 use lockstep_vm::{
-    Abi, Account, Address, B256, BlockOutcome, Bytes, CodeId, Fault, Gas, Revision, StateReader, U256, Vm, code_hash,
+    Account, Address, B256, BlockOutcome, Bytes, Fault, Gas, Revision, StateReader, U256, Vm, code_hash,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -121,7 +122,7 @@ struct Believed(Parts);
 
 impl StateReader for Believed {
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
-        Ok(self.0.accounts.get(address).map(|leaf| leaf.account.clone()))
+        Ok(self.0.accounts.get(address).map(|leaf| Account::try_from(&leaf.account).unwrap()))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
@@ -311,14 +312,15 @@ fn accounts(honest: &Parts, random: &mut Random, forged: &mut Vec<Forgery>) {
             forged.push((class, parts));
         };
         put("a nonce", &|leaf| leaf.account.nonce += 1);
-        put("a balance", &|leaf| leaf.account.balance += U256::from(1));
+        put("a balance", &|leaf| leaf.account.balance[31] ^= 1);
         put("an account's code", &|leaf| {
-            leaf.account.code = leaf.account.code.is_none().then(|| CodeId::of(b"code", Abi::Ewasm));
+            leaf.account.code =
+                leaf.account.code.is_none().then(|| CodeId { hash: code_hash(b"code").0, abi: 0, bytes: 4 });
         });
-        put("an ABI", &|leaf| leaf.account.code.iter_mut().for_each(|id| id.abi = Abi::Packed));
-        put("an empty storage root", &|leaf| leaf.storage_root = EMPTY);
-        put("a storage root", &|leaf| leaf.storage_root = B256::repeat_byte(7));
-        put("the root of the accounts as a storage root", &|leaf| leaf.storage_root = honest.root);
+        put("an ABI", &|leaf| leaf.account.code.iter_mut().for_each(|id| id.abi ^= 1));
+        put("an empty storage root", &|leaf| leaf.storage_root = EMPTY.0);
+        put("a storage root", &|leaf| leaf.storage_root = [7; 32]);
+        put("the root of the accounts as a storage root", &|leaf| leaf.storage_root = honest.root.0);
         let mut parts = honest.clone();
         let leaf = parts.accounts.remove(address).unwrap();
         forged.push(("an account dropped", parts.clone()));

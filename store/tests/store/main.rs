@@ -12,14 +12,18 @@
     clippy::unwrap_used
 )]
 
+mod chunks;
 mod damage;
 mod disk;
+mod forks;
 mod kinds;
 mod kit;
 mod model;
+mod oracle;
 mod proofs;
 mod refusals;
 mod roots;
 mod snapshots;
 mod soak;
 mod witnesses;
+mod wrong_bytes;

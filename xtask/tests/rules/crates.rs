@@ -2,16 +2,18 @@
 
 use crate::{hold, rust_sources, toml, tree};
 use ::toml::Table;
+use std::{collections::BTreeSet, process::Command};
 use xtask::Tree;
 
 /// The libraries, each with the crates of the workspace that it may depend on.
-const LIBRARIES: [(&str, &[&str]); 7] = [
+const LIBRARIES: [(&str, &[&str]); 8] = [
     ("lockstep-gas", &[]),
     ("lockstep-host", &["lockstep-gas"]),
-    ("lockstep-vm", &["lockstep-gas", "lockstep-host"]),
+    ("lockstep-proof", &[]),
+    ("lockstep-vm", &["lockstep-gas", "lockstep-host", "lockstep-proof"]),
     ("lockstep-reference", &["lockstep-gas", "lockstep-host", "lockstep-vm"]),
     ("lockstep-diagnosis", &["lockstep-gas", "lockstep-host", "lockstep-reference", "lockstep-vm"]),
-    ("lockstep-store", &["lockstep-vm"]),
+    ("lockstep-store", &["lockstep-proof", "lockstep-vm"]),
     ("lockstep-selftest", &["lockstep-gas", "lockstep-host", "lockstep-vm"]),
 ];
 
@@ -21,8 +23,8 @@ const TOPS: [&str; 5] = ["lockstep", "lockstep-spec-tests", "lockstep-benches", 
 /// The command, which nothing depends on.
 const COMMAND: &str = "lockstep";
 
-/// Libraries that name anyhow because a trait of somebody else returns it: jmt's `TreeReader`. None of their own errors is
-/// one.
+/// Libraries whose tests name anyhow because a trait of somebody else returns it: jmt's `TreeReader`. No error of a
+/// library is one.
 const ANYHOW_BY_TRAIT: [&str; 1] = ["lockstep-store"];
 
 /// A member of the workspace.
@@ -102,6 +104,29 @@ fn arrows_point_down() {
     );
 }
 
+/// The crates that a light client compiles for `lockstep-proof`, itself and procedural macros included.
+const PROOF_CRATES_MAX: usize = 25;
+
+/// Every crate below `name`, itself included, each once.
+fn crates_below(tree: &Tree, name: &str) -> BTreeSet<String> {
+    let arguments = ["tree", "--locked", "--package", name, "--edges", "normal", "--prefix", "none", "--format", "{p}"];
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(tree.root()).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).expect("names of crates are text");
+    lines.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_light_client_links_few_crates() {
+    let tree = tree();
+    let crates = crates_below(&tree, "lockstep-proof");
+    assert!(crates.contains("lockstep-proof") && crates.contains("sha3"), "{crates:?}");
+    assert!(crates.len() <= PROOF_CRATES_MAX, "{} crates: {crates:?}", crates.len());
+    let root = tree.text("proof/src/lib.rs").expect("the crate has a root");
+    assert!(root.contains("\n#![no_std]\n"), "proof/src/lib.rs needs the standard library");
+    assert!(crates_below(&tree, "lockstep-vm").len() > PROOF_CRATES_MAX, "the count counts nothing");
+}
+
 /// README says `cargo run`: of all programs of the workspace cargo must know which one.
 #[test]
 fn cargo_runs_the_command() {
@@ -117,6 +142,7 @@ fn the_arrows_that_must_not_be_are_found() {
     assert_eq!(wrong("lockstep-gas", "[dev-dependencies]\nlockstep-host.workspace = true"), 1);
     assert_eq!(wrong("lockstep-host", "[target.'cfg(unix)'.dependencies]\nlockstep-vm.workspace = true"), 1);
     assert_eq!(wrong("lockstep-store", "[dependencies]\nlockstep-vm.workspace = true"), 0);
+    assert_eq!(wrong("lockstep-proof", "[dependencies]\nlockstep-vm.workspace = true"), 1);
     assert_eq!(wrong("lockstep-store", "[dependencies]\nlockstep-gas.workspace = true"), 1);
     assert_eq!(wrong("lockstep-vm", "[dev-dependencies]\nlockstep-reference.workspace = true"), 0);
     assert_eq!(wrong("lockstep-vm", "[dependencies]\nlockstep-reference.workspace = true"), 1);

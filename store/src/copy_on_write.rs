@@ -13,7 +13,7 @@ const PAGE_BYTES: usize = 4_096;
 
 /// A file, and the pages that are not what they are in it.
 #[derive(Debug)]
-pub(crate) struct Overlay {
+pub(crate) struct CopyOnWrite {
     file: FileBackend,
     written: Mutex<Written>,
 }
@@ -26,7 +26,7 @@ struct Written {
     pages: BTreeMap<u64, Vec<u8>>,
 }
 
-impl Overlay {
+impl CopyOnWrite {
     pub(crate) fn new(file: FileBackend) -> io::Result<Self> {
         let bytes = file.len()?;
         let written = Written { bytes, file_bytes: bytes, pages: BTreeMap::new() };
@@ -76,7 +76,7 @@ fn out_of_range() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "beyond the end of the file")
 }
 
-impl StorageBackend for Overlay {
+impl StorageBackend for CopyOnWrite {
     fn len(&self) -> io::Result<u64> {
         Ok(self.written().bytes)
     }

@@ -1,0 +1,187 @@
+//! Folding: blocks of the log become rows of the database, in one transaction.
+
+use crate::{
+    base::Base,
+    error::StoreError,
+    layer::Layer,
+    page::Sub,
+    row::{Row, RowKey, TreeId},
+    store::{Chain, Store},
+    tables::{
+        BLOCKS, BlockRow, CHANGES, CHANGES_MAX, CODE, CODE_USES, Changes, Kept, META, META_KEPT, PAGES, RECEIPTS, ROWS,
+        UNDO, Writing, decode, encode, height_key, numbered_key, undo_key,
+    },
+    update::Slot,
+};
+use lockstep_vm::B256;
+use redb::{ReadableDatabase, WriteTransaction};
+use std::{collections::BTreeMap, sync::Arc};
+
+impl Store {
+    /// Puts blocks into the database, all of those that are not in it. Returns the chain after them, whose log begins
+    /// anew.
+    pub(crate) fn fold_layers(&self, chain: &Chain, layers: &[Arc<Layer>]) -> Result<Chain, StoreError> {
+        let (Some(first), Some(last)) = (layers.first(), layers.last()) else { return Ok(chain.clone()) };
+        let before = chain.base.kept;
+        let kept = Kept {
+            oldest: before.map_or(first.height, |kept| kept.oldest),
+            folded: last.height,
+            epoch: before.map_or(0, |kept| kept.epoch).saturating_add(1),
+        };
+        let writing = self.begin_write()?;
+        write_rows(&writing, layers, before.is_none())?;
+        write_pages(&writing, layers)?;
+        Writing::open(&writing, META)?.put(META_KEPT, &[&encode(&kept)?])?;
+        writing.commit()?;
+        let mut cache = chain.base.cache().clone();
+        layers.iter().for_each(|layer| cache.apply(layer.patch.slots().iter()));
+        let base = Base::new(&self.db()?.begin_read()?, cache)?;
+        Ok(Chain { base: Arc::new(base), layers: Vec::new() })
+    }
+}
+
+/// What the leaves of several blocks are afterwards, and what they were.
+struct Folding<'a> {
+    rows: Writing<'a>,
+    undo: Writing<'a>,
+    /// By the position of a block: leaves that it changed.
+    changed: Vec<Vec<RowKey>>,
+    /// How many account rows more have a code.
+    uses: BTreeMap<B256, u64>,
+    /// Whether the first block is the first of all: nothing is below it to go back to.
+    begins: bool,
+}
+
+fn write_rows(writing: &WriteTransaction, layers: &[Arc<Layer>], begins: bool) -> Result<(), StoreError> {
+    let mut folding = Folding {
+        rows: Writing::open(writing, ROWS)?,
+        undo: Writing::open(writing, UNDO)?,
+        changed: layers.iter().map(|_| Vec::new()).collect(),
+        uses: BTreeMap::new(),
+        begins,
+    };
+    let rows = |(at, layer): (usize, &'_ Arc<Layer>)| -> Vec<(RowKey, usize)> {
+        layer.patch.rows().iter().map(|(key, _)| (*key, at)).collect()
+    };
+    let mut keys: Vec<(RowKey, usize)> = layers.iter().enumerate().flat_map(rows).collect();
+    keys.sort_unstable();
+    for versions in keys.chunk_by(|(one, _), (other, _)| one == other) {
+        folding.leaf(layers, versions)?;
+    }
+    let Folding { changed, uses, .. } = folding;
+    write_code(writing, layers, &uses)?;
+    write_blocks(writing, layers, changed)
+}
+
+impl Folding<'_> {
+    /// One leaf: its last version becomes its row, each one before that an old row.
+    fn leaf(&mut self, layers: &[Arc<Layer>], versions: &[(RowKey, usize)]) -> Result<(), StoreError> {
+        let row_of = |key: &RowKey, at: usize| layers.get(at).and_then(|layer| layer.patch.row(key)).flatten();
+        let Some(&(key, last)) = versions.last() else { return Ok(()) };
+        let bytes = key.bytes();
+        let before = match row_of(&key, last) {
+            Some(row) => self.rows.put(&bytes, &[row.bytes()])?,
+            None => self.rows.remove(&bytes)?,
+        };
+        let mut before = before.as_deref();
+        for &(_, at) in versions {
+            let row = row_of(&key, at);
+            let height = layers.get(at).map_or(0, |layer| layer.height);
+            if (before.is_some() || row.is_some()) && !(self.begins && at == 0) {
+                let key_then = undo_key(&key, height);
+                match before {
+                    Some(before) => self.undo.put(&key_then, &[&[1], before])?,
+                    None => self.undo.put(&key_then, &[&[0]])?,
+                };
+                if let Some(changed) = self.changed.get_mut(at) {
+                    changed.push(key);
+                }
+            }
+            if key.tree == TreeId::ACCOUNTS
+                && let Some(id) = row.map(Row::to_account).transpose()?.and_then(|(_, row)| row.account.code)
+            {
+                let uses = self.uses.entry(id.hash).or_default();
+                *uses = uses.saturating_add(1);
+            }
+            before = row.map(Row::bytes);
+        }
+        Ok(())
+    }
+}
+
+fn write_code(writing: &WriteTransaction, layers: &[Arc<Layer>], uses: &BTreeMap<B256, u64>) -> Result<(), StoreError> {
+    let (mut code, mut counts) = (Writing::open(writing, CODE)?, Writing::open(writing, CODE_USES)?);
+    for (hash, more) in uses {
+        let count: u64 = counts.get(hash.as_slice(), decode)?.unwrap_or(0);
+        if count == 0 {
+            let bytes = layers.iter().find_map(|layer| layer.code.get(hash));
+            let bytes = bytes.ok_or_else(|| StoreError::Damaged(format!("there is no code {hash}")))?;
+            code.put(hash.as_slice(), &[bytes])?;
+        }
+        counts.put(hash.as_slice(), &[&count.saturating_add(*more).to_le_bytes()])?;
+    }
+    Ok(())
+}
+
+fn write_blocks(
+    writing: &WriteTransaction,
+    layers: &[Arc<Layer>],
+    changed: Vec<Vec<RowKey>>,
+) -> Result<(), StoreError> {
+    let mut blocks = Writing::open(writing, BLOCKS)?;
+    let (mut receipts, mut changes) = (Writing::open(writing, RECEIPTS)?, Writing::open(writing, CHANGES)?);
+    for (layer, changed) in layers.iter().zip(changed) {
+        let height = layer.height;
+        let mut parts: Vec<Changes> =
+            changed.chunks(CHANGES_MAX).map(|rows| Changes { rows: rows.to_vec(), dead: Vec::new() }).collect();
+        let dead = layer.dead.chunks(CHANGES_MAX).map(|dead| Changes { rows: Vec::new(), dead: dead.to_vec() });
+        parts.extend(dead);
+        for (number, part) in (0..).zip(&parts) {
+            changes.put(&numbered_key(height, number), &[&encode(part)?])?;
+        }
+        for (number, receipt) in (0..).zip(&layer.receipts) {
+            receipts.put(&numbered_key(height, number), &[&encode(receipt)?])?;
+        }
+        let count = |count: usize| {
+            u32::try_from(count)
+                .map_err(|_| StoreError::Diff(format!("{count} receipts or parts of changes in a block")))
+        };
+        let (receipts, changes) = (count(layer.receipts.len())?, count(parts.len())?);
+        let block = BlockRow { hash: layer.hash, root: layer.root, receipts, changes };
+        blocks.put(&height_key(height), &[&encode(&block)?])?;
+    }
+    Ok(())
+}
+
+/// Of each place the newest content is written; a page that there is no more is removed.
+fn write_pages(writing: &WriteTransaction, layers: &[Arc<Layer>]) -> Result<(), StoreError> {
+    let slots = layers
+        .iter()
+        .enumerate()
+        .flat_map(|(at, layer)| layer.patch.slots().iter().map(move |(place, slot)| (place, at, slot)));
+    let mut slots: Vec<_> = slots.collect();
+    slots.sort_unstable_by_key(|(place, at, _)| (**place, *at));
+    let mut pages = Writing::open(writing, PAGES)?;
+    for versions in slots.chunk_by(|(one, ..), (other, ..)| one == other) {
+        let Some((place, _, slot)) = versions.last() else { continue };
+        let had_page = versions.iter().any(|(.., slot)| slot.had_page);
+        write_page(&mut pages, &place.page_key(), slot, had_page)?;
+    }
+    Ok(())
+}
+
+/// Writes what lies below a place, or removes the page that was there.
+pub(crate) fn write_page(pages: &mut Writing<'_>, key: &[u8], slot: &Slot, had_page: bool) -> Result<(), StoreError> {
+    match &slot.sub {
+        Some(Sub::Page(page)) => {
+            let mut bytes = Vec::with_capacity(4_096);
+            page.encode(&mut bytes);
+            pages.put(key, &[&bytes])?;
+        }
+        Some(Sub::Leaves(_)) | None if had_page => {
+            pages.remove(key)?;
+        }
+        Some(Sub::Leaves(_)) | None => {}
+    }
+    Ok(())
+}

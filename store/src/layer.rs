@@ -1,0 +1,86 @@
+//! A block in memory, above the state that it was executed on.
+
+use crate::{
+    apply::{Applied, apply},
+    commit::ExecutedBlock,
+    error::StoreError,
+    executor::Executor,
+    patch::Patch,
+    row::{Row, RowKey, TreeId},
+    view::View,
+};
+use lockstep_vm::{B256, Receipt, StateDiff, code_bytes, code_hash};
+use std::collections::BTreeMap;
+
+/// What a block changed.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) height: u64,
+    pub(crate) hash: B256,
+    /// Hash of the block below it.
+    pub(crate) parent_hash: B256,
+    /// The root below it.
+    pub(crate) root_before: B256,
+    pub(crate) root: B256,
+    pub(crate) patch: Patch,
+    /// Code that its accounts have and that was not there before.
+    pub(crate) code: BTreeMap<B256, Box<[u8]>>,
+    /// Storages that ended with values in them.
+    pub(crate) dead: Vec<TreeId>,
+    pub(crate) receipts: Vec<Receipt>,
+    /// Permutations that its roots took.
+    pub(crate) hashed: u64,
+}
+
+impl Layer {
+    /// Computes what a block makes of the state of `view`.
+    pub(crate) fn new(view: &View, executor: &dyn Executor, block: &ExecutedBlock<'_>) -> Result<Self, StoreError> {
+        let &ExecutedBlock { height, hash, parent_hash, diff, receipts, root: _ } = block;
+        let Applied { root, rows, dead, updated } = apply(view, executor, height, diff)?;
+        let code = new_code(view, diff, &rows)?;
+        Ok(Self {
+            height,
+            hash,
+            parent_hash,
+            root_before: view.root(),
+            root,
+            patch: Patch::new(rows, updated.slots),
+            code,
+            dead,
+            receipts: receipts.to_vec(),
+            hashed: updated.hashed,
+        })
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.code.values().map(|code| code.len()).fold(self.patch.bytes(), usize::saturating_add)
+    }
+}
+
+/// Code that accounts have now and that was not there.
+fn new_code(
+    view: &View,
+    diff: &StateDiff,
+    rows: &[(RowKey, Option<Row>)],
+) -> Result<BTreeMap<B256, Box<[u8]>>, StoreError> {
+    let mut new = BTreeMap::new();
+    for row in rows.iter().filter(|(key, _)| key.tree == TreeId::ACCOUNTS).filter_map(|(_, row)| row.as_ref()) {
+        let Some(id) = row.to_account()?.1.account.code else { continue };
+        let bytes = diff.code.get(&id.hash);
+        if let Some(actual) = bytes.map(|bytes| code_bytes(bytes)).filter(|&actual| actual != id.bytes) {
+            let expected = id.bytes;
+            return Err(StoreError::Diff(format!("code {} has {actual} bytes, an account says {expected}", id.hash)));
+        }
+        if new.contains_key(&id.hash) || view.has_code(&id.hash)? {
+            continue;
+        }
+        let bytes =
+            bytes.ok_or_else(|| StoreError::Diff(format!("an account has code {} that nobody has", id.hash)))?;
+        if code_hash(bytes) != id.hash {
+            return Err(StoreError::Diff(format!("code {} has another hash", id.hash)));
+        }
+        new.insert(id.hash, bytes.as_slice().into());
+    }
+    Ok(new)
+}

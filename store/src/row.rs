@@ -1,0 +1,172 @@
+//! Leaves of the trees as rows: their keys, which stand in the order of the trees, and the bytes of what they hold.
+//!
+//! It knows no table and no page.
+
+use crate::{
+    error::StoreError,
+    proof::{AccountLeaf, EMPTY_ROOT, account_value_hash, hash_leaf, storage_value_hash},
+};
+use borsh::{BorshDeserialize, BorshSerialize};
+use lockstep_vm::{Account, Address, B256};
+
+/// A tree: that of the accounts, or the storage of one account from its first value to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+pub(crate) struct TreeId {
+    /// The height at which it got its first value.
+    birth: u64,
+    /// Which of the trees of that height, from 1 on; 0 for that of the accounts.
+    number: u32,
+}
+
+impl TreeId {
+    /// The tree of the accounts.
+    pub(crate) const ACCOUNTS: Self = Self { birth: 0, number: 0 };
+
+    /// A storage that begins at a height, the `number`-th of it.
+    pub(crate) const fn storage(birth: u64, number: u32) -> Self {
+        Self { birth, number: number.saturating_add(1) }
+    }
+
+    /// Which of the storages of its height it is, from 0 on.
+    pub(crate) fn number(self) -> Option<usize> {
+        self.number.checked_sub(1).and_then(|number| usize::try_from(number).ok())
+    }
+
+    /// Its 12 bytes within keys.
+    pub(crate) fn bytes(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        let (birth, number) = (self.birth.to_be_bytes(), self.number.to_be_bytes());
+        for (to, from) in bytes.iter_mut().zip(birth.iter().chain(&number)) {
+            *to = *from;
+        }
+        bytes
+    }
+
+    /// The tree whose bytes a key begins with, and the rest of the key.
+    pub(crate) fn split(key: &[u8]) -> Option<(Self, &[u8])> {
+        let (birth, rest) = key.split_first_chunk::<8>()?;
+        let (number, rest) = rest.split_first_chunk::<4>()?;
+        Some((Self { birth: u64::from_be_bytes(*birth), number: u32::from_be_bytes(*number) }, rest))
+    }
+}
+
+/// Which leaf: the tree and the hash of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+pub(crate) struct RowKey {
+    pub(crate) tree: TreeId,
+    pub(crate) key: B256,
+}
+
+/// Bytes of a [`RowKey`].
+pub(crate) const ROW_KEY_BYTES: usize = 44;
+
+impl RowKey {
+    pub(crate) fn bytes(&self) -> [u8; ROW_KEY_BYTES] {
+        let mut bytes = [0; ROW_KEY_BYTES];
+        for (to, from) in bytes.iter_mut().zip(self.tree.bytes().iter().chain(self.key.as_slice())) {
+            *to = *from;
+        }
+        bytes
+    }
+
+    /// The key that `bytes` begin with, and the rest.
+    pub(crate) fn split(bytes: &[u8]) -> Result<(Self, &[u8]), StoreError> {
+        let parts = TreeId::split(bytes).and_then(|(tree, rest)| Some((tree, rest.split_first_chunk::<32>()?)));
+        let (tree, (key, rest)) = parts.ok_or_else(|| StoreError::Damaged("the key of a row is too short".into()))?;
+        Ok((Self { tree, key: B256::new(*key) }, rest))
+    }
+}
+
+/// The storage of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct StorageTree {
+    pub(crate) tree: TreeId,
+    pub(crate) root: B256,
+}
+
+/// An account with its storage.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct AccountRow {
+    pub(crate) account: Account,
+    pub(crate) storage: Option<StorageTree>,
+}
+
+impl AccountRow {
+    /// What the root says of it.
+    pub(crate) fn leaf(&self) -> AccountLeaf {
+        let storage_root = self.storage.map_or(EMPTY_ROOT, |storage| storage.root);
+        AccountLeaf { account: (&self.account).into(), storage_root: storage_root.0 }
+    }
+}
+
+/// What a row holds: the hash of its leaf, and the key and the value that this is the hash of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row(Box<[u8]>);
+
+impl Row {
+    /// The row of an account, and the hashes that were computed for it.
+    pub(crate) fn account(key: &B256, address: &Address, row: &AccountRow) -> Result<Self, StoreError> {
+        let hash = hash_leaf(key, &account_value_hash(&row.leaf()));
+        let mut bytes = Vec::with_capacity(192);
+        bytes.extend_from_slice(hash.as_slice());
+        (address, row).serialize(&mut bytes).map_err(|error| StoreError::database(error.to_string()))?;
+        Ok(Self(bytes.into_boxed_slice()))
+    }
+
+    /// The row of a storage value.
+    pub(crate) fn storage(key_hash: &B256, key: &[u8], value: &[u8]) -> Result<Self, StoreError> {
+        let hash = hash_leaf(key_hash, &storage_value_hash(value));
+        let length = u16::try_from(key.len());
+        let length = length.map_err(|_| StoreError::Diff(format!("a storage key of {} bytes", key.len())))?;
+        let mut bytes = Vec::with_capacity(34_usize.saturating_add(key.len()).saturating_add(value.len()));
+        bytes.extend_from_slice(hash.as_slice());
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(value);
+        Ok(Self(bytes.into_boxed_slice()))
+    }
+
+    /// The row with that content, which has the hash of a leaf at least.
+    pub(crate) fn of(bytes: &[u8]) -> Result<Self, StoreError> {
+        leaf_hash(bytes)?;
+        Ok(Self(bytes.into()))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The hash of its leaf.
+    pub(crate) fn hash(&self) -> B256 {
+        leaf_hash(&self.0).unwrap_or(B256::ZERO)
+    }
+
+    /// The address and the account, if it is the row of one.
+    pub(crate) fn to_account(&self) -> Result<(Address, AccountRow), StoreError> {
+        let body = self.0.get(32..).unwrap_or_default();
+        borsh::from_slice(body).map_err(|error| StoreError::Damaged(format!("the row of an account: {error}")))
+    }
+
+    /// The key and the value, if it is the row of a storage value.
+    pub(crate) fn to_storage(&self) -> Result<(&[u8], &[u8]), StoreError> {
+        let body = self.0.get(32..).unwrap_or_default();
+        let parts = body
+            .split_first_chunk::<2>()
+            .and_then(|(length, rest)| rest.split_at_checked(usize::from(u16::from_be_bytes(*length))));
+        parts.ok_or_else(|| StoreError::Damaged("the row of a storage value is too short".into()))
+    }
+
+    /// The hash of what it holds, as its leaf has it.
+    pub(crate) fn value_hash(&self, tree: TreeId) -> Result<B256, StoreError> {
+        Ok(match tree {
+            TreeId::ACCOUNTS => account_value_hash(&self.to_account()?.1.leaf()),
+            _ => storage_value_hash(self.to_storage()?.1),
+        })
+    }
+}
+
+/// The hash of the leaf that the content of a row begins with.
+pub(crate) fn leaf_hash(bytes: &[u8]) -> Result<B256, StoreError> {
+    let hash = bytes.first_chunk::<32>();
+    hash.map(|hash| B256::new(*hash)).ok_or_else(|| StoreError::Damaged("a row is too short".into()))
+}

@@ -1,0 +1,39 @@
+//! What an embedder decides about a store. No result depends on it.
+
+use crate::executor::{Executor, Serial};
+use std::sync::Arc;
+
+/// Settings of an open store.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Bytes of the database that redb keeps in memory.
+    pub cache_bytes: usize,
+    /// Bytes of tree pages that are kept in memory.
+    pub pages_bytes: usize,
+    /// Blocks that wait in the log until a commit folds them into the database.
+    pub fold_blocks: usize,
+    /// Bytes of memory of such blocks until a commit folds them.
+    pub fold_bytes: usize,
+    /// Who runs the hashing.
+    pub executor: Arc<dyn Executor>,
+}
+
+const MIB: usize = 1_024 * 1_024;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 128 * MIB,
+            pages_bytes: 64 * MIB,
+            fold_blocks: 64,
+            fold_bytes: 64 * MIB,
+            executor: Arc::new(Serial),
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn executor(&self) -> &dyn Executor {
+        &*self.executor
+    }
+}

@@ -1,0 +1,210 @@
+//! A disk that lies: one flipped bit anywhere, and an old page of the file in the place of a new one. Whatever is read is
+//! the truth or an error, a block gets its own root or none, and no panic gets through.
+
+use crate::{
+    disk::{Bytes, Disk},
+    kit::{ADDRESSES, KEYS, Random, address, block_of, busy_diff, commit, key, random_diff, receipts, rounds, whole},
+};
+use lockstep_store::{Settings, Store, StoreError};
+use lockstep_vm::{Account, B256, MemoryState, Receipt, StateReader};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// The truth about a chain, by height, and the next block with its root.
+struct Truth {
+    states: BTreeMap<u64, (MemoryState, B256, Vec<Receipt>)>,
+    next: (u64, lockstep_vm::StateDiff, B256, MemoryState),
+}
+
+/// A chain of that many blocks, of which the last ones are in the log and the first ones forgotten.
+fn chain(seed: u64, blocks: u64, large: bool, folded: u64, kept: u64) -> (Bytes, Truth) {
+    let mut random = Random(seed);
+    let disk = Disk::default();
+    let store = disk.open(&Settings::default()).unwrap();
+    let (mut states, mut state) = (BTreeMap::new(), MemoryState::default());
+    let diff = |random: &mut Random, height: u64, state: &MemoryState| match large && height != 3 {
+        true => busy_diff(height, 30),
+        false => random_diff(random, state),
+    };
+    for height in 0..blocks {
+        let diff = diff(&mut random, height, &state);
+        state.apply(&diff);
+        let root = commit(&store, height, &diff);
+        states.insert(height, (state.clone(), root, receipts(height)));
+        if height == folded {
+            store.prune(kept, &mut |_, _| {}).unwrap();
+            store.fold().unwrap();
+        }
+    }
+    let oldest = store.tip().unwrap().unwrap().oldest;
+    states.retain(|height, _| *height >= oldest);
+    drop(store);
+    let diff = diff(&mut random, blocks, &state);
+    state.apply(&diff);
+    let root = crate::kit::fresh_root(&state);
+    (disk.bytes(), Truth { states, next: (blocks, diff, root, state) })
+}
+
+/// What was read: how much was the truth, and how much an error.
+#[derive(Debug, Default)]
+struct Tally {
+    true_things: u64,
+    errors: u64,
+}
+
+impl Tally {
+    fn same<T: PartialEq + core::fmt::Debug, E: core::fmt::Display>(
+        &mut self,
+        found: Result<T, E>,
+        truth: &T,
+        what: &str,
+    ) {
+        match found {
+            Ok(found) => {
+                assert_eq!(found, *truth, "{what}");
+                self.true_things += 1;
+            }
+            Err(_) => self.errors += 1,
+        }
+    }
+}
+
+fn look(
+    store: &Store,
+    height: u64,
+    (state, root, receipts): &(MemoryState, B256, Vec<Receipt>),
+    tally: &mut Tally,
+    what: &str,
+) {
+    tally.same(store.receipts(height), receipts, what);
+    let Ok(view) = store.view(height) else {
+        tally.errors += 1;
+        return;
+    };
+    assert_eq!(view.root(), *root, "{what}");
+    for number in (0..=ADDRESSES).chain([40, 77, 200]) {
+        let address = address(number);
+        tally.same(view.account(&address), &state.accounts.get(&address).cloned(), what);
+        let values = state.storage.get(&address).cloned().unwrap_or_default();
+        tally.same(view.values(&address), &values, what);
+        for key in (0..=KEYS).map(key).chain((0..200).step_by(17).map(|last| B256::with_last_byte(last).to_vec())) {
+            tally.same(view.value(&address, &key), &values.get(&key).cloned(), what);
+        }
+        if let Ok(proof) = view.prove_account(&address)
+            && let Ok(proven) = proof.verify(root, &address)
+        {
+            let proven = proven.map(|leaf| Account::try_from(&leaf.account).unwrap());
+            assert_eq!(proven.as_ref(), state.accounts.get(&address), "{what}");
+        }
+    }
+    for (hash, code) in &state.code {
+        if let Ok(Some(found)) = view.code(hash) {
+            assert_eq!(found[..], code[..], "{what}");
+        }
+    }
+}
+
+fn try_all(bytes: &Bytes, truth: &Truth, log_is_wrong: bool, what: &str) -> Tally {
+    let mut tally = Tally::default();
+    let store = match Disk::of(bytes).open(&Settings { fold_blocks: 1, ..Settings::default() }) {
+        Ok(store) => store,
+        Err(_) => return Tally { errors: 1, ..tally },
+    };
+    let Ok(Some(tip)) = store.tip() else { return Tally { errors: 1, ..tally } };
+    let last = *truth.states.keys().next_back().unwrap();
+    // The last record of the log is missed by nothing but the network.
+    assert!(tip.height == last || log_is_wrong && tip.height + 1 == last, "{what}: tip {}", tip.height);
+    for (height, truth) in truth.states.range(tip.oldest..=tip.height) {
+        look(&store, *height, truth, &mut tally, what);
+    }
+    let (height, diff, root, state) = &truth.next;
+    if tip.height == last {
+        let receipts = receipts(*height);
+        let committed = store.commit(&block_of(*height, diff, &receipts)).and_then(|root| store.fold().map(|()| root));
+        if let Ok(found) = committed {
+            assert_eq!(found, *root, "{what}");
+            look(&store, *height, &(state.clone(), *root, receipts), &mut tally, what);
+        }
+    }
+    tally
+}
+
+fn never_wrong(seed: u64, count: u64, change: impl Fn(&mut Random, &mut Bytes) -> usize) {
+    eprintln!("seed {seed}");
+    let mut random = Random(seed);
+    let mut sum = Tally::default();
+    for (shape, blocks, large, folded, kept) in [
+        ("all folded", 14, false, 13, 20),
+        ("folded and pruned", 16, false, 15, 3),
+        ("half in the log", 16, false, 8, 4),
+        ("large", 9, true, 8, 5),
+        ("in the log alone", 6, false, 99, 1),
+    ] {
+        let (bytes, truth) = chain(seed, blocks, large, folded, kept);
+        let sound = try_all(&bytes, &truth, false, shape);
+        assert_eq!(sound.errors, 0, "{shape}");
+        for round in 0..count {
+            let mut wrong = bytes.clone();
+            let file = change(&mut random, &mut wrong);
+            let what = format!("{shape}, seed {seed}, round {round}");
+            let tally = catch_unwind(AssertUnwindSafe(|| try_all(&wrong, &truth, file == 1, &what)));
+            let tally = tally.unwrap_or_else(|panic| {
+                let text = panic.downcast_ref::<String>().map_or("", String::as_str);
+                panic!("{what}: {text}")
+            });
+            sum.true_things += tally.true_things;
+            sum.errors += tally.errors;
+        }
+    }
+    eprintln!("{sum:?}");
+    assert!(sum.errors > 20 && sum.true_things > 1_000, "{sum:?}");
+}
+
+#[test]
+fn a_flipped_bit_is_never_used() {
+    never_wrong(1, rounds(60, 2_000), |random, bytes| {
+        let file = usize::from(random.below(3) == 0);
+        // Places that hold something, mostly.
+        let used: Vec<usize> = (0..bytes[file].len()).filter(|&at| bytes[file][at] != 0).collect();
+        let at = match random.below(8) {
+            0 => random.below(bytes[file].len() as u64) as usize,
+            _ => used[random.below(used.len() as u64) as usize],
+        };
+        bytes[file][at] ^= 1 << random.below(8);
+        file
+    });
+}
+
+/// A page of the file that is all zeros, or what another page is: what a lost or a misdirected write leaves.
+#[test]
+fn a_wrong_page_is_never_used() {
+    never_wrong(2, rounds(40, 1_000), |random, bytes| {
+        let pages = (bytes[0].len() / 4_096) as u64;
+        let used: Vec<usize> = (1..pages as usize)
+            .filter(|page| bytes[0][page * 4_096..][..4_096].iter().any(|&byte| byte != 0))
+            .collect();
+        let page = used[random.below(used.len() as u64) as usize] * 4_096;
+        let other = match random.below(3) {
+            0 => vec![0; 4_096],
+            _ => bytes[0][used[random.below(used.len() as u64) as usize] * 4_096..][..4_096].to_vec(),
+        };
+        bytes[0][page..page + 4_096].copy_from_slice(&other);
+        0
+    });
+}
+
+/// What the store says of a database that cannot be read names a cause, and stays what it is.
+#[test]
+fn a_failed_store_stays_failed() {
+    let (bytes, _) = chain(5, 10, true, 9, 4);
+    let disk = Disk::of(&bytes);
+    let store = disk.open(&Settings::default()).unwrap();
+    disk.fail_at(0, false);
+    let diff = whole(&MemoryState::default());
+    let error = store.commit(&block_of(10, &diff, &[])).unwrap_err();
+    assert!(matches!(error, StoreError::Database(_)), "{error}");
+    assert_eq!(store.tip(), Err(error.clone()));
+    assert_eq!(store.commit(&block_of(10, &diff, &[])), Err(error));
+}
