@@ -167,7 +167,7 @@ fn storage_proof(shape: &Shape, store: &Store, name: &str) -> anyhow::Result<Sam
 ///
 /// If it cannot be encoded.
 pub fn longest_proof() -> anyhow::Result<Sample> {
-    let siblings = (0..=255).map(B256::repeat_byte).collect();
+    let siblings = (0..=255).map(|byte| [byte; 32]).collect();
     let bytes = borsh::to_vec(&AccountProof { leaf: None, path: MerklePath { leaf: None, siblings } })?;
     Ok(Sample::new(Kind::Proof, "256 siblings, refused", PROOFS * bytes.len(), move || {
         (0..PROOFS).try_for_each(|_| {
