@@ -71,7 +71,7 @@ impl Source {
 
 /// The input of a call.
 pub(crate) fn input(source: Option<InputSource>, revision: &Revision) -> Result<Vec<u8>, Failure> {
-    let bytes_max = u64::from(revision.limits.contract.input_bytes_max);
+    let bytes_max = u64::from(revision.transaction.input_bytes_max);
     let limit = "the limit of an input";
     match source {
         None => Ok(Vec::new()),

@@ -13,15 +13,15 @@ fn a_file_above_a_limit_is_refused_with_both_numbers() {
     large.resize(CODE_BYTES_MAX + 1, 0);
     folder.write("large.wasm", &large);
     folder.write("large.wat", &vec![b' '; 33 * 1_048_576]);
-    folder.write("input", &vec![0; 131_073]);
+    folder.write("input", &vec![0; 4_194_305]);
     for (arguments, message) in [
-        (&["run", "large.wasm"][..], "large.wasm: 1048577 bytes where the limit of a module allows 1048576"),
-        (&["check", "large.wasm"], "large.wasm: 1048577 bytes where the limit of a module allows 1048576"),
-        (&["deploy", "large.wasm", "--state", "s"], "large.wasm: 1048577 bytes where"),
+        (&["run", "large.wasm"][..], "large.wasm: 8388609 bytes where the limit of a module allows 8388608"),
+        (&["check", "large.wasm"], "large.wasm: 8388609 bytes where the limit of a module allows 8388608"),
+        (&["deploy", "large.wasm", "--state", "s"], "large.wasm: 8388609 bytes where"),
         (&["check", "large.wat"], "large.wat: 34603008 bytes where the limit of a module's text allows 33554432"),
         (
             &["run", "contracts/counter/counter.wat", "--input", "@input"],
-            "input: 131073 bytes where the limit of an input allows 131072",
+            "input: 4194305 bytes where the limit of an input allows 4194304",
         ),
     ] {
         let ran = folder.run(arguments);
@@ -37,10 +37,10 @@ fn a_file_above_a_limit_is_refused_with_both_numbers() {
 fn what_never_ends_is_not_read_to_its_end() {
     let folder = Folder::with_contracts();
     for (arguments, message) in [
-        (&["check", "/dev/zero"][..], "/dev/zero: more bytes where the limit of a module allows 1048576"),
+        (&["check", "/dev/zero"][..], "/dev/zero: more bytes where the limit of a module allows 8388608"),
         (
             &["run", "contracts/counter/counter.wat", "--input", "@/dev/zero"],
-            "/dev/zero: more bytes where the limit of an input allows 131072",
+            "/dev/zero: more bytes where the limit of an input allows 4194304",
         ),
     ] {
         let ran = folder.run(arguments);
@@ -50,7 +50,7 @@ fn what_never_ends_is_not_read_to_its_end() {
     let mut zeros = folder.command(&["run", "contracts/counter/counter.wat", "--input", "-"]);
     let zeros = zeros.stdin(std::fs::File::open("/dev/zero").unwrap()).output().unwrap();
     assert_eq!(zeros.status.code(), Some(3));
-    let message = "error: the standard input: more bytes than the 131072 that the limit of an input allows\n";
+    let message = "error: the standard input: more bytes than the 4194304 that the limit of an input allows\n";
     assert!(String::from_utf8(zeros.stderr).unwrap().starts_with(message));
 }
 

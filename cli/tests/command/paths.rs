@@ -331,12 +331,12 @@ fn what_is_too_large_is_refused_with_its_size_and_the_limit() {
     let folder = made();
     fs::File::create(folder.path("large")).unwrap().set_len(3 << 30).unwrap();
     for (arguments, limit) in [
-        (&["check", "large"][..], "1048576"),
+        (&["check", "large"][..], "8388608"),
         (&["genesis", "large", "--db", "new"], "67108864"),
         (&["block", "apply", "large", "--db", "db"], "67108864"),
         (&["account", ALICE, "--state", "large"], "1073741824"),
         (&["selftest", "--golden", "large"], "1048576"),
-        (&["run", COUNTER, "--input", "@large"], "131072"),
+        (&["run", COUNTER, "--input", "@large"], "4194304"),
     ] {
         let ran = end(folder.command(arguments), "a large file");
         assert!(ran.code == 3 && ran.stderr.contains(&format!(" allows {limit}\n")), "{arguments:?}: {}", ran.stderr);
