@@ -5,6 +5,7 @@
 
 pub mod bare;
 mod clock;
+pub mod dela;
 pub mod disk;
 pub mod files;
 pub mod hostile;

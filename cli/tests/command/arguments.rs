@@ -4,7 +4,7 @@ use crate::folder::Folder;
 use std::{fmt::Write, process::Stdio};
 
 /// Bytes of a module that V1 allows.
-const CODE_BYTES_MAX: usize = 1_048_576;
+const CODE_BYTES_MAX: usize = 8_388_608;
 
 #[test]
 fn a_file_above_a_limit_is_refused_with_both_numbers() {

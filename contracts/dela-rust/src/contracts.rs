@@ -1,9 +1,8 @@
 //! What the four contracts compute, from a parsed request to the text of the result.
 
+use crate::curve::{base_muls, point_adds, point_muls};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use curve25519_dalek::{
-    EdwardsPoint, Scalar, constants::ED25519_BASEPOINT_TABLE, edwards::CompressedEdwardsY, traits::Identity,
-};
+use curve25519_dalek::{EdwardsPoint, Scalar, edwards::CompressedEdwardsY};
 use serde_json::Value;
 
 /// Operations that one call may be asked for.
@@ -33,26 +32,6 @@ pub fn point_add(request: &Value) -> Result<String, String> {
     let n = count(request)?;
     let first = point(request, "point1")?;
     Ok(encode(&point_adds(n, first, point(request, "point2")?)))
-}
-
-/// Sum of (scalar + i) B for i < n.
-pub fn base_muls(n: u64, mut scalar: Scalar) -> EdwardsPoint {
-    let mut sum = EdwardsPoint::identity();
-    for _ in 0..n {
-        sum += ED25519_BASEPOINT_TABLE * &scalar;
-        scalar += Scalar::ONE;
-    }
-    sum
-}
-
-/// scalar^n point.
-pub fn point_muls(n: u64, scalar: Scalar, point: EdwardsPoint) -> EdwardsPoint {
-    (0..n).fold(point, |point, _| scalar * point)
-}
-
-/// first + n second.
-pub fn point_adds(n: u64, first: EdwardsPoint, second: EdwardsPoint) -> EdwardsPoint {
-    (0..n).fold(first, |sum, _| sum + second)
 }
 
 fn count(request: &Value) -> Result<u64, String> {

@@ -10,9 +10,10 @@
 //!
 //! Points and scalars are 32 bytes; a scalar is less than 2^252, n at most 1,000,000 and 1 where it is not given.
 //!
-//! [`contracts`] is the same without the boundary: what native code runs.
+//! [`curve`] is what native code runs for comparison.
 
-pub mod contracts;
+mod contracts;
+pub mod curve;
 
 use serde_json::Value;
 use std::{
