@@ -145,8 +145,8 @@ host_functions! {
     CallStatic              flat(700),             words(7_000, 3);
     CallDataCopy            words(3, 3),           words(40, 3);
     GetCallDataSize         flat(2),               flat(40);
-    StorageStore            flat(5_000),           words(50_000, 3);
-    StorageLoad             flat(200),             words(2_000, 3);
+    StorageStore            flat(5_000),           words(50_000, 10);
+    StorageLoad             flat(200),             words(2_000, 10);
     GetCaller               flat(2),               flat(40);
     GetCallValue            flat(2),               flat(40);
     CodeCopy                words(3, 3),           words(40, 3);

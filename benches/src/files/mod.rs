@@ -50,11 +50,11 @@ impl Kind {
     /// that the search found.
     pub const fn times_hashing_max(self) -> f64 {
         match self {
-            Self::Witness => 150.0,
-            Self::Snapshot => 1_500.0,
+            Self::Witness => 60.0,
+            Self::Snapshot => 250.0,
             Self::Proof => 10.0,
-            Self::Database => 100.0,
-            Self::Module => 150.0,
+            Self::Database => 20.0,
+            Self::Module => 60.0,
         }
     }
 }
@@ -79,7 +79,7 @@ pub struct Measured {
     pub name: String,
     /// Its size.
     pub bytes: usize,
-    /// Nanoseconds for each byte.
+    /// Nanoseconds for each byte, of which a file has at least 16 KiB: what is short may take as long as that.
     pub nanoseconds_per_byte: f64,
     /// The same of hashing.
     pub hashing: f64,
@@ -123,11 +123,14 @@ impl Sample {
             kind: self.kind,
             name: self.name.clone(),
             bytes: self.bytes,
-            nanoseconds_per_byte: fastest / self.bytes as f64,
+            nanoseconds_per_byte: fastest / self.bytes.max(BYTES_MIN) as f64,
             hashing: hashing / HASHED_BYTES as f64,
         })
     }
 }
+
+/// Bytes that a file counts for at least: what a machine does for any file is no matter of the file.
+const BYTES_MIN: usize = 16_384;
 
 /// Bytes that are hashed for comparison.
 const HASHED_BYTES: usize = 1 << 20;

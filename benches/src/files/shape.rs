@@ -4,7 +4,7 @@ use super::{Kind, Sample};
 use crate::ledger::{address, commit};
 use anyhow::ensure;
 use lockstep_store::{
-    AccountProof, Expected, FILE_NAME, MerklePath, Recorder, StorageProof, Store, StoreError, Witness, check, replay,
+    AccountProof, Expected, MerklePath, Recorder, StorageProof, Store, StoreError, Witness, check, replay,
 };
 use lockstep_vm::{
     Abi, Account, B256, Block, BlockEnv, CodeId, Revision, StateDiff, StateReader as _, StorageDiff, U256, Vm,
@@ -184,7 +184,10 @@ fn database(shape: &Shape, name: &str) -> anyhow::Result<Sample> {
     shape.fill(&store)?;
     store.compact()?;
     store.close()?;
-    let bytes = usize::try_from(std::fs::metadata(folder.path().join(FILE_NAME))?.len())?;
+    let mut bytes = 0;
+    for file in std::fs::read_dir(folder.path())? {
+        bytes += usize::try_from(file?.metadata()?.len())?;
+    }
     Ok(Sample::new(Kind::Database, name, bytes, move || {
         let checked = check(folder.path(), &mut |_, _| ())?;
         ensure!(checked.differences.is_empty(), "an honest database differs: {:?}", checked.differences);

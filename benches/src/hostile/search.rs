@@ -15,6 +15,10 @@ const LOCALS: u64 = 8;
 const STATEMENTS: u64 = 12;
 const KEPT: usize = 8;
 
+/// Gas of a run at least. A memory of 32 MiB costs ten million at its start, and the time of that is taken off: with less the
+/// difference is mostly noise.
+const GAS_MIN: u64 = 100_000_000;
+
 /// Values that locals begin with.
 const INTEGERS: [&str; 6] = ["0", "1", "-1", "0x55555555", "0x7fffffff", "65521"];
 const FLOATS: [&str; 6] = ["0", "0x1p-126", "0x1.234568p-130", "1.0000001", "nan", "-0x1p+120"];
@@ -186,6 +190,7 @@ pub fn search(
     options: &Options,
     heap: &Heap,
 ) -> anyhow::Result<Vec<(Measured, Vec<String>)>> {
+    let options = &Options { gas: options.gas.max(GAS_MIN), ..options.clone() };
     let mut kept: Vec<(Measured, Vec<String>)> = Vec::new();
     for number in 0..candidates {
         let parent = usize::try_from(dice.below(2 * KEPT as u64))?;

@@ -48,6 +48,7 @@ const SECTIONS: &[&str] = &[
     "self_destruct",
     "static_mode",
     "storage",
+    "storage: long values",
 ];
 
 /// Tests run at one time; each writes its own section.

@@ -124,10 +124,14 @@ fn failures() -> Vec<Case> {
 #[test]
 fn storage() {
     let mut cases = values();
-    cases.extend(long_values());
     cases.extend(checks());
     cases.extend(failures());
     check_all("storage", cases);
+}
+
+#[test]
+fn a_value_in_storage_is_paid_by_its_words() {
+    check_all("storage: long values", long_values());
 }
 
 /// Byzantium gives 15,000 back for each value that is removed, half of the gas used at the most; `V1` gives nothing.
