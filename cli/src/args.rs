@@ -439,12 +439,20 @@ pub(crate) struct PruneArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ProveArguments {
     /// The account
-    #[arg(value_parser = parse_address)]
-    pub(crate) address: Address,
+    #[arg(value_parser = parse_address, required_unless_present = "receipt", conflicts_with = "receipt")]
+    pub(crate) address: Option<Address>,
 
     /// A key of its storage, in hex
     #[arg(value_parser = parse_any_key)]
     pub(crate) key: Option<Hex>,
+
+    /// Prove the receipt of this transaction of the block, counted from 0
+    #[arg(long, value_name = "INDEX", value_parser = parse_gas)]
+    pub(crate) receipt: Option<u64>,
+
+    /// Prove one log of that receipt, counted from 0
+    #[arg(long, value_name = "INDEX", value_parser = parse_gas, requires = "receipt")]
+    pub(crate) log: Option<u64>,
 
     #[command(flatten)]
     pub(crate) database: DatabaseArgument,
@@ -463,7 +471,7 @@ pub(crate) struct VerifyArguments {
     /// A proof
     pub(crate) file: PathBuf,
 
-    /// The root of the state that it is about, in hex
+    /// The root that it is about, in hex: of a state, or of the receipts of a block
     #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
     pub(crate) root: B256,
 }

@@ -4,6 +4,9 @@ use crate::hash::{EMPTY_ROOT, Hash, digest};
 use alloc::{vec, vec::Vec};
 use borsh::{BorshDeserialize, BorshSerialize};
 
+/// A storage key and its value.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
+
 /// The address of an account.
 pub type Address = [u8; 20];
 

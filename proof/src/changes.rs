@@ -9,7 +9,7 @@ use crate::{
     place::{KeyRange, Leaves, Part, Place, Within, fold, is_pair, join},
     walk::{Node, Side},
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// A subtree outside of the range.
@@ -125,7 +125,7 @@ fn subtrees(
     range: &KeyRange,
     changes: &mut core::iter::Peekable<impl Iterator<Item = ChangedLeaf>>,
     count_max: usize,
-    beside: (Option<(Hash, Hash)>, Option<(Hash, Hash)>),
+    beside: (Named, Named),
 ) -> Option<Both> {
     let (mut old, mut new) = (Half::default(), Half::default());
     for (half, beside) in [(&mut old, beside.0), (&mut new, beside.1)] {
@@ -148,6 +148,9 @@ fn subtrees(
     let few = old.count <= count_max && new.count <= count_max;
     few.then(|| Both { old: old.leaves.subtree(place.depth()), new: new.leaves.subtree(place.depth()) })
 }
+
+/// A leaf that is named, if there is one: the hashes of its key and of its value.
+type Named = Option<(Hash, Hash)>;
 
 /// The leaves of one tree.
 #[derive(Default)]
@@ -187,7 +190,8 @@ pub fn tree_changes<N: Node>(old: N, new: N, range: &KeyRange) -> Result<TreeCha
     while let Some((place, pair)) = pending.pop() {
         let from = found.steps.len();
         let mut done = match found.part(&place, pair, range)? {
-            Found::Below(left, right) => {
+            Found::Below(halves) => {
+                let [left, right] = *halves;
                 if let (Some(left_place), Some(right_place)) = (place.child(false), place.child(true)) {
                     open.push((place, from, None));
                     pending.push((right_place, right));
@@ -243,7 +247,9 @@ struct Pair<N> {
 }
 
 enum Found<N> {
-    Below(Pair<N>, Pair<N>),
+    /// The halves differ, and one tree has two leaves here.
+    Below(Box<[Pair<N>; 2]>),
+    /// There is nothing below to look at.
     Done(Extent),
 }
 
@@ -310,7 +316,8 @@ impl TreeChanges {
             Within::Part | Within::All if matches!(old, At::Node(_)) || matches!(new, At::Node(_)) => {
                 self.steps.push(ChangeStep::Split);
                 let (old, new) = (old.halves(place)?, new.halves(place)?);
-                return Ok(Found::Below(Pair { old: old.0, new: new.0 }, Pair { old: old.1, new: new.1 }));
+                let halves = [Pair { old: old.0, new: new.0 }, Pair { old: old.1, new: new.1 }];
+                return Ok(Found::Below(Box::new(halves)));
             }
             Within::Part => {
                 self.changed(old.leaf(), new.leaf(), range);

@@ -31,8 +31,8 @@ mod state;
 mod walk;
 
 pub use account::{
-    Account, AccountLeaf, Address, CodeId, account_key, account_value, account_value_hash, storage_key, storage_value,
-    storage_value_hash,
+    Account, AccountLeaf, Address, CodeId, KeyValue, account_key, account_value, account_value_hash, storage_key,
+    storage_value, storage_value_hash,
 };
 pub use change_proof::{AccountChange, ChangeProof, StorageChanges, ValueChange};
 pub use changes::{Beside, ChangeStep, ChangedLeaf, TreeChanges, tree_changes};

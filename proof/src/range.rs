@@ -5,7 +5,7 @@
 //! has one leaf only, the leaf is named, because its hash does not say in which part it is.
 
 use crate::{
-    account::{AccountLeaf, Address, account_key, account_value_hash, storage_key, storage_value_hash},
+    account::{AccountLeaf, Address, KeyValue, account_key, account_value_hash, storage_key, storage_value_hash},
     chunk::limited,
     hash::{Hash, leaf_hash, pair_hash},
     invalid::InvalidProof,
@@ -83,12 +83,7 @@ impl StorageRange {
     /// # Errors
     ///
     /// [`InvalidProof`]: it proves nothing about this address, this range and this root.
-    pub fn verify(
-        &self,
-        root: &Hash,
-        address: &Address,
-        range: &KeyRange,
-    ) -> Result<&[(Vec<u8>, Vec<u8>)], InvalidProof> {
+    pub fn verify(&self, root: &Hash, address: &Address, range: &KeyRange) -> Result<&[KeyValue], InvalidProof> {
         match self.account.verify(root, address)? {
             Some(leaf) => verify_values(&leaf.storage_root, range, &self.values, &self.steps)?,
             // One proof for one fact: where there is no account there is nothing to add.

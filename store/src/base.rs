@@ -9,8 +9,8 @@ use crate::{
     proof::{EMPTY_ROOT, Kind},
     row::{Row, RowKey, TreeId},
     tables::{
-        BLOCKS, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_IMPORT, META_KEPT, PAGES, RECEIPTS, ROWS,
-        Reading, UNDO, decode, height_key, numbered_key, old_row, undo_key,
+        BLOCKS, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT, PAGES,
+        RECEIPTS, ROWS, Reading, UNDO, decode, height_key, numbered_key, old_row, undo_key,
     },
     update::{Slot, Source},
 };
@@ -28,6 +28,8 @@ pub(crate) struct Base {
     pub(crate) kept: Option<Kept>,
     /// Whether an import was begun and is not finished.
     pub(crate) importing: bool,
+    /// The height of the snapshot that the store began with: there are no receipts of it.
+    pub(crate) imported: Option<u64>,
     /// Hash of the last folded block.
     pub(crate) hash: B256,
     /// Root of [`ROWS`].
@@ -105,6 +107,7 @@ impl Base {
         let meta = open(META)?;
         let mut base = Self {
             kept: meta.get(META_KEPT, decode)?,
+            imported: meta.get(META_IMPORTED, decode)?,
             importing: meta.get(META_IMPORT, |_| Ok(()))?.is_some(),
             hash: B256::ZERO,
             root: EMPTY_ROOT,

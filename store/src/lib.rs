@@ -43,6 +43,7 @@ pub use commit::{ExecutedBlock, HEIGHT_MAX};
 pub use error::{Cause, StoreError};
 pub use executor::{Executor, Serial};
 pub use load::{Import, Missing};
+pub use lockstep_proof::{LogProof, ReceiptProof};
 pub use pending::{Pending, Roots};
 pub use proof::{AccountLeaf, AccountProof, EMPTY_ROOT, InvalidProof, MerklePath, StorageProof};
 pub use replay::{Replayed, replay};

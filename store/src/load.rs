@@ -16,8 +16,8 @@ use crate::{
     snapshot::{Expected, SnapshotHead},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BlockRow, CODE, CODE_USES, Kept, META, META_IMPORT, META_KEPT, PAGES, ROWS, Reading, Writing, decode,
-        encode, height_key,
+        BLOCKS, BlockRow, CODE, CODE_USES, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT, PAGES, ROWS, Reading,
+        Writing, decode, encode, height_key,
     },
     view::View,
 };
@@ -87,7 +87,9 @@ impl Store {
                 Some(there) => there,
                 None => self.begin(head)?,
             };
-            let base = self.base_of(chain, &progress, Cache::new(self.settings.pages_bytes))?;
+            // Chunks come mostly in order: few pages are read again, and memory is for the chunks.
+            let cache = Cache::new(self.settings.pages_bytes / 4);
+            let base = self.base_of(chain, &progress, cache)?;
             Ok(Import { store: self, progress, base, waiting: StateDiff::default(), waiting_bytes: 0 })
         })
     }
@@ -378,6 +380,7 @@ fn begin_chain(
         Writing::open(&writing, BLOCKS)?.put(&height_key(head.height), &[&encode(&block)?])?;
         let mut meta = Writing::open(&writing, META)?;
         meta.remove(META_IMPORT)?;
+        meta.put(META_IMPORTED, &[&encode(&head.height)?])?;
         meta.put(META_KEPT, &[&encode(&kept)?])?;
     }
     writing.commit()?;

@@ -10,7 +10,7 @@ use crate::{
     store::{Chain, Store, view},
     view::View,
 };
-use lockstep_vm::{B256, BlockOutcome, Receipt, StateDiff};
+use lockstep_vm::{B256, BlockOutcome, Receipt, StateDiff, receipts_root};
 use std::sync::Arc;
 
 /// A block that was executed and is not committed.
@@ -25,6 +25,8 @@ pub struct Pending {
 pub struct Roots {
     /// The root of the state after it.
     pub state: B256,
+    /// The root of its receipts.
+    pub receipts: B256,
 }
 
 impl Pending {
@@ -46,6 +48,11 @@ impl Pending {
     /// The root of the state after it.
     pub fn root(&self) -> B256 {
         self.layer.root
+    }
+
+    /// The roots of its state and of its receipts.
+    pub fn roots(&self) -> Roots {
+        Roots { state: self.root(), receipts: receipts_root(self.receipts()) }
     }
 
     /// What its transactions gave.
@@ -149,7 +156,7 @@ impl Store {
             let state = self.above(&self.chain()?, ancestors)?;
             let height = state.height().saturating_add(1);
             let applied = crate::apply::apply(&state, self.settings.executor(), height, &outcome.diff)?;
-            Ok(Roots { state: applied.root })
+            Ok(Roots { state: applied.root, receipts: outcome.receipts_root() })
         })
     }
 }

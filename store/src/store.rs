@@ -11,7 +11,8 @@ use crate::{
     tables::{FORMAT_VERSION, META, META_FORMAT, TABLES},
     view::View,
 };
-use lockstep_vm::{B256, Receipt};
+use lockstep_proof::{LogProof, ReceiptProof};
+use lockstep_vm::{B256, Receipt, receipt_hashes, receipts_root};
 use redb::{
     Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError, TableHandle,
     WriteTransaction,
@@ -300,6 +301,56 @@ impl Store {
         self.of_kept(height, |chain| chain.receipts(height))
     }
 
+    /// The receipts root of the block at a kept height, `None` for the block of a snapshot that the store began with:
+    /// its receipts are not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`root`](Self::root).
+    pub fn receipts_root(&self, height: u64) -> Result<Option<B256>, StoreError> {
+        self.of_kept(height, |chain| match chain.base.imported {
+            Some(imported) if imported == height => Ok(None),
+            _ => Ok(Some(receipts_root(&chain.receipts(height)?))),
+        })
+    }
+
+    /// Proof of the receipt at `index` of the block at a kept height, or that it has none there; `None` as for
+    /// [`receipts_root`](Self::receipts_root).
+    ///
+    /// # Errors
+    ///
+    /// As [`root`](Self::root).
+    pub fn prove_receipt(&self, height: u64, index: u64) -> Result<Option<ReceiptProof>, StoreError> {
+        self.of_receipts(height, |receipts, hashes| {
+            ReceiptProof::new(hashes, index, at(receipts, index).map(lockstep_proof::Receipt::from))
+        })
+    }
+
+    /// The same for the log at `log` of that receipt.
+    ///
+    /// # Errors
+    ///
+    /// As [`root`](Self::root).
+    pub fn prove_log(&self, height: u64, index: u64, log: u64) -> Result<Option<LogProof>, StoreError> {
+        self.of_receipts(height, |receipts, hashes| {
+            LogProof::new(hashes, index, at(receipts, index).map(lockstep_proof::Receipt::from).as_ref(), log)
+        })
+    }
+
+    fn of_receipts<T>(
+        &self,
+        height: u64,
+        prove: impl FnOnce(&[Receipt], &[lockstep_proof::Hash]) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        self.of_kept(height, |chain| {
+            if chain.base.imported == Some(height) {
+                return Ok(None);
+            }
+            let receipts = chain.receipts(height)?;
+            Ok(Some(prove(&receipts, &receipt_hashes(&receipts))))
+        })
+    }
+
     /// The state at a kept height.
     ///
     /// # Errors
@@ -376,6 +427,10 @@ impl Drop for Store {
 
 fn closed() -> StoreError {
     StoreError::database("the store is closed")
+}
+
+fn at(receipts: &[Receipt], index: u64) -> Option<&Receipt> {
+    receipts.get(usize::try_from(index).ok()?)
 }
 
 /// The view of a kept height, or of the empty state of a store without blocks.

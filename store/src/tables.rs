@@ -61,6 +61,8 @@ pub(crate) const META_FORMAT: &[u8] = b"format";
 pub(crate) const META_KEPT: &[u8] = b"kept";
 /// How far an import is, while there is one.
 pub(crate) const META_IMPORT: &[u8] = b"import";
+/// The height of the snapshot that the store began with, u64.
+pub(crate) const META_IMPORTED: &[u8] = b"imported";
 
 /// What the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

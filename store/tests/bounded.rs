@@ -13,6 +13,7 @@
 )]
 
 use cap::Cap;
+use lockstep_proof::{CHUNK_BYTES_MAX, Chunk};
 use lockstep_store::{
     AccountProof, ExecutedBlock, Expected, Recorder, StorageProof, Store, WITNESS_VERSION, Witness, replay,
 };
@@ -117,16 +118,26 @@ fn no_count_in_a_file_takes_memory_before_it_is_filled() {
     bounded(&proof, |bytes| drop(borsh::from_slice::<AccountProof>(bytes)));
     let proof = borsh::to_vec(&view.prove_storage(&address(3), &[0; 4]).unwrap()).unwrap();
     bounded(&proof, |bytes| drop(borsh::from_slice::<StorageProof>(bytes)));
-    // The checksum is made anew, so that the count is read.
+    let chunk = |at: usize| {
+        let mut chunks = Vec::new();
+        view.chunks(&mut |chunk| {
+            chunks.push(borsh::to_vec(chunk).unwrap());
+            Ok(())
+        })
+        .unwrap();
+        chunks.swap_remove(at)
+    };
+    bounded(&chunk(0), |bytes| drop(borsh::from_slice::<Chunk>(bytes)));
+    // Many of the smallest things, in as many bytes as they like.
+    let dense = [1_u8; 3_000_000];
+    for at in (0..chunk(0).len()).step_by(7) {
+        let bytes = [&chunk(0)[..at], &dense].concat();
+        limited(&bytes, |bytes| drop(borsh::from_slice::<Chunk>(bytes)));
+    }
+    // A chunk that says it is as long as a chunk may be, and ends.
     let snapshot = store.export(0).unwrap().1;
     let empty = Store::memory().unwrap();
-    bounded(&snapshot[..snapshot.len() - 32], |bytes| {
-        use sha3::Digest;
-        let sum = sha3::Sha3_256::digest(bytes);
-        assert!(
-            empty
-                .import(&[bytes, &sum[..]].concat(), &Expected { root: Some(B256::ZERO), ..Expected::default() })
-                .is_err()
-        );
-    });
+    let mut bytes = snapshot[..120].to_vec();
+    bytes[116..120].copy_from_slice(&(CHUNK_BYTES_MAX as u32).to_le_bytes());
+    limited(&bytes, |bytes| assert!(empty.import(bytes, &Expected::default()).is_err()));
 }

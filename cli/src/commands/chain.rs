@@ -30,15 +30,21 @@ pub(crate) fn log(arguments: &LogArguments) -> Result<Report, Failure> {
 
 fn block_row(store: &Store, height: u64) -> Result<Row, Failure> {
     let (hash, root, receipts) = (store.block_hash(height)?, store.root(height)?, store.receipts(height)?);
+    let receipts_root = store.receipts_root(height)?;
     let gas_used = receipts.iter().fold(0_u64, |sum, receipt| sum.saturating_add(receipt.gas_used.get()));
     let lines = vec![
         format!("{height} root {}", hex(root.as_slice())),
         format!("  hash {} transactions {} gas used {gas_used}", hex(hash.as_slice()), receipts.len()),
+        match receipts_root {
+            Some(root) => format!("  receipts root {}", hex(root.as_slice())),
+            None => "  receipts: not here, the block came with a snapshot".to_owned(),
+        },
     ];
     let fields = vec![
         ("block", Value::Number(height)),
         ("block_hash", Value::bytes(hash)),
         ("root", Value::bytes(root)),
+        ("receipts_root", Value::maybe(receipts_root, Value::bytes)),
         ("transactions", Value::Number(u64::try_from(receipts.len()).unwrap_or(u64::MAX))),
         ("gas_used", Value::Number(gas_used)),
     ];

@@ -11,8 +11,8 @@ use crate::{
 };
 use anyhow::{Context, Error, anyhow};
 use borsh::{BorshDeserialize, BorshSerialize};
-use lockstep_store::{AccountLeaf, AccountProof, StorageProof};
-use lockstep_vm::{Account, Address, U256};
+use lockstep_store::{AccountLeaf, AccountProof, LogProof, ReceiptProof, StorageProof};
+use lockstep_vm::{Account, Address, Receipt, U256};
 
 /// What a proof file begins with: a name and a version.
 const MAGIC: &[u8; 8] = b"LOCKPRF\x01";
@@ -22,16 +22,35 @@ const MAGIC: &[u8; 8] = b"LOCKPRF\x01";
 enum ProofFile {
     Account(Address, AccountProof),
     Storage(Address, Vec<u8>, StorageProof),
+    Receipt(u64, ReceiptProof),
+    Log(u64, u64, LogProof),
 }
 
 /// Runs `lockstep prove`.
 pub(crate) fn prove(arguments: ProveArguments) -> Result<Report, Failure> {
-    let ProveArguments { address, key, database, at, out } = arguments;
+    let ProveArguments { address, key, receipt, log, database, at, out } = arguments;
     let out = OutputFile::plan(&out, &[(Some(&database.db), "the database")])?;
-    let Database { store: _open, view, .. } = Database::open(&database.db, IfMissing::Refuse, at)?;
-    let proof = match key {
-        None => ProofFile::Account(address, view.prove_account(&address)?),
-        Some(key) => {
+    let Database { store, view, .. } = Database::open(&database.db, IfMissing::Refuse, at)?;
+    let height = view.height();
+    let not_there = || {
+        let error = anyhow!("block {height} came with a snapshot: its receipts are not in this database");
+        Failure::new(Class::Database, error).remedy("take the proof from a database that executed the block")
+    };
+    let mut root = view.root();
+    let proof = match (address, key, receipt, log) {
+        (_, _, Some(index), log) => {
+            root = store.receipts_root(height)?.ok_or_else(not_there)?;
+            match log {
+                None => ProofFile::Receipt(index, store.prove_receipt(height, index)?.ok_or_else(not_there)?),
+                Some(log) => ProofFile::Log(index, log, store.prove_log(height, index, log)?.ok_or_else(not_there)?),
+            }
+        }
+        (address, None, None, _) => {
+            let address = address.unwrap_or_default();
+            ProofFile::Account(address, view.prove_account(&address)?)
+        }
+        (address, Some(key), None, _) => {
+            let address = address.unwrap_or_default();
             let proof = view.prove_storage(&address, &key.0)?;
             ProofFile::Storage(address, key.0, proof)
         }
@@ -40,11 +59,13 @@ pub(crate) fn prove(arguments: ProveArguments) -> Result<Report, Failure> {
     let bytes = [MAGIC.as_slice(), &encoded].concat();
     out.write(&bytes)?;
     let mut report = Report::new("prove");
-    report.add("block", Value::Number(view.height()));
-    report.add("root", Value::bytes(view.root()));
+    report.add("block", Value::Number(height));
+    report.add("root", Value::bytes(root));
     match &proof {
         ProofFile::Account(address, proof) => add_account(&mut report, address, proof.leaf.as_ref())?,
         ProofFile::Storage(address, key, proof) => add_value(&mut report, address, key, proof.value.as_deref()),
+        ProofFile::Receipt(index, proof) => add_receipt(&mut report, *index, proof.receipt.as_ref())?,
+        ProofFile::Log(index, log, proof) => add_log(&mut report, *index, *log, proof.log.as_ref()),
     }
     report.add("proof_bytes", Value::Number(crate::files::len(&bytes)));
     Ok(report)
@@ -71,6 +92,14 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<Report, Failure> {
             let value = proof.verify(&arguments.root, address, key).class(Class::File)?;
             add_value(&mut report, address, key, value);
         }
+        ProofFile::Receipt(index, proof) => {
+            let receipt = proof.verify(&arguments.root, *index).class(Class::File)?;
+            add_receipt(&mut report, *index, receipt)?;
+        }
+        ProofFile::Log(index, log, proof) => {
+            let shown = proof.verify(&arguments.root, *index, *log).class(Class::File)?;
+            add_log(&mut report, *index, *log, shown);
+        }
     }
     Ok(report)
 }
@@ -87,6 +116,33 @@ fn add_account(report: &mut Report, address: &Address, leaf: Option<&AccountLeaf
     report.add("abi", Value::maybe(code, |id| Value::text(id.abi.name())));
     report.add("storage_root", Value::maybe(leaf, |leaf| Value::bytes(leaf.storage_root)));
     Ok(())
+}
+
+fn add_receipt(report: &mut Report, index: u64, receipt: Option<&lockstep_proof::Receipt>) -> Result<(), Failure> {
+    report.add("receipt", Value::Number(index));
+    report.add("present", Value::Flag(receipt.is_some()));
+    // The encoding is one: a receipt that this build knows is read as it is, another one is refused.
+    let decoded = receipt.map(|receipt| borsh::from_slice::<Receipt>(&borsh::to_vec(receipt)?));
+    let decoded = decoded.transpose().map_err(Error::msg).context("the receipt cannot be read").class(Class::File)?;
+    report.add("outcome", Value::maybe(decoded.as_ref(), |receipt| Value::text(receipt.outcome.to_string())));
+    report.add("gas_used", Value::maybe(decoded.as_ref(), |receipt| Value::Number(receipt.gas_used.get())));
+    report.add("output", Value::maybe(decoded.as_ref(), |receipt| Value::bytes(&receipt.output)));
+    report.add("created", Value::maybe(decoded.as_ref().and_then(|receipt| receipt.created), Value::bytes));
+    report.add("logs", Value::maybe(decoded.as_ref(), |receipt| Value::Number(len_of(&receipt.logs))));
+    Ok(())
+}
+
+fn len_of<T>(items: &[T]) -> u64 {
+    u64::try_from(items.len()).unwrap_or(u64::MAX)
+}
+
+fn add_log(report: &mut Report, index: u64, number: u64, log: Option<&lockstep_proof::Log>) {
+    report.add("receipt", Value::Number(index));
+    report.add("log", Value::Number(number));
+    report.add("present", Value::Flag(log.is_some()));
+    report.add("address", Value::maybe(log, |log| Value::bytes(log.address)));
+    report.add("topics", Value::List(log.into_iter().flat_map(|log| &log.topics).map(Value::bytes).collect()));
+    report.add("data", Value::maybe(log, |log| Value::bytes(&log.data)));
 }
 
 fn add_value(report: &mut Report, address: &Address, key: &[u8], value: Option<&[u8]>) {

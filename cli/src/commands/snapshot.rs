@@ -3,14 +3,33 @@
 use super::note_trusted;
 use crate::{
     args::{ExportArguments, ImportArguments},
-    block_file, database_folder,
-    failure::Failure,
-    files::len,
+    database_folder,
+    failure::{Class, Classify, Failure},
+    files::Source,
     output_file::OutputFile,
     report::{Report, Value},
     state_file::IfMissing,
 };
+use anyhow::Context;
 use lockstep_store::{Expected, SnapshotHead, StoreError};
+use std::io::{self, BufWriter, Read, Write};
+
+/// Bytes of a snapshot that are written at once.
+const BUFFER_BYTES: usize = 1_024 * 1_024;
+
+/// What is read, counted.
+struct Counted<R> {
+    from: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(to)?;
+        self.bytes = self.bytes.saturating_add(u64::try_from(count).unwrap_or(0));
+        Ok(count)
+    }
+}
 
 /// Runs `lockstep export`.
 pub(crate) fn export(arguments: &ExportArguments) -> Result<Report, Failure> {
@@ -20,22 +39,40 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<Report, Failure> {
         Some(height) => height,
         None => store.tip()?.ok_or(StoreError::Empty)?.height,
     };
-    let (head, bytes) = store.export(height)?;
-    file.write(&bytes)?;
-    Ok(report("export", &head, &bytes))
+    let (written, draft) = file.begin()?;
+    let mut to = BufWriter::with_capacity(BUFFER_BYTES, &written);
+    let head = store.export_to(height, &mut to)?;
+    to.flush().context("cannot write the snapshot").class(Class::Fault)?;
+    drop(to);
+    written.sync_all().context("cannot write the snapshot").class(Class::Fault)?;
+    let bytes = written.metadata().context("cannot look at the snapshot").class(Class::Fault)?.len();
+    draft.put()?;
+    Ok(report("export", &head, bytes))
 }
 
 /// Runs `lockstep import`.
 pub(crate) fn import(arguments: &ImportArguments) -> Result<Report, Failure> {
-    let bytes = block_file::read(&arguments.file)?;
+    let source = Source::open(&arguments.file, Class::File)?;
+    let mut from = Counted { from: source.reader(), bytes: 0 };
     let expected = Expected { root: arguments.root, hash: arguments.hash, height: arguments.number };
     let (store, begun) = database_folder::open(&arguments.database.db, IfMissing::Begin)?;
     let name = arguments.file.display();
-    let head = store.import(&bytes, &expected).map_err(|error| Failure::from(error).within(name))?;
+    let head = match store.import_from(&mut from, &expected) {
+        Ok(head) => head,
+        Err(error) => {
+            let failure = Failure::from(error).within(name);
+            // What came is kept: the next import of the same snapshot goes on from there.
+            if store.is_importing().unwrap_or(false) {
+                begun.keep();
+                return Err(failure.remedy("import it again from a good source: what was verified is kept"));
+            }
+            return Err(failure);
+        }
+    };
     let believed = expected.believed(&store.latest()?)?;
     begun.keep();
     store.close()?;
-    let mut report = report("import", &head, &bytes);
+    let mut report = report("import", &head, from.bytes);
     let fields = [("block", "height", "--number"), ("block_hash", "hash", "--hash"), ("root", "root", "--root")];
     let unbound =
         fields.into_iter().filter(|(_, name, _)| believed.contains(name)).map(|(field, _, option)| (field, option));
@@ -43,11 +80,11 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<Report, Failure> {
     Ok(report)
 }
 
-fn report(command: &'static str, head: &SnapshotHead, bytes: &[u8]) -> Report {
+fn report(command: &'static str, head: &SnapshotHead, bytes: u64) -> Report {
     let mut report = Report::new(command);
     report.add("block", Value::Number(head.height));
     report.add("block_hash", Value::bytes(head.hash));
     report.add("root", Value::bytes(head.root));
-    report.add("snapshot_bytes", Value::Number(len(bytes)));
+    report.add("snapshot_bytes", Value::Number(bytes));
     report
 }

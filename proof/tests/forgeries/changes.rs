@@ -16,10 +16,6 @@ struct Case {
     new: Values,
 }
 
-fn both(case: &Case) -> (Vec<(Hash, Hash)>, Vec<(Hash, Hash)>) {
-    (leaves(&case.old), leaves(&case.new))
-}
-
 /// What changed, by key hash: a change is a key with the hash before and the value afterwards.
 fn truth(case: &Case) -> Vec<ValueChange> {
     let mut changes: BTreeMap<Hash, ValueChange> = BTreeMap::new();
@@ -149,7 +145,7 @@ fn no_change_is_believed_that_was_not_made() {
     let (keys, mut random, mut tally) = (near_keys(), Random(21), Tally::default());
     for round in 0..150 {
         let case = Case::new(&mut random, &keys);
-        let (old, new) = both(&case);
+        let (old, new) = (leaves(&case.old), leaves(&case.new));
         let (old, new) = (Subtree { leaves: &old, depth: 0 }, Subtree { leaves: &new, depth: 0 });
         let Ok(found) = tree_changes(old, new, &KeyRange::ALL);
         let truth = truth(&case);

@@ -60,7 +60,8 @@ impl Forks {
         let root = fresh_root(&state);
         assert_eq!(pending.root(), root, "{context}");
         let outcome = BlockOutcome { receipts, diff, gas_used: Gas::new(0) };
-        assert_eq!(self.store.preview(&stack, &outcome).unwrap().state, root, "{context}");
+        let roots = self.store.preview(&stack, &outcome).unwrap();
+        assert_eq!((roots.state, roots.receipts), (root, outcome.receipts_root()), "{context}");
         stack.push(pending);
         assert_is(&self.store.view_above(&stack).unwrap(), &state, context);
         self.forks.push(Fork { stack, state });
