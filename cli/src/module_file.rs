@@ -30,7 +30,7 @@ impl ModuleFile {
     /// Reads a `.wasm` or a `.wat` file.
     pub(crate) fn read(path: &Path, abi: Option<Abi>, revision: &Revision) -> Result<Self, Failure> {
         let mut source = Source::open(path, Class::File)?;
-        let code_bytes_max = Abi::ALL.iter().map(|&abi| revision.limits(abi).code_bytes_max).max().unwrap_or(0);
+        let code_bytes_max = Abi::CONTRACTS.iter().map(|&abi| revision.limits(abi).code_bytes_max).max().unwrap_or(0);
         let bytes_max = u64::from(code_bytes_max).min(BINARY_BYTES_MAX);
         let mut bytes = Vec::new();
         source.read_up_to(&mut bytes, bytes_max, Class::File)?;

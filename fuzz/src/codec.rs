@@ -249,7 +249,7 @@ fn address(input: &mut Input<'_>) -> Address {
 }
 
 fn code_id(input: &mut Input<'_>) -> CodeId {
-    CodeId { hash: hash(input), abi: input.choose(Abi::ALL), bytes: input.u32() }
+    CodeId { hash: hash(input), abi: input.choose(Abi::CONTRACTS), bytes: input.u32() }
 }
 
 fn env(input: &mut Input<'_>) -> BlockEnv {
@@ -268,7 +268,7 @@ fn tx(input: &mut Input<'_>) -> Tx {
         0 => TxKind::Call { to: address(input), export: None },
         1 => TxKind::Call { to: address(input), export: Some(input.bytes(9).to_vec()) },
         2 => TxKind::Create { init_code: input.bytes(30).to_vec() },
-        _ => TxKind::Deploy { abi: input.choose(Abi::ALL), code: input.bytes(30).to_vec() },
+        _ => TxKind::Deploy { abi: input.choose(Abi::CONTRACTS), code: input.bytes(30).to_vec() },
     };
     Tx {
         sender: address(input),

@@ -43,7 +43,7 @@ impl Case {
         let choices: [u8; 3] = input.array();
         let smith = input.once_in(2).then(|| smith::open(&mut input, &SPEC)).flatten();
         let code = smith.unwrap_or_else(|| shapes::module(&mut input, false).code);
-        let module = ValidModule::parse(code.into(), Abi::Packed, &SPEC).ok()?;
+        let module = ValidModule::parse(code.into(), Abi::Linked, &SPEC).ok()?;
         let functions: Vec<_> = module
             .exports()
             .filter_map(|(name, ty)| match ty {

@@ -192,7 +192,7 @@ fn step<L: Ledger>(input: &mut Input<'_>, ledger: &mut L, model: &mut Model, ope
         }
         12 => {
             let code = vec![input.byte() % 3];
-            let id = CodeId::of(&code, input.choose(Abi::ALL));
+            let id = CodeId::of(&code, input.choose(Abi::CONTRACTS));
             assert_eq!(journal.set_code(&one, id, code.into()), Ok(()));
             model.account(one).code = Some(id);
         }

@@ -97,7 +97,7 @@ fn diff(input: &mut Input<'_>, state: &MemoryState) -> StateDiff {
             continue;
         }
         let code = vec![input.byte() % 3; 8];
-        let id = input.once_in(2).then(|| CodeId::of(&code, input.choose(Abi::ALL)));
+        let id = input.once_in(2).then(|| CodeId::of(&code, input.choose(Abi::CONTRACTS)));
         if !state.accounts.contains_key(&address) || input.once_in(2) {
             let account = Account { nonce: u64::from(input.below(3)), balance: U256::from(input.u32()), code: id };
             diff.code.extend(id.map(|id| (id.hash, code)));

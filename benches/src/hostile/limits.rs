@@ -6,7 +6,7 @@ use super::{
     code,
     patterns::nested_frames,
     program::Subject,
-    shape::{Shape, ZEROS, callee},
+    shape::{Face, Shape, ZEROS, callee},
 };
 use crate::programs::module;
 use core::fmt::Write as _;
@@ -196,6 +196,12 @@ fn stored() -> Vec<Recipe> {
             .pages(3)
             .copies(4)
             .of(Subject::Limit("input_bytes_max")),
+        Shape::new("read as a whole", "(call $input (i32.const 65532))")
+            .face(Face::JSON)
+            .pages(66)
+            .input_bytes(at(TRANSACTION.input_bytes_max))
+            .copies(1)
+            .of(Subject::Limit("transaction.input_bytes_max")),
     ]
 }
 

@@ -96,7 +96,9 @@ fn imports(input: &mut Input<'_>, declared: &mut Declared, abi: Abi, revision: &
         declared.types.push((value_types(input, 4), value_types(input, results)));
     }
     let mut section = ImportSection::new();
-    let rows: Vec<_> = ImportTable::of(abi, revision).rows().collect();
+    // What links with modules may import anything: it gets the functions of contracts.
+    let of = if abi == Abi::Linked { Abi::Ewasm } else { abi };
+    let rows: Vec<_> = ImportTable::of(of, revision).rows().collect();
     for _ in 0..input.below(5) {
         let wasm = |value: &ValueType| if *value == ValueType::I32 { ValType::I32 } else { ValType::I64 };
         let row = input.choose(&rows);
