@@ -1,8 +1,11 @@
 //! The arguments: what can be written on the command line, and what it is turned into.
 
-use crate::bytes::{
-    Hex, InputSource, Preset, parse_address, parse_amount, parse_any_key, parse_count, parse_gas, parse_hash,
-    parse_input, parse_key, parse_preset, parse_value,
+use crate::{
+    bytes::{
+        Hex, InputSource, Preset, parse_address, parse_amount, parse_any_key, parse_count, parse_gas, parse_hash,
+        parse_input, parse_key, parse_preset, parse_value,
+    },
+    index_args::{IndexArguments, PreviewArguments},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lockstep_vm::{Abi, Address, B256, Revision, U256};
@@ -81,6 +84,10 @@ pub(crate) enum Command {
     Call(CallArguments),
     /// Call a contract in static mode; nothing is kept
     View(ViewArguments),
+    /// Run an indexer over blocks of another chain
+    Index(IndexArguments),
+    /// Call a view of an indexer as it would be after one more block; nothing is kept
+    Preview(PreviewArguments),
     /// Find the smallest gas limit of a call, and what it reads and writes; nothing is kept
     Estimate(EstimateArguments),
     /// Print an account, or add to its balance
@@ -572,7 +579,7 @@ pub(crate) fn command_of(arguments: &[OsString]) -> String {
     name
 }
 
-fn parse_abi(name: &str) -> Result<Abi, <Abi as FromStr>::Err> {
+pub(crate) fn parse_abi(name: &str) -> Result<Abi, <Abi as FromStr>::Err> {
     name.parse()
 }
 

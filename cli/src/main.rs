@@ -5,6 +5,7 @@
 
 mod args;
 mod block_file;
+mod block_folder;
 mod bytes;
 mod chain;
 mod commands;
@@ -15,6 +16,7 @@ mod failure;
 mod files;
 mod genesis_file;
 mod holder;
+mod index_args;
 mod json;
 mod ledger;
 mod module_file;

@@ -138,11 +138,12 @@ pub fn against<L: Ledger>(bytes: &[u8]) {
         }
         step(&mut input, &mut ledger, &mut model, &mut open);
         if looks {
-            compare(ledger.journal(), &model);
+            compare(ledger.journal(), &model, &start);
         }
     }
-    compare(ledger.journal(), &model);
+    compare(ledger.journal(), &model, &start);
     assert_eq!(ledger.journal().commit_transaction(), Ok(model.end_transaction()));
+    compare(ledger.journal(), &model, &start);
     finish(ledger.journal(), &model, start);
 }
 
@@ -247,8 +248,8 @@ fn money(input: &mut Input<'_>, journal: &mut Journal, model: &mut Model, choice
     }
 }
 
-/// Everything that can be read.
-fn compare(journal: &mut Journal, model: &Model) {
+/// Everything that can be read: as it is, and as it was before the block.
+fn compare(journal: &mut Journal, model: &Model, start: &MemoryState) {
     let log_bytes: usize = model.logs.iter().map(|log| log.data.len()).sum();
     assert_eq!(journal.logs(), (model.logs.as_slice(), u32::try_from(log_bytes).expect("few")), "logs");
     assert_eq!(journal.refund(), model.refund, "refund");
@@ -264,6 +265,14 @@ fn compare(journal: &mut Journal, model: &Model) {
         }
         for length in 0..KEYS {
             let key = vec![7; length as usize];
+            let before = journal.storage_before_block(&address, &key).expect("the state can be read");
+            let was_there = start.accounts.contains_key(&address);
+            let expected = start.storage.get(&address).filter(|_| was_there).and_then(|values| values.get(&key));
+            assert_eq!(
+                before.as_ref().map(AsRef::as_ref),
+                expected.map(Vec::as_slice),
+                "storage of {address} before, {length} bytes of key"
+            );
             let value = journal.storage(&address, &key).expect("the state can be read");
             let expected = model.storage.get(&(address, key));
             assert_eq!(

@@ -11,8 +11,10 @@ pub mod embedded;
 mod frame;
 pub mod gas_points;
 pub mod host_abi;
+pub mod indexers;
 mod input;
 pub mod journal;
+pub mod key_value_flush;
 mod modules;
 pub mod precompiles;
 pub mod runner;
@@ -38,7 +40,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("host_crypto", host_abi::host_crypto),
     ("host_ethereum", host_abi::host_ethereum),
     ("host_packed", host_abi::host_packed),
+    ("indexers", indexers::indexers),
     ("journal", journal::journal),
+    ("key_value_flush", key_value_flush::key_value_flush),
     ("precompiles", precompiles::precompiles),
     ("store", store::store),
     ("validate", validate::validate),

@@ -6,7 +6,8 @@ mod engine;
 
 use engine::{Faulty, LostLogs, StaticForgotten, WrongRounding};
 use lockstep_fuzz::{
-    calls, codec, codec::Codec, differential, gas_points, host_abi, journal, precompiles, runner, store, validate,
+    calls, codec, codec::Codec, differential, gas_points, host_abi, journal, key_value_flush, precompiles, runner,
+    store, validate,
 };
 use lockstep_gas::{Gas, GasMeter, Limits, Native, Operator, Revision};
 use lockstep_host::{
@@ -79,6 +80,9 @@ fn faults() -> Vec<(&'static str, Property)> {
         ("calls: the 64th is rounded the other way", Box::new(on::<WrongRounding>)),
         ("calls: the static flag is not inherited", Box::new(on::<StaticForgotten>)),
         ("calls: logs of a reverted frame stay", Box::new(on::<LostLogs>)),
+        ("messages: groups are refused", Box::new(|bytes| key_value_flush::against(bytes, without_groups))),
+        ("messages: lengths of ten bytes are read", Box::new(|bytes| key_value_flush::against(bytes, long_numbers))),
+        ("messages: the list of a group is the list", Box::new(|bytes| key_value_flush::against(bytes, list_in_group))),
         ("store: a proof of an account is believed for its storage", Box::new(storage_believed)),
     ]
 }
@@ -324,4 +328,55 @@ fn of_any_curve(native: &Native, input: &[u8], meter: &mut GasMeter) -> Result<B
         }
         answer => answer,
     }
+}
+
+/// A reader of messages as one would write it first: numbers of up to ten bytes everywhere, and no groups.
+fn without_groups(message: &[u8]) -> Option<Vec<Vec<u8>>> {
+    naive(message, 10, false)
+}
+
+/// The same with groups, which it takes for nothing.
+fn long_numbers(message: &[u8]) -> Option<Vec<Vec<u8>>> {
+    naive(message, 10, true)
+}
+
+/// The same with numbers of 32 bits, still with the list wherever it stands.
+fn list_in_group(message: &[u8]) -> Option<Vec<Vec<u8>>> {
+    naive(message, 5, true)
+}
+
+fn naive(mut rest: &[u8], bytes: usize, groups: bool) -> Option<Vec<Vec<u8>>> {
+    let mut items = Vec::new();
+    let mut depth = 0_u32;
+    while !rest.is_empty() {
+        let tag = varint(&mut rest, bytes)?;
+        let length = match tag & 7 {
+            0 => varint(&mut rest, 10).map(|_| 0)?,
+            1 => 8,
+            2 => varint(&mut rest, bytes)?,
+            3 if groups => {
+                depth += 1;
+                0
+            }
+            4 if groups => {
+                depth = depth.checked_sub(1)?;
+                0
+            }
+            5 => 4,
+            _ => return None,
+        };
+        let (item, behind) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        rest = behind;
+        if tag == 0x0a {
+            items.push(item.to_vec());
+        }
+    }
+    (depth == 0).then_some(items)
+}
+
+fn varint(rest: &mut &[u8], bytes: usize) -> Option<u64> {
+    let length = rest.iter().take(bytes).position(|byte| byte & 0x80 == 0)? + 1;
+    let (number, behind) = rest.split_at_checked(length)?;
+    *rest = behind;
+    Some(number.iter().rev().fold(0, |sum, byte| sum << 7 | u64::from(byte & 0x7f)))
 }

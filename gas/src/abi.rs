@@ -18,6 +18,10 @@ pub enum Abi {
     Wasi = 2,
     /// Exports `()->()` called by name with JSON arguments, module `env`.
     Json = 3,
+    /// Block indexers of Metashrew as they are deployed: `_start`, views by name, module `env`.
+    Metashrew = 4,
+    /// The same by the published description of their interface.
+    MetashrewDocumented = 5,
     /// A JSON request as a C string in, a JSON reply as a C string out, `malloc` and `free`.
     Dela = 6,
     /// Modules that link with each other and not with the host, as in the testsuite of the Wasm specification. No account
@@ -39,10 +43,20 @@ pub enum Class {
 
 impl Abi {
     /// Every ABI, in the order of its code.
-    pub const ALL: &'static [Self] = &[Self::Ewasm, Self::Packed, Self::Wasi, Self::Json, Self::Dela, Self::Linked];
+    pub const ALL: &'static [Self] = &[
+        Self::Ewasm,
+        Self::Packed,
+        Self::Wasi,
+        Self::Json,
+        Self::Metashrew,
+        Self::MetashrewDocumented,
+        Self::Dela,
+        Self::Linked,
+    ];
 
     /// Those that a contract can be deployed with.
-    pub const CONTRACTS: &'static [Self] = &[Self::Ewasm, Self::Packed, Self::Wasi, Self::Json, Self::Dela];
+    pub const CONTRACTS: &'static [Self] =
+        &[Self::Ewasm, Self::Packed, Self::Wasi, Self::Json, Self::Metashrew, Self::MetashrewDocumented, Self::Dela];
 
     /// The name, in lower case.
     pub const fn name(self) -> &'static str {
@@ -51,6 +65,8 @@ impl Abi {
             Self::Packed => "packed",
             Self::Wasi => "wasi",
             Self::Json => "json",
+            Self::Metashrew => "metashrew",
+            Self::MetashrewDocumented => "metashrew-documented",
             Self::Dela => "dela",
             Self::Linked => "linked",
         }
@@ -61,6 +77,7 @@ impl Abi {
         match self {
             Self::Ewasm | Self::Packed | Self::Linked => Class::Contract,
             Self::Wasi | Self::Json | Self::Dela => Class::Program,
+            Self::Metashrew | Self::MetashrewDocumented => Class::Indexer,
         }
     }
 
@@ -71,6 +88,8 @@ impl Abi {
             Self::Packed => 1 << 1,
             Self::Wasi => 1 << 2,
             Self::Json => 1 << 3,
+            Self::Metashrew => 1 << 4,
+            Self::MetashrewDocumented => 1 << 5,
             Self::Dela => 1 << 6,
             Self::Linked => 1 << 31,
         }
@@ -147,14 +166,16 @@ mod tests {
             (Abi::Packed, "packed", 1),
             (Abi::Wasi, "wasi", 2),
             (Abi::Json, "json", 3),
+            (Abi::Metashrew, "metashrew", 4),
+            (Abi::MetashrewDocumented, "metashrew-documented", 5),
             (Abi::Dela, "dela", 6),
             (Abi::Linked, "linked", 255),
         ] {
             assert_eq!(name.parse(), if abi == Abi::Linked { Err(UnknownAbi) } else { Ok(abi) });
             assert_eq!(borsh::to_vec(&abi).unwrap(), [code]);
         }
-        assert_eq!(Abi::ALL.len(), 6);
-        assert_eq!(Abi::CONTRACTS.len(), 5);
+        assert_eq!(Abi::ALL.len(), 8);
+        assert_eq!(Abi::CONTRACTS.len(), 7);
         assert_eq!("Ewasm".parse::<Abi>(), Err(UnknownAbi));
         assert!(borsh::from_slice::<Abi>(&[7]).is_err());
         assert!(borsh::from_slice::<Abi>(&[255]).is_err());

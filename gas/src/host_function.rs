@@ -194,6 +194,8 @@ host_functions! {
     CopyMemory              None,                  words(40, 6);
     SetTempRet              None,                  flat(40);
     ReadReply               None,                  words(40, 160);
+    KeyValueFlush           None,                  words(40, 64);
+    NoteFailure             None,                  flat(40);
 }
 
 #[cfg(test)]

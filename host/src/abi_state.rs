@@ -1,6 +1,6 @@
 //! What an ABI keeps for one frame: a variant for each that keeps something.
 
-use crate::{dela::DelaState, json::JsonState, packed::PackOrder, wasi::Process};
+use crate::{dela::DelaState, json::JsonState, metashrew::Indexing, packed::PackOrder, wasi::Process};
 
 /// What an ABI keeps for one frame, from its beginning to its end. The frame loop carries it and knows nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +16,8 @@ pub enum AbiState {
     Json(JsonState),
     /// `dela`: request and reply.
     Dela(DelaState),
+    /// `metashrew` and `metashrew-documented`: what is indexed or asked, and how that goes.
+    Metashrew(Indexing),
 }
 
 impl AbiState {
@@ -23,7 +25,23 @@ impl AbiState {
     pub(crate) fn pack_order(&self) -> PackOrder {
         match self {
             Self::Packed(order) => *order,
-            Self::Nothing | Self::Wasi(_) | Self::Json(_) | Self::Dela(_) => PackOrder::default(),
+            Self::Nothing | Self::Wasi(_) | Self::Json(_) | Self::Dela(_) | Self::Metashrew(_) => PackOrder::default(),
+        }
+    }
+
+    /// What an indexer keeps; `None` if the ABI is none of them.
+    pub const fn metashrew(&self) -> Option<&Indexing> {
+        match self {
+            Self::Metashrew(indexing) => Some(indexing),
+            Self::Nothing | Self::Packed(_) | Self::Wasi(_) | Self::Json(_) | Self::Dela(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) const fn metashrew_mut(&mut self) -> Option<&mut Indexing> {
+        match self {
+            Self::Metashrew(indexing) => Some(indexing),
+            Self::Nothing | Self::Packed(_) | Self::Wasi(_) | Self::Json(_) | Self::Dela(_) => None,
         }
     }
 
@@ -31,7 +49,7 @@ impl AbiState {
     pub const fn json_mut(&mut self) -> Option<&mut JsonState> {
         match self {
             Self::Json(state) => Some(state),
-            Self::Nothing | Self::Packed(_) | Self::Wasi(_) | Self::Dela(_) => None,
+            Self::Nothing | Self::Packed(_) | Self::Wasi(_) | Self::Dela(_) | Self::Metashrew(_) => None,
         }
     }
 
@@ -39,7 +57,7 @@ impl AbiState {
     pub const fn dela_mut(&mut self) -> Option<&mut DelaState> {
         match self {
             Self::Dela(state) => Some(state),
-            Self::Nothing | Self::Packed(_) | Self::Wasi(_) | Self::Json(_) => None,
+            Self::Nothing | Self::Packed(_) | Self::Wasi(_) | Self::Json(_) | Self::Metashrew(_) => None,
         }
     }
 
@@ -49,14 +67,14 @@ impl AbiState {
             Self::Wasi(process) | Self::Json(JsonState { process, .. }) | Self::Dela(DelaState { process, .. }) => {
                 Some(process)
             }
-            Self::Nothing | Self::Packed(_) => None,
+            Self::Nothing | Self::Packed(_) | Self::Metashrew(_) => None,
         }
     }
 
     /// Bytes that it holds beyond a few: they count as memory of the transaction.
     pub fn held_bytes(&self) -> u64 {
         let (process, held) = match self {
-            Self::Nothing | Self::Packed(_) => return 0,
+            Self::Nothing | Self::Packed(_) | Self::Metashrew(_) => return 0,
             Self::Wasi(process) => (process, 0),
             Self::Json(state) => (&state.process, state.result.len()),
             Self::Dela(state) => (&state.process, state.reply.len()),

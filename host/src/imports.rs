@@ -1,7 +1,13 @@
 //! The tables of imports: which rows contracts of an ABI can have, from which linking, import checks, prices and
 //! `docs/host-abi.md` derive.
 
-use crate::{crypto, dela, ewasm, import::HostImport, json, lockstep, packed, suave, wasi};
+use crate::{
+    crypto, dela, ewasm,
+    import::HostImport,
+    json, lockstep,
+    metashrew::imports::{DEPLOYED, DOCUMENTED, IMPORTS as METASHREW},
+    packed, suave, wasi,
+};
 use lockstep_gas::{Abi, Revision};
 
 /// The imports that contracts of one ABI can have under one revision.
@@ -35,6 +41,8 @@ impl ImportTable {
             }
             (Abi::Json, _) => (&[json::IMPORTS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
             (Abi::Dela, _) => (&[dela::IMPORTS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
+            (Abi::Metashrew, _) => (&[METASHREW, DEPLOYED, crypto::imports::IMPORTS], UnknownImport::Halts),
+            (Abi::MetashrewDocumented, _) => (&[METASHREW, DOCUMENTED, crypto::imports::IMPORTS], UnknownImport::Halts),
             (Abi::Linked, _) => (&[], UnknownImport::Linked),
         };
         Self { parts, unknown }

@@ -20,6 +20,7 @@ mod import;
 mod imports;
 mod json;
 mod lockstep;
+pub mod metashrew;
 mod number;
 pub mod packed;
 pub mod precompiles;

@@ -96,6 +96,13 @@ pub trait World {
     /// A [`Fault`] if the state cannot be read.
     fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault>;
 
+    /// The value at `key` in the account's storage as it was before the first transaction of the block.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault>;
+
     /// Puts a value at `key` in the account's storage, or removes it.
     ///
     /// # Errors

@@ -63,6 +63,10 @@ impl World for Recorder {
         self.ask(None)
     }
 
+    fn storage_before_block(&mut self, _address: &Address, _key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        self.ask(None)
+    }
+
     fn set_storage(&mut self, _address: &Address, _key: &[u8], _value: Option<Bytes>) -> Result<(), Fault> {
         self.changes += 1;
         self.ask(())

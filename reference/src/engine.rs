@@ -13,7 +13,7 @@ use lockstep_gas::{GasMeter, Revision};
 use lockstep_host::{Fault, Frame, FrameResult, Guest, HaltReason, HostCall, HostImport, Stop, ValueType};
 use lockstep_vm::{
     InvalidModule, Session, ValidModule,
-    engine::{Argument, Engine, Exit, FrameState, Instance},
+    engine::{Argument, Engine, Exit, FrameState, Instance, START},
     module::{Import, ValType},
 };
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub struct ReferenceInstance {
     watch: Watch,
     /// The address of the memory that the host reaches.
     memory: Option<usize>,
+    /// The address of the start function.
+    start: Option<usize>,
     /// The host function that asked for another frame, and its arguments.
     suspended: Option<(&'static HostImport, Vec<u64>)>,
     /// Whether an export has been called: what follows belongs to the same frame.
@@ -86,6 +88,7 @@ impl Engine for Reference {
             Some(Extern::Memory(address)) => Some(*address),
             _ => None,
         };
+        let start = code.module.start.map(|start| store.function_address(instance, start)).transpose()?;
         Ok(ReferenceInstance {
             store,
             thread: Thread::default(),
@@ -93,6 +96,7 @@ impl Engine for Reference {
             revision: Arc::clone(&self.revision),
             watch: self.watch.clone(),
             memory,
+            start,
             suspended: None,
             has_begun: false,
         })
@@ -100,6 +104,17 @@ impl Engine for Reference {
 }
 
 impl ReferenceInstance {
+    /// The address of an exported function, or of the start function.
+    fn function(&self, export: &str) -> Option<usize> {
+        if export == START {
+            return self.start;
+        }
+        match self.store.instances.last()?.exports.get(export) {
+            Some(Extern::Function(address)) => Some(*address),
+            _ => None,
+        }
+    }
+
     /// Goes on with `pause` until the export has returned or something stops it.
     fn run(&mut self, session: &mut Session, mut pause: Executed<Option<Pause>>) -> Executed<u64> {
         loop {
@@ -201,10 +216,7 @@ impl Instance for ReferenceInstance {
         export: &str,
         arguments: &[Argument],
     ) -> Result<(Exit, Box<Session>), Fault> {
-        let exports = self.store.instances.last().map(|instance| &instance.exports);
-        let Some(Extern::Function(address)) = exports.and_then(|exports| exports.get(export)).copied() else {
-            return Err(Fault::Broken(format!("no export {export} to call")));
-        };
+        let address = self.function(export).ok_or_else(|| Fault::Broken(format!("no export {export} to call")))?;
         let gas_left = self.state.gas.left();
         self.watch.tell(&if core::mem::replace(&mut self.has_begun, true) {
             Event::FrameGoesOn { export, gas_left }

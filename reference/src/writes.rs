@@ -44,6 +44,10 @@ impl World for WatchedWorld<'_> {
         self.session.storage(address, key)
     }
 
+    fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        self.session.storage_before_block(address, key)
+    }
+
     fn set_storage(&mut self, address: &Address, key: &[u8], value: Option<Bytes>) -> Result<(), Fault> {
         self.watch.tell(&Event::Wrote(Write::Storage { account: address, key, value: value.as_ref() }));
         self.session.set_storage(address, key, value)

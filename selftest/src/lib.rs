@@ -10,6 +10,7 @@ mod contracts;
 mod crypto;
 mod environment;
 mod golden;
+mod indexers;
 mod memory;
 mod nans;
 mod numbers;
@@ -32,6 +33,8 @@ use lockstep_vm::{Fault, Vm, engine::Engine};
 pub enum Section {
     /// The example contracts: deployed, called, calling each other.
     Contracts,
+    /// Block indexers, with their views.
+    Indexers,
     /// The kernels of the benches: tens of millions of instructions.
     Kernels,
     /// What a contract can ask about itself, its call, the transaction, the block and other accounts.
@@ -58,8 +61,9 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order in which they are run.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Contracts,
+        Self::Indexers,
         Self::Kernels,
         Self::Environment,
         Self::Programs,
@@ -77,6 +81,7 @@ impl Section {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Contracts => "contracts",
+            Self::Indexers => "indexers",
             Self::Kernels => "kernels",
             Self::Environment => "environment",
             Self::Programs => "programs",
@@ -100,6 +105,7 @@ impl Section {
         let mut chain = Chain::new(vm);
         match self {
             Self::Contracts => contracts::run(&mut chain),
+            Self::Indexers => indexers::run(&mut chain),
             Self::Kernels => contracts::run_kernels(&mut chain),
             Self::Environment => environment::run(&mut chain),
             Self::Programs => programs::run(&mut chain),

@@ -6,9 +6,10 @@
 use crate::{
     block::Rejected,
     journal::{Journal, StateView},
-    state::{Account, StateDiff, StateReader},
+    overlaid::Overlaid,
+    state::{StateDiff, StateReader},
 };
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::Bytes;
 use lockstep_gas::Revision;
 use lockstep_host::{
     BlockEnv, Fault,
@@ -104,40 +105,12 @@ pub fn beginning(
     Ok(diff)
 }
 
-/// The state as the first transaction of a block finds it.
-pub(crate) struct Begun {
-    below: StateView,
-    diff: StateDiff,
-}
-
-impl Begun {
-    /// The state `view` at the beginning of a block.
-    pub(crate) fn view(view: StateView, env: &BlockEnv, revision: &Revision) -> Result<StateView, Fault> {
-        let diff = beginning(Arc::clone(&view), env, StateDiff::default(), revision)?;
-        Ok(Arc::new(Self { below: view, diff }))
-    }
-}
-
-impl StateReader for Begun {
-    fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
-        match self.diff.accounts.get(address) {
-            Some(account) => Ok(account.clone()),
-            None => self.below.account(address),
-        }
-    }
-
-    fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        match self.diff.storage.get(address).and_then(|changes| changes.values.get(key)) {
-            Some(value) => Ok(value.as_deref().map(Bytes::copy_from_slice)),
-            None => self.below.storage(address, key),
-        }
-    }
-
-    fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault> {
-        self.below.code(hash)
-    }
-
-    fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
-        self.below.block_hash(height)
-    }
+/// The state `view` as the first transaction of a block finds it.
+///
+/// # Errors
+///
+/// A [`Fault`] if the view cannot be read.
+pub(crate) fn begun(view: StateView, env: &BlockEnv, revision: &Revision) -> Result<StateView, Fault> {
+    let diff = beginning(Arc::clone(&view), env, StateDiff::default(), revision)?;
+    Ok(Arc::new(Overlaid::new(view, diff)))
 }

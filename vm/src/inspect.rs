@@ -1,7 +1,7 @@
 //! Looking without changing: a read-only call at a state view, and the gas limit that a transaction needs.
 
 use crate::{
-    beginning::Begun,
+    beginning::begun,
     engine::Engine,
     frames::{Caller, Frames},
     journal::{Journal, StateKeys, StateView},
@@ -100,7 +100,7 @@ impl<E: Engine> Vm<E> {
     /// A [`Fault`] of this node.
     pub fn view(&self, view: StateView, block: &BlockEnv, call: ViewCall) -> Result<Viewed, Fault> {
         let ViewCall { caller, to, export, input, gas_limit } = call;
-        let mut journal = Journal::new(Begun::view(view, block, self.revision())?);
+        let mut journal = Journal::new(begun(view, block, self.revision())?);
         let transaction = TransactionEnv { origin: caller, nonce: journal.nonce(&caller)?, gas_price: U256::ZERO };
         let session = Box::new(Session { journal, block: block.clone(), transaction });
         let request = Request::Call(CallRequest {
@@ -132,7 +132,7 @@ impl<E: Engine> Vm<E> {
     ///
     /// [`NoEstimate`]: the transaction is invalid, does not succeed, or this node failed.
     pub fn estimate(&self, view: &StateView, block: &BlockEnv, tx: &Tx) -> Result<Estimate, NoEstimate> {
-        let view = Begun::view(StateView::clone(view), block, self.revision())?;
+        let view = begun(StateView::clone(view), block, self.revision())?;
         let run = |gas_limit| self.try_with(&view, block, tx, gas_limit);
         let (receipt, halts, journal) = run(Gas::new(block.gas_limit)).map_err(|error| *error)?;
         if receipt.outcome != Outcome::Return {

@@ -309,6 +309,19 @@ impl Journal {
         Ok(self.slot(address, key)?.current.clone())
     }
 
+    /// The value at `key` in the storage of `address` as the block found it, whatever has changed since.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        // A slot that was met after its account had been removed does not say what was there before.
+        if self.entry(address)?.cleared {
+            return self.view.storage(address, key);
+        }
+        Ok(self.slot(address, key)?.original.clone())
+    }
+
     /// Puts a value at `key` in the storage of `address`, or removes it. It does not outlast the transaction if there
     /// is no account then.
     ///

@@ -56,8 +56,10 @@ mod machine;
 pub mod module;
 mod module_cache;
 mod outcome;
+mod overlaid;
 mod precompiled;
 mod session;
+mod start;
 mod state;
 mod supply;
 mod transaction;
@@ -72,6 +74,7 @@ pub use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, HaltReason, Log, 
 pub use machine::{MODULE_CACHE_BYTES, Vm};
 pub use module::{InvalidModule, ValidModule};
 pub use outcome::{HaltSite, Outcome, Receipt, receipt_hashes, receipts_root};
+pub use overlaid::Overlaid;
 pub use session::Session;
 pub use state::{Account, MemoryState, StateDiff, StateReader, StorageDiff, UnknownAbi};
 pub use supply::{InvalidState, Supply};

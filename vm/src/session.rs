@@ -52,6 +52,10 @@ impl World for Session {
         self.journal.storage(address, key)
     }
 
+    fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        self.journal.storage_before_block(address, key)
+    }
+
     fn set_storage(&mut self, address: &Address, key: &[u8], value: Option<Bytes>) -> Result<(), Fault> {
         self.journal.set_storage(address, key, value)
     }

@@ -105,6 +105,22 @@ impl Face {
         result: "",
     };
 
+    /// `metashrew`: the input is loaded so that it stands at the place of the turns, behind the height. A failure is noted at
+    /// the end, so that the block returns.
+    pub(super) const METASHREW: Self = Self {
+        abi: Abi::Metashrew,
+        fields: "(import \"env\" \"__load_input\" (func $input (param i32)))
+                 (import \"env\" \"abort\" (func $end (param i32 i32 i32 i32)))",
+        ty: "",
+        read: "(call $input (i32.const 65528))",
+        result: "(call $end (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))",
+    };
+
+    /// The export that a call runs.
+    const fn export(self) -> &'static str {
+        if matches!(self.abi, Abi::Metashrew) { "_start" } else { "main" }
+    }
+
     /// What has to stand behind the imports.
     const fn more(self) -> &'static str {
         match self.abi {
@@ -222,14 +238,15 @@ impl Shape {
         module(&format!(
             "(module {own} {imports} {more}
                {fields} {addresses} (memory (export \"memory\") {pages})
-               (func $main (export \"main\") {ty} {locals} {LOCALS}
+               (func $main (export \"{export}\") {ty} {locals} {LOCALS}
                  {read}
                  (local.set $turns (i32.load (i32.const {TURNS})))
                  {setup}
                  (loop $next {body}
                    (br_if $next (local.tee $turns (i32.sub (local.get $turns) (i32.const 1)))))
                  {result}))",
-            more = face.more()
+            more = face.more(),
+            export = face.export()
         ))
     }
 

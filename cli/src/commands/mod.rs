@@ -10,6 +10,8 @@ mod diverge;
 mod estimate;
 mod explain;
 mod genesis;
+mod index;
+mod preview;
 mod proof;
 mod replay;
 mod run;
@@ -35,6 +37,8 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Deploy(arguments) => deploy::deploy(arguments),
         Command::Call(arguments) => call::call(arguments),
         Command::View(arguments) => view::view(arguments),
+        Command::Index(arguments) => index::index(&arguments),
+        Command::Preview(arguments) => preview::preview(arguments),
         Command::Estimate(arguments) => estimate::estimate(arguments),
         Command::Account(arguments) => account::account(&arguments),
         Command::Storage(arguments) => storage::storage(arguments),

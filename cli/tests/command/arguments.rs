@@ -131,8 +131,8 @@ fn an_argument_that_is_not_utf8_is_refused() {
 fn help_and_version_are_no_errors() {
     let folder = Folder::new();
     let commands = [
-        "run", "check", "deploy", "call", "view", "estimate", "account", "storage", "genesis", "block", "chain",
-        "prove", "verify", "replay", "diverge", "export", "import",
+        "run", "check", "deploy", "call", "view", "index", "preview", "estimate", "account", "storage", "genesis",
+        "block", "chain", "prove", "verify", "replay", "diverge", "export", "import",
     ];
     let help = folder.run(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (0, ""));

@@ -13,6 +13,7 @@ mod databases;
 mod diagnosis;
 mod folder;
 mod honest_nodes;
+mod indexers;
 mod json_files;
 #[cfg(unix)]
 mod paths;

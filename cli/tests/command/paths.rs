@@ -23,6 +23,7 @@ use std::{
 const ALICE: &str = "0x1111111111111111111111111111111111111111";
 const ROOT: &str = "0x0000000000000000000000000000000000000000000000000000000000000000";
 const COUNTER: &str = "contracts/counter/counter.wasm";
+const TRACKER: &str = "contracts/block-tracker-rust/block_tracker_rust.wasm";
 
 /// What a command does with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,12 @@ fn places() -> Vec<(Role, Vec<&'static str>)> {
         (State, vec!["view", ALICE, "--state", "@"]),
         (Database, vec!["view", ALICE, "--db", "@", "--at", "1"]),
         (ReadsBytes, vec!["view", ALICE, "--state", "state", "--input", "@@"]),
+        (Reads, vec!["index", "@", "--blocks", "rubbish"]),
+        (BeginsDatabase, vec!["index", TRACKER, "--blocks", "block", "--db", "@"]),
+        (State, vec!["preview", ALICE, "--block", "rubbish", "--state", "@"]),
+        (Database, vec!["preview", ALICE, "--block", "rubbish", "--db", "@"]),
+        (ReadsBytes, vec!["preview", ALICE, "--block", "@", "--state", "state"]),
+        (ReadsBytes, vec!["preview", ALICE, "--block", "rubbish", "--state", "state", "--input", "@@"]),
         (State, vec!["estimate", ALICE, "--state", "@"]),
         (Database, vec!["estimate", ALICE, "--db", "@"]),
         (ReadsBytes, vec!["estimate", ALICE, "--state", "state", "--input", "@@"]),
@@ -139,6 +146,7 @@ fn made() -> Folder {
     ] {
         assert_eq!(folder.run(arguments).code, 0, "{arguments:?}");
     }
+    folder.write("block", &[7; 80]);
     folder.write("empty", b"");
     folder.write("rubbish", b"neither one thing nor the other\n");
     folder.write("latin1", b"caf\xe9\n");

@@ -3,7 +3,11 @@
 //! A block that begins with "text" and a name is the file of that name. `LOCKSTEP_BLESS=1` rewrites what is printed.
 //! Commands of other programs are left alone.
 
-use crate::{folder::Folder, transcript::is_blessing};
+use crate::{
+    folder::Folder,
+    indexers::{block, write_blocks},
+    transcript::is_blessing,
+};
 use std::{fs, path::Path};
 
 /// How a reader starts the command out of a checkout, and how once it is installed.
@@ -48,11 +52,23 @@ fn commands_print_what_the_pages_of_abis_say() {
     check("docs/abi-dela.md", 3);
 }
 
+#[test]
+fn commands_print_what_the_page_of_indexers_says() {
+    let folder = Folder::with_contracts();
+    write_blocks(&folder, "blocks", 0..3, 0);
+    folder.write("next.bin", &block(3, 0));
+    check_in(&folder, "docs/abi-metashrew.md", 4);
+}
+
 /// Runs the commands of a page, of which there are at least `commands_min`.
 fn check(page: &str, commands_min: usize) {
+    check_in(&Folder::with_contracts(), page, commands_min);
+}
+
+/// The same in a folder of files that the page speaks of.
+fn check_in(folder: &Folder, page: &str, commands_min: usize) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
     let text = fs::read_to_string(&path).unwrap();
-    let folder = Folder::with_contracts();
     let (mut found, mut commands) = (Vec::new(), 0);
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -60,7 +76,7 @@ fn check(page: &str, commands_min: usize) {
         if line == "```console" {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
             commands += block.iter().filter(|line| STARTS.iter().any(|start| line.starts_with(start))).count();
-            found.extend(rerun(&folder, &block));
+            found.extend(rerun(folder, &block));
             found.push("```".to_owned());
         } else if let Some(file) = line.strip_prefix("```text ") {
             let content = String::from_utf8(folder.read(file)).unwrap();

@@ -179,7 +179,9 @@ impl Model {
             (Abi::Ewasm, Door::Go(_)) => Some(HaltReason::NoSuchExport),
             (Abi::Packed, Door::NamedMain(_)) => Some(HaltReason::SignatureMismatch),
             // Contracts of this model have one of the two.
-            (Abi::Wasi | Abi::Json | Abi::Dela | Abi::Linked, _) => Some(HaltReason::NoSuchExport),
+            (Abi::Wasi | Abi::Json | Abi::Metashrew | Abi::MetashrewDocumented | Abi::Dela | Abi::Linked, _) => {
+                Some(HaltReason::NoSuchExport)
+            }
         };
         if let Some(reason) = refusal {
             return ended(Ended::Refused(reason), gas - code_gas);

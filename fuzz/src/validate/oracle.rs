@@ -425,7 +425,7 @@ impl Count {
                 check(memory == Some(true), "it exports no memory")
             }
             // Their exports are held to what they are by tests of their own.
-            Abi::Json | Abi::Dela => Ok(()),
+            Abi::Json | Abi::Metashrew | Abi::MetashrewDocumented | Abi::Dela => Ok(()),
             Abi::Linked => Ok(()),
             Abi::Packed => {
                 let buffers = (vec![ValType::I64], vec![ValType::I64]);

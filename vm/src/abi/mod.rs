@@ -9,6 +9,7 @@ mod ewasm;
 pub(crate) mod facts;
 mod json;
 mod linked;
+mod metashrew;
 mod packed;
 pub(crate) mod protocol;
 mod wasi;
@@ -25,6 +26,8 @@ pub(crate) fn protocol(abi: Abi) -> &'static dyn Protocol {
         Abi::Wasi => &wasi::Wasi,
         Abi::Json => &json::Json,
         Abi::Dela => &dela::Dela,
+        Abi::Metashrew => &metashrew::Metashrew { is_documented: false },
+        Abi::MetashrewDocumented => &metashrew::Metashrew { is_documented: true },
         Abi::Linked => &linked::Linked,
     }
 }

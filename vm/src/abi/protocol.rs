@@ -23,6 +23,8 @@ pub(crate) const MAIN: &str = "main";
 /// The export that the host reads and writes.
 pub(crate) const MEMORY: &str = "memory";
 
+pub(crate) use crate::start::START;
+
 /// An ABI.
 pub(crate) trait Protocol: Sync {
     /// The custom sections that it reads, each with what a second one of the name is.

@@ -6,7 +6,7 @@
 pub mod embedding;
 pub mod wasmi;
 
-pub use crate::argument::Argument;
+pub use crate::{argument::Argument, start::START};
 
 use crate::{
     module::{InvalidModule, ValidModule},
@@ -38,7 +38,7 @@ pub trait Engine: Send + Sync + Sized {
     /// node.
     fn compile(&self, module: &ValidModule) -> Result<Self::Code, InvalidModule>;
 
-    /// Instantiates: memory and table are made, segments copied; no guest code runs.
+    /// Instantiates: memory and table are made, segments copied; no guest code runs, a start function neither.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ pub enum Exit {
 
 /// One frame's instance.
 pub trait Instance {
-    /// Calls an exported function. `session` is given back with the [`Exit`].
+    /// Calls an exported function, or the start function as [`START`]. `session` is given back with the [`Exit`].
     ///
     /// # Errors
     ///

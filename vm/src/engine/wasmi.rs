@@ -11,6 +11,7 @@ mod instance;
 mod limiter;
 mod link;
 mod normal;
+mod start;
 mod translate;
 mod trap;
 
@@ -82,7 +83,8 @@ impl Engine for Wasmi {
         for import in module.imports() {
             link::link(&mut linker, import)?;
         }
-        Ok(WasmiCode { module: translate::translate(&engine, normal.code())?, linker })
+        let code = start::exposed(normal.code())?;
+        Ok(WasmiCode { module: translate::translate(&engine, &code)?, linker })
     }
 
     fn instantiate(&self, code: &WasmiCode, state: FrameState) -> Result<WasmiInstance, Stop> {

@@ -67,6 +67,8 @@ pub(crate) struct Facts {
     /// The sections that the ABI reads, the first of each name.
     pub(crate) sections: Vec<Section>,
     pub(crate) memory: Option<MemoryType>,
+    /// Whether it has a start function.
+    pub(crate) has_start: bool,
     /// Functions, globals, imports, exports, data and element segments.
     pub(crate) items: u64,
     /// Bytes of active data segments.

@@ -144,6 +144,7 @@ impl<'a> Pass<'a> {
             Payload::StartSection { func, range } => {
                 self.validator.start_section(func, &range)?;
                 if self.rules.protocol.may_start() {
+                    self.facts.has_start = true;
                     return Ok(());
                 }
                 self.findings.in_function(Some(func));

@@ -34,6 +34,7 @@ mod inspect;
 mod journal_model;
 mod kit;
 mod memory;
+mod metashrew;
 mod nans;
 mod never_faults;
 mod operands;

@@ -66,10 +66,7 @@ fn rows() -> Vec<&'static HostImport> {
     let mut rows: Vec<&'static HostImport> = Vec::new();
     for (_, revision) in &REVISIONS {
         for row in Abi::ALL.iter().flat_map(|abi| ImportTable::of(*abi, revision).rows().collect::<Vec<_>>()) {
-            if !rows
-                .iter()
-                .any(|known| (known.module, known.name, known.signature) == (row.module, row.name, row.signature))
-            {
+            if !rows.iter().any(|known| is_same(known, row)) {
                 rows.push(row);
             }
         }
@@ -77,10 +74,15 @@ fn rows() -> Vec<&'static HostImport> {
     rows
 }
 
+/// Whether two rows are one import: ABIs can have functions of one name that do different things.
+fn is_same(a: &HostImport, b: &HostImport) -> bool {
+    (a.module, a.name, a.signature, a.function) == (b.module, b.name, b.signature, b.function)
+}
+
 /// The price of an import under a revision, and the ABIs that have it where not all do.
 fn offer(row: &HostImport, revision: &Revision) -> String {
     let admitted: Vec<Abi> = Abi::ALL.iter().copied().filter(|abi| revision.rules.abis.contains(*abi)).collect();
-    let has = |abi: &&Abi| ImportTable::of(**abi, revision).find(row.module, row.name).next().is_some();
+    let has = |abi: &&Abi| ImportTable::of(**abi, revision).find(row.module, row.name).any(|known| is_same(known, row));
     let offering: Vec<&Abi> = admitted.iter().filter(has).collect();
     let price = price(&revision.schedule.host(row.function));
     match offering.len() {

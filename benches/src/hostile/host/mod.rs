@@ -6,6 +6,7 @@ mod accounts;
 mod calls;
 mod crypto;
 mod export;
+mod indexers;
 mod languages;
 mod precompiles;
 mod wasi;
@@ -115,6 +116,8 @@ fn shapes(function: HostFunction) -> Vec<Shape> {
         F::GrowMemory => languages::growths(),
         F::CopyMemory => languages::copies(),
         F::ReadReply => languages::replies(),
+        F::KeyValueFlush => indexers::flushes(),
+        F::NoteFailure => indexers::failures(),
     }
 }
 

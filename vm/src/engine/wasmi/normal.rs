@@ -24,6 +24,7 @@ use alloy_primitives::Bytes;
 use changes::Changes;
 use encode::Encoder;
 
+pub(super) use encode::{leb128, section};
 pub(super) use free::rewritten_price;
 use lockstep_gas::{Operator, Revision};
 use shape::Shape;

@@ -179,7 +179,7 @@ pub(super) fn types(own: &[u8], count: u32) -> Vec<u8> {
 }
 
 /// Adds a section.
-pub(super) fn section(module: &mut Vec<u8>, id: u8, content: &[u8]) {
+pub(in super::super) fn section(module: &mut Vec<u8>, id: u8, content: &[u8]) {
     module.push(id);
     sized(module, content);
 }
@@ -200,7 +200,7 @@ fn sized(bytes: &mut Vec<u8>, content: &[u8]) {
 }
 
 /// An unsigned number (Wasm specification, binary format of values).
-fn leb128(bytes: &mut Vec<u8>, mut number: u32) {
+pub(in super::super) fn leb128(bytes: &mut Vec<u8>, mut number: u32) {
     while number >= 0x80 {
         let [low, ..] = number.to_le_bytes();
         bytes.push(low | 0x80);

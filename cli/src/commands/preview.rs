@@ -1,0 +1,67 @@
+//! `lockstep preview`: what a view would answer after one more block. The chain stays as it is.
+
+use super::{
+    halt_sites,
+    index::{has_noted_failure, read_block},
+    machine, note_missing_code,
+};
+use crate::{
+    args::EntryArguments,
+    chain::Order,
+    execution::{add_outcome, add_output},
+    failure::Failure,
+    files,
+    index_args::PreviewArguments,
+    ledger::Ledger,
+    report::{Report, Value},
+};
+use lockstep_vm::{Block, BlockEnv, Gas, HaltSite, Outcome, Overlaid, TxKind, U256, ViewCall};
+use std::sync::Arc;
+
+/// Runs the command.
+pub(crate) fn preview(arguments: PreviewArguments) -> Result<Report, Failure> {
+    let PreviewArguments { address, place, block, entry, at, gas } = arguments;
+    let EntryArguments { export, input, caller } = entry;
+    let vm = machine()?;
+    let input = files::input(input, vm.revision())?;
+    let block = read_block(&block, &vm)?;
+    let ledger = Ledger::read(&place, at)?;
+    let mut report = Report::new("preview");
+    note_missing_code(&mut report, &ledger, &address)?;
+    let kind = TxKind::Call { to: address, export: None };
+    let attempt =
+        ledger.execute(&vm, Order { sender: caller, gas_limit: gas, value: U256::ZERO, kind, input: block })?;
+    let receipt = &attempt.executed.receipt;
+    let noted_failure = has_noted_failure(&attempt.executed);
+    report.add("block", Value::Number(attempt.env.number));
+    report.add("block_gas_used", Value::Number(receipt.gas_used.get()));
+    report.add("noted_failure", Value::Flag(noted_failure));
+    report.add("contract", Value::bytes(address));
+    report.add("caller", Value::bytes(caller));
+    // The indexer itself goes on after a failure that it noted. A preview does not.
+    let ended = match receipt.outcome {
+        Outcome::Return if noted_failure => Some(Outcome::Revert { errno: 0 }),
+        Outcome::Return => None,
+        outcome => Some(outcome),
+    };
+    if let Some(outcome) = ended {
+        let halts: Vec<HaltSite> = halt_sites(receipt.outcome, attempt.executed.halts.clone(), address, None);
+        add_outcome(&mut report, outcome, &halts);
+        add_output(&mut report, &receipt.output);
+        report.add("gas_used", Value::Number(0));
+        return Ok(report);
+    }
+    let hash = Block { env: attempt.env.clone(), transactions: vec![attempt.valid.tx().clone()] }.hash();
+    let number = attempt.env.number.saturating_add(1);
+    let next =
+        BlockEnv { number, timestamp: attempt.env.timestamp.max(number), parent_hash: hash, ..attempt.env.clone() };
+    let after = Arc::new(Overlaid::new(attempt.view, attempt.executed.diff));
+    let name = export.clone().map(String::into_bytes);
+    let call = ViewCall { caller, to: address, export: name, input, gas_limit: Gas::new(gas) };
+    let viewed = vm.view(after, &next, call)?;
+    let halts = halt_sites(viewed.outcome, viewed.halts, address, export.as_deref());
+    add_outcome(&mut report, viewed.outcome, &halts);
+    add_output(&mut report, &viewed.output);
+    report.add("gas_used", Value::Number(viewed.gas_used.get()));
+    Ok(report)
+}
