@@ -58,6 +58,10 @@ impl World for Store {
         Ok(self.storage.get(&(*address, key.to_vec())).cloned())
     }
 
+    fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        self.storage(address, key)
+    }
+
     fn set_storage(&mut self, address: &Address, key: &[u8], value: Option<Bytes>) -> Result<(), Fault> {
         match value {
             Some(value) => self.storage.insert((*address, key.to_vec()), value),

@@ -5,6 +5,7 @@
 
 mod driver;
 mod generated;
+mod languages;
 mod roots;
 mod state_tests;
 mod stream;
@@ -26,6 +27,8 @@ pub enum Part {
     StateTests,
     /// Generated modules.
     Generated,
+    /// Example contracts with the runtimes of their languages.
+    Languages,
     /// The testsuite of the specification.
     Testsuite,
     /// The store: roots, proofs, snapshots, witnesses.
@@ -36,7 +39,7 @@ impl Part {
     /// Every part, in the order in which they are run.
     pub fn all() -> impl Iterator<Item = Self> {
         let selftest = Section::ALL.into_iter().map(Self::Selftest);
-        selftest.chain([Self::StateTests, Self::Generated, Self::Testsuite, Self::Store])
+        selftest.chain([Self::StateTests, Self::Generated, Self::Languages, Self::Testsuite, Self::Store])
     }
 
     /// The part of that name.
@@ -50,6 +53,7 @@ impl Part {
             Self::Selftest(section) => section.name(),
             Self::StateTests => "state-tests",
             Self::Generated => "generated",
+            Self::Languages => "languages",
             Self::Testsuite => "testsuite",
             Self::Store => "store",
         }
@@ -81,6 +85,7 @@ impl Part {
             Self::Selftest(section) => return section.run(&machine(Revision::V1)?),
             Self::StateTests => state_tests::run(&machine(Revision::EWASM_BYZANTIUM)?),
             Self::Generated => generated::run(Wasmi::where_panics_abort),
+            Self::Languages => languages::run(&machine(Revision::V1)?),
             Self::Testsuite => testsuite::run::<LinkedWasmi>(),
             Self::Store => roots::run(&machine(Revision::V1)?),
         }?;

@@ -5,13 +5,14 @@ use lockstep_selftest::{Case, Recording};
 use lockstep_vm::{Fault, Vm, engine::Engine};
 
 /// The files; they are part of the program, so that it runs where there is no checkout.
-const FILES: [(&str, &[u8]); 10] = [
+const FILES: [(&str, &[u8]); 11] = [
     ("balance_beyond_128_bits", include_bytes!("../../fixtures/balance_beyond_128_bits.json")),
     ("call_depth", include_bytes!("../../fixtures/call_depth.json")),
     ("call_of_code_that_is_no_module", include_bytes!("../../fixtures/call_of_code_that_is_no_module.json")),
     ("call_that_reverts", include_bytes!("../../fixtures/call_that_reverts.json")),
     ("creation", include_bytes!("../../fixtures/creation.json")),
     ("creation_by_a_contract", include_bytes!("../../fixtures/creation_by_a_contract.json")),
+    ("creation_with_empty_init_code", include_bytes!("../../fixtures/creation_with_empty_init_code.json")),
     (
         "return_data_outlives_a_call_that_does_not_begin",
         include_bytes!("../../fixtures/return_data_outlives_a_call_that_does_not_begin.json"),
