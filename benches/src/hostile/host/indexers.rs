@@ -43,5 +43,5 @@ pub(super) fn flushes() -> Vec<Shape> {
 
 pub(super) fn failures() -> Vec<Shape> {
     let body = "(call $end (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))";
-    vec![Shape::new("noted", body).copies(16).face(Face::METASHREW)]
+    vec![Shape::new("noted", body.to_owned()).copies(16).face(Face::METASHREW)]
 }
