@@ -12,6 +12,7 @@ mod environment;
 mod golden;
 mod indexers;
 mod memory;
+mod methods;
 mod nans;
 mod numbers;
 mod operators;
@@ -41,6 +42,8 @@ pub enum Section {
     Environment,
     /// Programs for WASI.
     Programs,
+    /// Contracts of the ABIs `json` and `dela`.
+    Methods,
     /// Hashes and signatures.
     Crypto,
     /// Precompiled contracts.
@@ -61,12 +64,13 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order in which they are run.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Contracts,
         Self::Indexers,
         Self::Kernels,
         Self::Environment,
         Self::Programs,
+        Self::Methods,
         Self::Crypto,
         Self::Precompiles,
         Self::Integers,
@@ -85,6 +89,7 @@ impl Section {
             Self::Kernels => "kernels",
             Self::Environment => "environment",
             Self::Programs => "programs",
+            Self::Methods => "methods",
             Self::Crypto => "crypto",
             Self::Precompiles => "precompiles",
             Self::Integers => "integers",
@@ -109,6 +114,7 @@ impl Section {
             Self::Kernels => contracts::run_kernels(&mut chain),
             Self::Environment => environment::run(&mut chain),
             Self::Programs => programs::run(&mut chain),
+            Self::Methods => methods::run(&mut chain),
             Self::Crypto => crypto::run(&mut chain),
             Self::Precompiles => precompiles::run(&mut chain),
             Self::Integers => operators::run_integers(&mut chain),

@@ -414,3 +414,52 @@ fn value_comes_with_a_call_and_with_a_deployment() {
     assert_eq!(chain.state.accounts[&SENDER].balance, U256::from(WEALTH - 7), "its value comes back");
     chain.settle();
 }
+
+/// A relay (AssemblyScript, `json`) calls a contract of ABI `json`, which moves tokens of one of ABI `ewasm` and then ends or
+/// fails; the counter in Go is called through two relays.
+#[test]
+fn contracts_of_several_languages_in_one_transaction() {
+    let mut chain = Chain::new("json_mixed.txt");
+    let token = Address::repeat_byte(0x70);
+    chain.put(token, Abi::Ewasm, &contract("wrc20/wrc20.wasm"));
+    let balance_key = |owner: Address| [owner.as_slice(), &[0; 12]].concat();
+    let balance = |amount: u64| [&amount.to_be_bytes()[..], &[0; 24]].concat();
+    chain.state.put_storage(token, balance_key(A), balance(1_000));
+    let token_text: String = token.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let pay = r#"(call $args_read (i32.const 100)) (i32.store8 (i32.const 40) (call $call (i32.const 0) (i32.const 32) (i32.const 0)
+        (i32.const 100) (call $args_len) (i64.const 10000000))) (call $emit (i32.const 32) (i32.const 4) (i32.const 40) (i32.const 1))"#;
+    let fields = format!(
+        r#"(func (export "pay") {pay} (call $set_result (i32.const 40) (i32.const 1)))
+        (func (export "pay_and_fail") {pay} (call $fail (i32.const 32) (i32.const 4)))
+        (data (i32.const 0) "{token_text}") (data (i32.const 32) "paid")"#
+    );
+    chain.put(A, Abi::Json, &json(&fields));
+    let go = Address::repeat_byte(0x60);
+    chain.put(go, Abi::Json, &contract("json-counter-go/json_counter_go.wasm"));
+    let relay = Address::repeat_byte(0x52);
+    chain.put(relay, Abi::Json, &contract("json-as/relay.wasm"));
+    let hex = |address: Address| address.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let payee = Address::repeat_byte(0x99);
+    let transfer = format!("5d359fbd{}{:016x}", hex(payee), 300);
+    let held = |chain: &Chain, owner| chain.state.storage[&token].get(&balance_key(owner)).cloned();
+    for (case, method, output, left, logs) in [
+        ("fails in the middle", "pay_and_fail", r#"{"status":2,"reply":"70616964"}"#, 1_000, 0),
+        ("pays", "pay", r#"{"status":0,"reply":"00"}"#, 700, 1),
+    ] {
+        let input = format!(r#"{{"to":"{}","method":"{method}","hex":"{transfer}"}}"#, hex(A));
+        let receipt = chain.call(case, SENDER, relay, "forward", input.as_bytes());
+        assert_eq!(
+            (receipt.outcome, String::from_utf8_lossy(&receipt.output).as_ref()),
+            (Outcome::Return, output),
+            "{case}"
+        );
+        assert_eq!((receipt.logs.len(), held(&chain, A)), (logs, Some(balance(left))), "{case}");
+        assert_eq!(held(&chain, payee), (left < 1_000).then(|| balance(300)), "{case}");
+    }
+    let inner = format!(r#"{{\"to\":\"{}\",\"method\":\"increment\",\"args\":\"{{}}\"}}"#, hex(go));
+    let input = format!(r#"{{"to":"{}","method":"forward","args":"{inner}"}}"#, hex(relay));
+    let receipt = chain.call("a relay to a relay to Go", SENDER, relay, "forward", input.as_bytes());
+    let reply = r#"{"status":0,"reply":"{\"status\":0,\"reply\":\"{\\\"count\\\":1}\"}"}"#;
+    assert_eq!((receipt.outcome, String::from_utf8_lossy(&receipt.output).as_ref()), (Outcome::Return, reply));
+    chain.settle();
+}
