@@ -182,7 +182,7 @@ pub(crate) struct RunArguments {
     /// A module, binary (.wasm) or text (.wat)
     pub(crate) file: PathBuf,
 
-    /// Its ABI: ewasm, packed, json or dela [default: guessed from the module]
+    /// Its ABI: ewasm, packed, wasi, json, dela, metashrew or metashrew-documented [default: guessed from the module]
     #[arg(long, value_parser = parse_abi)]
     pub(crate) abi: Option<Abi>,
 
@@ -228,7 +228,7 @@ pub(crate) struct CheckArguments {
     /// A module, binary (.wasm) or text (.wat)
     pub(crate) file: PathBuf,
 
-    /// Its ABI: ewasm, packed, json or dela [default: guessed from the module]
+    /// Its ABI: ewasm, packed, wasi, json, dela, metashrew or metashrew-documented [default: guessed from the module]
     #[arg(long, value_parser = parse_abi)]
     pub(crate) abi: Option<Abi>,
 
@@ -245,7 +245,7 @@ pub(crate) struct DeployArguments {
     #[command(flatten)]
     pub(crate) place: PlaceArgument,
 
-    /// Its ABI: ewasm, packed, json or dela [default: guessed from the module]
+    /// Its ABI: ewasm, packed, wasi, json, dela, metashrew or metashrew-documented [default: guessed from the module]
     #[arg(long, value_parser = parse_abi)]
     pub(crate) abi: Option<Abi>,
 

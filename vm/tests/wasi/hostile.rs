@@ -7,10 +7,11 @@ use lockstep_vm::{Outcome, TxKind};
 
 const A: Address = Address::repeat_byte(0xa1);
 
-#[test]
-fn floods_sleeps_and_endless_programs() {
-    let mut chain = Chain::new("wasi_hostile.txt");
-    chain.gas_limit = 20_000_000;
+/// A name, the body of `_start`, and how it ends.
+type Hostile = (&'static str, String, Outcome);
+
+/// Writes without end, and vectors of more entries than there is memory.
+fn floods() -> Vec<Hostile> {
     // Eight buffers of the whole page, at 1,000.
     let vector = "(local $n i32) (loop $v (i32.store (i32.add (i32.const 1004) (i32.shl (local.get $n) (i32.const 3))) (i32.const 65536)) \
         (br_if $v (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 8))))";
@@ -22,7 +23,7 @@ fn floods_sleeps_and_endless_programs() {
     let call = |name: &str, arguments: &str| format!("(drop (call ${name} {arguments}))");
     let many = "(i32.const 0xffffffff)";
     let out_of_gas = halt(HaltReason::OutOfGas);
-    for (case, body, outcome) in [
+    vec![
         ("a flood of output", flood(1), halt(HaltReason::LimitExceeded)),
         ("a flood of errors", flood(2), out_of_gas),
         ("without end", "(loop $l (br $l))".into(), out_of_gas),
@@ -78,7 +79,14 @@ fn floods_sleeps_and_endless_programs() {
             ),
             revert(9),
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn floods_sleeps_and_endless_programs() {
+    let mut chain = Chain::new("wasi_hostile.txt");
+    chain.gas_limit = 20_000_000;
+    for (case, body, outcome) in floods() {
         chain.put(A, Abi::Wasi, &module(Abi::Wasi, &format!("(func $main (export \"_start\") {body})")));
         let receipt = chain.commit(case, SENDER, TxKind::Call { to: A, export: None }, &[]);
         assert_eq!(receipt.outcome, outcome, "{case}");
