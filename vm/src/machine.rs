@@ -22,7 +22,7 @@ pub struct Vm<E: Engine = Wasmi> {
     revision: Arc<Revision>,
     digest: [u8; 32],
     /// The modules that the revision carries.
-    pub(crate) carried: Vec<Carried>,
+    carried: Vec<Carried>,
     modules: ModuleCache<CompiledModule<E>>,
 }
 
@@ -112,6 +112,21 @@ impl<E: Engine> Vm<E> {
     /// As [`check_code`](Self::check_code). Whether a deployment runs something of it: what the ABI calls a constructor.
     pub(crate) fn deployable(&self, id: CodeId, code: &Bytes) -> Result<bool, InvalidModule> {
         Ok(self.module(id, code, Keep::InCache)?.valid.constructor().is_some())
+    }
+
+    /// Checks the modules that the revision carries, so that no call finds one that is none.
+    fn check_carried(&self) -> Result<(), Fault> {
+        for Carried { id, code } in &self.carried {
+            let checked = self.check_code(*id, code);
+            checked.map_err(|error| Fault::Broken(format!("a module of the revision is not valid: {error}")))?;
+        }
+        Ok(())
+    }
+
+    /// The module at `position` among those of the revision.
+    pub(crate) fn carried(&self, position: u16) -> Result<&Carried, Fault> {
+        let carried = self.carried.get(usize::from(position));
+        carried.ok_or_else(|| Fault::Broken("a precompiled contract names a module that is not there".into()))
     }
 
     /// What instantiation costs, by what there is to make and to copy.

@@ -3,7 +3,7 @@
 //! Numbers are 32 bytes, big-endian. A coordinate below the prime of the field is one, any other is no input. The point
 //! (0, 0) is the point at infinity. An element of the quadratic extension is written with its imaginary part first.
 
-use super::Padded;
+use super::padded::Padded;
 use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::{
     AffineRepr, CurveGroup,

@@ -1,6 +1,6 @@
 //! `ecrecover`: the address whose key signed a hash (Yellow Paper, appendix E).
 
-use super::Padded;
+use super::padded::Padded;
 use crate::crypto::{keccak256, secp256k1_recover};
 
 /// The address that signed, 12 zeros before its 20 bytes; `None`, which is an empty output, if no key did.

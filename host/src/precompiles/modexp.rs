@@ -3,7 +3,7 @@
 //! The input declares three lengths of 32 bytes each, then come base, exponent and modulus. A declared length need not be
 //! there: zeros follow the input.
 
-use super::Padded;
+use super::padded::Padded;
 use alloy_primitives::U256;
 use lockstep_gas::{Gas, ModExpPrice, ModExpSize};
 
