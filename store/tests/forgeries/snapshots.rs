@@ -4,7 +4,7 @@ use crate::{
     honest::{Chain, Random, Scene},
     tally::Tally,
 };
-use lockstep_proof::{AccountsChunk, Chunk, ChunkStorage, CodeChunk, RangeStep, StorageChunk};
+use lockstep_proof::{AccountsChunk, Chunk, ChunkStorage, CodeChunk, KeyValue, RangeStep, StorageChunk};
 use lockstep_store::{Expected, SNAPSHOT_VERSION, SnapshotHead, Store};
 use lockstep_vm::{Account, Address, Revision, StateDiff, StorageDiff, Vm};
 use sha3::{Digest, Sha3_256};
@@ -113,14 +113,16 @@ fn accounts(honest: &Parts, at: usize, chunk: &AccountsChunk, random: &mut Rando
         put("a length of code", &|chunk| leaf(chunk, |leaf| leaf.account.code.iter_mut().for_each(|id| id.bytes += 1)));
         put("a storage root", &|chunk| leaf(chunk, |leaf| leaf.storage_root[7] ^= 1));
         put("an address", &|chunk| chunk.accounts.accounts[number].0[2] ^= 1);
-        put("an account dropped", &|chunk| drop(chunk.accounts.accounts.remove(number)));
+        put("an account dropped", &|chunk| {
+            chunk.accounts.accounts.remove(number);
+        });
         put("an account twice", &|chunk| {
             let account = chunk.accounts.accounts[number].clone();
             chunk.accounts.accounts.insert(number, account);
         });
     }
     for number in 0..chunk.storages.len() {
-        let values = |chunk: &mut AccountsChunk, change: &dyn Fn(&mut Vec<(Vec<u8>, Vec<u8>)>)| {
+        let values = |chunk: &mut AccountsChunk, change: &dyn Fn(&mut Vec<KeyValue>)| {
             if let ChunkStorage::Here(values) = &mut chunk.storages[number] {
                 change(values);
             }
@@ -173,7 +175,9 @@ fn code(honest: &Parts, at: usize, chunk: &CodeChunk, forged: &mut Forgeries) {
         forged.push((class, parts));
     };
     put("code changed", &|chunk| chunk.code[9] ^= 1);
-    put("code shorter", &|chunk| drop(chunk.code.pop()));
+    put("code shorter", &|chunk| {
+        chunk.code.pop();
+    });
     put("the account of code", &|chunk| chunk.address[0] ^= 1);
 }
 
