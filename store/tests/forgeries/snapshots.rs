@@ -4,13 +4,10 @@ use crate::{
     honest::{Chain, Random, Scene},
     tally::Tally,
 };
-use lockstep_proof::{AccountsChunk, Chunk, ChunkStorage, CodeChunk, RangeStep, StorageChunk};
+use lockstep_proof::{AccountsChunk, Chunk, ChunkStorage, CodeChunk, KeyValue, RangeStep, StorageChunk};
 use lockstep_store::{Expected, SNAPSHOT_VERSION, SnapshotHead, Store};
 use lockstep_vm::{Account, Address, Revision, StateDiff, StorageDiff, Vm};
 use sha3::{Digest, Sha3_256};
-
-/// Keys and values of a storage.
-type Values = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// A snapshot as its bytes say it.
 #[derive(Clone)]
@@ -125,7 +122,7 @@ fn accounts(honest: &Parts, at: usize, chunk: &AccountsChunk, random: &mut Rando
         });
     }
     for number in 0..chunk.storages.len() {
-        let values = |chunk: &mut AccountsChunk, change: &dyn Fn(&mut Values)| {
+        let values = |chunk: &mut AccountsChunk, change: &dyn Fn(&mut Vec<KeyValue>)| {
             if let ChunkStorage::Here(values) = &mut chunk.storages[number] {
                 change(values);
             }
