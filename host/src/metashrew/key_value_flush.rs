@@ -46,7 +46,9 @@ impl Items {
             }
             match wire_type {
                 0 => drop(self.varint(message, VARINT_64)?),
-                1 => drop(self.skip(message, 8)?),
+                1 => {
+                    self.skip(message, 8)?;
+                }
                 2 => {
                     let length = self.varint(message, VARINT_32)?;
                     let item = self.skip(message, length)?;
@@ -56,7 +58,9 @@ impl Items {
                 }
                 3 if groups < GROUPS_MAX => groups = groups.saturating_add(1),
                 4 => groups = groups.checked_sub(1).ok_or(Malformed)?,
-                5 => drop(self.skip(message, 4)?),
+                5 => {
+                    self.skip(message, 4)?;
+                }
                 _ => return Err(Malformed),
             }
         }

@@ -46,6 +46,7 @@ fn in_the_store() -> Vec<Recipe> {
 }
 
 /// The worst that is known of `function`; for those that end a transaction see [`accounts::blocks`].
+#[expect(clippy::too_many_lines, reason = "a line for each function")]
 fn shapes(function: HostFunction) -> Vec<Shape> {
     use HostFunction as F;
     match function {
