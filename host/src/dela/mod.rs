@@ -5,8 +5,10 @@
 //! behind them: what asks for one is told that it is not there, and goes on without.
 
 mod reply;
+mod state;
 
 pub use reply::{DEPTH_MAX, Verdict, verdict};
+pub use state::DelaState;
 
 use crate::{
     halt::HaltReason,
@@ -14,21 +16,9 @@ use crate::{
     import::{Answer, HostImport, host_imports},
     request::{FrameResult, Request, Status},
     stop::HostResult,
-    wasi::Process,
 };
 use alloy_primitives::Bytes;
 use lockstep_gas::HostFunction as F;
-
-/// What a frame of the ABI keeps from one guest call to the next.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DelaState {
-    /// Where the request stands in the guest's memory: what its `malloc` gave.
-    pub request: u32,
-    /// The reply, once it has been read.
-    pub reply: Bytes,
-    /// What functions of WASI serve.
-    pub process: Process,
-}
 
 /// The rows of module `env`.
 #[rustfmt::skip]

@@ -4,7 +4,10 @@
 //! The host does not read the arguments: to it they are bytes, and whether they are JSON is for the contract to say.
 
 mod call;
+mod state;
 mod text;
+
+pub use state::JsonState;
 
 use crate::{
     halt::HaltReason,
@@ -13,19 +16,9 @@ use crate::{
     number::{length_of, saturating_i64},
     stop::{HostResult, Stop},
     storage,
-    wasi::Process,
 };
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{B256, keccak256};
 use lockstep_gas::HostFunction as F;
-
-/// What a frame of the ABI keeps.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct JsonState {
-    /// The output so far: what the last `set_result` gave.
-    pub result: Bytes,
-    /// What functions of WASI serve: runtimes of languages ask for clock, randomness and streams.
-    pub process: Process,
-}
 
 /// The rows of module `env`.
 #[rustfmt::skip]

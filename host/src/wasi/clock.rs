@@ -3,11 +3,7 @@
 //! A frame begins at the time of its block. Each look at a clock moves it by a microsecond, waiting moves it to the
 //! earliest deadline. Wall clock and monotonic clock are the same clock with another beginning.
 
-use super::{
-    errno::WasiErrno,
-    process::{CLOCK_STEP_NS, no_process},
-    stream::is_standard,
-};
+use super::{errno::WasiErrno, process::CLOCK_STEP_NS, reach::no_process, stream::is_standard};
 use crate::{halt::HaltReason, host_call::HostCall, stop::HostResult};
 use lockstep_gas::{Gas, HostFunction as F};
 

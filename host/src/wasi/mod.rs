@@ -12,6 +12,7 @@ mod errno;
 mod iovec;
 mod process;
 mod random;
+mod reach;
 mod stream;
 
 pub use process::Process;

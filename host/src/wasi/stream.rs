@@ -1,6 +1,6 @@
 //! The three standard streams: descriptor 0 is the frame's input, 1 its output, 2 its diagnostic.
 
-use super::{errno::WasiErrno, iovec, process::no_process};
+use super::{errno::WasiErrno, iovec, reach::no_process};
 use crate::{halt::HaltReason, host_call::HostCall, stop::HostResult};
 use lockstep_gas::HostFunction as F;
 
