@@ -241,7 +241,7 @@ static BYZANTIUM: [(PrecompileAddress, Precompile); 8] = [
 ];
 
 /// Ethereum's at the addresses 1 to 9, priced as everything under `V1`: by the time of the worst input
-/// (`docs/decisions/0025`).
+/// (`docs/decisions/0024`).
 static V1: [(PrecompileAddress, Precompile); 9] = [
     native(1, Native::EcRecover { base: 202_000 }),
     native(2, Native::Sha256(UnitPrice { base: 400, unit: 100 })),
