@@ -145,7 +145,8 @@ impl<E: Embedding> Run<E> {
     }
 
     fn valid(&self, code: &[u8]) -> Result<ValidModule, InvalidModule> {
-        ValidModule::parse(code.to_vec().into(), Abi::Packed, &self.revision)
+        let abi = if self.revision.rules.abis.contains(Abi::Linked) { Abi::Linked } else { Abi::Packed };
+        ValidModule::parse(code.to_vec().into(), abi, &self.revision)
     }
 
     fn directive(&mut self, directive: WastDirective<'_>) -> Step<Verdict> {
