@@ -145,8 +145,8 @@ host_functions! {
     CallStatic              flat(700),             words(7_000, 3);
     CallDataCopy            words(3, 3),           words(40, 3);
     GetCallDataSize         flat(2),               flat(40);
-    StorageStore            flat(5_000),           words(50_000, 10);
-    StorageLoad             flat(200),             words(2_000, 10);
+    StorageStore            flat(5_000),           words(50_000, 128);
+    StorageLoad             flat(200),             words(2_000, 128);
     GetCaller               flat(2),               flat(40);
     GetCallValue            flat(2),               flat(40);
     CodeCopy                words(3, 3),           words(40, 3);
@@ -175,7 +175,7 @@ host_functions! {
     Ripemd160               None,                  words(400, 150);
     Secp256k1Recover        None,                  flat(200_000);
     Ed25519Verify           None,                  words(150_000, 100);
-    StorageRead             None,                  words(2_000, 10);
+    StorageRead             None,                  words(2_000, 128);
     StorageWrite            None,                  bytes(50_000, 2_000);
     StorageRemove           None,                  words(50_000, 3);
     WasiAnswer              None,                  flat(40);

@@ -1,10 +1,47 @@
-//! What a call of another account takes from its caller before the frame begins: the input, the value, the gas.
+//! What a call of another account takes from its caller before the frame begins: the input, the value, the gas. And what
+//! the caller is told when the frame has ended.
 //!
 //! The same for every ABI: contracts of all of them call each other.
 
-use crate::{halt::HaltReason, host_call::HostCall, request::CallKind, stop::HostResult};
+use crate::{
+    halt::HaltReason,
+    host_call::HostCall,
+    request::{CallKind, FrameResult, Status},
+    stop::HostResult,
+};
 use alloy_primitives::{Address, Bytes, U256};
 use lockstep_gas::Gas;
+
+/// What a guest is told of a call that failed, or that no frame could begin for.
+pub(crate) const FAILURE: u32 = 1;
+
+/// Bytes of an export's name that a call can have.
+pub(crate) const NAME_BYTES_MAX: u32 = 256;
+
+/// The callee and the amount that a call's pointers name. An amount that is not zero halts a static frame.
+pub(crate) fn callee_and_value(call: &HostCall<'_>, address: u32, value: u32) -> HostResult<(Address, U256)> {
+    let callee = call.guest.load_address(address)?;
+    let value = call.guest.load_u128(value)?;
+    if !value.is_zero() {
+        call.refuse_static()?;
+    }
+    Ok((callee, value))
+}
+
+/// Takes over what came of a call, and gives what the guest is told of it as an i32.
+pub(crate) fn called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> HostResult<u32> {
+    call.frame.return_data = ended.output;
+    Ok(told(ended.status))
+}
+
+/// 0 success, 1 failure, 2 revert.
+pub(crate) const fn told(status: Status) -> u32 {
+    match status {
+        Status::Success => 0,
+        Status::Failure(_) | Status::Refused(_) => FAILURE,
+        Status::Revert(_) => 2,
+    }
+}
 
 /// Charges what a call with `value` costs. False if the caller does not have it.
 pub(crate) fn charge_value(call: &mut HostCall<'_>, kind: CallKind, callee: &Address, value: U256) -> HostResult<bool> {

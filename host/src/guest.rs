@@ -134,6 +134,18 @@ impl<'a> Guest<'a> {
         Ok(())
     }
 
+    /// Copies `length` bytes from `source` to `target`, which may overlap.
+    ///
+    /// # Errors
+    ///
+    /// Halts if one of the two does not lie in memory; memory is unchanged then.
+    pub fn copy_within(&mut self, source: u32, target: u32, length: u32) -> HostResult<()> {
+        self.load(target, length)?;
+        self.load(source, length)?;
+        self.memory.copy_within(range(source, length)?, index(target)?);
+        Ok(())
+    }
+
     /// Writes an amount at `offset`: 16 bytes, little-endian.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ pub use json::JsonState;
 pub use request::{CallKind, CallRequest, CreateRequest, FrameResult, Request, Status};
 pub use signature::Signature;
 pub use stop::{HostResult, Stop};
-pub use suave::{BID_ACCOUNT, ENTRY_ACCOUNT};
+pub use system::{BID_ACCOUNT, ENTRY_ACCOUNT};
 pub use value_type::ValueType;
 pub use wasi::Process;
 pub use world::{BlockEnv, Log, TransactionEnv, World};

@@ -11,3 +11,8 @@ pub(crate) fn saturating_i64(number: u64) -> i64 {
 pub(crate) fn length_of(bytes: &[u8]) -> HostResult<u32> {
     Ok(u32::try_from(bytes.len()).map_err(|_| HaltReason::LimitExceeded)?)
 }
+
+/// Bytes of data as prices count them.
+pub(crate) fn len_u64(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}

@@ -1,10 +1,11 @@
 //! Storage by keys and values of any length, for the ABIs beyond the Ethereum environment interface.
 //!
 //! A key is a range of guest memory. Each function charges for the key before it looks at the state. What a value costs is
-//! known only when it has been read: that part is charged then, before the guest sees anything of it.
+//! known only when it has been read: that part is charged then, before the guest sees anything of it. A value that is
+//! written over, removed or only looked for is read as well.
 
-use crate::{halt::HaltReason, host_call::HostCall, stop::HostResult};
-use alloy_primitives::Bytes;
+use crate::{halt::HaltReason, host_call::HostCall, number::len_u64, stop::HostResult};
+use alloy_primitives::{Address, Bytes};
 use lockstep_gas::{Gas, HostFunction as F};
 
 /// Bytes of a key and its value that the base price of a write contains: those of `storageStore`.
@@ -20,12 +21,22 @@ pub(crate) fn length(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Opt
 pub(crate) fn read(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Option<Bytes>> {
     call.charge_bytes(F::StorageRead, key.1)?;
     let key = load_key(call, key)?;
-    let value = call.world.storage(&call.frame.message.address, &key)?;
-    if let Some(value) = &value {
-        let price = call.price(F::StorageRead).more_bytes(len_u64(value));
-        call.guest.charge(price)?;
-    }
+    let address = call.frame.message.address;
+    found(call, F::StorageRead, &address, &key)
+}
+
+/// The value at `key` of `account`, paid for by its words beyond the first as soon as its length is known. `function` is the
+/// one whose price for a word counts; its base pays for the first.
+pub(crate) fn found(call: &mut HostCall<'_>, function: F, account: &Address, key: &[u8]) -> HostResult<Option<Bytes>> {
+    let value = call.world.storage(account, key)?;
+    pay_for(call, function, value.as_ref())?;
     Ok(value)
+}
+
+/// Charges for a value that the state was asked for.
+pub(crate) fn pay_for(call: &mut HostCall<'_>, function: F, value: Option<&Bytes>) -> HostResult<()> {
+    let bytes = value.map_or(0, |value| len_u64(value));
+    Ok(call.guest.charge(call.price(function).more_value_bytes(bytes))?)
 }
 
 /// Puts a value at a key of the running account. An empty value is a value.
@@ -40,7 +51,7 @@ pub(crate) fn write(call: &mut HostCall<'_>, key: (u32, u32), value: (u32, u32))
     }
     let value = call.guest.load_bytes(value.0, value.1)?;
     let address = call.frame.message.address;
-    if call.world.storage(&address, &key)?.is_none() {
+    if found(call, F::StorageRead, &address, &key)?.is_none() {
         let set = call.revision.schedule.account.storage_set;
         call.guest.charge(Gas::new(set))?;
     }
@@ -53,7 +64,7 @@ pub(crate) fn remove(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<()>
     call.refuse_static()?;
     let key = load_key(call, key)?;
     let address = call.frame.message.address;
-    if call.world.storage(&address, &key)?.is_some() {
+    if found(call, F::StorageRead, &address, &key)?.is_some() {
         call.world.add_refund(call.revision.schedule.refund.storage_clear);
         call.world.set_storage(&address, &key, None)?;
     }
@@ -65,8 +76,4 @@ fn load_key(call: &HostCall<'_>, (offset, length): (u32, u32)) -> HostResult<Byt
         return Err(HaltReason::LimitExceeded.into());
     }
     call.guest.load_bytes(offset, length)
-}
-
-fn len_u64(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }

@@ -9,6 +9,15 @@ use alloy_primitives::{Address, B256};
 /// creation takes a preimage of keccak-256.
 pub const SYSTEM_ADDRESS: Address = Address::new(*b"lockstep-blockhashes");
 
+/// The account whose storage holds the entries of the confidential store.
+pub const ENTRY_ACCOUNT: Address = Address::new(*b"lockstep-bid-entries");
+
+/// The account whose storage holds the bids of the confidential store.
+pub const BID_ACCOUNT: Address = Address::new(*b"lockstep-bid-records");
+
+/// Every account that the host alone writes. None of them sends a transaction.
+pub const ACCOUNTS: [Address; 3] = [SYSTEM_ADDRESS, ENTRY_ACCOUNT, BID_ACCOUNT];
+
 /// Blocks whose hash can be asked for (Yellow Paper, BLOCKHASH).
 pub const BLOCK_HASHES: u64 = 256;
 

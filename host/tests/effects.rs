@@ -5,8 +5,9 @@
 
 use lockstep_gas::{Abi, Gas, GasMeter, Revision};
 use lockstep_host::{
-    AbiState, Address, B256, BlockEnv, Bytes, Entry, Fault, Frame, Guest, HaltReason, HostCall, HostImport, HostResult,
-    ImportTable, Log, Message, Process, Stop, TransactionEnv, U256, World, packed::PackOrder,
+    AbiState, Address, B256, BlockEnv, Bytes, DelaState, Entry, Fault, Frame, Guest, HaltReason, HostCall, HostImport,
+    HostResult, ImportTable, JsonState, Log, Message, Process, Stop, TransactionEnv, U256, World, metashrew::Indexing,
+    packed::PackOrder, system::SYSTEM_ADDRESS,
 };
 
 /// A world that counts its changes, or fails whenever it is asked.
@@ -14,14 +15,19 @@ struct Recorder {
     block: BlockEnv,
     transaction: TransactionEnv,
     fails: bool,
+    /// What stands at every key of every storage.
+    value: Option<Bytes>,
     asked: u32,
+    /// How often for a value in storage.
+    asked_for_values: u32,
     changes: u32,
 }
 
 impl Recorder {
     fn new(fails: bool) -> Self {
         let block = BlockEnv { number: 2, ..BlockEnv::default() };
-        Self { block, transaction: TransactionEnv::default(), fails, asked: 0, changes: 0 }
+        let transaction = TransactionEnv::default();
+        Self { block, transaction, fails, value: None, asked: 0, asked_for_values: 0, changes: 0 }
     }
 
     fn ask<T>(&mut self, answer: T) -> Result<T, Fault> {
@@ -59,12 +65,18 @@ impl World for Recorder {
         self.ask(Bytes::from_static(b"code"))
     }
 
-    fn storage(&mut self, _address: &Address, _key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        self.ask(None)
+    fn storage(&mut self, address: &Address, _key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        // What the chain itself keeps has one length.
+        if *address == SYSTEM_ADDRESS {
+            return self.ask(None);
+        }
+        self.asked_for_values += 1;
+        let value = self.value.clone();
+        self.ask(value)
     }
 
-    fn storage_before_block(&mut self, _address: &Address, _key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        self.ask(None)
+    fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        self.storage(address, key)
     }
 
     fn set_storage(&mut self, _address: &Address, _key: &[u8], _value: Option<Bytes>) -> Result<(), Fault> {
@@ -125,10 +137,12 @@ fn frame(abi: Abi, is_static: bool) -> Frame {
         abi,
         input: bytes.clone(),
         code: bytes.clone(),
-        state: if abi == Abi::Wasi {
-            AbiState::Wasi(Process::default())
-        } else {
-            AbiState::Packed(PackOrder::LowOffset)
+        state: match abi {
+            Abi::Wasi => AbiState::Wasi(Process::default()),
+            Abi::Json => AbiState::Json(JsonState::default()),
+            Abi::Dela => AbiState::Dela(DelaState::default()),
+            Abi::Metashrew | Abi::MetashrewDocumented => AbiState::Metashrew(Indexing::default()),
+            Abi::Ewasm | Abi::Packed | Abi::Linked => AbiState::Packed(PackOrder::LowOffset),
         },
         return_data: bytes,
     }
@@ -138,6 +152,8 @@ fn frame(abi: Abi, is_static: bool) -> Frame {
 fn arguments(row: &HostImport) -> Vec<u64> {
     let argument = |name: &&str| match *name {
         "descriptor" => u64::try_from(DESCRIPTOR).unwrap(),
+        // An id, or as much JSON.
+        "length" if row.module == "suavexec" => 16,
         "length" | "capacity" | "key_length" | "value_length" => 4,
         "bid_length" => 16,
         "name_length" | "descriptor_length" | "count" | "clock" => 1,
@@ -295,6 +311,7 @@ fn a_failure_of_the_node_stays_one() {
         "block_hash",
         "retrieve",
         "storeRetrieve",
+        "fetchBidById",
     ];
     assert_eq!(asking, [&ewasm[..], &wasi].concat());
 }
@@ -333,4 +350,84 @@ fn an_i32_has_32_bits() {
         let [plain, wild] = [good, wild].map(|arguments| call(&row, &arguments, PLENTY, false, false));
         assert_eq!((plain.result, plain.gas_left), (wild.result, wild.gas_left), "{}", row.name);
     }
+}
+
+/// What a call costs where `value` stands at every key: gas, how often the world was asked for it, and whether
+/// the gas ran out.
+fn used_with(row: &Row, memory: &[u8], value: Bytes) -> (u64, u32, bool) {
+    let (mut memory, mut meter) = (memory.to_vec(), GasMeter::new(Gas::new(PLENTY)));
+    let (mut frame, mut world) = (frame(row.abi, false), Recorder { value: Some(value), ..Recorder::new(false) });
+    let mut call = HostCall {
+        guest: Guest::new(&mut memory, &mut meter),
+        frame: &mut frame,
+        world: &mut world,
+        revision: &Revision::V1,
+    };
+    // The result does not matter: a value that is of no use was read all the same.
+    let is_out_of_gas = row.begin(&mut call, &arguments(row)) == Err(Stop::Halt(HaltReason::OutOfGas));
+    (PLENTY - meter.left().get(), world.asked_for_values, is_out_of_gas)
+}
+
+/// Whoever has the state read a value pays for its words: to read it, to write over it, to remove it, to look whether it is
+/// there. The state finds a value by reading it, and the journal keeps it for the block.
+#[test]
+fn every_value_that_is_read_is_paid_for_by_its_words() {
+    const LONG: usize = 65_536;
+    // 128 for each word beyond the first: 0.25 bytes in the journal for each gas.
+    const LONG_GAS: u64 = (LONG as u64 / 32 - 1) * 128;
+    let mut asking = Vec::new();
+    // A memory of zeros, one with a message that writes a key and one that removes it, and one with JSON.
+    let message = |bytes: &[u8]| {
+        let mut memory = vec![0; MEMORY_BYTES];
+        memory[252..256].copy_from_slice(&u32::try_from(bytes.len()).unwrap().to_le_bytes());
+        memory[256..256 + bytes.len()].copy_from_slice(bytes);
+        memory
+    };
+    let documented = |bytes: &[u8]| [vec![0; 4], message(bytes)].concat()[..MEMORY_BYTES].to_vec();
+    let json = b"{}              ";
+    let memories = [
+        vec![0; MEMORY_BYTES],
+        message(b"\x0a\x01k\x0a\x01v"),
+        message(b"\x0a\x01k\x0a\x00"),
+        documented(b"\x0a\x01k\x0a\x01v"),
+        message(json),
+    ];
+    for &abi in Abi::CONTRACTS {
+        for import in ImportTable::of(abi, &Revision::V1).rows() {
+            let row = Row { abi, import };
+            for memory in &memories {
+                let (used, asked, is_out_of_gas) = used_with(&row, memory, Bytes::from(vec![7; LONG]));
+                // Of the read that there was no gas for, the length was found out and nothing else.
+                let paid = asked.saturating_sub(u32::from(is_out_of_gas));
+                assert!(
+                    used >= u64::from(paid) * LONG_GAS,
+                    "{abi} {}.{}: {asked} values of {LONG} bytes were read for {used} gas",
+                    row.module,
+                    row.name,
+                );
+                if asked > 0 && !asking.contains(&row.import.name) {
+                    asking.push(row.import.name);
+                }
+            }
+        }
+    }
+    asking.sort_unstable();
+    let expected = [
+        "__flush",
+        "__get",
+        "__get_len",
+        "fetchBidById",
+        "fetchBidsByProtocolAndBlock",
+        "initializeBid",
+        "retrieve",
+        "storageLoad",
+        "storageStore",
+        "storage_get",
+        "storage_get_len",
+        "storage_remove",
+        "storage_set",
+        "storePut",
+        "storeRetrieve",
+    ];
+    assert_eq!(asking, expected);
 }

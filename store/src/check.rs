@@ -12,7 +12,7 @@ use crate::{
     proof::{EMPTY_ROOT, Kind, account_key, hash_leaf, hash_pair, storage_key},
     row::{Row, StorageTree, TreeId},
     settings::Settings,
-    store::{FILE_NAME, LOG_NAME, Store, builder},
+    store::{FILE_NAME, LOG_NAME, LogFile, Store, builder, log_is_missing},
     stream::Stream,
     tables::{CODE, CODE_USES, Reading, UNDO, decode},
     update::Source,
@@ -98,9 +98,12 @@ fn open(folder: &Path, lost_a_commit: &Arc<AtomicBool>) -> Result<Store, StoreEr
             seen.store(true, Ordering::Relaxed);
         }
     });
-    let log = || {
+    let log = |expected| {
         if folder.join(LOG_NAME).exists() {
             return Ok(Box::new(backend(LOG_NAME)?) as Box<dyn StorageBackend>);
+        }
+        if expected == LogFile::There {
+            return Err(log_is_missing());
         }
         Ok(Box::new(redb::backends::InMemoryBackend::new()) as Box<dyn StorageBackend>)
     };

@@ -31,6 +31,22 @@ pub const FILE_NAME: &str = "state.redb";
 /// The file beside it that blocks are appended to.
 pub const LOG_NAME: &str = "blocks.log";
 
+/// Whether a log must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFile {
+    /// The database begins, and its log with it.
+    New,
+    /// There is a database. Without its log the blocks that are in it alone would be gone without a word.
+    There,
+}
+
+/// A database without its log.
+pub(crate) fn log_is_missing() -> StoreError {
+    StoreError::Damaged(format!(
+        "{LOG_NAME} is missing beside {FILE_NAME}: blocks can be in it alone. A copy of a database is one of both files"
+    ))
+}
+
 /// The durable state of a chain.
 ///
 /// Every method can be called from any thread; commits, rollbacks, foldings and prunings wait for each other, and views
@@ -141,8 +157,12 @@ impl Store {
     fn in_folder(folder: &Path, settings: Settings) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", error))?;
         let file = folder.join(FILE_NAME);
-        let log = || {
-            let file = File::options().read(true).write(true).create(true).truncate(false).open(folder.join(LOG_NAME));
+        let log = |expected| {
+            let path = folder.join(LOG_NAME);
+            if expected == LogFile::There && !path.exists() {
+                return Err(log_is_missing());
+            }
+            let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
             let file = file.map_err(|error| StoreError::io("open the log", error))?;
             Ok(Box::new(FileBackend::new(file)?) as Box<dyn StorageBackend>)
         };
@@ -172,7 +192,7 @@ impl Store {
     pub fn memory() -> Result<Self, StoreError> {
         let settings = Settings::default();
         let database = || builder(&settings).create_with_backend(InMemoryBackend::new());
-        Self::from_redb(database, || Ok(Box::new(InMemoryBackend::new())), settings.clone())
+        Self::from_redb(database, |_| Ok(Box::new(InMemoryBackend::new())), settings.clone())
     }
 
     /// A store on any storage that redb can use, with its log on another one.
@@ -186,13 +206,13 @@ impl Store {
         settings: Settings,
     ) -> Result<Self, StoreError> {
         check_panics(cfg!(panic = "abort"))?;
-        Self::from_redb(|| builder(&settings).create_with_backend(database), || Ok(Box::new(log)), settings.clone())
+        Self::from_redb(|| builder(&settings).create_with_backend(database), |_| Ok(Box::new(log)), settings.clone())
     }
 
     /// The store in a database, which is opened first: its lock is that of the log, too.
     pub(crate) fn from_redb(
         database: impl FnOnce() -> Result<Database, DatabaseError>,
-        log: impl FnOnce() -> Result<Box<dyn StorageBackend>, StoreError>,
+        log: impl FnOnce(LogFile) -> Result<Box<dyn StorageBackend>, StoreError>,
         settings: Settings,
     ) -> Result<Self, StoreError> {
         let guard = Arc::new(Guard::default());
@@ -485,14 +505,14 @@ pub(crate) fn builder(settings: &Settings) -> Builder {
 /// a database begins: what is in it is of another one.
 fn open_format(
     db: &Database,
-    log: impl FnOnce() -> Result<Box<dyn StorageBackend>, StoreError>,
+    log: impl FnOnce(LogFile) -> Result<Box<dyn StorageBackend>, StoreError>,
 ) -> Result<Box<dyn StorageBackend>, StoreError> {
     let reading = db.begin_read()?;
     match reading.open_table(META.definition) {
         Ok(meta) => {
             let format = meta.get(META_FORMAT)?;
             match format.map(|row| <[u8; 4]>::try_from(row.value()).map(u32::from_le_bytes)) {
-                Some(Ok(FORMAT_VERSION)) => log(),
+                Some(Ok(FORMAT_VERSION)) => log(LogFile::There),
                 Some(Ok(actual)) => Err(StoreError::Format { actual, expected: FORMAT_VERSION }),
                 _ => Err(StoreError::Foreign("it does not say its format".into())),
             }
@@ -501,7 +521,7 @@ fn open_format(
             if let Some(table) = reading.list_tables()?.next() {
                 return Err(StoreError::Foreign(format!("it has a table {}", table.name())));
             }
-            let log = log()?;
+            let log = log(LogFile::New)?;
             Log::begin(&*log)?;
             let mut writing = db.begin_write()?;
             writing.set_quick_repair(true);

@@ -17,7 +17,7 @@ use core::fmt;
 use lockstep_gas::{Abi, Gas, NewCode, Revision};
 use lockstep_host::{
     BlockEnv, Buffers, CallKind, CallRequest, CreateRequest, Entry, ExportCall, Fault, FrameResult, HaltReason,
-    Request, Status, TransactionEnv, system::SYSTEM_ADDRESS,
+    Request, Status, TransactionEnv, system,
 };
 
 /// A transaction whose sender the embedder has authenticated.
@@ -115,7 +115,7 @@ pub enum InvalidTx {
     },
     /// The nonce is at its end (EIP-2681).
     NonceAtEnd,
-    /// The sender is the system account, which the chain alone writes.
+    /// The sender is an account that the chain alone writes.
     SystemSender,
 }
 
@@ -136,7 +136,7 @@ impl fmt::Display for InvalidTx {
                 write!(f, "{actual} bytes of input for a deployment, but the ABI has no constructor")
             }
             Self::NonceAtEnd => f.write_str("the sender's nonce is at its end"),
-            Self::SystemSender => f.write_str("the sender is the system account, which sends nothing"),
+            Self::SystemSender => f.write_str("the sender is a system account, which sends nothing"),
         }
     }
 }
@@ -165,7 +165,7 @@ impl ValidTx {
         block_gas_left: Gas,
         revision: &Revision,
     ) -> Result<Self, InvalidTx> {
-        if revision.rules.block_hashes_in_state && tx.sender == SYSTEM_ADDRESS {
+        if revision.rules.block_hashes_in_state && system::ACCOUNTS.contains(&tx.sender) {
             return Err(InvalidTx::SystemSender);
         }
         let intrinsic_gas = intrinsic_gas(&tx, revision)?;

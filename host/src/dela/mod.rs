@@ -95,8 +95,7 @@ fn resized<A>(_call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> Ho
 
 fn memcpy_big(call: &mut HostCall<'_>, target: u32, source: u32, length: u32) -> HostResult<u32> {
     call.charge_bytes(F::CopyMemory, length)?;
-    let bytes = call.guest.load_bytes(source, length)?;
-    call.guest.store(target, &bytes)?;
+    call.guest.copy_within(source, target, length)?;
     Ok(target)
 }
 

@@ -1,22 +1,23 @@
 //! The five functions of module `ethereum` that start a frame: `call`, `callCode`, `callDelegate`, `callStatic`,
 //! `create`.
 //!
-//! They check and charge in hera's order and then ask for the frame; `called` and `created` are their second halves. Where a call fails before a frame begins,
-//! the return data of the frame's last call stays as it was (hera; the EVM clears it).
+//! They check and charge in hera's order and then ask for the frame; `calls::called` and `created` are their second
+//! halves. Where a call fails before a frame begins, the return data of the frame's last call stays as it was (hera; the
+//! EVM clears it).
 
 use crate::{
-    calls::{charge_value, forward_gas, forward_gas_with_stipend, load_input, own_balance, requested_gas},
+    calls::{
+        FAILURE, callee_and_value, charge_value, forward_gas, forward_gas_with_stipend, load_input, own_balance,
+        requested_gas, told,
+    },
     entry::Entry,
     host_call::HostCall,
     import::Answer,
-    request::{CallKind, CallRequest, CreateRequest, FrameResult, Request, Status},
+    request::{CallKind, CallRequest, CreateRequest, FrameResult, Request},
     stop::HostResult,
 };
 use alloy_primitives::{Address, Bytes, U256};
 use lockstep_gas::{Gas, HostFunction as F};
-
-/// What the guest is told when no frame could begin.
-const FAILURE: u32 = 1;
 
 pub(crate) fn call(
     call: &mut HostCall<'_>,
@@ -27,11 +28,7 @@ pub(crate) fn call(
     length: u32,
 ) -> HostResult<Answer<u32>> {
     let gas = requested_gas(gas)?;
-    let callee = call.guest.load_address(address)?;
-    let value = call.guest.load_u128(value)?;
-    if !value.is_zero() {
-        call.refuse_static()?;
-    }
+    let (callee, value) = callee_and_value(call, address, value)?;
     start(call, F::Call, CallKind::Call, gas, callee, value, (data, length))
 }
 
@@ -103,21 +100,6 @@ pub(crate) fn created(
         call.guest.store(result, address.as_slice())?;
     }
     Ok(told(ended.status))
-}
-
-/// What the guest is told of a call, whichever of the four it was.
-pub(crate) fn called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> HostResult<u32> {
-    call.frame.return_data = ended.output;
-    Ok(told(ended.status))
-}
-
-/// 0 success, 1 failure, 2 revert.
-const fn told(status: Status) -> u32 {
-    match status {
-        Status::Success => 0,
-        Status::Failure(_) | Status::Refused(_) => 1,
-        Status::Revert(_) => 2,
-    }
 }
 
 /// From the input on, the four calls differ only in what moves.

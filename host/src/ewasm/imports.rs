@@ -5,12 +5,14 @@
 
 use super::call;
 use crate::{
+    calls::called,
     errno::Errno,
     halt::HaltReason,
     host_call::HostCall,
     import::{HostImport, host_imports},
     number::{length_of, saturating_i64},
     stop::{HostResult, Stop},
+    storage,
     system::{self, BLOCK_HASHES, SYSTEM_ADDRESS},
 };
 use alloy_primitives::{Bytes, U256};
@@ -33,15 +35,15 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "ethereum":
     /// Writes the 32-byte hash of one of the last 256 blocks; 0 if it is available, 1 if not.
     "getBlockHash" = GetBlockHash, get_block_hash, (number: i64, result: u32) -> u32;
     /// Calls an account with a u128 value; 0 success, 1 failure, 2 revert.
-    "call" = Call, call::call => call::called, (gas: i64, address: u32, value: u32, data: u32, length: u32) -> u32;
+    "call" = Call, call::call => called, (gas: i64, address: u32, value: u32, data: u32, length: u32) -> u32;
     /// Runs another account's code on this account; 0 success, 1 failure, 2 revert.
-    "callCode" = CallCode, call::call_code => call::called,
+    "callCode" = CallCode, call::call_code => called,
         (gas: i64, address: u32, value: u32, data: u32, length: u32) -> u32;
     /// As `callCode`, keeping caller and value.
-    "callDelegate" = CallDelegate, call::call_delegate => call::called,
+    "callDelegate" = CallDelegate, call::call_delegate => called,
         (gas: i64, address: u32, data: u32, length: u32) -> u32;
     /// As `call` without value; nothing below may change the state.
-    "callStatic" = CallStatic, call::call_static => call::called,
+    "callStatic" = CallStatic, call::call_static => called,
         (gas: i64, address: u32, data: u32, length: u32) -> u32;
     /// Copies from the input; halts if the range does not lie in it.
     "callDataCopy" = CallDataCopy, call_data_copy, (result: u32, offset: u32, length: u32) -> ();
@@ -151,7 +153,7 @@ fn storage_store(call: &mut HostCall<'_>, path: u32, value: u32) -> HostResult<(
     let key = call.guest.load_bytes32(path)?;
     let value = call.guest.load_bytes32(value)?;
     let address = call.frame.message.address;
-    let was_set = stored_value(call, F::StorageStore, key.as_slice())?.is_some();
+    let was_set = storage::found(call, F::StorageStore, &address, key.as_slice())?.is_some();
     let schedule = &call.revision.schedule;
     if !was_set && !value.is_zero() {
         call.guest.charge(Gas::new(schedule.account.storage_set))?;
@@ -163,21 +165,11 @@ fn storage_store(call: &mut HostCall<'_>, path: u32, value: u32) -> HostResult<(
     Ok(call.world.set_storage(&address, key.as_slice(), value)?)
 }
 
-/// The value at `key` in the frame's storage. What it is longer than a word is charged as soon as its length is known: the
-/// state finds a value by reading it.
-fn stored_value(call: &mut HostCall<'_>, function: F, key: &[u8]) -> HostResult<Option<Bytes>> {
-    let value = call.world.storage(&call.frame.message.address, key)?;
-    if let Some(value) = &value {
-        let bytes = u64::try_from(value.len()).unwrap_or(u64::MAX);
-        call.guest.charge(call.price(function).more_value_bytes(bytes))?;
-    }
-    Ok(value)
-}
-
 fn storage_load(call: &mut HostCall<'_>, path: u32, result: u32) -> HostResult<()> {
     call.charge(F::StorageLoad)?;
     let key = call.guest.load_bytes32(path)?;
-    let value = stored_value(call, F::StorageLoad, key.as_slice())?;
+    let address = call.frame.message.address;
+    let value = storage::found(call, F::StorageLoad, &address, key.as_slice())?;
     // A contract of another ABI can have left a value of another length on this account: it is cut or filled with
     // zeros at its end.
     let mut word = [0; 32];

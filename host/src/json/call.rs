@@ -3,22 +3,16 @@
 //! What is wrong with the callee is a failure for the caller; what is wrong with the caller's own pointers halts it.
 
 use crate::{
-    calls::{forward_gas, requested_gas},
+    calls::{FAILURE, NAME_BYTES_MAX, forward_gas, requested_gas},
     entry::{Buffers, Entry, ExportCall},
     halt::HaltReason,
     host_call::HostCall,
     import::Answer,
-    request::{CallKind, CallRequest, FrameResult, Request, Status},
+    request::{CallKind, CallRequest, Request},
     stop::HostResult,
 };
 use alloy_primitives::U256;
 use lockstep_gas::HostFunction as F;
-
-/// What the guest is told when no frame could begin.
-const FAILURE: u32 = 1;
-
-/// Bytes of a method's name that a call can have, as for `callExport`.
-const NAME_BYTES_MAX: u32 = 256;
 
 pub(super) fn call(
     call: &mut HostCall<'_>,
@@ -50,14 +44,4 @@ pub(super) fn call(
     let gas = forward_gas(call, requested)?;
     let request = CallRequest { kind: CallKind::Call, gas, callee, value: U256::ZERO, input };
     Ok(Answer::After(Box::new(Request::Call(request))))
-}
-
-/// What the guest is told of the call: 0 success, 1 failure, 2 revert.
-pub(super) fn called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> HostResult<u32> {
-    call.frame.return_data = ended.output;
-    Ok(match ended.status {
-        Status::Success => 0,
-        Status::Failure(_) | Status::Refused(_) => FAILURE,
-        Status::Revert(_) => 2,
-    })
 }

@@ -10,6 +10,7 @@ mod text;
 pub use state::JsonState;
 
 use crate::{
+    calls::called,
     halt::HaltReason,
     host_call::HostCall,
     import::{HostImport, host_imports},
@@ -50,7 +51,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "env":
     /// Emits an event: a log with one topic, which is the given one, filled up with zeros; its keccak-256 beyond 32 bytes.
     "emit" = Log, emit, (topic: u32, topic_length: u32, data: u32, data_length: u32) -> ();
     /// Calls a method of another account, or its `main` where the name is empty; 0 success, 1 failure, 2 revert.
-    "call" = Call, call::call => call::called, (address: u32, method: u32, method_length: u32, arguments: u32,
+    "call" = Call, call::call => called, (address: u32, method: u32, method_length: u32, arguments: u32,
         arguments_length: u32, gas: i64) -> u32;
     /// Bytes of the output of the frame's last call.
     "return_len" = GetReturnDataSize, return_len, () -> u32;

@@ -1,7 +1,7 @@
 //! A call of another contract's export by name, with bytes as its input: what a transaction can do.
 
 use crate::{
-    calls::{charge_value, forward_gas_with_stipend, requested_gas},
+    calls::{FAILURE, NAME_BYTES_MAX, callee_and_value, charge_value, forward_gas_with_stipend, requested_gas},
     entry::{Buffers, Entry, ExportCall},
     halt::HaltReason,
     host_call::HostCall,
@@ -10,12 +10,6 @@ use crate::{
     stop::HostResult,
 };
 use lockstep_gas::HostFunction as F;
-
-/// Bytes of an export's name that a call can have.
-const NAME_BYTES_MAX: u32 = 256;
-
-/// What the guest is told when no frame could begin.
-const FAILURE: u32 = 1;
 
 #[expect(clippy::too_many_arguments, reason = "the interface has seven")]
 pub(super) fn call_export(
@@ -29,11 +23,7 @@ pub(super) fn call_export(
     length: u32,
 ) -> HostResult<Answer<u32>> {
     let requested = requested_gas(gas)?;
-    let callee = call.guest.load_address(address)?;
-    let value = call.guest.load_u128(value)?;
-    if !value.is_zero() {
-        call.refuse_static()?;
-    }
+    let (callee, value) = callee_and_value(call, address, value)?;
     if name_length > NAME_BYTES_MAX || length > call.limits().input_bytes_max {
         return Err(HaltReason::LimitExceeded.into());
     }

@@ -8,6 +8,7 @@ mod call;
 mod storage;
 
 use crate::{
+    calls::called,
     ewasm::{call as ewasm_call, imports as ewasm},
     halt::HaltReason,
     host_call::HostCall,
@@ -41,13 +42,13 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "lockstep":
     /// Writes the u128 balance of an account; halts if it needs more bits.
     "balance" = GetExternalBalance, ewasm::get_external_balance, (address: u32, result: u32) -> ();
     /// Calls an account with a u128 value; 0 success, 1 failure, 2 revert.
-    "call" = Call, ewasm_call::call => ewasm_call::called, (gas: i64, address: u32, value: u32, data: u32, length: u32) -> u32;
+    "call" = Call, ewasm_call::call => called, (gas: i64, address: u32, value: u32, data: u32, length: u32) -> u32;
     /// As `call` without value; nothing below may change the state.
-    "call_static" = CallStatic, ewasm_call::call_static => ewasm_call::called, (gas: i64, address: u32, data: u32, length: u32) -> u32;
+    "call_static" = CallStatic, ewasm_call::call_static => called, (gas: i64, address: u32, data: u32, length: u32) -> u32;
     /// Runs another account's code on this account, with this frame's caller and value; 0 success, 1 failure, 2 revert.
-    "call_delegate" = CallDelegate, ewasm_call::call_delegate => ewasm_call::called, (gas: i64, address: u32, data: u32, length: u32) -> u32;
+    "call_delegate" = CallDelegate, ewasm_call::call_delegate => called, (gas: i64, address: u32, data: u32, length: u32) -> u32;
     /// Calls an export by name, as a transaction does, with a u128 value; 0 success, 1 failure, 2 revert.
-    "call_export" = Call, call::call_export => ewasm_call::called, (gas: i64, address: u32, value: u32, name: u32, name_length: u32,
+    "call_export" = Call, call::call_export => called, (gas: i64, address: u32, value: u32, name: u32, name_length: u32,
         data: u32, length: u32) -> u32;
     /// Creates a contract with a u128 value from init code of ABI `ewasm` and writes its address; 0 success, 1 failure, 2 revert.
     "create" = Create, ewasm_call::create => ewasm_call::created, (value: u32, data: u32, length: u32, result: u32) -> u32;

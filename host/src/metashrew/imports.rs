@@ -182,9 +182,9 @@ fn read(call: &mut HostCall<'_>, key: u32) -> HostResult<Option<Bytes>> {
     }
     let address = call.frame.message.address;
     let key = call.guest.load(key.offset, key.length)?;
-    let value = call.world.storage_before_block(&address, key)?.unwrap_or_default();
-    call.guest.charge(price.more_bytes(u64::try_from(value.len()).unwrap_or(u64::MAX)))?;
-    Ok(Some(value))
+    let value = call.world.storage_before_block(&address, key)?;
+    storage::pay_for(call, F::StorageRead, value.as_ref())?;
+    Ok(Some(value.unwrap_or_default()))
 }
 
 fn abort(call: &mut HostCall<'_>, _message: u32, _file: u32, _line: u32, _column: u32) -> HostResult<()> {

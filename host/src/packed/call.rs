@@ -5,7 +5,7 @@
 
 use super::{Argument, BufIn, BufOut, Descriptor, PackOrder, Placement, Room, StructLayout, Unplaced};
 use crate::{
-    calls::{charge_value, forward_gas_with_stipend, requested_gas},
+    calls::{NAME_BYTES_MAX, callee_and_value, charge_value, forward_gas_with_stipend, requested_gas},
     entry::{Buffers, Entry, ExportCall},
     errno::Errno,
     halt::HaltReason,
@@ -24,9 +24,6 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "ethereum":
         descriptor: u32, descriptor_length: u32, arguments: u32, arguments_length: u32) -> i64;
 };
 
-/// Bytes of an export's name that a call can have.
-const NAME_BYTES_MAX: u32 = 256;
-
 #[expect(clippy::too_many_arguments, reason = "the interface has nine")]
 fn call_export(
     call: &mut HostCall<'_>,
@@ -41,11 +38,7 @@ fn call_export(
     arguments_length: u32,
 ) -> HostResult<Answer<i64>> {
     let requested = requested_gas(gas)?;
-    let callee = call.guest.load_address(address)?;
-    let value = call.guest.load_u128(value)?;
-    if !value.is_zero() {
-        call.refuse_static()?;
-    }
+    let (callee, value) = callee_and_value(call, address, value)?;
     for (offset, length) in [(name, name_length), (descriptor, descriptor_length), (arguments, arguments_length)] {
         call.guest.load(offset, length)?;
     }

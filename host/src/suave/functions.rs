@@ -6,8 +6,7 @@ use super::{
     json::{Reader, Writer},
     store::{self, StoreResult},
 };
-use crate::{host_call::HostCall, stop::HostResult};
-use alloy_primitives::Bytes;
+use crate::{halt::HaltReason, host_call::HostCall, stop::HostResult};
 use lockstep_gas::HostFunction as F;
 
 /// Where a function writes: a buffer, and the place of the number of bytes in it.
@@ -46,7 +45,7 @@ pub(super) fn retrieve(
 ) -> HostResult<u32> {
     let place = Place { result, capacity, number };
     match retrieve_entry(call, (key, key_length), (bid, bid_length), place)? {
-        Ok(entry) => place.write(call, &entry).map(|()| 0),
+        Ok(()) => Ok(0),
         Err(error) => failed(call, "retrieve", error),
     }
 }
@@ -64,7 +63,7 @@ pub(super) fn store_retrieve(
 ) -> HostResult<u32> {
     let place = Place { result, capacity, number };
     match retrieve_entry(call, (key, key_length), (bid, bid_length), place)? {
-        Ok(entry) => place.write(call, &entry).map(|()| 0),
+        Ok(()) => Ok(0),
         Err(error) => {
             // The original says nothing in the buffer of an id that is too short.
             if error != StoreError::InvalidBidId {
@@ -75,13 +74,13 @@ pub(super) fn store_retrieve(
     }
 }
 
-/// The entry that a key and an id in memory name. Of an id of more than 16 bytes the first 16 count.
+/// Writes the entry that a key and an id in memory name. Of an id of more than 16 bytes the first 16 count.
 fn retrieve_entry(
     call: &mut HostCall<'_>,
     (key, key_length): (u32, u32),
     (bid, bid_length): (u32, u32),
     place: Place,
-) -> StoreResult<Bytes> {
+) -> StoreResult<()> {
     let price = call.price(F::SuaveRetrieve);
     call.guest.charge(price.for_bytes(u64::from(key_length).saturating_add(u64::from(place.capacity))))?;
     place.check(call)?;
@@ -92,7 +91,10 @@ fn retrieve_entry(
         return Ok(Err(StoreError::TooLarge));
     }
     let key = key.to_vec();
-    store::retrieve(call, &id, &key)
+    match store::retrieve(call, &id, &key)? {
+        Ok(entry) => place.write(call, &entry).map(Ok),
+        Err(error) => Ok(Err(error)),
+    }
 }
 
 pub(super) fn store_retrieve_json(
@@ -198,6 +200,8 @@ pub(super) fn fetch_bids(
             writer.raw(separator);
             bid.write(writer, true);
             separator = ",";
+            // There can be megabytes of them: each is paid for before the next is written.
+            pay(call, writer)?;
         }
         writer.raw(if bids.is_empty() { "null" } else { "]" });
         Ok(Ok(()))
@@ -214,20 +218,28 @@ fn answer(
 ) -> HostResult<u32> {
     call.charge_bytes(F::SuaveJson, length)?;
     place.check(call)?;
+    call.guest.load(data, length)?;
+    if length > call.limits().input_bytes_max {
+        return Err(HaltReason::LimitExceeded.into());
+    }
     let json = call.guest.load_bytes(data, length)?;
     let mut writer = Writer::default();
     match function(call, &json, &mut writer)? {
         Ok(()) => {
-            let output = writer.finish();
-            let price = call.price(F::SuaveJson);
-            call.guest.charge(price.more_bytes(u64::try_from(output.len()).unwrap_or(u64::MAX)))?;
-            place.write(call, &output).map(|()| 0)
+            pay(call, &mut writer)?;
+            place.write(call, &writer.finish()).map(|()| 0)
         }
         Err(error) => {
             place.write(call, error.text().as_bytes())?;
             failed(call, name, error)
         }
     }
+}
+
+/// Charges for what has been written since the last time.
+fn pay(call: &mut HostCall<'_>, writer: &mut Writer) -> HostResult<()> {
+    let price = call.price(F::SuaveJson).more_bytes(writer.written());
+    Ok(call.guest.charge(price)?)
 }
 
 /// What the arguments of `storePut` and `storeRetrieve` name.

@@ -275,11 +275,20 @@ fn parse_address(text: &[u8]) -> Option<[u8; 20]> {
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     json: Vec<u8>,
+    /// Bytes that [`written`](Self::written) has counted.
+    counted: usize,
 }
 
 impl Writer {
     pub(super) fn finish(self) -> Vec<u8> {
         self.json
+    }
+
+    /// Bytes written since this was asked the last time.
+    pub(super) fn written(&mut self) -> u64 {
+        let bytes = self.json.len();
+        let before = core::mem::replace(&mut self.counted, bytes);
+        u64::try_from(bytes.saturating_sub(before)).unwrap_or(u64::MAX)
     }
 
     pub(super) fn raw(&mut self, json: &str) -> &mut Self {

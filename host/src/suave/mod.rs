@@ -13,8 +13,6 @@ mod functions;
 mod json;
 mod store;
 
-pub use store::{BID_ACCOUNT, ENTRY_ACCOUNT};
-
 use crate::import::{HostImport, host_imports};
 
 /// The rows of module `suavexec`.

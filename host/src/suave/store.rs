@@ -12,16 +12,16 @@ use super::{
     bid::{Bid, BidId, ID_BYTES},
     error::StoreError,
 };
-use crate::{host_call::HostCall, stop::HostResult};
+use crate::{
+    host_call::HostCall,
+    number::len_u64,
+    stop::HostResult,
+    storage,
+    system::{BID_ACCOUNT, ENTRY_ACCOUNT},
+};
 use alloy_primitives::{Address, Bytes};
 use lockstep_gas::{Gas, HostFunction as F};
 use sha3::{Digest, Sha3_256};
-
-/// The account whose storage holds the entries.
-pub const ENTRY_ACCOUNT: Address = Address::new(*b"lockstep-bid-entries");
-
-/// The account whose storage holds the bids.
-pub const BID_ACCOUNT: Address = Address::new(*b"lockstep-bid-records");
 
 /// Bids of one protocol for one block.
 const LISTED_BIDS_MAX: usize = 256;
@@ -111,26 +111,19 @@ fn fits(bytes: usize, bytes_max: u32) -> bool {
 
 /// Reads, at the price of a contract's own storage.
 fn load(call: &mut HostCall<'_>, account: &Address, key: &[u8]) -> HostResult<Option<Bytes>> {
-    let price = call.price(F::StorageRead);
-    call.guest.charge(price.for_bytes(len(key)))?;
-    let value = call.world.storage(account, key)?;
-    let bytes = value.as_ref().map_or(0, |value| len(value));
-    call.guest.charge(price.more_bytes(bytes))?;
-    Ok(value)
+    let price = call.price(F::StorageRead).for_bytes(len_u64(key));
+    call.guest.charge(price)?;
+    storage::found(call, F::StorageRead, account, key)
 }
 
 /// Writes, at the price of a contract's own storage. The account has a nonce, so that it is never an empty one.
 fn save(call: &mut HostCall<'_>, account: Address, key: &[u8], value: Vec<u8>) -> HostResult<()> {
     let price = call.price(F::StorageWrite);
-    call.guest.charge(price.for_bytes(len(key).saturating_add(len(&value))))?;
+    call.guest.charge(price.for_bytes(len_u64(key).saturating_add(len_u64(&value))))?;
     call.refuse_static()?;
-    if call.world.storage(&account, key)?.is_none() {
+    if storage::found(call, F::StorageRead, &account, key)?.is_none() {
         call.guest.charge(Gas::new(call.revision.schedule.account.storage_set))?;
     }
     call.world.keep_account(&account)?;
     Ok(call.world.set_storage(&account, key, Some(value.into()))?)
-}
-
-fn len(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }

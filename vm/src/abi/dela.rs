@@ -120,7 +120,7 @@ fn started(returned: Returned<'_>) -> Result<Step, Stop> {
 
 /// The place is there: now the request and the contract.
 fn allocated(mut returned: Returned<'_>) -> Result<Step, Stop> {
-    let place = pointer(returned.bits);
+    let place = returned.i32();
     returned.call.place_request(place)?;
     if let Some(state) = returned.call.frame.state.dela_mut() {
         state.request = place;
@@ -131,7 +131,8 @@ fn allocated(mut returned: Returned<'_>) -> Result<Step, Stop> {
 
 /// The contract has replied: the reply is read before anything else can write over it.
 fn replied(mut returned: Returned<'_>) -> Result<Step, Stop> {
-    let reply = returned.call.read_reply(pointer(returned.bits))?;
+    let place = returned.i32();
+    let reply = returned.call.read_reply(place)?;
     let state = returned.call.frame.state.dela_mut().ok_or(HaltReason::BadResult)?;
     state.reply = reply;
     let arguments = vec![Argument::I32(state.request)];
@@ -146,10 +147,4 @@ fn freed(returned: Returned<'_>) -> Result<Step, Stop> {
         Verdict::Refused => End::Revert(NOT_ACCEPTED, reply),
         Verdict::Malformed => End::Revert(MALFORMED_REPLY, reply),
     }))
-}
-
-/// An i32 result as a pointer.
-const fn pointer(bits: u64) -> u32 {
-    let [a, b, c, d, ..] = bits.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
 }

@@ -143,7 +143,7 @@ fn started(returned: Returned<'_>) -> Result<Step, Stop> {
 
 /// The allocator has given a place for the argument.
 fn allocated(mut returned: Returned<'_>) -> Result<Step, Stop> {
-    let place = i32_of(returned.bits);
+    let place = returned.i32();
     let length = place_argument(&mut returned.call, place)?;
     match returned.call.frame.state.metashrew().map(|indexing| &indexing.task) {
         Some(Task::View(view)) => Ok(Step::Call(view_of(&view.name, place, length))),
@@ -153,7 +153,8 @@ fn allocated(mut returned: Returned<'_>) -> Result<Step, Stop> {
 
 /// A view has returned a buffer.
 fn viewed(mut returned: Returned<'_>) -> Result<Step, Stop> {
-    let output = view_result(&mut returned.call, i32_of(returned.bits))?;
+    let place = returned.i32();
+    let output = view_result(&mut returned.call, place)?;
     Ok(Step::End(End::Return(output)))
 }
 
@@ -165,12 +166,6 @@ fn indexed(returned: Returned<'_>) -> Result<Step, Stop> {
         Some((_, true)) => End::Return(Bytes::from_static(FAILED)),
         Some((false, false)) | None => End::Revert(EXITED.0, Bytes::from_static(EXITED.1)),
     }))
-}
-
-/// The 32 bits of an i32 result.
-const fn i32_of(bits: u64) -> u32 {
-    let [a, b, c, d, ..] = bits.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
 }
 
 /// How a view gets its argument.

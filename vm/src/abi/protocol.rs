@@ -173,6 +173,14 @@ pub(crate) struct Returned<'a> {
     pub(crate) bits: u64,
 }
 
+impl Returned<'_> {
+    /// The result as an i32.
+    pub(crate) const fn i32(&self) -> u32 {
+        let [a, b, c, d, ..] = self.bits.to_le_bytes();
+        u32::from_le_bytes([a, b, c, d])
+    }
+}
+
 /// What a frame does next.
 #[derive(Debug)]
 pub(crate) enum Step {

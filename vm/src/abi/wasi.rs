@@ -127,9 +127,8 @@ fn initialized(returned_from: Returned<'_>) -> Result<Step, Stop> {
 
 /// The export has run without calling `proc_exit`: its result is the exit code, 0 where it has none.
 fn returned(returned_from: Returned<'_>) -> Result<Step, Stop> {
-    let Returned { call, bits } = returned_from;
-    let process = call.frame.state.process_mut();
+    let code = returned_from.i32();
+    let process = returned_from.call.frame.state.process_mut();
     let process = process.ok_or_else(|| Fault::Broken("a program without a process".into()))?;
-    let [code @ .., _, _, _, _] = bits.to_le_bytes();
-    Err(process.exit(u32::from_le_bytes(code)))
+    Err(process.exit(code))
 }

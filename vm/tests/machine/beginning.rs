@@ -5,7 +5,7 @@ use lockstep_reference::Reference;
 use lockstep_vm::{
     Abi, Account, Address, B256, Block, BlockEnv, CodeId, Gas, InvalidTx, MemoryState, Outcome, Rejected, Revision,
     StateDiff, StorageDiff, Tx, TxKind, U256, ViewCall, Vm, beginning, last_block,
-    system::{LAST_BLOCK_KEY, LastBlock, SYSTEM_ADDRESS, block_hash_key, block_hash_value},
+    system::{self, LAST_BLOCK_KEY, LastBlock, SYSTEM_ADDRESS, block_hash_key, block_hash_value},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -210,9 +210,13 @@ fn no_transaction_alters_the_system_account() {
         vm.execute_block(Arc::new(state), Block { env: next, transactions: vec![] }).unwrap();
     }
     // It sends nothing, whoever claims to be it.
-    let from_it = Tx { sender: SYSTEM_ADDRESS, nonce: 1, ..call(0, A) };
-    let rejected = vm.execute_block(Arc::new(before), Block { env, transactions: vec![from_it.clone()] });
-    assert_eq!(rejected, Err(Rejected::Invalid { position: 0, error: InvalidTx::SystemSender }));
+    for sender in system::ACCOUNTS {
+        let mut state = before.clone();
+        state.accounts.entry(sender).or_default().nonce = 1;
+        let block = Block { env: env.clone(), transactions: vec![Tx { sender, nonce: 1, ..call(0, A) }] };
+        let rejected = vm.execute_block(Arc::new(state), block);
+        assert_eq!(rejected, Err(Rejected::Invalid { position: 0, error: InvalidTx::SystemSender }), "{sender}");
+    }
 }
 
 /// An account that would be created where the system account stands is refused, as everywhere else: it has a nonce.
