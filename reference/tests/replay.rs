@@ -32,7 +32,7 @@ impl Observer for Seen {
             Event::FrameEnds { stop: None, .. } => "returns".to_owned(),
             Event::FrameEnds { stop: Some(stop), backtrace, .. } => {
                 let stop = format!("{stop:?}");
-                let stop = stop.split('(').next().unwrap_or_default().to_owned();
+                let stop = stop.split(['(', ' ']).next().unwrap_or_default().to_owned();
                 format!("ends by {stop} in {} functions", backtrace.len())
             }
             Event::Charge { .. }

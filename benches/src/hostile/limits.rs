@@ -199,7 +199,8 @@ fn stored() -> Vec<Recipe> {
         Shape::new("read as a whole", "(call $input (i32.const 65532))")
             .face(Face::JSON)
             .pages(66)
-            .input_bytes(at(TRANSACTION.input_bytes_max))
+            // The number of turns stands before it.
+            .input_bytes(at(TRANSACTION.input_bytes_max) - 4)
             .copies(1)
             .of(Subject::Limit("transaction.input_bytes_max")),
     ]

@@ -46,7 +46,7 @@ mod tests {
         for (pointer, deployed, documented) in [
             (0, None, buffer(4, 0)),
             (3, None, buffer(7, 0)),
-            (4, buffer(4, 0), buffer(8, 20)),
+            (4, buffer(4, 0), buffer(8, 0)),
             (8, buffer(8, 0), buffer(12, 20)),
             (12, buffer(12, 20), buffer(16, 16)),
             (16, buffer(16, 16), None),
