@@ -103,7 +103,7 @@ pub struct Program {
     pub work: Work,
     /// How it ends.
     pub ends: Ends,
-    /// Whether the database of [`super::stored`] is below the state.
+    /// Whether the database of the module `stored` is below the state.
     pub on_store: bool,
     /// Bytes of compiled modules that the machine keeps: 0 for one that compiles at each use.
     pub cache_bytes: u64,
