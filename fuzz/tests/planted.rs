@@ -76,6 +76,11 @@ fn faults() -> Vec<(&'static str, Property)> {
         ("host: a pointer one byte too far is let through", Box::new(|bytes| host(bytes, off_by_one))),
         ("host: a static frame can write", Box::new(|bytes| host(bytes, static_ignored))),
         ("host: a charge is skipped", Box::new(|bytes| host(bytes, for_free))),
+        (
+            "host: a program writes in a static frame",
+            Box::new(|bytes| program(bytes, "storage_set", wasi_static_ignored)),
+        ),
+        ("host: random bytes go one too far", Box::new(|bytes| program(bytes, "random_get", random_too_far))),
         ("calls: the stipend is one gas short", Box::new(wrong_stipend)),
         ("calls: the 64th is rounded the other way", Box::new(on::<WrongRounding>)),
         ("calls: the static flag is not inherited", Box::new(on::<StaticForgotten>)),
@@ -249,7 +254,29 @@ fn underdrawn(bytes: &[u8]) {
 fn host(bytes: &[u8], planted: fn(&HostImport) -> Option<Begin<u64>>) {
     let rows: Vec<_> =
         ImportTable::of(Abi::Ewasm, &Revision::V1).rows().filter(|row| row.module == "ethereum").collect();
-    host_abi::against(bytes, &Revision::V1, &rows, planted);
+    host_abi::against(bytes, (&Revision::V1, Abi::Ewasm), &rows, planted);
+}
+
+/// The functions of one name for programs, with another body.
+fn program(bytes: &[u8], name: &str, planted: Begin<u64>) {
+    let rows: Vec<_> = ImportTable::of(Abi::Wasi, &Revision::V1).rows().filter(|row| row.name == name).collect();
+    host_abi::against(bytes, (&Revision::V1, Abi::Wasi), &rows, |_| Some(planted));
+}
+
+fn wasi_row(module: &str, name: &str) -> &'static HostImport {
+    ImportTable::of(Abi::Wasi, &Revision::V1).find(module, name).next().expect("it is in the table")
+}
+
+fn wasi_static_ignored(call: &mut HostCall<'_>, arguments: &[u64]) -> HostResult<u64> {
+    let is_static = core::mem::take(&mut call.frame.message.is_static);
+    let result = wasi_row("lockstep", "storage_set").begin(call, arguments);
+    call.frame.message.is_static = is_static;
+    result
+}
+
+fn random_too_far(call: &mut HostCall<'_>, arguments: &[u64]) -> HostResult<u64> {
+    let [pointer, length] = arguments else { panic!("two arguments") };
+    wasi_row("wasi_snapshot_preview1", "random_get").begin(call, &[*pointer, (length + 1).min(u64::from(u32::MAX))])
 }
 
 /// The row of the function that a planted body stands for.

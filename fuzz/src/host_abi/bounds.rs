@@ -1,78 +1,9 @@
-//! Which ranges of memory a host function looks at, written down apart from the functions: the oracle of pointers.
+//! The oracle of pointers: what a call must do where a range does not lie in memory, and where it may write.
 
-use super::probe::Probe;
-
-/// How long a range is.
-#[derive(Debug, Clone, Copy)]
-enum Length {
-    /// So many bytes.
-    Fixed(u32),
-    /// As many as the argument of that position says.
-    Argument(usize),
-    /// The same, and nothing is looked at if it is 0.
-    NotEmpty(usize),
-}
-
-use Length::{Argument as Arg, Fixed, NotEmpty};
-
-/// A range: the position of its pointer among the arguments, and its length.
-type Range = (usize, Length);
-
-/// The ranges of one function.
-struct Row {
-    name: &'static str,
-    /// Read, whatever happens.
-    reads: &'static [Range],
-    /// Written, unless something else stops the call.
-    writes: &'static [Range],
-    /// Looked at on some ways through the function only: what is written, if the flag is set, or read.
-    sometimes: &'static [(Range, bool)],
-}
-
-const fn row(
-    name: &'static str,
-    reads: &'static [Range],
-    writes: &'static [Range],
-    sometimes: &'static [(Range, bool)],
-) -> Row {
-    Row { name, reads, writes, sometimes }
-}
-
-const ROWS: &[Row] = &[
-    row("getAddress", &[], &[(0, Fixed(20))], &[]),
-    row("getExternalBalance", &[(0, Fixed(20))], &[(1, Fixed(16))], &[]),
-    row("getBlockHash", &[], &[], &[((1, Fixed(32)), true)]),
-    row("call", &[(1, Fixed(20)), (2, Fixed(16)), (3, NotEmpty(4))], &[], &[]),
-    row("callCode", &[(1, Fixed(20)), (2, Fixed(16)), (3, NotEmpty(4))], &[], &[]),
-    row("callDelegate", &[(1, Fixed(20)), (2, NotEmpty(3))], &[], &[]),
-    row("callStatic", &[(1, Fixed(20)), (2, NotEmpty(3))], &[], &[]),
-    row("callDataCopy", &[], &[(0, Arg(2))], &[]),
-    row("storageStore", &[(0, Fixed(32)), (1, Fixed(32))], &[], &[]),
-    row("storageLoad", &[(0, Fixed(32))], &[(1, Fixed(32))], &[]),
-    row("getCaller", &[], &[(0, Fixed(20))], &[]),
-    row("getCallValue", &[], &[(0, Fixed(16))], &[]),
-    row("codeCopy", &[], &[(0, Arg(2))], &[]),
-    row("getBlockCoinbase", &[], &[(0, Fixed(20))], &[]),
-    row("create", &[(0, Fixed(16))], &[], &[((1, NotEmpty(2)), false)]),
-    row("getBlockDifficulty", &[], &[(0, Fixed(32))], &[]),
-    row("externalCodeCopy", &[(0, Fixed(20))], &[(1, Arg(3))], &[]),
-    row("getExternalCodeSize", &[(0, Fixed(20))], &[], &[]),
-    row("getTxGasPrice", &[], &[(0, Fixed(16))], &[]),
-    row("log", &[(0, Arg(1))], &[], &[]),
-    row("getTxOrigin", &[], &[(0, Fixed(20))], &[]),
-    row("finish", &[(0, Arg(1))], &[], &[]),
-    row("revert", &[(0, Arg(1))], &[], &[]),
-    row("returnDataCopy", &[], &[(0, Arg(2))], &[]),
-    row("selfDestruct", &[(0, Fixed(20))], &[], &[]),
-    row("callExport", &[(1, Fixed(20)), (2, Fixed(16)), (3, Arg(4)), (5, Arg(6)), (7, Arg(8))], &[], &[]),
-    row("sha256", &[(0, Arg(1))], &[(2, Fixed(32))], &[]),
-    row("sha3_256", &[(0, Arg(1))], &[(2, Fixed(32))], &[]),
-    row("keccak256", &[(0, Arg(1))], &[(2, Fixed(32))], &[]),
-    row("blake2b_256", &[(0, Arg(1))], &[(2, Fixed(32))], &[]),
-    row("ripemd160", &[(0, Arg(1))], &[(2, Fixed(20))], &[]),
-    row("secp256k1_recover", &[(0, Fixed(32)), (1, Fixed(65))], &[], &[((2, Fixed(64)), true)]),
-    row("ed25519_verify", &[(0, Arg(1)), (2, Fixed(64)), (3, Fixed(32))], &[], &[]),
-];
+use super::{
+    probe::Probe,
+    ranges::{Length, Range, has_buffers, row_of, writes_buffers},
+};
 
 /// The ranges of one call, each from its first byte to behind its last.
 pub(super) struct Bounds {
@@ -81,29 +12,34 @@ pub(super) struct Bounds {
     written: Vec<(u64, u64)>,
     /// Source ranges outside memory that are out of bounds.
     bad_source: bool,
-    /// Whether the function reads buffers that only its arguments in memory name.
+    /// Whether the function looks at buffers that only its arguments in memory name.
     has_buffers: bool,
+    /// Whether it writes to them.
+    writes_buffers: bool,
 }
 
 impl Bounds {
     pub(super) fn of(probe: &Probe) -> Self {
         let name = probe.row.name;
-        let unknown = row("", &[], &[], &[]);
-        let row = ROWS.iter().find(|row| row.name == name).unwrap_or(&unknown);
+        let row = row_of(probe.abi, probe.row);
         let range = |(pointer, length): &Range| {
             let start = probe.argument(*pointer);
             let length = match *length {
-                Fixed(bytes) => u64::from(bytes),
-                Arg(position) => probe.argument(position),
-                NotEmpty(position) if probe.argument(position) == 0 => return None,
-                NotEmpty(position) => probe.argument(position),
+                Length::Fixed(bytes) => u64::from(bytes),
+                Length::Argument(position) => probe.argument(position),
+                Length::NotEmpty(position) if probe.argument(position) == 0 => return None,
+                Length::NotEmpty(position) => probe.argument(position),
+                Length::Items(position, bytes) => probe.argument(position) * u64::from(bytes),
+                Length::Input => probe.input.len() as u64,
+                Length::ReturnData => probe.return_data.len() as u64,
+                Length::Value(key, bytes) => probe.value_bytes(probe.argument(key), probe.argument(bytes))?,
             };
             Some((start, start + length))
         };
         let mut always: Vec<_> = row.reads.iter().chain(row.writes).filter_map(range).collect();
-        if name == "log" && probe.argument(2) <= 4 {
+        if (probe.row.module, name) == ("ethereum", "log") && probe.argument(2) <= 4 {
             let topics = usize::try_from(probe.argument(2)).expect("at most 4");
-            always.extend((3..3 + topics).filter_map(|position| range(&(position, Fixed(32)))));
+            always.extend((3..3 + topics).filter_map(|position| range(&(position, Length::Fixed(32)))));
         }
         let sometimes = row.sometimes.iter().filter_map(|(one, _)| range(one)).collect();
         let out = row.sometimes.iter().filter(|(_, written)| *written).map(|(one, _)| one);
@@ -112,11 +48,12 @@ impl Bounds {
         let bad_source = match name {
             "callDataCopy" => source(probe.input.len() as u64, 1),
             "codeCopy" => source(probe.code.len() as u64, 1),
-            "returnDataCopy" => source(probe.return_data.len() as u64, 1),
+            "returnDataCopy" | "return_data_copy" => source(probe.return_data.len() as u64, 1),
             "externalCodeCopy" => probe.code_at(probe.argument(0)).is_some_and(|bytes| source(bytes, 2)),
             _ => false,
         };
-        Self { always, sometimes, written, bad_source, has_buffers: name == "callExport" }
+        let (has_buffers, writes_buffers) = (has_buffers(probe.row), writes_buffers(probe.row));
+        Self { always, sometimes, written, bad_source, has_buffers, writes_buffers }
     }
 
     /// Whether the call must halt.
@@ -134,6 +71,9 @@ impl Bounds {
     /// Holds that memory changed in the ranges of results alone.
     pub(super) fn hold_writes(&self, probe: &Probe, memory: &[u8]) {
         assert_eq!(memory.len(), probe.memory.len(), "{probe}");
+        if self.writes_buffers {
+            return;
+        }
         let mut masked = memory.to_vec();
         for (start, end) in &self.written {
             let range = usize::try_from(*start).ok().zip(usize::try_from(*end).ok());

@@ -7,6 +7,7 @@
 
 mod bounds;
 mod probe;
+mod ranges;
 mod whole;
 
 use crate::input::Input;
@@ -17,9 +18,14 @@ use lockstep_reference::Reference;
 use lockstep_vm::engine::wasmi::Wasmi;
 use probe::{Happened, Probe};
 
-/// The rows of one module, `callExport` apart, under a revision.
+/// The wanted rows that contracts of ewasm have under a revision.
 fn rows(revision: &Revision, wanted: impl Fn(&HostImport) -> bool) -> Vec<&'static HostImport> {
     ImportTable::of(Abi::Ewasm, revision).rows().filter(|row| wanted(row)).collect()
+}
+
+/// The rows of `modules` that contracts of `abi` have under `V1`.
+fn rows_of(abi: Abi, modules: &[&str]) -> Vec<&'static HostImport> {
+    ImportTable::of(abi, &Revision::V1).rows().filter(|row| modules.contains(&row.module)).collect()
 }
 
 fn is_ethereum(row: &HostImport) -> bool {
@@ -32,7 +38,7 @@ fn is_ethereum(row: &HostImport) -> bool {
 ///
 /// See the module.
 pub fn host_ethereum(bytes: &[u8]) {
-    against(bytes, &Revision::V1, &rows(&Revision::V1, is_ethereum), |_| None);
+    against(bytes, (&Revision::V1, Abi::Ewasm), &rows(&Revision::V1, is_ethereum), |_| None);
 }
 
 /// The same 33 under `EWASM_BYZANTIUM`.
@@ -42,7 +48,7 @@ pub fn host_ethereum(bytes: &[u8]) {
 /// See the module.
 pub fn host_byzantium(bytes: &[u8]) {
     let revision = &Revision::EWASM_BYZANTIUM;
-    against(bytes, revision, &rows(revision, is_ethereum), |_| None);
+    against(bytes, (revision, Abi::Ewasm), &rows(revision, is_ethereum), |_| None);
 }
 
 /// `callExport`.
@@ -51,7 +57,8 @@ pub fn host_byzantium(bytes: &[u8]) {
 ///
 /// See the module.
 pub fn host_packed(bytes: &[u8]) {
-    against(bytes, &Revision::V1, &rows(&Revision::V1, |row| row.name == "callExport"), |_| None);
+    let rows = rows(&Revision::V1, |row| row.name == "callExport");
+    against(bytes, (&Revision::V1, Abi::Ewasm), &rows, |_| None);
 }
 
 /// The functions of module `crypto`.
@@ -60,7 +67,36 @@ pub fn host_packed(bytes: &[u8]) {
 ///
 /// See the module.
 pub fn host_crypto(bytes: &[u8]) {
-    against(bytes, &Revision::V1, &rows(&Revision::V1, |row| row.module == "crypto"), |_| None);
+    let rows = rows(&Revision::V1, |row| row.module == "crypto");
+    against(bytes, (&Revision::V1, Abi::Ewasm), &rows, |_| None);
+}
+
+/// The functions of modules `wasi_snapshot_preview1`, `lockstep` and `suavexec`.
+///
+/// # Panics
+///
+/// See the module.
+pub fn host_wasi(bytes: &[u8]) {
+    let rows = rows_of(Abi::Wasi, &["wasi_snapshot_preview1", "lockstep", "suavexec"]);
+    against(bytes, (&Revision::V1, Abi::Wasi), &rows, |_| None);
+}
+
+/// The functions of module `env` of ABI `json`.
+///
+/// # Panics
+///
+/// See the module.
+pub fn host_json(bytes: &[u8]) {
+    against(bytes, (&Revision::V1, Abi::Json), &rows_of(Abi::Json, &["env"]), |_| None);
+}
+
+/// The functions of module `env` of ABI `dela`.
+///
+/// # Panics
+///
+/// See the module.
+pub fn host_dela(bytes: &[u8]) {
+    against(bytes, (&Revision::V1, Abi::Dela), &rows_of(Abi::Dela, &["env"]), |_| None);
 }
 
 /// The first half of each row of `rows`: its own, or what `planted` puts in its place.
@@ -70,13 +106,13 @@ pub fn host_crypto(bytes: &[u8]) {
 /// See the module.
 pub fn against(
     bytes: &[u8],
-    revision: &Revision,
+    (revision, abi): (&Revision, Abi),
     rows: &[&'static HostImport],
     planted: impl Fn(&HostImport) -> Option<Begin<u64>>,
 ) {
     let mut input = Input::new(bytes);
     let row = input.choose(rows);
-    let probe = Probe::new(&mut input, revision, row);
+    let probe = Probe::new(&mut input, revision, (abi, row));
     let begin = |call: &mut HostCall<'_>, arguments: &[u64]| match planted(row) {
         Some(planted) => planted(call, arguments),
         None => row.begin(call, arguments),
@@ -87,7 +123,7 @@ pub fn against(
     let direct = direct.seen_by(&probe);
     assert_eq!(probe.on_engine::<Wasmi>().seen_by(&probe), direct, "on the engine: {probe}");
     assert_eq!(probe.on_engine::<Reference>().seen_by(&probe), direct, "on the reference: {probe}");
-    // A hash or a signature starts no frame.
+    // Where contracts of the ABI are called by `main` alone.
     if row.module == "ethereum" {
         whole::compare(&probe);
     }
@@ -132,6 +168,21 @@ mod tests {
     #[test]
     fn smoke_packed() {
         smoke("host_packed", host_packed);
+    }
+
+    #[test]
+    fn smoke_wasi() {
+        smoke("host_wasi", host_wasi);
+    }
+
+    #[test]
+    fn smoke_json() {
+        smoke("host_json", host_json);
+    }
+
+    #[test]
+    fn smoke_dela() {
+        smoke("host_dela", host_dela);
     }
 
     #[test]

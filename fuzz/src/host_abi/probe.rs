@@ -7,8 +7,8 @@ use crate::{
 use core::fmt;
 use lockstep_gas::{Abi, Gas, GasMeter, Operator, Revision};
 use lockstep_host::{
-    AbiState, Address, BlockEnv, Bytes, Entry, Frame, Guest, HostCall, HostImport, HostResult, Log, Message, Stop,
-    TransactionEnv, U256, ValueType, packed::PackOrder,
+    AbiState, Address, BlockEnv, Bytes, DelaState, Entry, Frame, Guest, HostCall, HostImport, HostResult, JsonState,
+    Log, Message, Process, Stop, TransactionEnv, U256, ValueType, packed::PackOrder,
 };
 use lockstep_vm::{
     Account, B256, CodeId, Journal, MemoryState, Session, StateDiff, ValidModule,
@@ -46,6 +46,7 @@ pub(super) const OTHER: Address = Address::repeat_byte(0x0e);
 #[derive(Debug)]
 pub(super) struct Probe {
     pub(super) revision: Arc<Revision>,
+    pub(super) abi: Abi,
     pub(super) row: &'static HostImport,
     pub(super) arguments: Vec<u64>,
     pub(super) memory: Vec<u8>,
@@ -94,7 +95,7 @@ impl Happened {
 }
 
 impl Probe {
-    pub(super) fn new(input: &mut Input<'_>, revision: &Revision, row: &'static HostImport) -> Self {
+    pub(super) fn new(input: &mut Input<'_>, revision: &Revision, (abi, row): (Abi, &'static HostImport)) -> Self {
         let pages = input.choose(&[1, 1, 1, 0, 2]);
         let gas = input.choose(&[10_000_000, 10_000_000, 400_000, 60_000, 8_000, 100, 39, 0, 1 << 62]);
         let is_static = input.once_in(3);
@@ -104,13 +105,14 @@ impl Probe {
         let names = row.parameter_names.iter().zip(row.parameters());
         let arguments: Vec<u64> = names.map(|(name, ty)| argument(input, name, *ty, pages)).collect();
         let state = state(input);
-        let code = Bytes::from(module(revision, row, &arguments, pages));
+        let code = Bytes::from(module(revision, (abi, row), &arguments, pages));
         let mut memory = vec![0; pages * 65_536];
         if pages > 0 {
             memory[..furniture().len()].copy_from_slice(&furniture());
         }
         Self {
             revision: Arc::new(revision.clone()),
+            abi,
             row,
             arguments,
             memory,
@@ -142,6 +144,13 @@ impl Probe {
         Some(id.map_or(0, |id| self.state.code[&id.hash].len() as u64))
     }
 
+    /// Bytes of the value in the contract's storage whose key is `bytes` bytes at `offset`, `None` if there is none.
+    pub(super) fn value_bytes(&self, offset: u64, bytes: u64) -> Option<u64> {
+        let (start, bytes) = (usize::try_from(offset).ok()?, usize::try_from(bytes).ok()?);
+        let key = self.memory.get(start..)?.get(..bytes)?;
+        Some(self.state.storage.get(&CONTRACT)?.get(key)?.len() as u64)
+    }
+
     fn frame(&self) -> Frame {
         Frame {
             index: 0,
@@ -153,10 +162,15 @@ impl Probe {
                 is_static: self.is_static,
                 depth: self.depth,
             },
-            abi: Abi::Ewasm,
+            abi: self.abi,
             input: self.input.clone(),
             code: self.code.clone(),
-            state: AbiState::Packed(PackOrder::LowOffset),
+            state: match self.abi {
+                Abi::Wasi => AbiState::Wasi(Process::default()),
+                Abi::Json => AbiState::Json(JsonState::default()),
+                Abi::Dela => AbiState::Dela(DelaState::default()),
+                _ => AbiState::Packed(PackOrder::LowOffset),
+            },
             return_data: self.return_data.clone(),
         }
     }
@@ -213,7 +227,7 @@ impl Probe {
 
     /// Lets a guest on the engine `E` call it.
     pub(super) fn on_engine<E: Engine>(&self) -> Happened {
-        let module = ValidModule::parse(self.code.clone(), Abi::Ewasm, &self.revision);
+        let module = ValidModule::parse(self.code.clone(), self.abi, &self.revision);
         let module = module.unwrap_or_else(|error| panic!("{error}: {self}"));
         let loaded = Loaded::<E>::new(&self.revision, &module);
         let gas = self.gas.plus(self.region());
@@ -251,9 +265,9 @@ fn argument(input: &mut Input<'_>, name: &str, ty: ValueType, pages: usize) -> u
         };
         return number.cast_unsigned();
     }
-    let number = if name == "number" {
+    let number = if matches!(name, "number" | "count" | "fd" | "clock") {
         input.choose(&[0, 1, 2, 3, 4, 4, 5, u32::MAX])
-    } else if name.ends_with("length") {
+    } else if name.ends_with("length") || name == "capacity" {
         match input.below(16) {
             0 => end,
             1 => end.saturating_add(1),
@@ -302,9 +316,22 @@ fn state(input: &mut Input<'_>) -> MemoryState {
 const CALLEE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x05\x03\x01\0\x01\
     \x07\x11\x02\x04main\0\0\x06memory\x02\0\x0a\x04\x01\x02\0\x0b";
 
+/// A body, without its end, that calls the function 0 with `arguments`.
+fn call(row: &HostImport, arguments: &[u64]) -> Function {
+    let mut body = Function::new([]);
+    for (ty, argument) in row.parameters().iter().zip(arguments) {
+        body.instruction(&match ty {
+            ValueType::I32 => I::I32Const(u32::try_from(*argument).expect("32 bits").cast_signed()),
+            ValueType::I64 => I::I64Const(argument.cast_signed()),
+        });
+    }
+    body.instruction(&I::Call(0));
+    body
+}
+
 /// A module that calls the function with `arguments`: in `go`, which gives back what it gives, where the revision allows
 /// that; and in `main`, several times.
-fn module(revision: &Revision, row: &HostImport, arguments: &[u64], pages: usize) -> Vec<u8> {
+fn module(revision: &Revision, (abi, row): (Abi, &HostImport), arguments: &[u64], pages: usize) -> Vec<u8> {
     let wasm = |ty: &ValueType| if *ty == ValueType::I32 { ValType::I32 } else { ValType::I64 };
     let mut module = Module::new();
     let mut types = TypeSection::new();
@@ -312,12 +339,17 @@ fn module(revision: &Revision, row: &HostImport, arguments: &[u64], pages: usize
     types.ty().function(row.parameters().iter().map(wasm), results.clone());
     types.ty().function([], []);
     types.ty().function([], results.clone());
+    types.ty().function([ValType::I32], [ValType::I32]);
+    types.ty().function([ValType::I32], []);
     module.section(&types);
     let mut imports = ImportSection::new();
     imports.import(row.module, row.name, EntityType::Function(0));
     module.section(&imports);
     let mut functions = FunctionSection::new();
     functions.function(1).function(2);
+    if abi == Abi::Dela {
+        functions.function(3).function(4);
+    }
     module.section(&functions);
     let mut memories = MemorySection::new();
     memories.memory(MemoryType {
@@ -330,21 +362,15 @@ fn module(revision: &Revision, row: &HostImport, arguments: &[u64], pages: usize
     module.section(&memories);
     let mut exports = ExportSection::new();
     exports.export("memory", ExportKind::Memory, 0).export("main", ExportKind::Func, 1);
+    if abi == Abi::Dela {
+        exports.export("malloc", ExportKind::Func, 3).export("free", ExportKind::Func, 4);
+    }
     if !revision.rules.exact_exports {
         exports.export("go", ExportKind::Func, 2);
     }
     module.section(&exports);
-    let (mut main, mut go) = (Function::new([]), Function::new([]));
+    let (mut main, mut go) = (call(row, arguments), call(row, arguments));
     let times = if revision.rules.exact_exports { 1 } else { 2 };
-    for body in [&mut main, &mut go] {
-        for (ty, argument) in row.parameters().iter().zip(arguments) {
-            body.instruction(&match ty {
-                ValueType::I32 => I::I32Const(u32::try_from(*argument).expect("32 bits").cast_signed()),
-                ValueType::I64 => I::I64Const(argument.cast_signed()),
-            });
-        }
-        body.instruction(&I::Call(0));
-    }
     if !results.is_empty() {
         main.instruction(&I::Drop);
     }
@@ -358,6 +384,12 @@ fn module(revision: &Revision, row: &HostImport, arguments: &[u64], pages: usize
     go.instruction(&I::End);
     let mut code = CodeSection::new();
     code.function(&main).function(&go);
+    if abi == Abi::Dela {
+        let (mut malloc, mut free) = (Function::new([]), Function::new([]));
+        malloc.instruction(&I::LocalGet(0)).instruction(&I::End);
+        free.instruction(&I::End);
+        code.function(&malloc).function(&free);
+    }
     module.section(&code);
     if pages > 0 {
         let mut data = DataSection::new();

@@ -83,10 +83,12 @@ fn a_database_without_its_log_is_refused() {
     let log = folder.path().join(LOG_NAME);
     let kept = fs::read(&log).unwrap();
     fs::remove_file(&log).unwrap();
-    for refused in [Store::open(folder.path()).map(|_| ()), check(folder.path(), &mut |_, _| {}).map(|_| ())] {
-        let Err(StoreError::Damaged(text)) = refused else { panic!("{refused:?}") };
+    let Err(StoreError::Damaged(opened)) = Store::open(folder.path()) else { panic!("it was opened") };
+    let checked = check(folder.path(), &mut |_, _| {}).unwrap().differences;
+    for text in checked.iter().chain([&opened]) {
         assert!(text.contains(LOG_NAME) && text.contains("both files"), "{text}");
     }
+    assert_eq!(checked.len(), 1, "{checked:?}");
     assert!(!log.exists(), "a refusal makes nothing");
     fs::write(&log, kept).unwrap();
     assert_eq!(Store::open(folder.path()).unwrap().tip().unwrap().unwrap().height, 4);
