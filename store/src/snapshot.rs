@@ -80,8 +80,8 @@ impl Expected {
 }
 
 impl Store {
-    /// Writes the snapshot of a kept height: its head, and its [chunks](View::chunks). Its memory does not depend on the size
-    /// of the state.
+    /// Writes the snapshot of a kept height: its head, and its [chunks](crate::View::chunks). Its memory does not depend
+    /// on the size of the state.
     ///
     /// # Errors
     ///
