@@ -305,4 +305,87 @@ mod tests {
         check(&nested("[", "]", depth + 1), Verdict::Malformed);
         check(&nested("[", "]", 1_000_000), Verdict::Malformed);
     }
+
+    /// What serde_json says of `text`; `None` where it reads less than a reply may be: strings that are no UTF-8, or with
+    /// escapes, and numbers beyond its own.
+    fn model(text: &[u8]) -> Option<Verdict> {
+        // It skips strings and numbers as they are written, so this part has the reader's liberties.
+        if serde_json::from_slice::<serde::de::IgnoredAny>(text).is_err() {
+            return Some(Verdict::Malformed);
+        }
+        if text.contains(&b'\\') {
+            return None;
+        }
+        let value: serde_json::Value = serde_json::from_slice(text).ok()?;
+        let member = |name| value.get(name).and_then(serde_json::Value::as_str);
+        Some(match (member("Accepted"), member("result")) {
+            (Some("true"), Some(_)) => Verdict::Accepted,
+            (Some(_), Some(_)) => Verdict::Refused,
+            _ => Verdict::Malformed,
+        })
+    }
+
+    /// Texts made of the pieces of replies, with pieces dropped, doubled, exchanged and put in.
+    #[test]
+    fn serde_json_agrees_on_mutated_texts() {
+        const PIECES: &[&[u8]] = &[
+            b"{",
+            b"}",
+            b"[",
+            b"]",
+            b":",
+            b",",
+            b" ",
+            b"\n",
+            b"\"Accepted\"",
+            b"\"result\"",
+            b"\"true\"",
+            b"\"x\"",
+            b"\"\"",
+            b"true",
+            b"null",
+            b"-0.5e+10",
+            b"01",
+            b"7",
+            b"-",
+            b".",
+            b"e",
+            b"\"",
+            b"\\",
+            b"\\u12aG",
+            b"\xff",
+            b"\x1f",
+            b"0",
+        ];
+        const REPLY: &[usize] = &[0, 8, 4, 10, 5, 11, 4, 2, 17, 5, 0, 11, 4, 14, 1, 3, 5, 9, 4, 12, 1];
+        let seed = 0xde1a_u64;
+        eprintln!("seed {seed}");
+        let mut state = seed;
+        let mut below = move |bound: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 11).unwrap() % bound
+        };
+        let mut seen = [0_u32; 3];
+        for round in 0..60_000 {
+            let mut pieces = REPLY.to_vec();
+            // Half of them are refusals: "x" in the place of "true".
+            pieces[3] = if round % 2 == 0 { 10 } else { 11 };
+            for _ in 0..below(4) {
+                let at = below(pieces.len());
+                match below(4) {
+                    0 => drop(pieces.remove(at)),
+                    1 => pieces.insert(at, pieces[at]),
+                    2 => pieces[at] = below(PIECES.len()),
+                    _ => pieces.insert(at, below(PIECES.len())),
+                }
+            }
+            let text: Vec<u8> = pieces.iter().flat_map(|&piece| PIECES[piece]).copied().collect();
+            let Some(expect) = model(&text) else { continue };
+            assert_eq!(verdict(&text), expect, "{}", text.escape_ascii());
+            seen[expect as usize] += 1;
+        }
+        assert!(seen.iter().all(|&count| count > 500), "accepted, refused, malformed: {seen:?}");
+    }
 }
