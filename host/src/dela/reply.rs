@@ -359,7 +359,6 @@ mod tests {
         ];
         const REPLY: &[usize] = &[0, 8, 4, 10, 5, 11, 4, 2, 17, 5, 0, 11, 4, 14, 1, 3, 5, 9, 4, 12, 1];
         let seed = 0xde1a_u64;
-        eprintln!("seed {seed}");
         let mut state = seed;
         let mut below = move |bound: usize| {
             state ^= state << 13;
@@ -383,7 +382,7 @@ mod tests {
             }
             let text: Vec<u8> = pieces.iter().flat_map(|&piece| PIECES[piece]).copied().collect();
             let Some(expect) = model(&text) else { continue };
-            assert_eq!(verdict(&text), expect, "{}", text.escape_ascii());
+            assert_eq!(verdict(&text), expect, "seed {seed}: {}", text.escape_ascii());
             seen[expect as usize] += 1;
         }
         assert!(seen.iter().all(|&count| count > 500), "accepted, refused, malformed: {seen:?}");

@@ -20,7 +20,7 @@ pub use process::Process;
 use crate::{
     host_call::HostCall,
     import::{HostImport, host_imports},
-    stop::HostResult,
+    stop::{HostResult, Stop},
 };
 use absent as no;
 use lockstep_gas::HostFunction as F;
@@ -46,7 +46,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "wasi_snapshot_preview
     "poll_oneoff" = WasiPoll, clock::poll_oneoff, (subscriptions: u32, events: u32, count: u32, number: u32) -> u32;
     /// Nothing: there is one thread.
     "sched_yield" = WasiAnswer, clock::sched_yield, () -> u32;
-    /// Ends the frame: a return with standard output for 0, a revert with standard error for any other code.
+    /// Ends the frame: a return with standard output, of a `json` frame with its result, for 0; a revert with standard error for any other code.
     "proc_exit" = WasiAnswer, proc_exit, (code: u32) -> ();
     /// No signal can be raised: 52.
     "proc_raise" = WasiAnswer, no::proc_raise, (signal: u32) -> u32;
@@ -131,5 +131,10 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "wasi_snapshot_preview
 
 fn proc_exit(call: &mut HostCall<'_>, code: u32) -> HostResult<()> {
     call.charge(F::WasiAnswer)?;
-    Err(call.process()?.exit(code))
+    let stop = call.process()?.exit(code);
+    // A method's output is what it has set as its result, wherever it ends.
+    match (stop, call.frame.state.json_mut()) {
+        (Stop::Finish(_), Some(state)) => Err(Stop::Finish(core::mem::take(&mut state.result))),
+        (stop, _) => Err(stop),
+    }
 }

@@ -80,6 +80,29 @@ fn initialize_runs_first_and_a_frame_starts_fresh() {
     chain.settle();
 }
 
+/// Runtimes of languages end a program by `proc_exit`, a method among them.
+#[test]
+fn a_method_ends_by_proc_exit() {
+    let mut chain = Chain::new("json_exits.txt");
+    // Writes "out" and "err" to the standard streams, sets a result, and exits with the code in the input.
+    let fields = r#"(func (export "exit") (drop (call $fd_write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 8)))
+        (drop (call $fd_write (i32.const 2) (i32.const 24) (i32.const 1) (i32.const 8)))
+        (call $set_result (i32.const 38) (i32.const 6)) (call $args_read (i32.const 0)) (call $proc_exit (i32.load (i32.const 0))))
+        (data (i32.const 16) "\20\00\00\00\03\00\00\00\23\00\00\00\03\00\00\00outerrresult")"#;
+    chain.put(A, Abi::Json, &json(fields));
+    for (code, outcome, output) in [
+        (0_u32, Outcome::Return, &b"result"[..]),
+        (7, revert(7), b"err"),
+        (0xfeff, revert(0xfeff), b"err"),
+        (0xff00, revert(1), b"err"),
+        (u32::MAX, revert(1), b"err"),
+    ] {
+        let receipt = chain.call(&format!("exit {code}"), SENDER, A, "exit", &code.to_le_bytes());
+        assert_eq!((receipt.outcome, receipt.output.as_slice()), (outcome, output), "{code}");
+    }
+    chain.settle();
+}
+
 /// Keeps its arguments at the key `k`, with the caller behind them.
 const CONSTRUCTOR: &str = r#"(func (export "constructor") (call $args_read (i32.const 16)) (call $caller (i32.add (i32.const 16) (call $args_len)))
         (call $storage_set (i32.const 0) (i32.const 1) (i32.const 16) (i32.add (call $args_len) (i32.const 20)))
