@@ -104,6 +104,9 @@ pub(crate) enum Command {
     /// Look at the blocks of a database, take them back, forget early states, check everything
     #[command(subcommand)]
     Chain(ChainCommand),
+    /// Look at a database as a whole: what takes room, what differs between two heights
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Prove an account or a storage value of a database, or that there is none
     Prove(ProveArguments),
     /// Verify a proof against a root; no database is needed
@@ -341,7 +344,7 @@ pub(crate) struct AccountArguments {
     #[command(flatten)]
     pub(crate) place: PlaceArgument,
 
-    /// Add this to its balance first, without a transaction; the state file is made if it does not exist
+    /// Add this to its balance first, without a transaction; for a state file, which is made if it does not exist
     #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true)]
     pub(crate) credit: Option<U256>,
 }
@@ -359,7 +362,7 @@ pub(crate) struct StorageArguments {
     #[command(flatten)]
     pub(crate) place: PlaceArgument,
 
-    /// Put this value there first, without a transaction: up to 32 bytes in hex; zero removes the key
+    /// Put this value there first, without a transaction, in a state file: up to 32 bytes in hex; zero removes the key
     #[arg(long, value_name = "VALUE", value_parser = parse_value, requires = "key")]
     pub(crate) set: Option<Hex>,
 }
@@ -405,6 +408,8 @@ pub(crate) struct ApplyArguments {
 pub(crate) enum ChainCommand {
     /// Print the blocks whose states are kept, the last first
     Log(LogArguments),
+    /// Print a block: its hash and roots, and the receipts with their logs
+    Show(ShowArguments),
     /// Make an earlier block the last one; those after it are gone
     Rollback(RollbackArguments),
     /// Forget the states of all but the last heights
@@ -421,6 +426,47 @@ pub(crate) struct LogArguments {
     /// Blocks to print at the most
     #[arg(long, value_name = "N", value_parser = parse_gas, default_value_t = 20)]
     pub(crate) limit: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The height of the block
+    #[arg(value_parser = parse_gas)]
+    pub(crate) height: u64,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+}
+
+/// What to look at of a database.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Print what takes room, table by table; reads the whole database
+    Stats(DatabaseArgument),
+    /// Print the accounts and storage values that differ between two heights
+    Diff(DiffArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The height to compare with
+    #[arg(value_parser = parse_gas)]
+    pub(crate) from: u64,
+
+    /// The height to look at
+    #[arg(value_parser = parse_gas)]
+    pub(crate) to: u64,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+
+    /// Differences to print at the most
+    #[arg(long, value_name = "N", value_parser = parse_gas, default_value_t = 100)]
+    pub(crate) limit: u64,
+
+    /// Write every difference into this file as it is found: one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -49,6 +49,39 @@ impl Drop for Begun {
     }
 }
 
+/// What a database takes of its disk, in bytes.
+pub(crate) struct Sizes {
+    /// The file of the database.
+    pub(crate) file: u64,
+    /// The log.
+    pub(crate) log: u64,
+    /// What this user can still write, where the system says so.
+    pub(crate) free_disk: Option<u64>,
+}
+
+impl Sizes {
+    /// Those of the database in `folder`, which is there.
+    pub(crate) fn of(folder: &Path) -> Result<Self, Failure> {
+        let bytes = |name: &str| match fs::metadata(folder.join(name)) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) => Err(Failure::io(Class::Database, error, format!("cannot look at {name}"))),
+        };
+        Ok(Self { file: bytes(FILE_NAME)?, log: bytes(LOG_NAME)?, free_disk: free_disk(folder) })
+    }
+}
+
+#[cfg(unix)]
+fn free_disk(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+/// Not known here.
+#[cfg(not(unix))]
+fn free_disk(_folder: &Path) -> Option<u64> {
+    None
+}
+
 /// Opens the database in `folder`. What was begun must go before the store does: the file is removed under its lock.
 pub(crate) fn open(folder: &Path, if_missing: IfMissing) -> Result<(Store, Begun), Failure> {
     let begun = match if_missing {

@@ -3,7 +3,7 @@
 use crate::{
     args::{DatabaseArgument, LogArguments, PruneArguments, RollbackArguments},
     bytes::hex,
-    database_folder,
+    database_folder::{self, Sizes},
     failure::{Exit, Failure},
     progress::Progress,
     report::{Report, Row, Value},
@@ -18,6 +18,10 @@ pub(crate) fn log(arguments: &LogArguments) -> Result<Report, Failure> {
     let tip = store.tip()?;
     report.add("last", Value::maybe(tip, |tip| Value::Number(tip.height)));
     report.add("oldest_kept", Value::maybe(tip, |tip| Value::Number(tip.oldest)));
+    let sizes = Sizes::of(&arguments.database.db)?;
+    report.add("file_bytes", Value::Number(sizes.file));
+    report.add("log_bytes", Value::Number(sizes.log));
+    report.add("free_disk_bytes", Value::maybe(sizes.free_disk, Value::Number));
     let mut rows = Vec::new();
     if let Some(Tip { height, oldest, .. }) = tip {
         for height in (oldest..=height).rev().zip(0..arguments.limit).map(|(height, _)| height) {

@@ -147,6 +147,37 @@ fn what_is_believed_is_compared_or_named() {
     assert!(ran.stderr.starts_with("note: believed because the witness says it: "), "{}", ran.stderr);
 }
 
+/// What takes room is counted, and what differs between two heights is written as it is found.
+#[test]
+fn an_operator_sees_sizes_and_differences() {
+    let folder = begun(20);
+    json(&folder, &["block", "apply", "blocks.json", "--db", "chain"]);
+    let bytes = |name: &str| folder.read(&format!("chain/{name}")).len() as u64;
+    let log = json(&folder, &["chain", "log", "--db", "chain"]);
+    let stats = json(&folder, &["db", "stats", "--db", "chain"]);
+    for said in [&log, &stats] {
+        assert_eq!(said["file_bytes"], bytes("state.redb"));
+        assert_eq!(said["log_bytes"], bytes("blocks.log"));
+        assert!(!cfg!(unix) || said["free_disk_bytes"].as_u64().unwrap() > 0);
+    }
+    let table = |name: &str| stats["tables"].as_array().unwrap().iter().find(|table| table["table"] == name).unwrap();
+    assert_eq!((&table("blocks")["rows"], &table("receipts")["rows"]), (&Value::from(21), &Value::from(40)));
+    let pages: u64 =
+        stats["tables"].as_array().unwrap().iter().map(|table| table["page_bytes"].as_u64().unwrap()).sum();
+    assert_eq!(stats["free_bytes"], bytes("state.redb") - pages);
+    assert!(pages > 0 && pages < bytes("state.redb"));
+
+    let diff = json(&folder, &["db", "diff", "5", "20", "--db", "chain", "--limit", "2", "--out", "lines"]);
+    assert_eq!((diff["differences"].as_array().unwrap().len(), diff["notes"].as_array().unwrap().len()), (2, 1));
+    let written = String::from_utf8(folder.read("lines")).unwrap();
+    let lines: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(diff["accounts"].as_u64().unwrap() + diff["values"].as_u64().unwrap(), lines.len() as u64);
+    assert_eq!(lines[..2], diff["differences"].as_array().unwrap()[..]);
+    let alice = lines.iter().find(|line| line["account"] == ALICE).unwrap();
+    assert_eq!((&alice["old"]["nonce"], &alice["new"]["nonce"]), (&Value::from(10), &Value::from(40)));
+    assert_eq!(roots(&folder)[&5], diff["root_from"]);
+}
+
 /// While one process has a database open, another is told.
 #[test]
 fn a_database_has_one_user_at_a_time() {

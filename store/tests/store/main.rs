@@ -14,6 +14,7 @@
 
 mod chunks;
 mod damage;
+mod differences;
 mod disk;
 mod forks;
 mod kinds;
