@@ -11,8 +11,8 @@ use crate::{
 use anyhow::{Error, anyhow};
 use lockstep_store::{ExecutedBlock, Store, View};
 use lockstep_vm::{
-    Account, Address, B256, Block, BlockEnv, Gas, Revision, StateDiff, StateView, StorageDiff, Supply, Tx, U256, Vm,
-    beginning, system::SYSTEM_ADDRESS,
+    Account, Address, B256, Block, BlockEnv, Gas, StateDiff, StateView, StorageDiff, Supply, Tx, U256, Vm,
+    system::SYSTEM_ADDRESS,
 };
 use sha3::{Digest, Sha3_256};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -59,6 +59,15 @@ impl Ledger {
             }
             (None, Some(folder)) => Ok(Self::Database(Database::open(folder, if_missing, None)?)),
             (None, None) => Err(nowhere()),
+        }
+    }
+
+    /// Opens a chain to change its state without a transaction, which is what `option` asks for. A database is refused: each
+    /// of its blocks can be executed again.
+    pub(crate) fn prepare(place: &PlaceArgument, if_missing: IfMissing, option: &str) -> Result<Self, Failure> {
+        match &place.db {
+            Some(folder) => Err(without_a_transaction(option, &folder.display().to_string())),
+            None => Self::write(place, if_missing),
         }
     }
 
@@ -145,32 +154,17 @@ impl Ledger {
         }
     }
 
-    /// Changes the state without a transaction, as whoever starts a chain does. A database takes it as a block of its
-    /// own. Gives the number of the last block.
-    pub(crate) fn amend(self, diff: StateDiff) -> Result<u64, Failure> {
+    /// Changes the state in a state file without a transaction, as whoever starts a chain does.
+    pub(crate) fn amend(self, diff: StateDiff) -> Result<(), Failure> {
         if diff.accounts.contains_key(&SYSTEM_ADDRESS) || diff.storage.contains_key(&SYSTEM_ADDRESS) {
             return Err(Failure::new(Class::Usage, of_the_chain()));
         }
-        let (view, env) = (self.view(), self.next_block(0)?);
         match self {
             Self::File(mut chain, writing) => {
-                drop(view);
                 chain.prepare().apply(&diff);
-                if let Some(writing) = writing {
-                    writing.save(&chain)?;
-                }
-                Ok(chain.number)
+                writing.map_or(Ok(()), |writing| writing.save(&chain))
             }
-            Self::Database(database) => {
-                let diff = beginning(view, &env, diff, &Revision::V1)?;
-                let (height, parent_hash) = (env.number, env.parent_hash);
-                let (hash, diff) = (hash_without_transactions(parent_hash, &diff)?, &diff);
-                let block = ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], root: None };
-                database.store.commit(&block)?;
-                database.begun.keep();
-                database.store.close()?;
-                Ok(height)
-            }
+            Self::Database(_) => Err(without_a_transaction("a change without a transaction", "a database")),
         }
     }
 }
@@ -219,6 +213,15 @@ pub(crate) fn of_the_chain() -> Error {
 pub(crate) fn storage_diff(address: Address, key: Vec<u8>, value: Vec<u8>) -> StateDiff {
     let values = [(key, Some(value).filter(|value| !value.is_empty()))].into();
     StateDiff { storage: [(address, StorageDiff { cleared: false, values })].into(), ..StateDiff::default() }
+}
+
+/// The refusal of a change that no block could be executed again with.
+fn without_a_transaction(option: &str, database: &str) -> Failure {
+    let why = "every block of a database can be executed again, and this one could not";
+    let failure =
+        Failure::new(Class::Usage, anyhow!("{option} is for state files, and {database} is a database: {why}"));
+    failure
+        .remedy("put it into the genesis (`lockstep genesis FILE --db DIR`), or send a transaction by `lockstep call`")
 }
 
 /// The parser of the arguments asks for one place.
