@@ -410,6 +410,8 @@ pub(crate) enum ChainCommand {
     Log(LogArguments),
     /// Print a block: its hash and roots, and the receipts with their logs
     Show(ShowArguments),
+    /// Execute the blocks again from the database alone, and compare receipts and roots; the database stays as it is
+    Verify(VerifyChainArguments),
     /// Make an earlier block the last one; those after it are gone
     Rollback(RollbackArguments),
     /// Forget the states of all but the last heights
@@ -436,6 +438,39 @@ pub(crate) struct ShowArguments {
 
     #[command(flatten)]
     pub(crate) database: DatabaseArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyChainArguments {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+
+    /// The height whose state is the first that a block is executed on [default: the oldest that is kept]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas)]
+    pub(crate) from: Option<u64>,
+
+    /// The engine that executes
+    #[arg(long, value_enum, default_value_t = EngineName::Wasmi)]
+    pub(crate) engine: EngineName,
+}
+
+/// An engine by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineName {
+    /// The one of production
+    Wasmi,
+    /// The slow interpreter that is written from the specification
+    Reference,
+}
+
+impl EngineName {
+    /// The name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Wasmi => "wasmi",
+            Self::Reference => "reference",
+        }
+    }
 }
 
 /// What to look at of a database.

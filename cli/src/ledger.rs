@@ -186,10 +186,19 @@ impl Database {
         drop(view);
         let (number, parent_hash) = (env.number, env.parent_hash);
         let changes = Changes::of(&*self.view, &executed.diff)?;
-        let hash = Block { env, transactions: vec![valid.tx().clone()] }.hash();
+        let block = Block { env, transactions: vec![valid.tx().clone()] };
+        let (hash, body) = (block.hash(), borsh::to_vec(&block).map_err(Error::msg).class(Class::Fault)?);
         let receipts = [executed.receipt.clone()];
         let (diff, receipts) = (&executed.diff, receipts.as_slice());
-        self.store.commit(&ExecutedBlock { height: number, hash, parent_hash, diff, receipts, root: None })?;
+        self.store.commit(&ExecutedBlock {
+            height: number,
+            hash,
+            parent_hash,
+            diff,
+            receipts,
+            body: Some(&body),
+            root: None,
+        })?;
         self.begun.keep();
         self.store.close()?;
         Ok(Sealed { number, executed, changes })

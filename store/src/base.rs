@@ -9,8 +9,8 @@ use crate::{
     proof::{EMPTY_ROOT, Kind},
     row::{Row, RowKey, TreeId},
     tables::{
-        BLOCKS, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT, PAGES,
-        RECEIPTS, ROWS, Reading, UNDO, decode, height_key, numbered_key, old_row, undo_key,
+        BLOCKS, BODIES, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT,
+        PAGES, RECEIPTS, ROWS, Reading, UNDO, body_sum, decode, height_key, numbered_key, old_row, undo_key,
     },
     update::{Slot, Source},
 };
@@ -42,6 +42,7 @@ pub(crate) struct Base {
     receipts: Reading,
     changes: Reading,
     ended: Reading,
+    bodies: Reading,
     cache: Mutex<Cache>,
 }
 
@@ -119,6 +120,7 @@ impl Base {
             receipts: open(RECEIPTS)?,
             changes: open(CHANGES)?,
             ended: open(ENDED)?,
+            bodies: open(BODIES)?,
             cache: Mutex::new(cache),
         };
         if let Some(kept) = base.kept {
@@ -145,6 +147,22 @@ impl Base {
         let numbers = 0..self.block(height)?.receipts;
         let receipt = |number| self.receipts.get(&numbered_key(height, number), decode)?.ok_or_else(missing);
         numbers.map(receipt).collect()
+    }
+
+    /// The block itself, `None` if it has no body.
+    pub(crate) fn body(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some((parts, sum)) = self.block(height)?.body else { return Ok(None) };
+        let damaged =
+            || StoreError::Damaged(format!("the body of the block at height {height} is not what was written"));
+        let mut body = Vec::new();
+        for number in 0..parts {
+            let append = |part: &[u8]| {
+                body.extend_from_slice(part);
+                Ok(())
+            };
+            self.bodies.get(&numbered_key(height, number), append)?.ok_or_else(damaged)?;
+        }
+        if body_sum(height, &body) == sum { Ok(Some(body)) } else { Err(damaged()) }
     }
 
     /// What it changed, part by part.
@@ -254,7 +272,11 @@ impl Base {
     /// What is in the database besides one block and its state, if there is something.
     pub(crate) fn left_over(&self) -> Result<Option<&'static str>, StoreError> {
         let Some(kept) = self.kept else { return Ok(None) };
-        let receipts = u64::from(self.block(kept.folded)?.receipts);
+        let block = self.block(kept.folded)?;
+        let (receipts, parts) = (u64::from(block.receipts), block.body.map_or(0, |(parts, _)| u64::from(parts)));
+        if self.bodies.len()? != parts {
+            return Ok(Some("bodies"));
+        }
         Ok(match (self.undo.len()?, self.changes.len()?, self.blocks.len()?, self.receipts.len()?) {
             (0, 0, 1, count) if count == receipts => None,
             (0, 0, 1, _) => Some("receipts"),

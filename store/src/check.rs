@@ -327,6 +327,7 @@ impl<'a> Walk<'a> {
     fn back(&mut self, store: &Store, oldest: u64, tip: u64) -> Result<(), StoreError> {
         for height in (oldest..=tip).rev() {
             store.receipts(height)?;
+            store.body(height)?;
             if let Some(below) = height.checked_sub(1).filter(|below| *below >= oldest) {
                 store.rollback(below)?;
             }

@@ -51,6 +51,11 @@ pub enum StoreError {
         /// The same over those that were given.
         actual: B256,
     },
+    /// The block that was committed at this height, with the same hash, has another body.
+    OtherBody {
+        /// The height.
+        height: u64,
+    },
     /// The block gives another root than it was said to.
     Root {
         /// The root that it gives.
@@ -160,6 +165,10 @@ impl fmt::Display for StoreError {
                 f,
                 "the block at height {height} has receipts of the hash {committed}, and those given have {actual}: this \
                  node or its database is faulty"
+            ),
+            Self::OtherBody { height } => write!(
+                f,
+                "the block at height {height} has another body with the same hash: this node or its database is faulty"
             ),
             Self::Root { actual, expected } => write!(f, "the block gives root {actual}, not {expected}"),
             Self::NotKept { height, oldest, tip } => {

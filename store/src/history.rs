@@ -9,8 +9,8 @@ use crate::{
     row::{Row, RowKey, TreeId},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS, ROWS, UNDO,
-        Writing, decode, encode, height_key, numbered_key, old_row, undo_key,
+        BLOCKS, BODIES, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS,
+        ROWS, UNDO, Writing, decode, encode, height_key, numbered_key, old_row, undo_key,
     },
     view::View,
 };
@@ -189,6 +189,7 @@ impl Store {
 struct Tables<'a> {
     blocks: Writing<'a>,
     receipts: Writing<'a>,
+    bodies: Writing<'a>,
     changes: Writing<'a>,
     rows: Writing<'a>,
     undo: Writing<'a>,
@@ -204,6 +205,7 @@ impl<'a> Tables<'a> {
         Ok(Self {
             blocks: open(BLOCKS)?,
             receipts: open(RECEIPTS)?,
+            bodies: open(BODIES)?,
             changes: open(CHANGES)?,
             rows: open(ROWS)?,
             undo: open(UNDO)?,
@@ -275,11 +277,14 @@ impl<'a> Tables<'a> {
         Ok(())
     }
 
-    /// Removes a block, its receipts and the list of its changes.
+    /// Removes a block, its receipts, its body and the list of its changes.
     fn forget_block(&mut self, height: u64) -> Result<(), StoreError> {
         let block = self.block(height)?;
         for number in 0..block.receipts {
             self.receipts.remove(&numbered_key(height, number))?;
+        }
+        for part in 0..block.body.map_or(0, |(parts, _)| parts) {
+            self.bodies.remove(&numbered_key(height, part))?;
         }
         for part in 0..block.changes {
             self.changes.remove(&numbered_key(height, part))?;

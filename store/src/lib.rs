@@ -41,7 +41,7 @@ mod view;
 mod witness;
 
 pub use check::{Checked, DIFFERENCES_MAX, check};
-pub use commit::{ExecutedBlock, HEIGHT_MAX};
+pub use commit::{BODY_BYTES_MAX, ExecutedBlock, HEIGHT_MAX};
 pub use differences::Difference;
 pub use error::{Cause, StoreError};
 pub use executor::{Executor, Serial};

@@ -370,7 +370,7 @@ fn begin_chain(
 ) -> Result<(), StoreError> {
     is_empty(chain)?;
     let kept = Kept { oldest: head.height, folded: head.height, epoch: 1 };
-    let block = BlockRow { hash: head.hash, root: head.root, receipts: 0, changes: 0 };
+    let block = BlockRow { hash: head.hash, root: head.root, receipts: 0, changes: 0, body: None };
     let writing = store.begin_write()?;
     {
         let mut counts = Writing::open(&writing, CODE_USES)?;

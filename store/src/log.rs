@@ -49,6 +49,7 @@ pub(crate) struct BlockRecord {
     pub(crate) root: B256,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) diff: StateDiff,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 /// The payload of a block's record, without a copy of what it is made of.
@@ -56,8 +57,9 @@ pub(crate) fn block_payload(
     (height, hash, parent_hash, root): (u64, B256, B256, B256),
     receipts: &[Receipt],
     diff: &StateDiff,
+    body: Option<&[u8]>,
 ) -> Result<Vec<u8>, StoreError> {
-    encode(&(0_u8, height, hash, parent_hash, root, receipts, diff))
+    encode(&(0_u8, height, hash, parent_hash, root, receipts, diff, body))
 }
 
 /// The payload of a rollback's record.

@@ -104,6 +104,12 @@ impl Chain {
         self.layer(height).map_or_else(|| self.base.receipts(height), |layer| Ok(layer.receipts.clone()))
     }
 
+    /// The block itself.
+    pub(crate) fn body(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let of_layer = |layer: &Arc<Layer>| Ok(layer.body.as_deref().map(<[u8]>::to_vec));
+        self.layer(height).map_or_else(|| self.base.body(height), of_layer)
+    }
+
     /// Refuses a height that is not kept.
     pub(crate) fn check_kept(&self, height: u64) -> Result<(), StoreError> {
         let (oldest, tip) = self.heights().ok_or(StoreError::Empty)?;
@@ -321,6 +327,15 @@ impl Store {
         self.of_kept(height, |chain| chain.receipts(height))
     }
 
+    /// The body of the block at a kept height, as it was committed; `None` if it was committed without one.
+    ///
+    /// # Errors
+    ///
+    /// As [`root`](Self::root).
+    pub fn body(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.of_kept(height, |chain| chain.body(height))
+    }
+
     /// The receipts root of the block at a kept height, `None` for the block of a snapshot that the store began with:
     /// its receipts are not there.
     ///
@@ -478,15 +493,15 @@ fn replay(chain: &mut Chain, record: Record, settings: &Arc<Settings>, guard: &A
             }
             chain.layers.retain(|layer| layer.height <= height);
         }
-        Record::Block(BlockRecord { height, hash, parent_hash, root, receipts, diff }) => {
+        Record::Block(BlockRecord { height, hash, parent_hash, root, receipts, diff, body }) => {
             let view = view(chain, tip.unwrap_or(0), settings, guard)?;
             if tip.is_some_and(|tip| tip.saturating_add(1) != height || view.hash() != parent_hash) {
                 return damaged("does not follow the block before it");
             }
-            let (diff, receipts) = (&diff, receipts.as_slice());
-            let block = ExecutedBlock { height, hash, parent_hash, diff, receipts, root: Some(root) };
+            let (diff, receipts, body, root) = (&diff, receipts.as_slice(), body.as_deref(), Some(root));
+            let block = ExecutedBlock { height, hash, parent_hash, diff, receipts, body, root };
             let layer = Layer::new(&view, settings.executor(), &block)?;
-            if layer.root != root {
+            if Some(layer.root) != root {
                 return damaged("gives another root than it says");
             }
             chain.layers.push(Arc::new(layer));

@@ -17,7 +17,7 @@ use redb::{
 };
 
 /// The version of the format that `docs/store.md` describes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// A table: every key and value is a string of bytes.
 type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -56,8 +56,15 @@ pub(crate) const CODE_USES: TableId = table(8, "code_uses");
 /// By tree: nothing. Storages that no kept height has, and that have rows or pages still.
 pub(crate) const ENDED: TableId = table(9, "ended");
 
+/// By height and number: a part of the body of a block.
+pub(crate) const BODIES: TableId = table(10, "bodies");
+
 /// Every table.
-pub(crate) const TABLES: [TableId; 10] = [META, BLOCKS, RECEIPTS, ROWS, UNDO, CHANGES, PAGES, CODE, CODE_USES, ENDED];
+pub(crate) const TABLES: [TableId; 11] =
+    [META, BLOCKS, RECEIPTS, ROWS, UNDO, CHANGES, PAGES, CODE, CODE_USES, ENDED, BODIES];
+
+/// Bytes of a part of a body: no row asks redb for much room at once.
+pub(crate) const BODY_PART_BYTES: usize = 1_024 * 1_024;
 
 /// The version of the format, 4 bytes without a checksum: what every version of this program can read.
 pub(crate) const META_FORMAT: &[u8] = b"format";
@@ -89,6 +96,13 @@ pub(crate) struct BlockRow {
     pub(crate) receipts: u32,
     /// Rows of [`CHANGES`].
     pub(crate) changes: u32,
+    /// Rows of [`BODIES`] and the [sum](body_sum) of all of them, `None` if the block has no body.
+    pub(crate) body: Option<(u32, u64)>,
+}
+
+/// The checksum of a whole body, which finds a part that is missing or of another block.
+pub(crate) fn body_sum(height: u64, body: &[u8]) -> u64 {
+    u64::from_le_bytes(checksum(BODIES.number, &height_key(height), body))
 }
 
 /// What a block changed, or a part of it.

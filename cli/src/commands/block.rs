@@ -6,7 +6,7 @@ use crate::{
     block_file::BlockFile,
     bytes::hex,
     database_folder,
-    failure::{Class, Failure},
+    failure::{Class, Classify, Failure},
     output_file::OutputFile,
     progress::Progress,
     report::{Report, Row, Value},
@@ -147,7 +147,16 @@ fn commit(store: &Store, block: &Block, hash: B256, outcome: BlockOutcome) -> Re
     let number = block.env.number;
     let was_there = store.tip()?.is_some_and(|tip| tip.height >= number);
     let (diff, receipts, parent_hash) = (&outcome.diff, outcome.receipts.as_slice(), block.env.parent_hash);
-    let root = store.commit(&ExecutedBlock { height: number, hash, parent_hash, diff, receipts, root: None })?;
+    let body = borsh::to_vec(block).map_err(Error::msg).class(Class::Fault)?;
+    let root = store.commit(&ExecutedBlock {
+        height: number,
+        hash,
+        parent_hash,
+        diff,
+        receipts,
+        body: Some(&body),
+        root: None,
+    })?;
     Ok(Applied { number, hash, root, receipts: outcome.receipts, was_there })
 }
 

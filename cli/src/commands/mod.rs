@@ -20,6 +20,7 @@ mod selftest;
 mod show;
 mod snapshot;
 mod storage;
+mod verify_chain;
 mod view;
 
 use crate::{
@@ -49,6 +50,7 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Block(BlockCommand::Apply(arguments)) => block::apply(&arguments),
         Command::Chain(ChainCommand::Log(arguments)) => chain::log(&arguments),
         Command::Chain(ChainCommand::Show(arguments)) => show::show(&arguments),
+        Command::Chain(ChainCommand::Verify(arguments)) => verify_chain::verify(&arguments),
         Command::Chain(ChainCommand::Rollback(arguments)) => chain::rollback(&arguments),
         Command::Chain(ChainCommand::Prune(arguments)) => chain::prune(&arguments),
         Command::Chain(ChainCommand::Check(arguments)) => chain::check(&arguments),

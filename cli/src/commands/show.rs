@@ -7,10 +7,11 @@ use crate::{
     database_folder,
     execution::log_rows,
     failure::Failure,
+    files::len,
     report::{Report, Row, Value},
     state_file::IfMissing,
 };
-use lockstep_vm::Receipt;
+use lockstep_vm::{Block, Receipt};
 
 /// Runs the command.
 pub(crate) fn show(arguments: &ShowArguments) -> Result<Report, Failure> {
@@ -18,10 +19,18 @@ pub(crate) fn show(arguments: &ShowArguments) -> Result<Report, Failure> {
     let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
     let receipts = store.receipts(height)?;
     let receipts_root = store.receipts_root(height)?;
+    let body = store.body(height)?;
+    let block: Option<Block> = body.as_deref().and_then(|body| borsh::from_slice(body).ok());
+    let env = block.as_ref().map(|block| &block.env);
     let gas_used = receipts.iter().fold(0_u64, |sum, receipt| sum.saturating_add(receipt.gas_used.get()));
     let mut report = Report::new("chain show");
     report.add("block", Value::Number(height));
     report.add("block_hash", Value::bytes(store.block_hash(height)?));
+    report.add("parent_hash", Value::maybe(env, |env| Value::bytes(env.parent_hash)));
+    report.add("timestamp", Value::maybe(env, |env| Value::Number(env.timestamp)));
+    report.add("beneficiary", Value::maybe(env, |env| Value::bytes(env.beneficiary)));
+    report.add("gas_limit", Value::maybe(env, |env| Value::Number(env.gas_limit)));
+    report.add("body_bytes", Value::maybe(body.as_deref(), |body| Value::Number(len(body))));
     report.add("root", Value::bytes(store.root(height)?));
     report.add("receipts_root", Value::maybe(receipts_root, Value::bytes));
     report.add("transactions", Value::Number(u64::try_from(receipts.len()).unwrap_or(u64::MAX)));

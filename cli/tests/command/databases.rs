@@ -178,6 +178,70 @@ fn an_operator_sees_sizes_and_differences() {
     assert_eq!(roots(&folder)[&5], diff["root_from"]);
 }
 
+/// A chain is executed again from its database alone, on either engine; what is wrong in it is named.
+#[test]
+fn a_chain_is_executed_again_from_its_own_database() {
+    let folder = begun(70);
+    json(&folder, &["block", "apply", "blocks.json", "--db", "chain"]);
+    json(&folder, &["deploy", "contracts/counter/counter.wasm", "--db", "chain"]);
+    for engine in ["wasmi", "reference"] {
+        let same = json(&folder, &["chain", "verify", "--db", "chain", "--engine", engine]);
+        assert_eq!((&same["same"], &same["executed"], &same["from"]), (&true.into(), &71.into(), &0.into()));
+    }
+    let roots = roots(&folder);
+    json(&folder, &["chain", "prune", "--keep", "10", "--db", "chain"]);
+    let same = json(&folder, &["chain", "verify", "--db", "chain", "--from", "65"]);
+    assert_eq!((&same["same"], &same["executed"]), (&true.into(), &6.into()));
+    assert_eq!(folder.run(&["chain", "verify", "--db", "chain", "--from", "3"]).code, 3);
+    assert_eq!(json(&folder, &["chain", "check", "--db", "chain"])["sound"], true);
+
+    // A block whose receipts, root or hash are not its own, as only another program could have committed it.
+    let store = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+    let (body, receipts) = (store.body(71).unwrap().unwrap(), store.receipts(71).unwrap());
+    let hash = store.block_hash(71).unwrap();
+    let parent_hash = store.block_hash(70).unwrap();
+    store.close().unwrap();
+    let nothing = lockstep_vm::StateDiff::default();
+    let (diff, rubbish) = (&nothing, [7; 100]);
+    for (hash, receipts, body, part) in [
+        (hash, receipts.as_slice(), body.as_slice(), "the root after it"),
+        (hash, &[], &body, "it has 1 receipts, and the database has 0"),
+        (parent_hash, &receipts, &body, "its hash"),
+        (hash, &receipts, &rubbish, "its body is no block"),
+    ] {
+        json(&folder, &["chain", "rollback", "70", "--db", "chain"]);
+        let store = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+        let body = Some(body);
+        let block = lockstep_store::ExecutedBlock { height: 71, hash, parent_hash, diff, receipts, body, root: None };
+        store.commit(&block).unwrap();
+        store.close().unwrap();
+        let ran = folder.run(&["chain", "verify", "--db", "chain", "--json"]);
+        let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!((ran.code, &said["same"]), (4, &false.into()), "{said}");
+        let difference = said["difference"].as_str().unwrap();
+        assert!(difference.starts_with("block 71: ") && difference.contains(part), "{difference}");
+    }
+    // One without a body is no difference, and cannot be executed.
+    json(&folder, &["chain", "rollback", "70", "--db", "chain"]);
+    let store = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+    let block = lockstep_store::ExecutedBlock {
+        height: 71,
+        hash,
+        parent_hash,
+        diff,
+        receipts: &receipts,
+        body: None,
+        root: None,
+    };
+    store.commit(&block).unwrap();
+    store.close().unwrap();
+    let ran = folder.run(&["chain", "verify", "--db", "chain"]);
+    assert!(ran.code == 3 && ran.stderr.contains("block 71 was committed without its body"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--from 71"), "{}", ran.stderr);
+    assert_eq!(json(&folder, &["chain", "verify", "--db", "chain", "--from", "71"])["executed"], 0);
+    assert_eq!(roots[&70], json(&folder, &["chain", "show", "70", "--db", "chain"])["root"]);
+}
+
 /// While one process has a database open, another is told.
 #[test]
 fn a_database_has_one_user_at_a_time() {

@@ -90,6 +90,7 @@ fn places() -> Vec<(Role, Vec<&'static str>)> {
         (Writes, vec!["block", "apply", "blocks.json", "--db", "db", "--witness", "@"]),
         (Database, vec!["chain", "log", "--db", "@"]),
         (Database, vec!["chain", "show", "0", "--db", "@"]),
+        (Database, vec!["chain", "verify", "--db", "@"]),
         (Database, vec!["db", "stats", "--db", "@"]),
         (Database, vec!["db", "diff", "0", "0", "--db", "@"]),
         (Writes, vec!["db", "diff", "0", "0", "--db", "db", "--out", "@"]),

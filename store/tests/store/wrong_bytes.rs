@@ -3,7 +3,9 @@
 
 use crate::{
     disk::{Bytes, Disk},
-    kit::{ADDRESSES, KEYS, Random, address, block_of, busy_diff, commit, key, random_diff, receipts, rounds, whole},
+    kit::{
+        ADDRESSES, KEYS, Random, address, block_of, body, busy_diff, commit, key, random_diff, receipts, rounds, whole,
+    },
 };
 use lockstep_store::{Settings, Store, StoreError};
 use lockstep_vm::{Account, B256, MemoryState, Receipt, StateReader};
@@ -79,6 +81,7 @@ fn look(
     what: &str,
 ) {
     tally.same(store.receipts(height), receipts, what);
+    tally.same(store.body(height), &body(height).map(<[u8]>::to_vec), what);
     let Ok(view) = store.view(height) else {
         tally.errors += 1;
         return;
