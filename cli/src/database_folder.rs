@@ -82,11 +82,22 @@ fn free_disk(_folder: &Path) -> Option<u64> {
     None
 }
 
+/// Opens the database in `folder` to look at it, also while another process writes it.
+pub(crate) fn open_to_look(folder: &Path) -> Result<Store, Failure> {
+    look(folder, Access::Read)?;
+    match Store::open_read_only(folder) {
+        Ok(store) => Ok(store),
+        // A process that was killed left it so, and opening it to write mends it.
+        Err(StoreError::Unrepaired) => Ok(open(folder, IfMissing::Refuse)?.0),
+        Err(error) => Err(failed(folder, error)),
+    }
+}
+
 /// Opens the database in `folder`. What was begun must go before the store does: the file is removed under its lock.
 pub(crate) fn open(folder: &Path, if_missing: IfMissing) -> Result<(Store, Begun), Failure> {
     let begun = match if_missing {
         IfMissing::Refuse => {
-            look(folder)?;
+            look(folder, Access::Write)?;
             Begun::default()
         }
         IfMissing::Begin => begin(folder)?,
@@ -109,7 +120,7 @@ pub(crate) fn open(folder: &Path, if_missing: IfMissing) -> Result<(Store, Begun
 
 /// Checks the database in `folder`.
 pub(crate) fn check(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Checked, Failure> {
-    look(folder)?;
+    look(folder, Access::Write)?;
     lockstep_store::check(folder, progress).map_err(|error| failed(folder, error))
 }
 
@@ -127,8 +138,15 @@ fn refused(why: String, remedy: impl Into<String>) -> Failure {
     Failure::new(Class::Database, anyhow!(why)).remedy(remedy)
 }
 
+/// What is done to the files of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
 /// Refuses what is no database that can be opened.
-fn look(folder: &Path) -> Result<(), Failure> {
+fn look(folder: &Path, access: Access) -> Result<(), Failure> {
     refuse_dash(folder, Class::Database)?;
     let name = folder.display();
     let begins = format!("`lockstep genesis FILE --db {name}` or `lockstep import FILE --db {name}` begins one");
@@ -144,7 +162,7 @@ fn look(folder: &Path) -> Result<(), Failure> {
             Err(refused(format!("there is no database in the folder {name}: it has no {FILE_NAME}"), begins))
         }
         Err(error) => Err(Failure::io(Class::Database, error, format!("cannot open the database {name}"))),
-        Ok(metadata) => is_file(&folder.join(FILE_NAME), &metadata),
+        Ok(metadata) => is_file(&folder.join(FILE_NAME), &metadata, access),
     }
 }
 
@@ -156,7 +174,7 @@ fn is_folder(folder: &Path, metadata: &fs::Metadata) -> Result<(), Failure> {
     Err(refused(why, "give the folder of the database; a state file is given by --state"))
 }
 
-fn is_file(file: &Path, metadata: &fs::Metadata) -> Result<(), Failure> {
+fn is_file(file: &Path, metadata: &fs::Metadata, access: Access) -> Result<(), Failure> {
     let name = file.display();
     if !metadata.is_file() {
         let why = format!("{name} is {}, and no file of a database", kind_of(metadata));
@@ -171,13 +189,12 @@ fn is_file(file: &Path, metadata: &fs::Metadata) -> Result<(), Failure> {
         let remedy = "copy the database again, or import a snapshot into a new one";
         return Err(refused(format!("{name} has {} bytes, too few for a database", metadata.len()), remedy));
     }
-    match OpenOptions::new().read(true).write(true).open(file) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let what = format!("cannot open {name} for writing, which a lock on it needs");
-            Err(Failure::io(Class::Database, error, what))
-        }
-    }
+    let what = match access {
+        Access::Read => format!("cannot open {name}"),
+        Access::Write => format!("cannot open {name} for writing, which a lock on it needs"),
+    };
+    let opened = OpenOptions::new().read(true).write(access == Access::Write).open(file);
+    opened.map(drop).map_err(|error| Failure::io(Class::Database, error, what))
 }
 
 /// Makes the folder for a database, or refuses what can be none.
@@ -203,7 +220,7 @@ fn begin(folder: &Path) -> Result<Begun, Failure> {
     }
     let file = folder.join(FILE_NAME);
     match fs::metadata(&file) {
-        Ok(metadata) => is_file(&file, &metadata)?,
+        Ok(metadata) => is_file(&file, &metadata, Access::Write)?,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // Whether it can be made is tried out under another name.
             let trial = folder.join(format!(".{}.new", std::process::id()));

@@ -45,7 +45,7 @@ impl Ledger {
                 Err(failure.remedy("leave --at out, or keep the chain in a database"))
             }
             (Some(file), _) => Ok(Self::File(state_file::read(file)?, None)),
-            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, IfMissing::Refuse, at)?)),
+            (None, Some(folder)) => Ok(Self::Database(Database::look(folder, at)?)),
             (None, None) => Err(nowhere()),
         }
     }
@@ -57,7 +57,7 @@ impl Ledger {
                 let (writing, chain) = state_file::write(file, if_missing)?;
                 Ok(Self::File(chain, Some(writing)))
             }
-            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, if_missing, None)?)),
+            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, if_missing)?)),
             (None, None) => Err(nowhere()),
         }
     }
@@ -170,9 +170,18 @@ impl Ledger {
 }
 
 impl Database {
-    /// Opens a database at a height, or at its last block.
-    pub(crate) fn open(folder: &Path, if_missing: IfMissing, at: Option<u64>) -> Result<Self, Failure> {
+    /// Opens a database to change it.
+    fn open(folder: &Path, if_missing: IfMissing) -> Result<Self, Failure> {
         let (store, begun) = database_folder::open(folder, if_missing)?;
+        Self::at(store, begun, None)
+    }
+
+    /// Opens a database to look at a height, or at its last block, also while another process writes it.
+    pub(crate) fn look(folder: &Path, at: Option<u64>) -> Result<Self, Failure> {
+        Self::at(database_folder::open_to_look(folder)?, Begun::default(), at)
+    }
+
+    fn at(store: Store, begun: Begun, at: Option<u64>) -> Result<Self, Failure> {
         let view = match at {
             Some(height) => store.view(height)?,
             None => store.latest()?,

@@ -10,6 +10,10 @@ use std::{io, sync::Arc};
 pub enum StoreError {
     /// Another process, or another `Store` of this one, has the database open.
     InUse,
+    /// The store is open to look at it alone.
+    ReadOnly,
+    /// Whoever wrote the database last has not closed it: it must be opened to be written once, which mends it.
+    Unrepaired,
     /// The file is not a database of this crate.
     Foreign(String),
     /// The database has another format version than this build reads.
@@ -150,6 +154,8 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InUse => f.write_str("the database is in use by another process"),
+            Self::ReadOnly => f.write_str("the database is open to look at it alone"),
+            Self::Unrepaired => f.write_str("the database was not closed, and must be opened to be written once"),
             Self::Foreign(why) => write!(f, "not a database of lockstep: {why}"),
             Self::Format { actual, expected } => {
                 write!(f, "format version {actual}; this lockstep reads version {expected}")
@@ -214,6 +220,7 @@ impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> Self {
         match error {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
+            redb::Error::RepairAborted => Self::Unrepaired,
             redb::Error::Corrupted(what) => Self::Damaged(what),
             redb::Error::UpgradeRequired(version) => Self::Foreign(format!("redb file format {version}")),
             redb::Error::TableTypeMismatch { table, .. } => Self::Foreign(format!("its table {table} has other types")),

@@ -15,7 +15,7 @@ use crate::{
     view::View,
 };
 use lockstep_vm::B256;
-use redb::{ReadableDatabase, WriteTransaction};
+use redb::WriteTransaction;
 use std::sync::Arc;
 
 /// Heights that one transaction of a pruning forgets.
@@ -76,7 +76,7 @@ impl Store {
         writing.commit()?;
         let mut cache = base.cache().clone();
         cache.apply(patch.slots().iter());
-        let base = Base::new(&self.db()?.begin_read()?, cache)?;
+        let base = Base::new(&self.begin_read()?, cache)?;
         Ok(Chain { base: Arc::new(base), layers: Vec::new() })
     }
 
@@ -139,7 +139,7 @@ impl Store {
         }
         writing.commit()?;
         let cache = chain.base.cache().clone();
-        chain.base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
+        chain.base = Arc::new(Base::new(&self.begin_read()?, cache)?);
         Ok(true)
     }
 
@@ -164,7 +164,7 @@ impl Store {
         Writing::open(&writing, META)?.put(META_KEPT, &[&encode(&Kept { oldest: next, ..before })?])?;
         writing.commit()?;
         let cache = chain.base.cache().clone();
-        chain.base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
+        chain.base = Arc::new(Base::new(&self.begin_read()?, cache)?);
         Ok(Some(next))
     }
 

@@ -5,7 +5,6 @@ use crate::{
     store::Store,
     tables::{Reading, TABLES},
 };
-use redb::ReadableDatabase;
 
 /// What takes room in a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +43,7 @@ impl Store {
     /// [`StoreError`] if the database cannot be read.
     pub fn stats(&self) -> Result<Stats, StoreError> {
         self.guard.run(|| {
-            let reading = self.db()?.begin_read()?;
+            let reading = self.begin_read()?;
             let tables = TABLES.map(|table| Reading::open(&reading, table)?.size());
             Ok(Stats {
                 blocks_in_log: u64::try_from(self.chain()?.layers.len()).unwrap_or(u64::MAX),

@@ -13,7 +13,7 @@ use lockstep_store::{Store, Tip};
 
 /// Runs `lockstep chain log`.
 pub(crate) fn log(arguments: &LogArguments) -> Result<Report, Failure> {
-    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
+    let store = database_folder::open_to_look(&arguments.database.db)?;
     let mut report = Report::new("chain log");
     let tip = store.tip()?;
     report.add("last", Value::maybe(tip, |tip| Value::Number(tip.height)));

@@ -8,7 +8,6 @@ use crate::{
     failure::{Class, Classify, Failure},
     output_file::{Draft, OutputFile},
     report::{Report, Row, Value},
-    state_file::IfMissing,
 };
 use anyhow::Context as _;
 use lockstep_store::{Difference, TableSize};
@@ -20,7 +19,7 @@ use std::{
 
 /// Runs `lockstep db stats`.
 pub(crate) fn stats(arguments: &DatabaseArgument) -> Result<Report, Failure> {
-    let (store, _) = database_folder::open(&arguments.db, IfMissing::Refuse)?;
+    let store = database_folder::open_to_look(&arguments.db)?;
     let (tip, stats, sizes) = (store.tip()?, store.stats()?, Sizes::of(&arguments.db)?);
     let mut report = Report::new("db stats");
     report.add("last", Value::maybe(tip, |tip| Value::Number(tip.height)));
@@ -83,7 +82,7 @@ impl Found {
 pub(crate) fn diff(arguments: DiffArguments) -> Result<Report, Failure> {
     let DiffArguments { from, to, database, limit, out } = arguments;
     let out = out.map(|path| OutputFile::plan(&path, &[(Some(&database.db), "the database")])).transpose()?;
-    let (store, _) = database_folder::open(&database.db, IfMissing::Refuse)?;
+    let store = database_folder::open_to_look(&database.db)?;
     let (older, newer) = (store.view(from)?, store.view(to)?);
     let (file, draft) = out.map(OutputFile::begin).transpose()?.unzip();
     let mut found = Found { file: file.map(BufWriter::new), ..Found::default() };

@@ -9,14 +9,13 @@ use crate::{
     failure::Failure,
     files::len,
     report::{Report, Row, Value},
-    state_file::IfMissing,
 };
 use lockstep_vm::{Block, Receipt};
 
 /// Runs the command.
 pub(crate) fn show(arguments: &ShowArguments) -> Result<Report, Failure> {
     let height = arguments.height;
-    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
+    let store = database_folder::open_to_look(&arguments.database.db)?;
     let receipts = store.receipts(height)?;
     let receipts_root = store.receipts_root(height)?;
     let body = store.body(height)?;

@@ -7,12 +7,13 @@ use crate::{
     failure::{Class, Exit, Failure},
     progress::Progress,
     report::{Report, Value},
-    state_file::IfMissing,
 };
 use anyhow::anyhow;
 use lockstep_reference::Reference;
 use lockstep_store::{ExecutedBlock, Store, StoreError, View};
-use lockstep_vm::{B256, Block, Gas, MODULE_CACHE_BYTES, Outcome, Receipt, Rejected, Revision, StateView, Vm, engine::Engine};
+use lockstep_vm::{
+    B256, Block, Gas, MODULE_CACHE_BYTES, Outcome, Receipt, Rejected, Revision, StateView, Vm, engine::Engine,
+};
 use std::sync::Arc;
 
 /// Blocks whose changes are held in memory, until the next one is executed on the state that the database has.
@@ -23,7 +24,7 @@ type Difference = Option<String>;
 
 /// Runs the command. A difference ends it with the code of a fault.
 pub(crate) fn verify(arguments: &VerifyChainArguments) -> Result<Report, Failure> {
-    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
+    let store = database_folder::open_to_look(&arguments.database.db)?;
     let tip = store.tip()?.ok_or(StoreError::Empty)?;
     let from = arguments.from.unwrap_or(tip.oldest);
     let (executed, difference) = match arguments.engine {
