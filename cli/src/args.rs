@@ -401,6 +401,14 @@ pub(crate) struct ApplyArguments {
     /// Write the witness of the last of these blocks into this file
     #[arg(long, value_name = "FILE")]
     pub(crate) witness: Option<PathBuf>,
+
+    /// MiB of the database that are kept in memory
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 128)]
+    pub(crate) cache_mib: u32,
+
+    /// Blocks that wait in the log until they are put into the database
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 64)]
+    pub(crate) fold_blocks: u32,
 }
 
 /// What to do with a chain.
@@ -480,6 +488,17 @@ pub(crate) enum DbCommand {
     Stats(DatabaseArgument),
     /// Print the accounts and storage values that differ between two heights
     Diff(DiffArguments),
+    /// Copy a database with all its heights, also while another process writes it
+    Backup(BackupArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The folder of the copy
+    pub(crate) folder: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
 }
 
 #[derive(Debug, Args)]
@@ -522,6 +541,10 @@ pub(crate) struct PruneArguments {
     /// Heights to keep, at least 1
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) keep: u64,
+
+    /// Stop after this time, between two steps; the next pruning goes on
+    #[arg(long, value_name = "N", value_parser = parse_gas)]
+    pub(crate) max_seconds: Option<u64>,
 }
 
 #[derive(Debug, Args)]

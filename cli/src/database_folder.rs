@@ -10,7 +10,7 @@ use crate::{
     state_file::IfMissing,
 };
 use anyhow::anyhow;
-use lockstep_store::{Checked, FILE_NAME, LOG_NAME, Store, StoreError};
+use lockstep_store::{Checked, FILE_NAME, LOG_NAME, Settings, Store, StoreError};
 use std::{
     fs::{self, OpenOptions},
     io::ErrorKind,
@@ -82,6 +82,15 @@ fn free_disk(_folder: &Path) -> Option<u64> {
     None
 }
 
+/// Makes the folder for the copy of a database. There must be none in it.
+pub(crate) fn begin_copy(folder: &Path) -> Result<Begun, Failure> {
+    if [FILE_NAME, LOG_NAME].iter().any(|name| folder.join(name).symlink_metadata().is_ok()) {
+        let why = format!("there is a database in {} already", folder.display());
+        return Err(refused(why, "give another folder, or remove this one"));
+    }
+    begin(folder)
+}
+
 /// Opens the database in `folder` to look at it, also while another process writes it.
 pub(crate) fn open_to_look(folder: &Path) -> Result<Store, Failure> {
     look(folder, Access::Read)?;
@@ -95,6 +104,11 @@ pub(crate) fn open_to_look(folder: &Path) -> Result<Store, Failure> {
 
 /// Opens the database in `folder`. What was begun must go before the store does: the file is removed under its lock.
 pub(crate) fn open(folder: &Path, if_missing: IfMissing) -> Result<(Store, Begun), Failure> {
+    open_with(folder, if_missing, Settings::default())
+}
+
+/// The same with settings of the store.
+pub(crate) fn open_with(folder: &Path, if_missing: IfMissing, settings: Settings) -> Result<(Store, Begun), Failure> {
     let begun = match if_missing {
         IfMissing::Refuse => {
             look(folder, Access::Write)?;
@@ -102,7 +116,7 @@ pub(crate) fn open(folder: &Path, if_missing: IfMissing) -> Result<(Store, Begun
         }
         IfMissing::Begin => begin(folder)?,
     };
-    match Store::open(folder) {
+    match Store::open_with(folder, settings) {
         // Another process made it meanwhile: it is not ours to remove.
         Ok(store) if store.tip()?.is_some() => {
             begun.keep();

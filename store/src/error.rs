@@ -12,6 +12,8 @@ pub enum StoreError {
     InUse,
     /// The store is open to look at it alone.
     ReadOnly,
+    /// The view is too old: so many foldings came after it that it would keep the file from being written over.
+    Expired,
     /// Whoever wrote the database last has not closed it: it must be opened to be written once, which mends it.
     Unrepaired,
     /// The file is not a database of this crate.
@@ -155,6 +157,10 @@ impl fmt::Display for StoreError {
         match self {
             Self::InUse => f.write_str("the database is in use by another process"),
             Self::ReadOnly => f.write_str("the database is open to look at it alone"),
+            Self::Expired => f.write_str(
+                "the view is too old, and what it looks at was written over: take a new one, or let views live for more \
+                 foldings (Settings::view_foldings)",
+            ),
             Self::Unrepaired => f.write_str("the database was not closed, and must be opened to be written once"),
             Self::Foreign(why) => write!(f, "not a database of lockstep: {why}"),
             Self::Format { actual, expected } => {

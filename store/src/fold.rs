@@ -35,7 +35,7 @@ impl Store {
         writing.commit()?;
         let mut cache = chain.base.cache().clone();
         layers.iter().for_each(|layer| cache.apply(layer.patch.slots().iter()));
-        let base = Base::new(&self.begin_read()?, cache)?;
+        let base = Base::new(&*self.begin_read()?, cache)?;
         Ok(Chain { base: Arc::new(base), layers: Vec::new() })
     }
 }

@@ -25,6 +25,17 @@ const PRUNED_AT_ONCE: u64 = 64;
 const SWEPT_ROWS_MAX: usize = 20_000;
 const SWEPT_TREES_MAX: usize = 1_000;
 
+/// What a step of a pruning did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PruneStep {
+    /// Heights that it forgot.
+    pub forgotten: u64,
+    /// Heights that are to be forgotten still.
+    pub left: u64,
+    /// Whether there was nothing left to do.
+    pub is_last: bool,
+}
+
 impl Store {
     /// Makes `height` the last one: every later block is gone, as if it had never been.
     ///
@@ -76,7 +87,7 @@ impl Store {
         writing.commit()?;
         let mut cache = base.cache().clone();
         cache.apply(patch.slots().iter());
-        let base = Base::new(&self.begin_read()?, cache)?;
+        let base = Base::new(&*self.begin_read()?, cache)?;
         Ok(Chain { base: Arc::new(base), layers: Vec::new() })
     }
 
@@ -89,23 +100,36 @@ impl Store {
     ///
     /// [`StoreError`] if the database cannot be read or written.
     pub fn prune(&self, keep_last: u64, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, StoreError> {
-        let Some((first, tip)) = self.guard.run(|| Ok(self.chain()?.heights()))? else { return Ok(0) };
-        let target = tip.saturating_sub(keep_last.max(1).saturating_sub(1)).max(first);
-        let count = target.saturating_sub(first);
-        let mut done = 0;
-        while done < count {
-            let next = self.write(|log, chain| {
-                // Only what is in the database can be forgotten.
-                self.fold_chain(log, chain)?;
-                self.forget(chain, target)
-            })?;
-            // Somebody else may have been here meanwhile.
-            let Some(next) = next else { break };
-            done = next.saturating_sub(first);
-            progress(done, count);
+        let mut done = 0_u64;
+        loop {
+            let PruneStep { forgotten, left, is_last } = self.prune_step(keep_last)?;
+            if is_last {
+                return Ok(done);
+            }
+            done = done.saturating_add(forgotten);
+            progress(done, done.saturating_add(left));
         }
-        while self.write(|_, chain| self.sweep(chain))? {}
-        Ok(done)
+    }
+
+    /// One step of a [pruning](Self::prune), a transaction: for whoever has other things to do in between.
+    ///
+    /// # Errors
+    ///
+    /// As [`prune`](Self::prune).
+    pub fn prune_step(&self, keep_last: u64) -> Result<PruneStep, StoreError> {
+        self.write(|log, chain| {
+            let nothing = PruneStep { forgotten: 0, left: 0, is_last: true };
+            let Some((first, tip)) = chain.heights() else { return Ok(nothing) };
+            let target = tip.saturating_sub(keep_last.max(1).saturating_sub(1)).max(first);
+            if target == first {
+                return Ok(PruneStep { is_last: !self.sweep(chain)?, ..nothing });
+            }
+            // Only what is in the database can be forgotten.
+            self.fold_chain(log, chain)?;
+            let Some(next) = self.forget(chain, target)? else { return Ok(nothing) };
+            let (forgotten, left) = (next.saturating_sub(first), target.saturating_sub(next));
+            Ok(PruneStep { forgotten, left, is_last: false })
+        })
     }
 
     /// Removes some rows of storages that no kept height has. Returns whether there may be more of them.
@@ -139,7 +163,7 @@ impl Store {
         }
         writing.commit()?;
         let cache = chain.base.cache().clone();
-        chain.base = Arc::new(Base::new(&self.begin_read()?, cache)?);
+        chain.base = Arc::new(Base::new(&*self.begin_read()?, cache)?);
         Ok(true)
     }
 
@@ -164,7 +188,7 @@ impl Store {
         Writing::open(&writing, META)?.put(META_KEPT, &[&encode(&Kept { oldest: next, ..before })?])?;
         writing.commit()?;
         let cache = chain.base.cache().clone();
-        chain.base = Arc::new(Base::new(&self.begin_read()?, cache)?);
+        chain.base = Arc::new(Base::new(&*self.begin_read()?, cache)?);
         Ok(Some(next))
     }
 

@@ -5,6 +5,7 @@
 //! have states and roots before they are committed. The root depends on the content of the state alone.
 
 mod apply;
+mod backup;
 mod base;
 mod check;
 mod checksum;
@@ -45,6 +46,7 @@ pub use commit::{BODY_BYTES_MAX, ExecutedBlock, HEIGHT_MAX};
 pub use differences::Difference;
 pub use error::{Cause, StoreError};
 pub use executor::{Executor, Serial};
+pub use history::PruneStep;
 pub use load::{Import, Missing};
 pub use lockstep_proof::{LogProof, ReceiptProof};
 pub use pending::{Pending, Roots};

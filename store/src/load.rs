@@ -81,7 +81,7 @@ impl Store {
         }
         self.write(|_, chain| {
             is_empty(chain)?;
-            let meta = Reading::open(&self.begin_read()?, META)?;
+            let meta = Reading::open(&*self.begin_read()?, META)?;
             let there: Option<Progress> = meta.get(META_IMPORT, decode)?;
             let progress = match there.filter(|there| there.head == *head) {
                 Some(there) => there,
@@ -384,7 +384,7 @@ fn begin_chain(
         meta.put(META_KEPT, &[&encode(&kept)?])?;
     }
     writing.commit()?;
-    let base = Base::new(&store.begin_read()?, Cache::new(store.settings.pages_bytes))?;
+    let base = Base::new(&*store.begin_read()?, Cache::new(store.settings.pages_bytes))?;
     *chain = Chain { base: Arc::new(base), layers: Vec::new() };
     log.reset(kept.epoch)
 }

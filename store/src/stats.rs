@@ -43,10 +43,10 @@ impl Store {
     /// [`StoreError`] if the database cannot be read.
     pub fn stats(&self) -> Result<Stats, StoreError> {
         self.guard.run(|| {
-            let reading = self.begin_read()?;
+            let (chain, reading) = self.chain_and_snapshot()?;
             let tables = TABLES.map(|table| Reading::open(&reading, table)?.size());
             Ok(Stats {
-                blocks_in_log: u64::try_from(self.chain()?.layers.len()).unwrap_or(u64::MAX),
+                blocks_in_log: u64::try_from(chain.layers.len()).unwrap_or(u64::MAX),
                 tables: tables.into_iter().collect::<Result<_, _>>()?,
             })
         })

@@ -22,7 +22,7 @@ use std::{
     fs::{self, File},
     io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 /// The file of a database within its folder.
@@ -62,15 +62,76 @@ pub struct Store {
     /// Whoever holds it is the one who writes.
     log: Mutex<Log>,
     chain: Mutex<Option<Chain>>,
+    aged: Mutex<Aged>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) guard: Arc<Guard>,
 }
 
 /// The database, open to be written or to be looked at.
-#[derive(Debug)]
 enum Handle {
     Writer(Database),
-    Reader(ReadOnlyDatabase),
+    /// With the snapshot of it that is looked at.
+    Reader(ReadOnlyDatabase, ReadTransaction),
+}
+
+impl core::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Writer(_) => "Writer",
+            Self::Reader(..) => "Reader",
+        })
+    }
+}
+
+/// A snapshot of the database, which may be that of a reader.
+pub(crate) enum Snapshot<'a> {
+    Own(Box<ReadTransaction>),
+    Held(&'a ReadTransaction),
+}
+
+impl core::ops::Deref for Snapshot<'_> {
+    type Target = ReadTransaction;
+
+    fn deref(&self) -> &ReadTransaction {
+        match self {
+            Self::Own(reading) => reading,
+            Self::Held(reading) => reading,
+        }
+    }
+}
+
+/// Snapshots of the database that are not the last one, which views may hold.
+#[derive(Default)]
+struct Aged {
+    /// How often the folded height has changed.
+    foldings: usize,
+    /// Each with what that was when it was replaced.
+    bases: Vec<(usize, Weak<Base>)>,
+}
+
+impl core::fmt::Debug for Aged {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Aged").field("foldings", &self.foldings).field("bases", &self.bases.len()).finish()
+    }
+}
+
+impl Aged {
+    /// Notes that `now` is the snapshot in place of `before`, and ends the use of those that are too old.
+    fn replace(&mut self, before: &Arc<Base>, now: &Base, foldings_max: usize) {
+        let folded = |base: &Base| base.kept.map(|kept| kept.folded);
+        if folded(before) != folded(now) {
+            self.foldings = self.foldings.saturating_add(1);
+        }
+        self.bases.push((self.foldings, Arc::downgrade(before)));
+        self.bases.retain(|(at, base)| {
+            let Some(base) = base.upgrade() else { return false };
+            let lives = self.foldings < at.saturating_add(foldings_max.max(1));
+            if !lives {
+                base.expire();
+            }
+            lives
+        });
+    }
 }
 
 /// What is committed: the database, and the blocks that are in the log alone.
@@ -231,13 +292,7 @@ impl Store {
             let (log, records) = Log::open(log, base.kept.map_or(0, |kept| kept.epoch))?;
             let settings = Arc::new(settings);
             let chain = chain_of(base, records, &settings, &guard)?;
-            Ok(Self {
-                db: Some(Handle::Writer(db)),
-                log: Mutex::new(log),
-                chain: Mutex::new(Some(chain)),
-                settings,
-                guard,
-            })
+            Ok(Self::of(Handle::Writer(db), log, chain, settings, guard))
         })
     }
 
@@ -258,43 +313,58 @@ impl Store {
                 return Err(StoreError::Foreign("it does not say its format".into()));
             }
             let mut attempts = 0_u32;
-            let (base, log, records) = loop {
-                let base = Base::new(&db.begin_read()?, Cache::new(settings.pages_bytes))?;
+            let (reading, base, log, records) = loop {
+                let reading = db.begin_read()?;
+                let base = Base::new(&reading, Cache::new(settings.pages_bytes))?;
                 let epoch = base.kept.map_or(0, |kept| kept.epoch);
                 let read = open_log(&log_file, LogFile::There, false).and_then(|log| Log::open(log, epoch));
                 // Whoever writes may have folded meanwhile, and begun the log anew over what is read here.
                 let is_now = Base::new(&db.begin_read()?, Cache::new(0))?.kept == base.kept;
                 attempts = attempts.saturating_add(1);
                 match read {
-                    Ok((log, records)) if is_now => break (base, log, records),
+                    Ok((log, records)) if is_now => break (reading, base, log, records),
                     // A record can be seen in part while it is written, and the one after it whole.
                     Err(error) if attempts >= READ_ATTEMPTS => return Err(error),
                     Ok(_) if attempts >= READ_ATTEMPTS => return Err(StoreError::InUse),
                     Ok(_) | Err(_) => {}
                 }
             };
-            let chain = Mutex::new(Some(chain_of(base, records, &settings, &guard)?));
-            Ok(Self { db: Some(Handle::Reader(db)), log: Mutex::new(log), chain, settings, guard })
+            let chain = chain_of(base, records, &settings, &guard)?;
+            Ok(Self::of(Handle::Reader(db, reading), log, chain, settings, guard))
         })
+    }
+
+    fn of(db: Handle, log: Log, chain: Chain, settings: Arc<Settings>, guard: Arc<Guard>) -> Self {
+        let (log, chain) = (Mutex::new(log), Mutex::new(Some(chain)));
+        Self { db: Some(db), log, chain, aged: Mutex::default(), settings, guard }
     }
 
     /// A snapshot of the database.
-    pub(crate) fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
+    pub(crate) fn begin_read(&self) -> Result<Snapshot<'_>, StoreError> {
         Ok(match self.db.as_ref().ok_or_else(closed)? {
-            Handle::Writer(db) => db.begin_read()?,
-            Handle::Reader(db) => db.begin_read()?,
+            Handle::Writer(db) => Snapshot::Own(Box::new(db.begin_read()?)),
+            Handle::Reader(_, reading) => Snapshot::Held(reading),
         })
     }
 
+    /// What is committed, and the snapshot of the database that it stands on.
+    pub(crate) fn chain_and_snapshot(&self) -> Result<(Chain, Snapshot<'_>), StoreError> {
+        // Whoever writes holds it, so neither changes meanwhile.
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let both = (self.chain()?, self.begin_read()?);
+        drop(log);
+        Ok(both)
+    }
+
     fn is_read_only(&self) -> bool {
-        matches!(self.db, Some(Handle::Reader(_)))
+        matches!(self.db, Some(Handle::Reader(..)))
     }
 
     /// A write transaction, durable when it has committed.
     pub(crate) fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
         let mut transaction = match self.db.as_ref().ok_or_else(closed)? {
             Handle::Writer(db) => db.begin_write()?,
-            Handle::Reader(_) => return Err(StoreError::ReadOnly),
+            Handle::Reader(..) => return Err(StoreError::ReadOnly),
         };
         // Contracts decide what is written, so a checksum that is no cryptographic hash may not be all that tells a
         // whole commit from half of one: this commits in two phases. It also makes opening after a crash quick.
@@ -320,7 +390,12 @@ impl Store {
         let mut log: MutexGuard<'_, Log> = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         self.guard.run(|| {
             let mut chain = self.chain()?;
+            let before = Arc::clone(&chain.base);
             let result = work(&mut log, &mut chain);
+            if !Arc::ptr_eq(&before, &chain.base) {
+                let mut aged = self.aged.lock().unwrap_or_else(PoisonError::into_inner);
+                aged.replace(&before, &chain.base, self.settings.view_foldings);
+            }
             match &result {
                 Err(error) if !error.is_invalid() => self.guard.fail(error.clone()),
                 // What was folded before a refusal stays folded.
@@ -475,7 +550,7 @@ impl Store {
         let Some(Handle::Writer(db)) = &mut self.db else { return Err(StoreError::ReadOnly) };
         *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         let result = work(db);
-        let base = Arc::new(Base::new(&self.begin_read()?, cache)?);
+        let base = Arc::new(Base::new(&*self.begin_read()?, cache)?);
         *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(Chain { base, layers: Vec::new() });
         result
     }
@@ -495,7 +570,10 @@ impl Store {
             *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
             match self.db.take() {
                 Some(Handle::Writer(db)) => db.close()?,
-                Some(Handle::Reader(db)) => db.close()?,
+                Some(Handle::Reader(db, reading)) => {
+                    drop(reading);
+                    db.close()?;
+                }
                 None => {}
             }
             self.log.get_mut().unwrap_or_else(PoisonError::into_inner).close()

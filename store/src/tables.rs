@@ -26,7 +26,7 @@ type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
 #[derive(Clone, Copy)]
 pub(crate) struct TableId {
     number: u8,
-    name: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) definition: Bytes2,
 }
 

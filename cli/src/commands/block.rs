@@ -13,7 +13,7 @@ use crate::{
     state_file::IfMissing,
 };
 use anyhow::{Error, anyhow};
-use lockstep_store::{ExecutedBlock, Recorder, Store, StoreError, Tip};
+use lockstep_store::{ExecutedBlock, Recorder, Settings, Store, StoreError, Tip};
 use lockstep_vm::{B256, Block, BlockOutcome, Receipt, Rejected, StateView, Vm};
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
     let mut witness = arguments.witness.as_deref().map(|path| OutputFile::plan(path, &taken)).transpose()?;
     let vm = machine()?;
     let file = BlockFile::read(&arguments.file)?;
-    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
+    let (store, _) = database_folder::open_with(&arguments.database.db, IfMissing::Refuse, settings(arguments))?;
     let progress = Progress::new("blocks");
     let count = file.count();
     let mut applied = Vec::new();
@@ -56,6 +56,15 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
     drop(progress);
     store.close()?;
     Ok(report(&applied))
+}
+
+fn settings(arguments: &ApplyArguments) -> Settings {
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    Settings {
+        cache_bytes: count(arguments.cache_mib).saturating_mul(1_024 * 1_024),
+        fold_blocks: count(arguments.fold_blocks),
+        ..Settings::default()
+    }
 }
 
 /// The failure of a block after `applied`. Those stay: a chain goes on from its last sound block. Blocks with numbers are

@@ -70,16 +70,32 @@ pub(crate) fn rollback(arguments: &RollbackArguments) -> Result<Report, Failure>
 }
 
 /// Runs `lockstep chain prune`.
+#[expect(clippy::disallowed_types, reason = "when it stops; no result depends on it")]
 pub(crate) fn prune(arguments: &PruneArguments) -> Result<Report, Failure> {
+    let begun = std::time::Instant::now();
+    let is_over = || arguments.max_seconds.is_some_and(|most| begun.elapsed().as_secs() >= most);
     let (mut store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
     let progress = Progress::new("heights");
-    let forgotten = store.prune(arguments.keep, &mut |done, all| progress.at(done, all))?;
+    let mut forgotten = 0_u64;
+    let (is_whole, left) = loop {
+        let step = store.prune_step(arguments.keep)?;
+        forgotten = forgotten.saturating_add(step.forgotten);
+        progress.at(forgotten, forgotten.saturating_add(step.left));
+        // One step is always done, so that it ends however short the time is.
+        if step.is_last || is_over() {
+            break (step.is_last, step.left);
+        }
+    };
     drop(progress);
-    store.compact()?;
+    if is_whole && !is_over() {
+        store.compact()?;
+    }
     let tip = store.tip()?;
     store.close()?;
     let mut report = Report::new("chain prune");
     report.add("heights_forgotten", Value::Number(forgotten));
+    report.add("heights_left", Value::Number(left));
+    report.add("whole", Value::Flag(is_whole));
     report.add("last", Value::maybe(tip, |tip| Value::Number(tip.height)));
     report.add("oldest_kept", Value::maybe(tip, |tip| Value::Number(tip.oldest)));
     Ok(report)

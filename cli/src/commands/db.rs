@@ -1,12 +1,13 @@
 //! `lockstep db`: a database as a whole, what takes room in it and what differs between two heights.
 
 use crate::{
-    args::{DatabaseArgument, DiffArguments},
+    args::{BackupArguments, DatabaseArgument, DiffArguments},
     bytes::hex,
     database_folder::{self, Sizes},
     execution::shown,
     failure::{Class, Classify, Failure},
     output_file::{Draft, OutputFile},
+    progress::Progress,
     report::{Report, Row, Value},
 };
 use anyhow::Context as _;
@@ -106,6 +107,24 @@ pub(crate) fn diff(arguments: DiffArguments) -> Result<Report, Failure> {
             "the first {limit} differences are shown; --out FILE writes all of them, --limit N shows more"
         ));
     }
+    Ok(report)
+}
+
+/// Runs `lockstep db backup`.
+pub(crate) fn backup(arguments: &BackupArguments) -> Result<Report, Failure> {
+    let BackupArguments { folder, database } = arguments;
+    let begun = database_folder::begin_copy(folder)?;
+    let store = database_folder::open_to_look(&database.db)?;
+    let progress = Progress::new("rows");
+    let tip = store.backup(folder, &mut |done, all| progress.at(done, all))?;
+    drop(progress);
+    begun.keep();
+    let mut report = Report::new("db backup");
+    report.add("last", Value::Number(tip.height));
+    report.add("oldest_kept", Value::Number(tip.oldest));
+    report.add("block_hash", Value::bytes(tip.hash));
+    report.add("root", Value::bytes(tip.root));
+    report.add("file_bytes", Value::Number(Sizes::of(folder)?.file));
     Ok(report)
 }
 

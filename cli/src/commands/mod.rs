@@ -56,6 +56,7 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Chain(ChainCommand::Check(arguments)) => chain::check(&arguments),
         Command::Db(DbCommand::Stats(arguments)) => db::stats(&arguments),
         Command::Db(DbCommand::Diff(arguments)) => db::diff(arguments),
+        Command::Db(DbCommand::Backup(arguments)) => db::backup(&arguments),
         Command::Prove(arguments) => proof::prove(arguments),
         Command::Verify(arguments) => proof::verify(&arguments),
         Command::Diverge(arguments) => diverge::diverge(&arguments),

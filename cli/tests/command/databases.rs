@@ -292,6 +292,39 @@ fn a_database_that_is_written_can_be_looked_at() {
     assert_eq!(store.root(29).unwrap(), root);
 }
 
+/// A copy is the chain with its past, also while another process writes; a pruning in steps ends with one that is whole.
+#[test]
+fn a_copy_is_a_chain_and_a_pruning_goes_on() {
+    let folder = begun(200);
+    json(&folder, &["block", "apply", "blocks.json", "--db", "chain", "--cache-mib", "8", "--fold-blocks", "7"]);
+    let all = roots(&folder);
+    let store = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+    let copied = json(&folder, &["db", "backup", "deep/copy", "--db", "chain"]);
+    drop(store);
+    assert_eq!((&copied["last"], copied["root"].as_str()), (&200.into(), Some(all[&200].as_str())));
+    assert_eq!(json(&folder, &["chain", "check", "--db", "deep/copy"])["sound"], true);
+    assert_eq!(json(&folder, &["chain", "verify", "--db", "deep/copy", "--from", "150"])["executed"], 50);
+    let refused = folder.run(&["db", "backup", "deep/copy", "--db", "chain"]);
+    assert!(
+        refused.code == 3 && refused.stderr.contains("there is a database in deep/copy already"),
+        "{}",
+        refused.stderr
+    );
+    let refused = folder.run(&["db", "backup", "other/copy", "--db", "nowhere"]);
+    assert!(refused.code == 3 && !folder.path("other").exists(), "{}", refused.stderr);
+
+    let prune = ["chain", "prune", "--keep", "10", "--max-seconds", "0", "--db", "chain"];
+    let mut forgotten = 0;
+    for step in [64, 64, 63] {
+        let pruned = json(&folder, &prune);
+        forgotten += step;
+        assert_eq!((&pruned["heights_forgotten"], &pruned["oldest_kept"]), (&step.into(), &forgotten.into()));
+        assert_eq!((&pruned["heights_left"], &pruned["whole"]), (&(191 - forgotten).into(), &false.into()));
+    }
+    assert_eq!(json(&folder, &prune)["whole"], true);
+    assert_eq!(json(&folder, &["chain", "check", "--db", "chain"])["sound"], true);
+}
+
 /// While one process has a database open, another that would write is told.
 #[test]
 fn a_database_has_one_writer_at_a_time() {

@@ -93,6 +93,7 @@ fn places() -> Vec<(Role, Vec<&'static str>)> {
         (Looks, vec!["chain", "log", "--db", "@"]),
         (Looks, vec!["chain", "show", "0", "--db", "@"]),
         (Looks, vec!["chain", "verify", "--db", "@"]),
+        (Looks, vec!["db", "backup", "new", "--db", "@"]),
         (Looks, vec!["db", "stats", "--db", "@"]),
         (Looks, vec!["db", "diff", "0", "0", "--db", "@"]),
         (Writes, vec!["db", "diff", "0", "0", "--db", "db", "--out", "@"]),
