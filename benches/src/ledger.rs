@@ -59,7 +59,7 @@ pub fn commit(store: &Store, diff: &StateDiff) -> Result<u64, StoreError> {
     let env = BlockEnv { number: height, parent_hash: view.hash(), ..BlockEnv::default() };
     let diff = &beginning(Arc::new(view), &env, diff.clone(), &Revision::V1).map_err(unreadable)?;
     let (hash, parent_hash) = (B256::from(U256::from(height)), env.parent_hash);
-    store.commit(&ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], root: None })?;
+    store.commit(&ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], body: None, root: None })?;
     Ok(height)
 }
 

@@ -104,6 +104,9 @@ pub(crate) enum Command {
     /// Look at the blocks of a database, take them back, forget early states, check everything
     #[command(subcommand)]
     Chain(ChainCommand),
+    /// Look at a database as a whole: what takes room, what differs between two heights
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Prove an account or a storage value of a database, or that there is none
     Prove(ProveArguments),
     /// Verify a proof against a root; no database is needed
@@ -341,7 +344,7 @@ pub(crate) struct AccountArguments {
     #[command(flatten)]
     pub(crate) place: PlaceArgument,
 
-    /// Add this to its balance first, without a transaction; the state file is made if it does not exist
+    /// Add this to its balance first, without a transaction; for a state file, which is made if it does not exist
     #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true)]
     pub(crate) credit: Option<U256>,
 }
@@ -359,7 +362,7 @@ pub(crate) struct StorageArguments {
     #[command(flatten)]
     pub(crate) place: PlaceArgument,
 
-    /// Put this value there first, without a transaction: up to 32 bytes in hex; zero removes the key
+    /// Put this value there first, without a transaction, in a state file: up to 32 bytes in hex; zero removes the key
     #[arg(long, value_name = "VALUE", value_parser = parse_value, requires = "key")]
     pub(crate) set: Option<Hex>,
 }
@@ -398,6 +401,14 @@ pub(crate) struct ApplyArguments {
     /// Write the witness of the last of these blocks into this file
     #[arg(long, value_name = "FILE")]
     pub(crate) witness: Option<PathBuf>,
+
+    /// MiB of the database that are kept in memory
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 128)]
+    pub(crate) cache_mib: u32,
+
+    /// Blocks that wait in the log until they are put into the database
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 64)]
+    pub(crate) fold_blocks: u32,
 }
 
 /// What to do with a chain.
@@ -405,6 +416,10 @@ pub(crate) struct ApplyArguments {
 pub(crate) enum ChainCommand {
     /// Print the blocks whose states are kept, the last first
     Log(LogArguments),
+    /// Print a block: its hash and roots, and the receipts with their logs
+    Show(ShowArguments),
+    /// Execute the blocks again from the database alone, and compare receipts and roots; the database stays as it is
+    Verify(VerifyChainArguments),
     /// Make an earlier block the last one; those after it are gone
     Rollback(RollbackArguments),
     /// Forget the states of all but the last heights
@@ -421,6 +436,91 @@ pub(crate) struct LogArguments {
     /// Blocks to print at the most
     #[arg(long, value_name = "N", value_parser = parse_gas, default_value_t = 20)]
     pub(crate) limit: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The height of the block
+    #[arg(value_parser = parse_gas)]
+    pub(crate) height: u64,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyChainArguments {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+
+    /// The height whose state is the first that a block is executed on [default: the oldest that is kept]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas)]
+    pub(crate) from: Option<u64>,
+
+    /// The engine that executes
+    #[arg(long, value_enum, default_value_t = EngineName::Wasmi)]
+    pub(crate) engine: EngineName,
+}
+
+/// An engine by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineName {
+    /// The one of production
+    Wasmi,
+    /// The slow interpreter that is written from the specification
+    Reference,
+}
+
+impl EngineName {
+    /// The name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Wasmi => "wasmi",
+            Self::Reference => "reference",
+        }
+    }
+}
+
+/// What to look at of a database.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Print what takes room, table by table; reads the whole database
+    Stats(DatabaseArgument),
+    /// Print the accounts and storage values that differ between two heights
+    Diff(DiffArguments),
+    /// Copy a database with all its heights, also while another process writes it
+    Backup(BackupArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The folder of the copy
+    pub(crate) folder: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The height to compare with
+    #[arg(value_parser = parse_gas)]
+    pub(crate) from: u64,
+
+    /// The height to look at
+    #[arg(value_parser = parse_gas)]
+    pub(crate) to: u64,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+
+    /// Differences to print at the most
+    #[arg(long, value_name = "N", value_parser = parse_gas, default_value_t = 100)]
+    pub(crate) limit: u64,
+
+    /// Write every difference into this file as it is found: one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -441,6 +541,10 @@ pub(crate) struct PruneArguments {
     /// Heights to keep, at least 1
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) keep: u64,
+
+    /// Stop after this time, between two steps; the next pruning goes on
+    #[arg(long, value_name = "N", value_parser = parse_gas)]
+    pub(crate) max_seconds: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -177,6 +177,11 @@ pub(crate) fn add_output(report: &mut Report, output: &[u8]) {
 
 /// Adds the logs of a receipt to a report.
 pub(crate) fn add_logs(report: &mut Report, logs: &[Log]) {
+    report.add("logs", Value::Rows(log_rows(logs)));
+}
+
+/// The logs of a receipt.
+pub(crate) fn log_rows(logs: &[Log]) -> Vec<Row> {
     let rows = logs.iter().map(|log| {
         let Log { address, topics, data } = log;
         let mut lines = vec![format!("{} data {}", hex(address.as_slice()), shown(&Some(data.clone())))];
@@ -188,10 +193,11 @@ pub(crate) fn add_logs(report: &mut Report, logs: &[Log]) {
         ];
         Row { lines, fields }
     });
-    report.add("logs", Value::Rows(rows.collect()));
+    rows.collect()
 }
 
-fn shown(value: &Option<Vec<u8>>) -> String {
+/// A storage value, or that there is none.
+pub(crate) fn shown(value: &Option<Vec<u8>>) -> String {
     match value {
         None => "absent".into(),
         Some(value) if value.is_empty() => "empty".into(),

@@ -11,8 +11,8 @@ use crate::{
 use anyhow::{Error, anyhow};
 use lockstep_store::{ExecutedBlock, Store, View};
 use lockstep_vm::{
-    Account, Address, B256, Block, BlockEnv, Gas, Revision, StateDiff, StateView, StorageDiff, Supply, Tx, U256, Vm,
-    beginning, system::SYSTEM_ADDRESS,
+    Account, Address, B256, Block, BlockEnv, Gas, StateDiff, StateView, StorageDiff, Supply, Tx, U256, Vm,
+    system::SYSTEM_ADDRESS,
 };
 use sha3::{Digest, Sha3_256};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -45,7 +45,7 @@ impl Ledger {
                 Err(failure.remedy("leave --at out, or keep the chain in a database"))
             }
             (Some(file), _) => Ok(Self::File(state_file::read(file)?, None)),
-            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, IfMissing::Refuse, at)?)),
+            (None, Some(folder)) => Ok(Self::Database(Database::look(folder, at)?)),
             (None, None) => Err(nowhere()),
         }
     }
@@ -57,8 +57,17 @@ impl Ledger {
                 let (writing, chain) = state_file::write(file, if_missing)?;
                 Ok(Self::File(chain, Some(writing)))
             }
-            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, if_missing, None)?)),
+            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, if_missing)?)),
             (None, None) => Err(nowhere()),
+        }
+    }
+
+    /// Opens a chain to change its state without a transaction, which is what `option` asks for. A database is refused: each
+    /// of its blocks can be executed again.
+    pub(crate) fn prepare(place: &PlaceArgument, if_missing: IfMissing, option: &str) -> Result<Self, Failure> {
+        match &place.db {
+            Some(folder) => Err(without_a_transaction(option, &folder.display().to_string())),
+            None => Self::write(place, if_missing),
         }
     }
 
@@ -145,40 +154,34 @@ impl Ledger {
         }
     }
 
-    /// Changes the state without a transaction, as whoever starts a chain does. A database takes it as a block of its
-    /// own. Gives the number of the last block.
-    pub(crate) fn amend(self, diff: StateDiff) -> Result<u64, Failure> {
+    /// Changes the state in a state file without a transaction, as whoever starts a chain does.
+    pub(crate) fn amend(self, diff: StateDiff) -> Result<(), Failure> {
         if diff.accounts.contains_key(&SYSTEM_ADDRESS) || diff.storage.contains_key(&SYSTEM_ADDRESS) {
             return Err(Failure::new(Class::Usage, of_the_chain()));
         }
-        let (view, env) = (self.view(), self.next_block(0)?);
         match self {
             Self::File(mut chain, writing) => {
-                drop(view);
                 chain.prepare().apply(&diff);
-                if let Some(writing) = writing {
-                    writing.save(&chain)?;
-                }
-                Ok(chain.number)
+                writing.map_or(Ok(()), |writing| writing.save(&chain))
             }
-            Self::Database(database) => {
-                let diff = beginning(view, &env, diff, &Revision::V1)?;
-                let (height, parent_hash) = (env.number, env.parent_hash);
-                let (hash, diff) = (hash_without_transactions(parent_hash, &diff)?, &diff);
-                let block = ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], root: None };
-                database.store.commit(&block)?;
-                database.begun.keep();
-                database.store.close()?;
-                Ok(height)
-            }
+            Self::Database(_) => Err(without_a_transaction("a change without a transaction", "a database")),
         }
     }
 }
 
 impl Database {
-    /// Opens a database at a height, or at its last block.
-    pub(crate) fn open(folder: &Path, if_missing: IfMissing, at: Option<u64>) -> Result<Self, Failure> {
+    /// Opens a database to change it.
+    fn open(folder: &Path, if_missing: IfMissing) -> Result<Self, Failure> {
         let (store, begun) = database_folder::open(folder, if_missing)?;
+        Self::at(store, begun, None)
+    }
+
+    /// Opens a database to look at a height, or at its last block, also while another process writes it.
+    pub(crate) fn look(folder: &Path, at: Option<u64>) -> Result<Self, Failure> {
+        Self::at(database_folder::open_to_look(folder)?, Begun::default(), at)
+    }
+
+    fn at(store: Store, begun: Begun, at: Option<u64>) -> Result<Self, Failure> {
         let view = match at {
             Some(height) => store.view(height)?,
             None => store.latest()?,
@@ -192,10 +195,19 @@ impl Database {
         drop(view);
         let (number, parent_hash) = (env.number, env.parent_hash);
         let changes = Changes::of(&*self.view, &executed.diff)?;
-        let hash = Block { env, transactions: vec![valid.tx().clone()] }.hash();
+        let block = Block { env, transactions: vec![valid.tx().clone()] };
+        let (hash, body) = (block.hash(), borsh::to_vec(&block).map_err(Error::msg).class(Class::Fault)?);
         let receipts = [executed.receipt.clone()];
         let (diff, receipts) = (&executed.diff, receipts.as_slice());
-        self.store.commit(&ExecutedBlock { height: number, hash, parent_hash, diff, receipts, root: None })?;
+        self.store.commit(&ExecutedBlock {
+            height: number,
+            hash,
+            parent_hash,
+            diff,
+            receipts,
+            body: Some(&body),
+            root: None,
+        })?;
         self.begun.keep();
         self.store.close()?;
         Ok(Sealed { number, executed, changes })
@@ -219,6 +231,15 @@ pub(crate) fn of_the_chain() -> Error {
 pub(crate) fn storage_diff(address: Address, key: Vec<u8>, value: Vec<u8>) -> StateDiff {
     let values = [(key, Some(value).filter(|value| !value.is_empty()))].into();
     StateDiff { storage: [(address, StorageDiff { cleared: false, values })].into(), ..StateDiff::default() }
+}
+
+/// The refusal of a change that no block could be executed again with.
+fn without_a_transaction(option: &str, database: &str) -> Failure {
+    let why = "every block of a database can be executed again, and this one could not";
+    let failure =
+        Failure::new(Class::Usage, anyhow!("{option} is for state files, and {database} is a database: {why}"));
+    failure
+        .remedy("put it into the genesis (`lockstep genesis FILE --db DIR`), or send a transaction by `lockstep call`")
 }
 
 /// The parser of the arguments asks for one place.

@@ -114,7 +114,7 @@ fn diff(input: &mut Input<'_>, state: &MemoryState) -> StateDiff {
 
 fn commit(store: &Store, height: u64, diff: &StateDiff) -> B256 {
     let (hash, parent_hash) = (B256::from(U256::from(height)), B256::from(U256::from(height.saturating_sub(1))));
-    let block = ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], root: None };
+    let block = ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], body: None, root: None };
     store.commit(&block).expect("the diff is of this state")
 }
 

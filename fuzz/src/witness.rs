@@ -53,8 +53,15 @@ fn chain() -> &'static Chain {
             };
             let hash = |height| B256::from(U256::from(height));
             let parent_hash = hash(u64::saturating_sub(height, 1));
-            let block =
-                ExecutedBlock { height, hash: hash(height), parent_hash, diff: &diff, receipts: &[], root: None };
+            let block = ExecutedBlock {
+                height,
+                hash: hash(height),
+                parent_hash,
+                diff: &diff,
+                receipts: &[],
+                body: None,
+                root: None,
+            };
             store.commit(&block).expect("the diff is of this state");
             state.apply(&diff);
         }

@@ -9,8 +9,8 @@ use crate::{
     proof::{EMPTY_ROOT, Kind},
     row::{Row, RowKey, TreeId},
     tables::{
-        BLOCKS, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT, PAGES,
-        RECEIPTS, ROWS, Reading, UNDO, decode, height_key, numbered_key, old_row, undo_key,
+        BLOCKS, BODIES, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT,
+        PAGES, RECEIPTS, ROWS, Reading, UNDO, body_sum, decode, height_key, numbered_key, old_row, undo_key,
     },
     update::{Slot, Source},
 };
@@ -19,7 +19,7 @@ use lockstep_vm::{B256, Receipt};
 use redb::ReadTransaction;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 /// A snapshot of the database.
@@ -34,6 +34,13 @@ pub(crate) struct Base {
     pub(crate) hash: B256,
     /// Root of [`ROWS`].
     pub(crate) root: B256,
+    /// `None` once it is too old.
+    tables: RwLock<Option<Arc<Tables>>>,
+    cache: Mutex<Cache>,
+}
+
+/// The tables of a snapshot. While they are there, redb writes over nothing of it, and the file grows.
+struct Tables {
     rows: Reading,
     undo: Reading,
     pages: Reading,
@@ -42,7 +49,7 @@ pub(crate) struct Base {
     receipts: Reading,
     changes: Reading,
     ended: Reading,
-    cache: Mutex<Cache>,
+    bodies: Reading,
 }
 
 /// Places that were read, each held against the hash of its node.
@@ -105,12 +112,7 @@ impl Base {
     pub(crate) fn new(transaction: &ReadTransaction, cache: Cache) -> Result<Self, StoreError> {
         let open = |id| Reading::open(transaction, id);
         let meta = open(META)?;
-        let mut base = Self {
-            kept: meta.get(META_KEPT, decode)?,
-            imported: meta.get(META_IMPORTED, decode)?,
-            importing: meta.get(META_IMPORT, |_| Ok(()))?.is_some(),
-            hash: B256::ZERO,
-            root: EMPTY_ROOT,
+        let tables = Tables {
             rows: open(ROWS)?,
             undo: open(UNDO)?,
             pages: open(PAGES)?,
@@ -119,6 +121,15 @@ impl Base {
             receipts: open(RECEIPTS)?,
             changes: open(CHANGES)?,
             ended: open(ENDED)?,
+            bodies: open(BODIES)?,
+        };
+        let mut base = Self {
+            kept: meta.get(META_KEPT, decode)?,
+            imported: meta.get(META_IMPORTED, decode)?,
+            importing: meta.get(META_IMPORT, |_| Ok(()))?.is_some(),
+            hash: B256::ZERO,
+            root: EMPTY_ROOT,
+            tables: RwLock::new(Some(Arc::new(tables))),
             cache: Mutex::new(cache),
         };
         if let Some(kept) = base.kept {
@@ -128,6 +139,16 @@ impl Base {
         Ok(base)
     }
 
+    fn tables(&self) -> Result<Arc<Tables>, StoreError> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.as_ref().map(Arc::clone).ok_or(StoreError::Expired)
+    }
+
+    /// Lets go of the database: whoever holds it still is told that it is too old.
+    pub(crate) fn expire(&self) {
+        *self.tables.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The cache as it is now, for the next snapshot.
     pub(crate) fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
@@ -135,7 +156,7 @@ impl Base {
 
     /// The block at a height that is in the database.
     pub(crate) fn block(&self, height: u64) -> Result<BlockRow, StoreError> {
-        let row = self.blocks.get(&height_key(height), decode)?;
+        let row = self.tables()?.blocks.get(&height_key(height), decode)?;
         row.ok_or_else(|| StoreError::Damaged(format!("there is no block at height {height}")))
     }
 
@@ -143,30 +164,46 @@ impl Base {
     pub(crate) fn receipts(&self, height: u64) -> Result<Vec<Receipt>, StoreError> {
         let missing = || StoreError::Damaged(format!("a receipt is missing at height {height}"));
         let numbers = 0..self.block(height)?.receipts;
-        let receipt = |number| self.receipts.get(&numbered_key(height, number), decode)?.ok_or_else(missing);
+        let receipt = |number| self.tables()?.receipts.get(&numbered_key(height, number), decode)?.ok_or_else(missing);
         numbers.map(receipt).collect()
+    }
+
+    /// The block itself, `None` if it has no body.
+    pub(crate) fn body(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some((parts, sum)) = self.block(height)?.body else { return Ok(None) };
+        let damaged =
+            || StoreError::Damaged(format!("the body of the block at height {height} is not what was written"));
+        let mut body = Vec::new();
+        for number in 0..parts {
+            let append = |part: &[u8]| {
+                body.extend_from_slice(part);
+                Ok(())
+            };
+            self.tables()?.bodies.get(&numbered_key(height, number), append)?.ok_or_else(damaged)?;
+        }
+        if body_sum(height, &body) == sum { Ok(Some(body)) } else { Err(damaged()) }
     }
 
     /// What it changed, part by part.
     pub(crate) fn changes(&self, height: u64) -> Result<impl Iterator<Item = Result<Changes, StoreError>>, StoreError> {
         let parts = 0..self.block(height)?.changes;
         Ok(parts.map(move |part| {
-            let changes = self.changes.get(&numbered_key(height, part), decode)?;
+            let changes = self.tables()?.changes.get(&numbered_key(height, part), decode)?;
             changes.ok_or_else(|| StoreError::Damaged(format!("the changes of height {height} are missing")))
         }))
     }
 
     pub(crate) fn code(&self, hash: &B256) -> Result<Option<Vec<u8>>, StoreError> {
-        self.code.get(hash.as_slice(), |code| Ok(code.to_vec()))
+        self.tables()?.code.get(hash.as_slice(), |code| Ok(code.to_vec()))
     }
 
     pub(crate) fn has_code(&self, hash: &B256) -> Result<bool, StoreError> {
-        Ok(self.code.get(hash.as_slice(), |_| Ok(()))?.is_some())
+        Ok(self.tables()?.code.get(hash.as_slice(), |_| Ok(()))?.is_some())
     }
 
     /// The leaf as its row says, held against nothing.
     pub(crate) fn row_as_it_is(&self, key: &RowKey) -> Result<Option<Row>, StoreError> {
-        self.rows.get(&key.bytes(), Row::of)
+        self.tables()?.rows.get(&key.bytes(), Row::of)
     }
 
     /// The leaf in the tree with that root.
@@ -217,7 +254,7 @@ impl Base {
     ) -> Result<impl Iterator<Item = Result<(RowKey, Row), StoreError>> + use<>, StoreError> {
         let tree = place.tree;
         let (from, to) = (RowKey { tree, key: place.path }.bytes(), RowKey { tree, key: place.last() }.bytes());
-        let rows = self.rows.between(from.as_slice(), to.as_slice())?;
+        let rows = self.tables()?.rows.between(from.as_slice(), to.as_slice())?;
         Ok(rows.map(|row| {
             let (key, content) = row?;
             Ok((RowKey::split(&key)?.0, Row::of(&content)?))
@@ -231,7 +268,7 @@ impl Base {
         range: &KeyRange,
     ) -> Result<impl Iterator<Item = Result<(RowKey, Row), StoreError>> + use<>, StoreError> {
         let bytes = |key: Hash| RowKey { tree, key: B256::new(key) }.bytes();
-        let rows = self.rows.between(&bytes(range.first), &bytes(range.last))?;
+        let rows = self.tables()?.rows.between(&bytes(range.first), &bytes(range.last))?;
         Ok(rows.map(|row| {
             let (key, content) = row?;
             Ok((RowKey::split(&key)?.0, Row::of(&content)?))
@@ -240,33 +277,45 @@ impl Base {
 
     /// What a leaf was before a height that changed it.
     pub(crate) fn old_at(&self, key: &RowKey, height: u64) -> Result<Option<Row>, StoreError> {
-        let row = self.undo.get(&undo_key(key, height), |content| old_row(content)?.map(Row::of).transpose())?;
+        let row =
+            self.tables()?.undo.get(&undo_key(key, height), |content| old_row(content)?.map(Row::of).transpose())?;
         row.ok_or_else(|| StoreError::Damaged(format!("what leaf {} was before height {height} is missing", key.key)))
     }
 
     /// Everything that a leaf was above a height, the earliest first.
     pub(crate) fn all_old(&self, key: &RowKey, height: u64) -> Result<Vec<Option<Row>>, StoreError> {
         let (from, to) = (undo_key(key, height.saturating_add(1)), undo_key(key, u64::MAX));
-        let rows = self.undo.between(from.as_slice(), to.as_slice())?;
+        let rows = self.tables()?.undo.between(from.as_slice(), to.as_slice())?;
         rows.map(|row| old_row(&row?.1)?.map(Row::of).transpose()).collect()
     }
 
     /// What is in the database besides one block and its state, if there is something.
     pub(crate) fn left_over(&self) -> Result<Option<&'static str>, StoreError> {
         let Some(kept) = self.kept else { return Ok(None) };
-        let receipts = u64::from(self.block(kept.folded)?.receipts);
-        Ok(match (self.undo.len()?, self.changes.len()?, self.blocks.len()?, self.receipts.len()?) {
-            (0, 0, 1, count) if count == receipts => None,
-            (0, 0, 1, _) => Some("receipts"),
-            (0, 0, _, _) => Some("blocks"),
-            (0, _, _, _) => Some("changes"),
-            _ => Some("old rows"),
-        })
+        let block = self.block(kept.folded)?;
+        let (receipts, parts) = (u64::from(block.receipts), block.body.map_or(0, |(parts, _)| u64::from(parts)));
+        if self.tables()?.bodies.len()? != parts {
+            return Ok(Some("bodies"));
+        }
+        Ok(
+            match (
+                self.tables()?.undo.len()?,
+                self.tables()?.changes.len()?,
+                self.tables()?.blocks.len()?,
+                self.tables()?.receipts.len()?,
+            ) {
+                (0, 0, 1, count) if count == receipts => None,
+                (0, 0, 1, _) => Some("receipts"),
+                (0, 0, _, _) => Some("blocks"),
+                (0, _, _, _) => Some("changes"),
+                _ => Some("old rows"),
+            },
+        )
     }
 
     /// Storages that no kept height has, and that have rows or pages still.
     pub(crate) fn ended(&self) -> Result<impl Iterator<Item = Result<TreeId, StoreError>> + use<>, StoreError> {
-        Ok(self.ended.all()?.map(|row| {
+        Ok(self.tables()?.ended.all()?.map(|row| {
             let tree = TreeId::split(&row?.0).map(|(tree, _)| tree);
             tree.ok_or_else(|| StoreError::Damaged("the key of a storage that ended".into()))
         }))
@@ -280,7 +329,7 @@ impl Base {
             leaves = leaves.saturating_add(1);
         }
         let (from, to) = pages_of(tree);
-        for page in self.pages.between(&from, &to)? {
+        for page in self.tables()?.pages.between(&from, &to)? {
             Page::decode(&page?.1)?;
             pages = pages.saturating_add(1);
         }
@@ -289,7 +338,7 @@ impl Base {
 
     /// Rows of leaves, old rows and pages.
     pub(crate) fn counts(&self) -> Result<(u64, u64, u64), StoreError> {
-        Ok((self.rows.len()?, self.undo.len()?, self.pages.len()?))
+        Ok((self.tables()?.rows.len()?, self.tables()?.undo.len()?, self.tables()?.pages.len()?))
     }
 }
 
@@ -298,7 +347,7 @@ impl Source for Base {
         if let Some(sub) = self.cache().subs.get(place) {
             return Ok(sub.clone());
         }
-        let sub = match self.pages.get(&place.page_key(), Page::decode)? {
+        let sub = match self.tables()?.pages.get(&place.page_key(), Page::decode)? {
             Some(page) if page.hash() == Some(*hash) => Sub::Page(Arc::new(page)),
             Some(_) => {
                 return Err(StoreError::Damaged(format!("a page of a tree is not what its root says: {place:?}")));

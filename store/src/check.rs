@@ -18,7 +18,7 @@ use crate::{
     update::Source,
 };
 use lockstep_vm::{B256, code_bytes, code_hash};
-use redb::{ReadableDatabase, StorageBackend, backends::FileBackend};
+use redb::{StorageBackend, backends::FileBackend};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
@@ -270,7 +270,7 @@ impl<'a> Walk<'a> {
 
     /// Rows of earlier heights are counted here, and held against the trees where the blocks are taken back.
     fn old_rows(&mut self, store: &Store) -> Result<(), StoreError> {
-        let reading = store.db()?.begin_read()?;
+        let reading = store.begin_read()?;
         for row in Reading::open(&reading, UNDO)?.all()? {
             let (key, content) = row?;
             self.step();
@@ -293,7 +293,7 @@ impl<'a> Walk<'a> {
 
     /// Every code is what its hash says and is counted right.
     fn code(&mut self, store: &Store) -> Result<(), StoreError> {
-        let reading = store.db()?.begin_read()?;
+        let reading = store.begin_read()?;
         let mut counted = BTreeMap::new();
         for row in Reading::open(&reading, CODE_USES)?.all()? {
             let (hash, count) = row?;
@@ -327,6 +327,7 @@ impl<'a> Walk<'a> {
     fn back(&mut self, store: &Store, oldest: u64, tip: u64) -> Result<(), StoreError> {
         for height in (oldest..=tip).rev() {
             store.receipts(height)?;
+            store.body(height)?;
             if let Some(below) = height.checked_sub(1).filter(|below| *below >= oldest) {
                 store.rollback(below)?;
             }

@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// The highest height: far beyond any chain, and far from where numbers end.
 pub const HEIGHT_MAX: u64 = 1 << 62;
 
+/// Bytes of a body.
+pub const BODY_BYTES_MAX: usize = 1_024 * 1_024 * 1_024;
+
 /// A block that was executed.
 #[derive(Debug, Clone, Copy)]
 pub struct ExecutedBlock<'a> {
@@ -29,6 +32,9 @@ pub struct ExecutedBlock<'a> {
     pub diff: &'a StateDiff,
     /// What its transactions gave.
     pub receipts: &'a [Receipt],
+    /// The block itself, encoded by the rule of the chain, so that it can be executed again; `None` where it cannot be.
+    /// Nothing here looks into it. At most [`BODY_BYTES_MAX`] bytes.
+    pub body: Option<&'a [u8]>,
     /// The root that it must give, where somebody has said it.
     pub root: Option<B256>,
 }
@@ -36,15 +42,15 @@ pub struct ExecutedBlock<'a> {
 impl Store {
     /// Makes the block the last one. When this returns, it is on disk. Returns the root.
     ///
-    /// A block that is there already changes nothing. Its hash, its receipts and `root` are compared with what is there.
-    /// So is the root that the diff results in, if the height before is kept. A block that came with a snapshot has no
-    /// receipts to compare.
+    /// A block that is there already changes nothing. Its hash, its receipts, its body and `root` are compared with what
+    /// is there. So is the root that the diff results in, if the height before is kept. A block that came with a snapshot
+    /// has no receipts to compare, and a body is compared where both have one.
     ///
     /// # Errors
     ///
     /// [`StoreError::Height`] if it does not follow, [`StoreError::Parent`] if its parent is not the last block,
-    /// [`StoreError::OtherBlock`] or [`StoreError::OtherReceipts`] if another one has its height, [`StoreError::Diff`] if
-    /// the diff contradicts the state, [`StoreError::Root`] if the root is another, or that the database cannot be read or
+    /// [`StoreError::OtherBlock`], [`StoreError::OtherReceipts`] or [`StoreError::OtherBody`] if another one has its height,
+    /// [`StoreError::Diff`] if the diff contradicts the state or the body is too large, [`StoreError::Root`] if the root is another, or that the database cannot be read or
     /// written. Nothing is changed then.
     pub fn commit(&self, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
         self.write(|log, chain| {
@@ -125,7 +131,7 @@ impl Store {
             return Ok(root);
         }
         let head = (layer.height, layer.hash, layer.parent_hash, layer.root);
-        log.append(&block_payload(head, &layer.receipts, diff)?)?;
+        log.append(&block_payload(head, &layer.receipts, diff, layer.body.as_deref())?)?;
         chain.layers.push(layer);
         Ok(root)
     }
@@ -149,7 +155,7 @@ impl Store {
 
     /// Compares a block with the one of its height that is there, and returns the root.
     fn same_as_there(&self, chain: &Chain, oldest: u64, executed: &ExecutedBlock<'_>) -> Result<B256, StoreError> {
-        let &ExecutedBlock { height, hash, diff, receipts, root, parent_hash: _ } = executed;
+        let &ExecutedBlock { height, hash, diff, receipts, root, body, parent_hash: _ } = executed;
         let (there, there_root) = chain.block(height)?;
         if there != hash {
             return Err(StoreError::OtherBlock { height, committed: there, actual: hash });
@@ -164,6 +170,10 @@ impl Store {
             let hash =
                 |receipts: &[Receipt]| Ok::<_, StoreError>(B256::new(Sha3_256::digest(encode(&receipts)?).into()));
             return Err(StoreError::OtherReceipts { height, committed: hash(&committed)?, actual: hash(receipts)? });
+        }
+        let there = if body.is_some() { chain.body(height)? } else { None };
+        if there.is_some_and(|there| Some(there.as_slice()) != body) {
+            return Err(StoreError::OtherBody { height });
         }
         if let Some(before) = height.checked_sub(1).filter(|before| *before >= oldest) {
             let view = self.view_of(chain, before)?;

@@ -72,6 +72,15 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A leaf or an empty subtree one bit further down, where a deeper tree has it.
+    pub(crate) fn moved(&self, bit: bool, hash: B256) -> Self {
+        let within = match &self.within {
+            Within::Leaves(leaves) if hash == self.hash => Within::Leaves(leaves.clone()),
+            _ => Within::Edge,
+        };
+        Self { source: self.source, place: self.place.child(bit), hash, within }
+    }
+
     /// The key of the leaf, if it is one.
     pub(crate) fn leaf_key(&self) -> Result<B256, StoreError> {
         match &self.within {

@@ -10,6 +10,12 @@ use std::{io, sync::Arc};
 pub enum StoreError {
     /// Another process, or another `Store` of this one, has the database open.
     InUse,
+    /// The store is open to look at it alone.
+    ReadOnly,
+    /// The view is too old: so many foldings came after it that it would keep the file from being written over.
+    Expired,
+    /// Whoever wrote the database last has not closed it: it must be opened to be written once, which mends it.
+    Unrepaired,
     /// The file is not a database of this crate.
     Foreign(String),
     /// The database has another format version than this build reads.
@@ -50,6 +56,11 @@ pub enum StoreError {
         committed: B256,
         /// The same over those that were given.
         actual: B256,
+    },
+    /// The block that was committed at this height, with the same hash, has another body.
+    OtherBody {
+        /// The height.
+        height: u64,
     },
     /// The block gives another root than it was said to.
     Root {
@@ -145,6 +156,12 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InUse => f.write_str("the database is in use by another process"),
+            Self::ReadOnly => f.write_str("the database is open to look at it alone"),
+            Self::Expired => f.write_str(
+                "the view is too old, and what it looks at was written over: take a new one, or let views live for more \
+                 foldings (Settings::view_foldings)",
+            ),
+            Self::Unrepaired => f.write_str("the database was not closed, and must be opened to be written once"),
             Self::Foreign(why) => write!(f, "not a database of lockstep: {why}"),
             Self::Format { actual, expected } => {
                 write!(f, "format version {actual}; this lockstep reads version {expected}")
@@ -160,6 +177,10 @@ impl fmt::Display for StoreError {
                 f,
                 "the block at height {height} has receipts of the hash {committed}, and those given have {actual}: this \
                  node or its database is faulty"
+            ),
+            Self::OtherBody { height } => write!(
+                f,
+                "the block at height {height} has another body with the same hash: this node or its database is faulty"
             ),
             Self::Root { actual, expected } => write!(f, "the block gives root {actual}, not {expected}"),
             Self::NotKept { height, oldest, tip } => {
@@ -205,6 +226,7 @@ impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> Self {
         match error {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
+            redb::Error::RepairAborted => Self::Unrepaired,
             redb::Error::Corrupted(what) => Self::Damaged(what),
             redb::Error::UpgradeRequired(version) => Self::Foreign(format!("redb file format {version}")),
             redb::Error::TableTypeMismatch { table, .. } => Self::Foreign(format!("its table {table} has other types")),

@@ -8,13 +8,13 @@ use crate::{
     row::{Row, RowKey, TreeId},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BlockRow, CHANGES, CHANGES_MAX, CODE, CODE_USES, Changes, Kept, META, META_KEPT, PAGES, RECEIPTS, ROWS,
-        UNDO, Writing, decode, encode, height_key, numbered_key, undo_key,
+        BLOCKS, BODIES, BODY_PART_BYTES, BlockRow, CHANGES, CHANGES_MAX, CODE, CODE_USES, Changes, Kept, META,
+        META_KEPT, PAGES, RECEIPTS, ROWS, UNDO, Writing, body_sum, decode, encode, height_key, numbered_key, undo_key,
     },
     update::Slot,
 };
 use lockstep_vm::B256;
-use redb::{ReadableDatabase, WriteTransaction};
+use redb::WriteTransaction;
 use std::{collections::BTreeMap, sync::Arc};
 
 impl Store {
@@ -35,7 +35,7 @@ impl Store {
         writing.commit()?;
         let mut cache = chain.base.cache().clone();
         layers.iter().for_each(|layer| cache.apply(layer.patch.slots().iter()));
-        let base = Base::new(&self.db()?.begin_read()?, cache)?;
+        let base = Base::new(&*self.begin_read()?, cache)?;
         Ok(Chain { base: Arc::new(base), layers: Vec::new() })
     }
 }
@@ -130,6 +130,7 @@ fn write_blocks(
 ) -> Result<(), StoreError> {
     let mut blocks = Writing::open(writing, BLOCKS)?;
     let (mut receipts, mut changes) = (Writing::open(writing, RECEIPTS)?, Writing::open(writing, CHANGES)?);
+    let mut bodies = Writing::open(writing, BODIES)?;
     for (layer, changed) in layers.iter().zip(changed) {
         let height = layer.height;
         let mut parts: Vec<Changes> =
@@ -146,8 +147,18 @@ fn write_blocks(
             u32::try_from(count)
                 .map_err(|_| StoreError::Diff(format!("{count} receipts or parts of changes in a block")))
         };
+        let body = match &layer.body {
+            Some(body) => {
+                let parts = body.chunks(BODY_PART_BYTES);
+                for (number, part) in (0..).zip(parts.clone()) {
+                    bodies.put(&numbered_key(height, number), &[part])?;
+                }
+                Some((count(parts.len())?, body_sum(height, body)))
+            }
+            None => None,
+        };
         let (receipts, changes) = (count(layer.receipts.len())?, count(parts.len())?);
-        let block = BlockRow { hash: layer.hash, root: layer.root, receipts, changes };
+        let block = BlockRow { hash: layer.hash, root: layer.root, receipts, changes, body };
         blocks.put(&height_key(height), &[&encode(&block)?])?;
     }
     Ok(())

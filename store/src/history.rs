@@ -9,13 +9,13 @@ use crate::{
     row::{Row, RowKey, TreeId},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS, ROWS, UNDO,
-        Writing, decode, encode, height_key, numbered_key, old_row, undo_key,
+        BLOCKS, BODIES, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS,
+        ROWS, UNDO, Writing, decode, encode, height_key, numbered_key, old_row, undo_key,
     },
     view::View,
 };
 use lockstep_vm::B256;
-use redb::{ReadableDatabase, WriteTransaction};
+use redb::WriteTransaction;
 use std::sync::Arc;
 
 /// Heights that one transaction of a pruning forgets.
@@ -24,6 +24,17 @@ const PRUNED_AT_ONCE: u64 = 64;
 /// Rows and storages that one transaction removes of what no kept height has.
 const SWEPT_ROWS_MAX: usize = 20_000;
 const SWEPT_TREES_MAX: usize = 1_000;
+
+/// What a step of a pruning did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PruneStep {
+    /// Heights that it forgot.
+    pub forgotten: u64,
+    /// Heights that are to be forgotten still.
+    pub left: u64,
+    /// Whether there was nothing left to do.
+    pub is_last: bool,
+}
 
 impl Store {
     /// Makes `height` the last one: every later block is gone, as if it had never been.
@@ -76,7 +87,7 @@ impl Store {
         writing.commit()?;
         let mut cache = base.cache().clone();
         cache.apply(patch.slots().iter());
-        let base = Base::new(&self.db()?.begin_read()?, cache)?;
+        let base = Base::new(&*self.begin_read()?, cache)?;
         Ok(Chain { base: Arc::new(base), layers: Vec::new() })
     }
 
@@ -89,23 +100,36 @@ impl Store {
     ///
     /// [`StoreError`] if the database cannot be read or written.
     pub fn prune(&self, keep_last: u64, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, StoreError> {
-        let Some((first, tip)) = self.guard.run(|| Ok(self.chain()?.heights()))? else { return Ok(0) };
-        let target = tip.saturating_sub(keep_last.max(1).saturating_sub(1)).max(first);
-        let count = target.saturating_sub(first);
-        let mut done = 0;
-        while done < count {
-            let next = self.write(|log, chain| {
-                // Only what is in the database can be forgotten.
-                self.fold_chain(log, chain)?;
-                self.forget(chain, target)
-            })?;
-            // Somebody else may have been here meanwhile.
-            let Some(next) = next else { break };
-            done = next.saturating_sub(first);
-            progress(done, count);
+        let mut done = 0_u64;
+        loop {
+            let PruneStep { forgotten, left, is_last } = self.prune_step(keep_last)?;
+            if is_last {
+                return Ok(done);
+            }
+            done = done.saturating_add(forgotten);
+            progress(done, done.saturating_add(left));
         }
-        while self.write(|_, chain| self.sweep(chain))? {}
-        Ok(done)
+    }
+
+    /// One step of a [pruning](Self::prune), a transaction: for whoever has other things to do in between.
+    ///
+    /// # Errors
+    ///
+    /// As [`prune`](Self::prune).
+    pub fn prune_step(&self, keep_last: u64) -> Result<PruneStep, StoreError> {
+        self.write(|log, chain| {
+            let nothing = PruneStep { forgotten: 0, left: 0, is_last: true };
+            let Some((first, tip)) = chain.heights() else { return Ok(nothing) };
+            let target = tip.saturating_sub(keep_last.max(1).saturating_sub(1)).max(first);
+            if target == first {
+                return Ok(PruneStep { is_last: !self.sweep(chain)?, ..nothing });
+            }
+            // Only what is in the database can be forgotten.
+            self.fold_chain(log, chain)?;
+            let Some(next) = self.forget(chain, target)? else { return Ok(nothing) };
+            let (forgotten, left) = (next.saturating_sub(first), target.saturating_sub(next));
+            Ok(PruneStep { forgotten, left, is_last: false })
+        })
     }
 
     /// Removes some rows of storages that no kept height has. Returns whether there may be more of them.
@@ -139,7 +163,7 @@ impl Store {
         }
         writing.commit()?;
         let cache = chain.base.cache().clone();
-        chain.base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
+        chain.base = Arc::new(Base::new(&*self.begin_read()?, cache)?);
         Ok(true)
     }
 
@@ -164,7 +188,7 @@ impl Store {
         Writing::open(&writing, META)?.put(META_KEPT, &[&encode(&Kept { oldest: next, ..before })?])?;
         writing.commit()?;
         let cache = chain.base.cache().clone();
-        chain.base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
+        chain.base = Arc::new(Base::new(&*self.begin_read()?, cache)?);
         Ok(Some(next))
     }
 
@@ -189,6 +213,7 @@ impl Store {
 struct Tables<'a> {
     blocks: Writing<'a>,
     receipts: Writing<'a>,
+    bodies: Writing<'a>,
     changes: Writing<'a>,
     rows: Writing<'a>,
     undo: Writing<'a>,
@@ -204,6 +229,7 @@ impl<'a> Tables<'a> {
         Ok(Self {
             blocks: open(BLOCKS)?,
             receipts: open(RECEIPTS)?,
+            bodies: open(BODIES)?,
             changes: open(CHANGES)?,
             rows: open(ROWS)?,
             undo: open(UNDO)?,
@@ -275,11 +301,14 @@ impl<'a> Tables<'a> {
         Ok(())
     }
 
-    /// Removes a block, its receipts and the list of its changes.
+    /// Removes a block, its receipts, its body and the list of its changes.
     fn forget_block(&mut self, height: u64) -> Result<(), StoreError> {
         let block = self.block(height)?;
         for number in 0..block.receipts {
             self.receipts.remove(&numbered_key(height, number))?;
+        }
+        for part in 0..block.body.map_or(0, |(parts, _)| parts) {
+            self.bodies.remove(&numbered_key(height, part))?;
         }
         for part in 0..block.changes {
             self.changes.remove(&numbered_key(height, part))?;

@@ -2,7 +2,7 @@
 
 use crate::{
     apply::{Applied, apply},
-    commit::ExecutedBlock,
+    commit::{BODY_BYTES_MAX, ExecutedBlock},
     error::StoreError,
     executor::Executor,
     patch::Patch,
@@ -28,6 +28,7 @@ pub(crate) struct Layer {
     /// Storages that ended with values in them.
     pub(crate) dead: Vec<TreeId>,
     pub(crate) receipts: Vec<Receipt>,
+    pub(crate) body: Option<Box<[u8]>>,
     /// Permutations that its roots took.
     pub(crate) hashed: u64,
 }
@@ -35,7 +36,10 @@ pub(crate) struct Layer {
 impl Layer {
     /// Computes what a block makes of the state of `view`.
     pub(crate) fn new(view: &View, executor: &dyn Executor, block: &ExecutedBlock<'_>) -> Result<Self, StoreError> {
-        let &ExecutedBlock { height, hash, parent_hash, diff, receipts, root: _ } = block;
+        let &ExecutedBlock { height, hash, parent_hash, diff, receipts, body, root: _ } = block;
+        if let Some(actual) = body.map(<[u8]>::len).filter(|actual| *actual > BODY_BYTES_MAX) {
+            return Err(StoreError::Diff(format!("a body of {actual} bytes, and the limit is {BODY_BYTES_MAX}")));
+        }
         let Applied { root, rows, dead, updated } = apply(view, executor, height, diff)?;
         let code = new_code(view, diff, &rows)?;
         Ok(Self {
@@ -48,13 +52,16 @@ impl Layer {
             code,
             dead,
             receipts: receipts.to_vec(),
+            body: body.map(Box::from),
             hashed: updated.hashed,
         })
     }
 
     /// Bytes of memory that it takes, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.code.values().map(|code| code.len()).fold(self.patch.bytes(), usize::saturating_add)
+        let body = self.body.as_ref().map_or(0, |body| body.len());
+        let bytes = self.patch.bytes().saturating_add(body);
+        self.code.values().map(|code| code.len()).fold(bytes, usize::saturating_add)
     }
 }
 

@@ -5,6 +5,7 @@
 //! have states and roots before they are committed. The root depends on the content of the state alone.
 
 mod apply;
+mod backup;
 mod base;
 mod check;
 mod checksum;
@@ -12,6 +13,7 @@ mod chunks;
 mod commit;
 mod copy_on_write;
 mod cursor;
+mod differences;
 mod error;
 mod executor;
 mod fold;
@@ -31,6 +33,7 @@ mod replay;
 mod row;
 mod settings;
 mod snapshot;
+mod stats;
 mod store;
 mod stream;
 mod tables;
@@ -39,9 +42,11 @@ mod view;
 mod witness;
 
 pub use check::{Checked, DIFFERENCES_MAX, check};
-pub use commit::{ExecutedBlock, HEIGHT_MAX};
+pub use commit::{BODY_BYTES_MAX, ExecutedBlock, HEIGHT_MAX};
+pub use differences::Difference;
 pub use error::{Cause, StoreError};
 pub use executor::{Executor, Serial};
+pub use history::PruneStep;
 pub use load::{Import, Missing};
 pub use lockstep_proof::{LogProof, ReceiptProof};
 pub use pending::{Pending, Roots};
@@ -49,6 +54,7 @@ pub use proof::{AccountLeaf, AccountProof, EMPTY_ROOT, InvalidProof, MerklePath,
 pub use replay::{Replayed, replay};
 pub use settings::Settings;
 pub use snapshot::{Expected, SNAPSHOT_VERSION, SnapshotHead};
+pub use stats::{Stats, TableSize};
 pub use store::{FILE_NAME, LOG_NAME, Store, Tip};
 pub use tables::FORMAT_VERSION;
 pub use view::View;

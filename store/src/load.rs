@@ -24,7 +24,7 @@ use crate::{
 use borsh::{BorshDeserialize, BorshSerialize};
 use lockstep_proof::{AccountLeaf, Chunk, ChunkStorage, Coverage, KeyRange};
 use lockstep_vm::{Account, Address, B256, InvalidState, StateDiff, Supply, last_block};
-use redb::{ReadableDatabase, WriteTransaction};
+use redb::WriteTransaction;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Bytes of chunks that wait in memory until they are written in one transaction.
@@ -81,7 +81,7 @@ impl Store {
         }
         self.write(|_, chain| {
             is_empty(chain)?;
-            let meta = Reading::open(&self.db()?.begin_read()?, META)?;
+            let meta = Reading::open(&*self.begin_read()?, META)?;
             let there: Option<Progress> = meta.get(META_IMPORT, decode)?;
             let progress = match there.filter(|there| there.head == *head) {
                 Some(there) => there,
@@ -119,7 +119,7 @@ impl Store {
 
     /// What is there, as a snapshot of the database. The chain sees none of it.
     fn base_of(&self, chain: &mut Chain, progress: &Progress, cache: Cache) -> Result<Arc<Base>, StoreError> {
-        let reading = self.db()?.begin_read()?;
+        let reading = self.begin_read()?;
         chain.base = Arc::new(Base::new(&reading, Cache::new(0))?);
         let mut base = Base::new(&reading, cache)?;
         base.root = progress.root;
@@ -370,7 +370,7 @@ fn begin_chain(
 ) -> Result<(), StoreError> {
     is_empty(chain)?;
     let kept = Kept { oldest: head.height, folded: head.height, epoch: 1 };
-    let block = BlockRow { hash: head.hash, root: head.root, receipts: 0, changes: 0 };
+    let block = BlockRow { hash: head.hash, root: head.root, receipts: 0, changes: 0, body: None };
     let writing = store.begin_write()?;
     {
         let mut counts = Writing::open(&writing, CODE_USES)?;
@@ -384,7 +384,7 @@ fn begin_chain(
         meta.put(META_KEPT, &[&encode(&kept)?])?;
     }
     writing.commit()?;
-    let base = Base::new(&store.db()?.begin_read()?, Cache::new(store.settings.pages_bytes))?;
+    let base = Base::new(&*store.begin_read()?, Cache::new(store.settings.pages_bytes))?;
     *chain = Chain { base: Arc::new(base), layers: Vec::new() };
     log.reset(kept.epoch)
 }

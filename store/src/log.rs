@@ -3,6 +3,10 @@
 //! Records begin at multiples of a sector, the first at the beginning of the file. A record is believed if it is of the
 //! epoch that the database says, the next in its sequence, and has the digest that it says. When the blocks are in the
 //! database, that has a new epoch, and the log begins anew over the old records.
+//!
+//! Behind the last record is its mark: an empty record with the next number, written when the sync of the last one has
+//! returned and not synced itself. A last record that is damaged is told by it from one that was torn: a torn one was never
+//! acknowledged and has no mark, and a damaged one that has its mark is an error. The next record takes its place.
 
 use crate::{
     error::StoreError,
@@ -49,6 +53,7 @@ pub(crate) struct BlockRecord {
     pub(crate) root: B256,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) diff: StateDiff,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 /// The payload of a block's record, without a copy of what it is made of.
@@ -56,8 +61,9 @@ pub(crate) fn block_payload(
     (height, hash, parent_hash, root): (u64, B256, B256, B256),
     receipts: &[Receipt],
     diff: &StateDiff,
+    body: Option<&[u8]>,
 ) -> Result<Vec<u8>, StoreError> {
-    encode(&(0_u8, height, hash, parent_hash, root, receipts, diff))
+    encode(&(0_u8, height, hash, parent_hash, root, receipts, diff, body))
 }
 
 /// The payload of a rollback's record.
@@ -96,7 +102,7 @@ impl Log {
         let bytes = backend.len()?;
         let mut log = Self { backend, bytes, epoch, end: 0, sequence: 0 };
         let mut records = Vec::new();
-        while let Some((payload, next)) = log.read(log.end, log.sequence)? {
+        while let Some((payload, next)) = log.read(log.end, log.sequence)?.filter(|(payload, _)| !payload.is_empty()) {
             records.push(decode(&payload)?);
             (log.end, log.sequence) = (next, log.sequence.saturating_add(1));
         }
@@ -146,7 +152,7 @@ impl Log {
         (epoch == self.epoch).then_some((sequence, bytes))
     }
 
-    /// The number of a whole record of this epoch behind the end, if there is one.
+    /// The number of a whole record of this epoch behind the end, or of the mark of one, if there is such.
     fn later(&self) -> Result<Option<u64>, StoreError> {
         let mut offset = self.end;
         while offset.saturating_add(SECTOR_BYTES) <= self.bytes {
@@ -169,6 +175,15 @@ impl Log {
 
     /// Appends a record. When this returns, it is on the disk.
     pub(crate) fn append(&mut self, payload: &[u8]) -> Result<(), StoreError> {
+        let next = self.put(payload)?;
+        self.backend.sync_data()?;
+        (self.end, self.sequence) = (next, self.sequence.saturating_add(1));
+        self.put(&[])?;
+        Ok(())
+    }
+
+    /// Writes a record at the end. Returns where the next one begins.
+    fn put(&mut self, payload: &[u8]) -> Result<u64, StoreError> {
         let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         let mut record = Vec::with_capacity(HEADER_BYTES.saturating_add(payload.len()));
         record.extend_from_slice(MAGIC);
@@ -187,9 +202,7 @@ impl Log {
             self.bytes = bytes;
         }
         self.backend.write(self.end, &record)?;
-        self.backend.sync_data()?;
-        (self.end, self.sequence) = (next, self.sequence.saturating_add(1));
-        Ok(())
+        Ok(next)
     }
 
     /// Begins anew for an epoch that the database has: no record of another is believed.

@@ -75,13 +75,14 @@ impl Pending {
     }
 
     pub(crate) fn block(&self) -> ExecutedBlock<'_> {
-        let Layer { height, hash, parent_hash, root, receipts, .. } = &*self.layer;
+        let Layer { height, hash, parent_hash, root, receipts, body, .. } = &*self.layer;
         ExecutedBlock {
             height: *height,
             hash: *hash,
             parent_hash: *parent_hash,
             diff: &self.diff,
             receipts,
+            body: body.as_deref(),
             root: Some(*root),
         }
     }

@@ -14,6 +14,10 @@ pub struct Settings {
     pub fold_blocks: usize,
     /// Bytes of memory of such blocks until a commit folds them.
     pub fold_bytes: usize,
+    /// Foldings that a view lives for, at least 1. The file cannot be written over where a view looks, so one that is
+    /// held for ever makes it grow without end. A view that has come of age answers with
+    /// [`StoreError::Expired`](crate::StoreError::Expired).
+    pub view_foldings: usize,
     /// Who runs the hashing.
     pub executor: Arc<dyn Executor>,
 }
@@ -27,6 +31,7 @@ impl Default for Settings {
             pages_bytes: 64 * MIB,
             fold_blocks: 64,
             fold_bytes: 64 * MIB,
+            view_foldings: 64,
             executor: Arc::new(Serial),
         }
     }

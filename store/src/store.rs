@@ -14,15 +14,15 @@ use crate::{
 use lockstep_proof::{LogProof, ReceiptProof};
 use lockstep_vm::{B256, Receipt, receipt_hashes, receipts_root};
 use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError, TableHandle,
-    WriteTransaction,
+    Builder, ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase,
+    StorageBackend, StorageError, TableError, TableHandle, WriteTransaction,
     backends::{FileBackend, InMemoryBackend},
 };
 use std::{
     fs::{self, File},
     io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 /// The file of a database within its folder.
@@ -30,6 +30,9 @@ pub const FILE_NAME: &str = "state.redb";
 
 /// The file beside it that blocks are appended to.
 pub const LOG_NAME: &str = "blocks.log";
+
+/// How often a log is read that is being written meanwhile.
+const READ_ATTEMPTS: u32 = 100;
 
 /// Whether a log must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +58,80 @@ pub(crate) fn log_is_missing() -> StoreError {
 #[derive(Debug)]
 pub struct Store {
     /// There until the store is closed.
-    db: Option<Database>,
+    db: Option<Handle>,
     /// Whoever holds it is the one who writes.
     log: Mutex<Log>,
     chain: Mutex<Option<Chain>>,
+    aged: Mutex<Aged>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) guard: Arc<Guard>,
+}
+
+/// The database, open to be written or to be looked at.
+enum Handle {
+    Writer(Database),
+    /// With the snapshot of it that is looked at.
+    Reader(ReadOnlyDatabase, ReadTransaction),
+}
+
+impl core::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Writer(_) => "Writer",
+            Self::Reader(..) => "Reader",
+        })
+    }
+}
+
+/// A snapshot of the database, which may be that of a reader.
+pub(crate) enum Snapshot<'a> {
+    Own(Box<ReadTransaction>),
+    Held(&'a ReadTransaction),
+}
+
+impl core::ops::Deref for Snapshot<'_> {
+    type Target = ReadTransaction;
+
+    fn deref(&self) -> &ReadTransaction {
+        match self {
+            Self::Own(reading) => reading,
+            Self::Held(reading) => reading,
+        }
+    }
+}
+
+/// Snapshots of the database that are not the last one, which views may hold.
+#[derive(Default)]
+struct Aged {
+    /// How often the folded height has changed.
+    foldings: usize,
+    /// Each with what that was when it was replaced.
+    bases: Vec<(usize, Weak<Base>)>,
+}
+
+impl core::fmt::Debug for Aged {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Aged").field("foldings", &self.foldings).field("bases", &self.bases.len()).finish()
+    }
+}
+
+impl Aged {
+    /// Notes that `now` is the snapshot in place of `before`, and ends the use of those that are too old.
+    fn replace(&mut self, before: &Arc<Base>, now: &Base, foldings_max: usize) {
+        let folded = |base: &Base| base.kept.map(|kept| kept.folded);
+        if folded(before) != folded(now) {
+            self.foldings = self.foldings.saturating_add(1);
+        }
+        self.bases.push((self.foldings, Arc::downgrade(before)));
+        self.bases.retain(|(at, base)| {
+            let Some(base) = base.upgrade() else { return false };
+            let lives = self.foldings < at.saturating_add(foldings_max.max(1));
+            if !lives {
+                base.expire();
+            }
+            lives
+        });
+    }
 }
 
 /// What is committed: the database, and the blocks that are in the log alone.
@@ -102,6 +173,12 @@ impl Chain {
 
     pub(crate) fn receipts(&self, height: u64) -> Result<Vec<Receipt>, StoreError> {
         self.layer(height).map_or_else(|| self.base.receipts(height), |layer| Ok(layer.receipts.clone()))
+    }
+
+    /// The block itself.
+    pub(crate) fn body(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let of_layer = |layer: &Arc<Layer>| Ok(layer.body.as_deref().map(<[u8]>::to_vec));
+        self.layer(height).map_or_else(|| self.base.body(height), of_layer)
     }
 
     /// Refuses a height that is not kept.
@@ -157,16 +234,8 @@ impl Store {
     fn in_folder(folder: &Path, settings: Settings) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", error))?;
         let file = folder.join(FILE_NAME);
-        let log = |expected| {
-            let path = folder.join(LOG_NAME);
-            if expected == LogFile::There && !path.exists() {
-                return Err(log_is_missing());
-            }
-            let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
-            let file = file.map_err(|error| StoreError::io("open the log", error))?;
-            Ok(Box::new(FileBackend::new(file)?) as Box<dyn StorageBackend>)
-        };
-        Self::from_redb(|| builder(&settings).create(&file), log, settings.clone())
+        let log = |expected| open_log(&folder.join(LOG_NAME), expected, true);
+        Self::from_redb(|| shared(builder(&settings)).create(&file), log, settings.clone())
     }
 
     /// Opens the database in the folder `folder`, which must be there.
@@ -217,32 +286,86 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let guard = Arc::new(Guard::default());
         Arc::clone(&guard).run(|| {
-            let db = database().map_err(|error| match error {
-                DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                    StoreError::Foreign(error.to_string())
-                }
-                error => error.into(),
-            })?;
+            let db = database().map_err(foreign)?;
             let log = open_format(&db, log)?;
             let base = Base::new(&db.begin_read()?, Cache::new(settings.pages_bytes))?;
             let (log, records) = Log::open(log, base.kept.map_or(0, |kept| kept.epoch))?;
-            let mut chain = Chain { base: Arc::new(base), layers: Vec::new() };
             let settings = Arc::new(settings);
-            for record in records {
-                replay(&mut chain, record, &settings, &guard)?;
-            }
-            Ok(Self { db: Some(db), log: Mutex::new(log), chain: Mutex::new(Some(chain)), settings, guard })
+            let chain = chain_of(base, records, &settings, &guard)?;
+            Ok(Self::of(Handle::Writer(db), log, chain, settings, guard))
         })
     }
 
-    /// The database.
-    pub(crate) fn db(&self) -> Result<&Database, StoreError> {
-        self.db.as_ref().ok_or_else(closed)
+    /// Opens the database in the folder `folder` to look at it, also while another process writes it. What is there now is
+    /// seen, and what is committed later is not. Nothing is written, and whatever would write is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unrepaired`] if whoever wrote it last has not closed it and is gone, [`StoreError::InUse`] if another
+    /// process has it for itself, as a check does, otherwise as [`open_existing`](Self::open_existing).
+    pub fn open_read_only(folder: &Path) -> Result<Self, StoreError> {
+        check_panics(cfg!(panic = "abort"))?;
+        let (settings, guard) = (Arc::new(Settings::default()), Arc::new(Guard::default()));
+        let (file, log_file) = (folder.join(FILE_NAME), folder.join(LOG_NAME));
+        Arc::clone(&guard).run(|| {
+            let db = shared(builder(&settings)).open_read_only(&file).map_err(foreign)?;
+            if !has_format(&db.begin_read()?)? {
+                return Err(StoreError::Foreign("it does not say its format".into()));
+            }
+            let mut attempts = 0_u32;
+            let (reading, base, log, records) = loop {
+                let reading = db.begin_read()?;
+                let base = Base::new(&reading, Cache::new(settings.pages_bytes))?;
+                let epoch = base.kept.map_or(0, |kept| kept.epoch);
+                let read = open_log(&log_file, LogFile::There, false).and_then(|log| Log::open(log, epoch));
+                // Whoever writes may have folded meanwhile, and begun the log anew over what is read here.
+                let is_now = Base::new(&db.begin_read()?, Cache::new(0))?.kept == base.kept;
+                attempts = attempts.saturating_add(1);
+                match read {
+                    Ok((log, records)) if is_now => break (reading, base, log, records),
+                    // A record can be seen in part while it is written, and the one after it whole.
+                    Err(error) if attempts >= READ_ATTEMPTS => return Err(error),
+                    Ok(_) if attempts >= READ_ATTEMPTS => return Err(StoreError::InUse),
+                    Ok(_) | Err(_) => {}
+                }
+            };
+            let chain = chain_of(base, records, &settings, &guard)?;
+            Ok(Self::of(Handle::Reader(db, reading), log, chain, settings, guard))
+        })
+    }
+
+    fn of(db: Handle, log: Log, chain: Chain, settings: Arc<Settings>, guard: Arc<Guard>) -> Self {
+        let (log, chain) = (Mutex::new(log), Mutex::new(Some(chain)));
+        Self { db: Some(db), log, chain, aged: Mutex::default(), settings, guard }
+    }
+
+    /// A snapshot of the database.
+    pub(crate) fn begin_read(&self) -> Result<Snapshot<'_>, StoreError> {
+        Ok(match self.db.as_ref().ok_or_else(closed)? {
+            Handle::Writer(db) => Snapshot::Own(Box::new(db.begin_read()?)),
+            Handle::Reader(_, reading) => Snapshot::Held(reading),
+        })
+    }
+
+    /// What is committed, and the snapshot of the database that it stands on.
+    pub(crate) fn chain_and_snapshot(&self) -> Result<(Chain, Snapshot<'_>), StoreError> {
+        // Whoever writes holds it, so neither changes meanwhile.
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let both = (self.chain()?, self.begin_read()?);
+        drop(log);
+        Ok(both)
+    }
+
+    fn is_read_only(&self) -> bool {
+        matches!(self.db, Some(Handle::Reader(..)))
     }
 
     /// A write transaction, durable when it has committed.
     pub(crate) fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
-        let mut transaction = self.db()?.begin_write()?;
+        let mut transaction = match self.db.as_ref().ok_or_else(closed)? {
+            Handle::Writer(db) => db.begin_write()?,
+            Handle::Reader(..) => return Err(StoreError::ReadOnly),
+        };
         // Contracts decide what is written, so a checksum that is no cryptographic hash may not be all that tells a
         // whole commit from half of one: this commits in two phases. It also makes opening after a crash quick.
         transaction.set_quick_repair(true);
@@ -261,10 +384,18 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Log, &mut Chain) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if self.is_read_only() {
+            return Err(StoreError::ReadOnly);
+        }
         let mut log: MutexGuard<'_, Log> = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         self.guard.run(|| {
             let mut chain = self.chain()?;
+            let before = Arc::clone(&chain.base);
             let result = work(&mut log, &mut chain);
+            if !Arc::ptr_eq(&before, &chain.base) {
+                let mut aged = self.aged.lock().unwrap_or_else(PoisonError::into_inner);
+                aged.replace(&before, &chain.base, self.settings.view_foldings);
+            }
             match &result {
                 Err(error) if !error.is_invalid() => self.guard.fail(error.clone()),
                 // What was folded before a refusal stays folded.
@@ -319,6 +450,15 @@ impl Store {
     /// As [`root`](Self::root).
     pub fn receipts(&self, height: u64) -> Result<Vec<Receipt>, StoreError> {
         self.of_kept(height, |chain| chain.receipts(height))
+    }
+
+    /// The body of the block at a kept height, as it was committed; `None` if it was committed without one.
+    ///
+    /// # Errors
+    ///
+    /// As [`root`](Self::root).
+    pub fn body(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.of_kept(height, |chain| chain.body(height))
     }
 
     /// The receipts root of the block at a kept height, `None` for the block of a snapshot that the store began with:
@@ -407,9 +547,10 @@ impl Store {
         work: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let cache = self.chain()?.base.cache().clone();
+        let Some(Handle::Writer(db)) = &mut self.db else { return Err(StoreError::ReadOnly) };
         *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
-        let result = work(self.db.as_mut().ok_or_else(closed)?);
-        let base = Arc::new(Base::new(&self.db()?.begin_read()?, cache)?);
+        let result = work(db);
+        let base = Arc::new(Base::new(&*self.begin_read()?, cache)?);
         *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(Chain { base, layers: Vec::new() });
         result
     }
@@ -421,11 +562,20 @@ impl Store {
     ///
     /// [`StoreError`] if the file cannot be written; what was committed is in it all the same.
     pub fn close(mut self) -> Result<(), StoreError> {
-        self.fold()?;
+        if !self.is_read_only() {
+            self.fold()?;
+        }
         let guard = Arc::clone(&self.guard);
         guard.run(|| {
             *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
-            self.db.take().map_or(Ok(()), Database::close)?;
+            match self.db.take() {
+                Some(Handle::Writer(db)) => db.close()?,
+                Some(Handle::Reader(db, reading)) => {
+                    drop(reading);
+                    db.close()?;
+                }
+                None => {}
+            }
             self.log.get_mut().unwrap_or_else(PoisonError::into_inner).close()
         })
     }
@@ -465,6 +615,20 @@ pub(crate) fn view(
     Ok(View::of_base(&chain.base, below, settings, guard)?.above(layers))
 }
 
+/// A database with the blocks of its log.
+fn chain_of(
+    base: Base,
+    records: Vec<Record>,
+    settings: &Arc<Settings>,
+    guard: &Arc<Guard>,
+) -> Result<Chain, StoreError> {
+    let mut chain = Chain { base: Arc::new(base), layers: Vec::new() };
+    for record in records {
+        replay(&mut chain, record, settings, guard)?;
+    }
+    Ok(chain)
+}
+
 /// Does again what a record says that was done.
 fn replay(chain: &mut Chain, record: Record, settings: &Arc<Settings>, guard: &Arc<Guard>) -> Result<(), StoreError> {
     let damaged = |what: &str| Err(StoreError::Damaged(format!("a record of the log {what}")));
@@ -478,15 +642,15 @@ fn replay(chain: &mut Chain, record: Record, settings: &Arc<Settings>, guard: &A
             }
             chain.layers.retain(|layer| layer.height <= height);
         }
-        Record::Block(BlockRecord { height, hash, parent_hash, root, receipts, diff }) => {
+        Record::Block(BlockRecord { height, hash, parent_hash, root, receipts, diff, body }) => {
             let view = view(chain, tip.unwrap_or(0), settings, guard)?;
             if tip.is_some_and(|tip| tip.saturating_add(1) != height || view.hash() != parent_hash) {
                 return damaged("does not follow the block before it");
             }
-            let (diff, receipts) = (&diff, receipts.as_slice());
-            let block = ExecutedBlock { height, hash, parent_hash, diff, receipts, root: Some(root) };
+            let (diff, receipts, body, root) = (&diff, receipts.as_slice(), body.as_deref(), Some(root));
+            let block = ExecutedBlock { height, hash, parent_hash, diff, receipts, body, root };
             let layer = Layer::new(&view, settings.executor(), &block)?;
-            if layer.root != root {
+            if Some(layer.root) != root {
                 return damaged("gives another root than it says");
             }
             chain.layers.push(Arc::new(layer));
@@ -501,39 +665,69 @@ pub(crate) fn builder(settings: &Settings) -> Builder {
     builder
 }
 
+/// A database that one process writes and others look at meanwhile, where the system has the locks that this takes.
+fn shared(mut builder: Builder) -> Builder {
+    if cfg!(any(target_os = "linux", target_vendor = "apple", windows)) {
+        builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    }
+    builder
+}
+
+/// The error of a file that is no database.
+fn foreign(error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            StoreError::Foreign(error.to_string())
+        }
+        error => error.into(),
+    }
+}
+
+/// Opens the file of the log.
+fn open_log(path: &Path, expected: LogFile, to_write: bool) -> Result<Box<dyn StorageBackend>, StoreError> {
+    if expected == LogFile::There && !path.exists() {
+        return Err(log_is_missing());
+    }
+    let file = File::options().read(true).write(to_write).create(to_write).truncate(false).open(path);
+    let file = file.map_err(|error| StoreError::io("open the log", error))?;
+    Ok(Box::new(FileBackend::new(file)?))
+}
+
+/// Whether a database says that it has a format, which must be ours.
+fn has_format(reading: &ReadTransaction) -> Result<bool, StoreError> {
+    match reading.open_table(META.definition) {
+        Ok(meta) => match meta.get(META_FORMAT)?.map(|row| <[u8; 4]>::try_from(row.value()).map(u32::from_le_bytes)) {
+            Some(Ok(FORMAT_VERSION)) => Ok(true),
+            Some(Ok(actual)) => Err(StoreError::Format { actual, expected: FORMAT_VERSION }),
+            _ => Err(StoreError::Foreign("it does not say its format".into())),
+        },
+        Err(TableError::TableDoesNotExist(_)) => match reading.list_tables()?.next() {
+            Some(table) => Err(StoreError::Foreign(format!("it has a table {}", table.name()))),
+            None => Ok(false),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Refuses another format; begins with ours where there is nothing yet. The log is opened in between, and emptied where
 /// a database begins: what is in it is of another one.
 fn open_format(
     db: &Database,
     log: impl FnOnce(LogFile) -> Result<Box<dyn StorageBackend>, StoreError>,
 ) -> Result<Box<dyn StorageBackend>, StoreError> {
-    let reading = db.begin_read()?;
-    match reading.open_table(META.definition) {
-        Ok(meta) => {
-            let format = meta.get(META_FORMAT)?;
-            match format.map(|row| <[u8; 4]>::try_from(row.value()).map(u32::from_le_bytes)) {
-                Some(Ok(FORMAT_VERSION)) => log(LogFile::There),
-                Some(Ok(actual)) => Err(StoreError::Format { actual, expected: FORMAT_VERSION }),
-                _ => Err(StoreError::Foreign("it does not say its format".into())),
-            }
-        }
-        Err(TableError::TableDoesNotExist(_)) => {
-            if let Some(table) = reading.list_tables()?.next() {
-                return Err(StoreError::Foreign(format!("it has a table {}", table.name())));
-            }
-            let log = log(LogFile::New)?;
-            Log::begin(&*log)?;
-            let mut writing = db.begin_write()?;
-            writing.set_quick_repair(true);
-            for table in TABLES {
-                writing.open_table(table.definition)?;
-            }
-            writing.open_table(META.definition)?.insert(META_FORMAT, FORMAT_VERSION.to_le_bytes().as_slice())?;
-            writing.commit()?;
-            Ok(log)
-        }
-        Err(error) => Err(error.into()),
+    if has_format(&db.begin_read()?)? {
+        return log(LogFile::There);
     }
+    let log = log(LogFile::New)?;
+    Log::begin(&*log)?;
+    let mut writing = db.begin_write()?;
+    writing.set_quick_repair(true);
+    for table in TABLES {
+        writing.open_table(table.definition)?;
+    }
+    writing.open_table(META.definition)?.insert(META_FORMAT, FORMAT_VERSION.to_le_bytes().as_slice())?;
+    writing.commit()?;
+    Ok(log)
 }
 
 /// Refuses a build in which a panic ends the process.

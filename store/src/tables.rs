@@ -7,15 +7,17 @@ use crate::{
     checksum::{CHECKSUM_BYTES, checksum},
     error::StoreError,
     row::{RowKey, TreeId},
+    stats::TableSize,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use lockstep_vm::B256;
 use redb::{
-    ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
+    AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
+    WriteTransaction,
 };
 
 /// The version of the format that `docs/store.md` describes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// A table: every key and value is a string of bytes.
 type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -24,11 +26,12 @@ type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
 #[derive(Clone, Copy)]
 pub(crate) struct TableId {
     number: u8,
+    pub(crate) name: &'static str,
     pub(crate) definition: Bytes2,
 }
 
 const fn table(number: u8, name: &'static str) -> TableId {
-    TableId { number, definition: TableDefinition::new(name) }
+    TableId { number, name, definition: TableDefinition::new(name) }
 }
 
 /// By name: the format version, and what is kept.
@@ -53,8 +56,15 @@ pub(crate) const CODE_USES: TableId = table(8, "code_uses");
 /// By tree: nothing. Storages that no kept height has, and that have rows or pages still.
 pub(crate) const ENDED: TableId = table(9, "ended");
 
+/// By height and number: a part of the body of a block.
+pub(crate) const BODIES: TableId = table(10, "bodies");
+
 /// Every table.
-pub(crate) const TABLES: [TableId; 10] = [META, BLOCKS, RECEIPTS, ROWS, UNDO, CHANGES, PAGES, CODE, CODE_USES, ENDED];
+pub(crate) const TABLES: [TableId; 11] =
+    [META, BLOCKS, RECEIPTS, ROWS, UNDO, CHANGES, PAGES, CODE, CODE_USES, ENDED, BODIES];
+
+/// Bytes of a part of a body: no row asks redb for much room at once.
+pub(crate) const BODY_PART_BYTES: usize = 1_024 * 1_024;
 
 /// The version of the format, 4 bytes without a checksum: what every version of this program can read.
 pub(crate) const META_FORMAT: &[u8] = b"format";
@@ -86,6 +96,13 @@ pub(crate) struct BlockRow {
     pub(crate) receipts: u32,
     /// Rows of [`CHANGES`].
     pub(crate) changes: u32,
+    /// Rows of [`BODIES`] and the [sum](body_sum) of all of them, `None` if the block has no body.
+    pub(crate) body: Option<(u32, u64)>,
+}
+
+/// The checksum of a whole body, which finds a part that is missing or of another block.
+pub(crate) fn body_sum(height: u64, body: &[u8]) -> u64 {
+    u64::from_le_bytes(checksum(BODIES.number, &height_key(height), body))
 }
 
 /// What a block changed, or a part of it.
@@ -150,12 +167,22 @@ pub(crate) fn decode<T: BorshDeserialize>(bytes: &[u8]) -> Result<T, StoreError>
 }
 
 impl TableId {
+    /// What `read` makes of the content of a row that was looked up, if there is one.
+    fn read<T>(
+        &self,
+        row: Option<AccessGuard<'_, &'static [u8]>>,
+        key: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        row.map(|row| read(self.content(key, row.value())?)).transpose()
+    }
+
     /// The content of a row, if its checksum is right.
     fn content<'a>(&self, key: &[u8], row: &'a [u8]) -> Result<&'a [u8], StoreError> {
         let parts = row.split_last_chunk::<CHECKSUM_BYTES>();
         let content = parts.filter(|(content, sum)| checksum(self.number, key, content) == **sum);
         content.map(|(content, _)| content).ok_or_else(|| {
-            let (key, name) = (lockstep_vm::Bytes::copy_from_slice(key), redb::TableHandle::name(&self.definition));
+            let (key, name) = (lockstep_vm::Bytes::copy_from_slice(key), self.name);
             StoreError::Damaged(format!("the row {key} of the table {name} is not what was written"))
         })
     }
@@ -196,8 +223,7 @@ impl Reading {
         key: &[u8],
         read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let row = self.table.get(key)?;
-        row.map(|row| read(self.id.content(key, row.value())?)).transpose()
+        self.id.read(self.table.get(key)?, key, read)
     }
 
     /// The rows from one key to another, both included, in their order.
@@ -208,6 +234,15 @@ impl Reading {
     /// Every row.
     pub(crate) fn all(&self) -> Result<Contents, StoreError> {
         Ok(Contents { id: self.id, rows: self.table.range::<&[u8]>(..)? })
+    }
+
+    /// What room it takes; it reads every page of it.
+    pub(crate) fn size(&self) -> Result<TableSize, StoreError> {
+        let stats = self.table.stats()?;
+        let content_bytes = stats.stored_bytes();
+        let rest = stats.metadata_bytes().saturating_add(stats.fragmented_bytes());
+        let page_bytes = content_bytes.saturating_add(rest);
+        Ok(TableSize { name: self.id.name, rows: self.table.len()?, content_bytes, page_bytes })
     }
 
     /// Rows of it.
@@ -235,8 +270,7 @@ impl<'a> Writing<'a> {
         key: &[u8],
         read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let row = self.table.get(key)?;
-        row.map(|row| read(self.id.content(key, row.value())?)).transpose()
+        self.id.read(self.table.get(key)?, key, read)
     }
 
     /// Puts the content that consists of `parts` at `key`. Returns the content that was there.

@@ -4,6 +4,7 @@
 use crate::{
     apply::State,
     base::Base,
+    commit::ExecutedBlock,
     cursor::Cursor,
     error::StoreError,
     guard::Guard,
@@ -32,8 +33,8 @@ pub struct View {
     /// Blocks above the database, the newest last.
     layers: Vec<Arc<Layer>>,
     /// A height below the folded one, what changed since, and the trees of then.
-    past: Option<(Past, B256)>,
-    undone: OnceLock<Patch>,
+    past: Option<Arc<(Past, B256)>>,
+    undone: Arc<OnceLock<Patch>>,
     /// Storages that were looked at, so that a storage read is one look-up.
     storages: Mutex<BTreeMap<Address, Option<Found>>>,
     settings: Arc<Settings>,
@@ -60,7 +61,7 @@ impl View {
         if let Some(kept) = base.kept.filter(|kept| kept.folded != height) {
             let block = base.block(height)?;
             (hash, root) = (block.hash, block.root);
-            past = Some((Past::read(base, height, kept.folded)?, block.root));
+            past = Some(Arc::new((Past::read(base, height, kept.folded)?, block.root)));
         }
         Ok(Self {
             height,
@@ -69,7 +70,7 @@ impl View {
             base: Arc::clone(base),
             layers: Vec::new(),
             past,
-            undone: OnceLock::new(),
+            undone: Arc::default(),
             storages: Mutex::default(),
             settings: Arc::clone(settings),
             guard: Arc::clone(guard),
@@ -84,6 +85,45 @@ impl View {
         }
         self.storages = Mutex::default();
         self
+    }
+
+    /// The state after a block that was executed on this one. Nothing is committed, and this view stays what it is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Height`] or [`StoreError::Parent`] if the block does not follow, [`StoreError::Root`] if its root is
+    /// another one, [`StoreError::Diff`] if the diff contradicts the state, or that the database cannot be read.
+    pub fn after(&self, block: &ExecutedBlock<'_>) -> Result<Self, StoreError> {
+        self.guarded(|| {
+            let expected = self.height.saturating_add(1);
+            if block.height != expected {
+                return Err(StoreError::Height { actual: block.height, expected });
+            }
+            if block.parent_hash != self.hash {
+                return Err(StoreError::Parent { actual: block.parent_hash, expected: self.hash });
+            }
+            let layer = Layer::new(self, self.settings.executor(), block)?;
+            match block.root.filter(|root| *root != layer.root) {
+                Some(expected) => Err(StoreError::Root { actual: layer.root, expected }),
+                None => Ok(self.same().above([Arc::new(layer)])),
+            }
+        })
+    }
+
+    /// The same state, in a view of its own.
+    fn same(&self) -> Self {
+        Self {
+            height: self.height,
+            hash: self.hash,
+            root: self.root,
+            base: Arc::clone(&self.base),
+            layers: self.layers.clone(),
+            past: self.past.clone(),
+            undone: Arc::clone(&self.undone),
+            storages: Mutex::default(),
+            settings: Arc::clone(&self.settings),
+            guard: Arc::clone(&self.guard),
+        }
     }
 
     /// The height.
@@ -107,7 +147,7 @@ impl View {
 
     /// Leaves and pages of a height below the folded one.
     pub(crate) fn undone(&self) -> Result<Option<&Patch>, StoreError> {
-        let Some((past, root)) = &self.past else { return Ok(None) };
+        let Some((past, root)) = self.past.as_deref() else { return Ok(None) };
         if let Some(undone) = self.undone.get() {
             return Ok(Some(undone));
         }
@@ -119,12 +159,12 @@ impl View {
     /// Leaves and pages of that height, and storages that have begun since.
     pub(crate) fn into_undone(self) -> Result<Option<(Patch, Vec<TreeId>)>, StoreError> {
         let undo = |(past, root): &(Past, B256)| past.undo(&self.base, self.settings.executor(), root);
-        self.past.as_ref().map(undo).transpose()
+        self.past.as_deref().map(undo).transpose()
     }
 
     /// A leaf below all layers, in the tree whose root in the database is `root`; `None` if that has no such tree.
     fn row_below(&self, key: &RowKey, root: Option<&B256>) -> Result<Option<Row>, StoreError> {
-        if let Some((past, _)) = &self.past
+        if let Some((past, _)) = self.past.as_deref()
             && let Some(row) = past.row(&self.base, key)?
         {
             return Ok(row);
@@ -163,7 +203,7 @@ impl View {
     /// The same for the storage of the account with the key hash `key`, without a place in memory.
     pub(crate) fn locate(&self, key: &B256, storage: StorageTree) -> Result<Found, StoreError> {
         let below = self.account_below(*key)?.and_then(|row| row.storage);
-        let root_in_base = match (below.filter(|below| below.tree == storage.tree), &self.past) {
+        let root_in_base = match (below.filter(|below| below.tree == storage.tree), self.past.as_deref()) {
             (None, _) => None,
             (Some(_), Some((past, _))) => Some(past.root_now(&self.base, key, storage.tree)?),
             (Some(below), None) => Some(below.root),
@@ -238,7 +278,7 @@ impl View {
         range: &KeyRange,
         each: &mut dyn FnMut(&B256, &Row) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        let mut changed = match &self.past {
+        let mut changed = match self.past.as_deref() {
             Some((past, _)) => past.of_tree(&self.base, tree)?,
             None => BTreeMap::new(),
         };
@@ -344,7 +384,7 @@ impl View {
         if let Some(row) = newest(self.patches(), key) {
             return Ok(row.cloned());
         }
-        match &self.past {
+        match self.past.as_deref() {
             Some((past, _)) => match past.row(&self.base, key)? {
                 Some(row) => Ok(row),
                 None => self.base.row_as_it_is(key),

@@ -43,7 +43,9 @@ fn state() -> Store {
     }
     let hash = B256::repeat_byte(1);
     let parent_hash = B256::ZERO;
-    store.commit(&ExecutedBlock { height: 0, hash, parent_hash, diff: &diff, receipts: &[], root: None }).unwrap();
+    store
+        .commit(&ExecutedBlock { height: 0, hash, parent_hash, diff: &diff, receipts: &[], body: None, root: None })
+        .unwrap();
     store
 }
 

@@ -42,7 +42,7 @@ fn values(keys: impl Iterator<Item = u64>, value: u64) -> StateDiff {
 fn block(height: u64, diff: &StateDiff) -> ExecutedBlock<'_> {
     let hash = |height| B256::from(U256::from(height));
     let parent_hash = height.checked_sub(1).map_or(B256::ZERO, hash);
-    ExecutedBlock { height, hash: hash(height), parent_hash, diff, receipts: &[], root: None }
+    ExecutedBlock { height, hash: hash(height), parent_hash, diff, receipts: &[], body: None, root: None }
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn grown(folder: &Path, values: u64) -> (Store, u64) {
             diff.accounts.entry(address).or_insert_with(|| Some(Account { nonce: 1, ..Account::default() }));
         }
         let (hash, parent_hash) = (hash(height), height.checked_sub(1).map_or(B256::ZERO, hash));
-        let block = ExecutedBlock { height, hash, parent_hash, diff: &diff, receipts: &[], root: None };
+        let block = ExecutedBlock { height, hash, parent_hash, diff: &diff, receipts: &[], body: None, root: None };
         store.commit(&block).unwrap();
     }
     (store, blocks - 1)

@@ -135,7 +135,7 @@ fn token_blocks(size: u64) -> Result<()> {
         anyhow::ensure!(outcome.receipts.iter().all(|receipt| receipt.outcome == Outcome::Return), "a transfer failed");
         let (diff, receipts) = (&outcome.diff, outcome.receipts.as_slice());
         let hash = B256::from(U256::from(height));
-        let executed = ExecutedBlock { height, hash, parent_hash, diff, receipts, root: None };
+        let executed = ExecutedBlock { height, hash, parent_hash, diff, receipts, body: None, root: None };
         let (start, before) = (Instant::now(), written.time());
         store.commit(&executed)?;
         commits += start.elapsed().as_secs_f64();

@@ -40,7 +40,7 @@ fn main() -> Result<()> {
         let (diff, receipts) = (&outcome.diff, outcome.receipts.as_slice());
         let (height, parent_hash) = (block.env.number, block.env.parent_hash);
         let hash = B256::from(U256::from(height));
-        let executed = ExecutedBlock { height, hash, parent_hash, diff, receipts, root: None };
+        let executed = ExecutedBlock { height, hash, parent_hash, diff, receipts, body: None, root: None };
         let (start, before) = (Instant::now(), written.time());
         store.commit(&executed)?;
         committing += start.elapsed();

@@ -14,7 +14,7 @@ use lockstep_vm::{Address, StateDiff, U256};
 pub(crate) fn account(arguments: &AccountArguments) -> Result<Report, Failure> {
     let AccountArguments { address, place, credit } = arguments;
     if let Some(amount) = credit {
-        add_balance(Ledger::write(place, IfMissing::Begin)?, *address, *amount)?;
+        add_balance(Ledger::prepare(place, IfMissing::Begin, "--credit")?, *address, *amount)?;
     }
     let ledger = Ledger::read(place, None)?;
     let account = ledger.account(address)?;

@@ -6,14 +6,14 @@ use crate::{
     block_file::BlockFile,
     bytes::hex,
     database_folder,
-    failure::{Class, Failure},
+    failure::{Class, Classify, Failure},
     output_file::OutputFile,
     progress::Progress,
     report::{Report, Row, Value},
     state_file::IfMissing,
 };
 use anyhow::{Error, anyhow};
-use lockstep_store::{ExecutedBlock, Recorder, Store, StoreError, Tip};
+use lockstep_store::{ExecutedBlock, Recorder, Settings, Store, StoreError, Tip};
 use lockstep_vm::{B256, Block, BlockOutcome, Receipt, Rejected, StateView, Vm};
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
     let mut witness = arguments.witness.as_deref().map(|path| OutputFile::plan(path, &taken)).transpose()?;
     let vm = machine()?;
     let file = BlockFile::read(&arguments.file)?;
-    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
+    let (store, _) = database_folder::open_with(&arguments.database.db, IfMissing::Refuse, settings(arguments))?;
     let progress = Progress::new("blocks");
     let count = file.count();
     let mut applied = Vec::new();
@@ -56,6 +56,15 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
     drop(progress);
     store.close()?;
     Ok(report(&applied))
+}
+
+fn settings(arguments: &ApplyArguments) -> Settings {
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    Settings {
+        cache_bytes: count(arguments.cache_mib).saturating_mul(1_024 * 1_024),
+        fold_blocks: count(arguments.fold_blocks),
+        ..Settings::default()
+    }
 }
 
 /// The failure of a block after `applied`. Those stay: a chain goes on from its last sound block. Blocks with numbers are
@@ -147,7 +156,16 @@ fn commit(store: &Store, block: &Block, hash: B256, outcome: BlockOutcome) -> Re
     let number = block.env.number;
     let was_there = store.tip()?.is_some_and(|tip| tip.height >= number);
     let (diff, receipts, parent_hash) = (&outcome.diff, outcome.receipts.as_slice(), block.env.parent_hash);
-    let root = store.commit(&ExecutedBlock { height: number, hash, parent_hash, diff, receipts, root: None })?;
+    let body = borsh::to_vec(block).map_err(Error::msg).class(Class::Fault)?;
+    let root = store.commit(&ExecutedBlock {
+        height: number,
+        hash,
+        parent_hash,
+        diff,
+        receipts,
+        body: Some(&body),
+        root: None,
+    })?;
     Ok(Applied { number, hash, root, receipts: outcome.receipts, was_there })
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     args::{DatabaseArgument, LogArguments, PruneArguments, RollbackArguments},
     bytes::hex,
-    database_folder,
+    database_folder::{self, Sizes},
     failure::{Exit, Failure},
     progress::Progress,
     report::{Report, Row, Value},
@@ -13,11 +13,15 @@ use lockstep_store::{Store, Tip};
 
 /// Runs `lockstep chain log`.
 pub(crate) fn log(arguments: &LogArguments) -> Result<Report, Failure> {
-    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
+    let store = database_folder::open_to_look(&arguments.database.db)?;
     let mut report = Report::new("chain log");
     let tip = store.tip()?;
     report.add("last", Value::maybe(tip, |tip| Value::Number(tip.height)));
     report.add("oldest_kept", Value::maybe(tip, |tip| Value::Number(tip.oldest)));
+    let sizes = Sizes::of(&arguments.database.db)?;
+    report.add("file_bytes", Value::Number(sizes.file));
+    report.add("log_bytes", Value::Number(sizes.log));
+    report.add("free_disk_bytes", Value::maybe(sizes.free_disk, Value::Number));
     let mut rows = Vec::new();
     if let Some(Tip { height, oldest, .. }) = tip {
         for height in (oldest..=height).rev().zip(0..arguments.limit).map(|(height, _)| height) {
@@ -66,16 +70,32 @@ pub(crate) fn rollback(arguments: &RollbackArguments) -> Result<Report, Failure>
 }
 
 /// Runs `lockstep chain prune`.
+#[expect(clippy::disallowed_types, reason = "when it stops; no result depends on it")]
 pub(crate) fn prune(arguments: &PruneArguments) -> Result<Report, Failure> {
+    let begun = std::time::Instant::now();
+    let is_over = || arguments.max_seconds.is_some_and(|most| begun.elapsed().as_secs() >= most);
     let (mut store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
     let progress = Progress::new("heights");
-    let forgotten = store.prune(arguments.keep, &mut |done, all| progress.at(done, all))?;
+    let mut forgotten = 0_u64;
+    let (is_whole, left) = loop {
+        let step = store.prune_step(arguments.keep)?;
+        forgotten = forgotten.saturating_add(step.forgotten);
+        progress.at(forgotten, forgotten.saturating_add(step.left));
+        // One step is always done, so that it ends however short the time is.
+        if step.is_last || is_over() {
+            break (step.is_last, step.left);
+        }
+    };
     drop(progress);
-    store.compact()?;
+    if is_whole && !is_over() {
+        store.compact()?;
+    }
     let tip = store.tip()?;
     store.close()?;
     let mut report = Report::new("chain prune");
     report.add("heights_forgotten", Value::Number(forgotten));
+    report.add("heights_left", Value::Number(left));
+    report.add("whole", Value::Flag(is_whole));
     report.add("last", Value::maybe(tip, |tip| Value::Number(tip.height)));
     report.add("oldest_kept", Value::maybe(tip, |tip| Value::Number(tip.oldest)));
     Ok(report)

@@ -38,7 +38,15 @@ pub(crate) fn genesis(arguments: &GenesisArguments) -> Result<Report, Failure> {
         }
     }
     let (height, parent_hash) = (env.number, env.parent_hash);
-    let root = store.commit(&ExecutedBlock { height, hash, parent_hash, diff: &diff, receipts: &[], root: None })?;
+    let root = store.commit(&ExecutedBlock {
+        height,
+        hash,
+        parent_hash,
+        diff: &diff,
+        receipts: &[],
+        body: None,
+        root: None,
+    })?;
     begun.keep();
     store.close()?;
     let mut report = Report::new("genesis");

@@ -9,7 +9,7 @@ use crate::{
     chain::Attempt,
     database_folder::{self, Begun},
     execution::{add_outcome, add_output},
-    failure::{Class, Failure},
+    failure::{Class, Classify, Failure},
     files::Source,
     index_args::IndexArguments,
     module_file::ModuleFile,
@@ -17,7 +17,7 @@ use crate::{
     report::{Report, Row, Value},
     state_file::IfMissing,
 };
-use anyhow::anyhow;
+use anyhow::{Error, anyhow};
 use lockstep_store::{ExecutedBlock, Store, Tip, View};
 use lockstep_vm::{
     Abi, Account, Address, B256, Block, BlockEnv, Bytes, CodeId, Executed, Gas, MemoryState, Outcome, StateReader,
@@ -210,6 +210,11 @@ impl Indexer {
     }
 
     fn execute(&self, store: &Store, block: Block, parent: Option<View>, hash: B256) -> Result<Indexed, Failure> {
+        // What brings the indexer along is not in the first block, so it cannot be executed again.
+        let body = match parent {
+            Some(_) => Some(borsh::to_vec(&block).map_err(Error::msg).class(Class::Fault)?),
+            None => None,
+        };
         let Block { env, transactions } = block;
         let transaction = transactions
             .into_iter()
@@ -233,7 +238,15 @@ impl Indexer {
         }
         let receipts = std::slice::from_ref(&attempt.executed.receipt);
         let diff = &attempt.executed.diff;
-        let root = store.commit(&ExecutedBlock { height, hash, parent_hash, diff, receipts, root: None })?;
+        let root = store.commit(&ExecutedBlock {
+            height,
+            hash,
+            parent_hash,
+            diff,
+            receipts,
+            body: body.as_deref(),
+            root: None,
+        })?;
         let noted = if has_noted_failure(&attempt.executed) { " (noted a failure)" } else { "" };
         let gas_used = attempt.executed.receipt.gas_used.get();
         Ok(Indexed::Block { row: block_row(height, root, gas_used, noted), root })

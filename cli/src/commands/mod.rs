@@ -5,6 +5,7 @@ mod block;
 mod call;
 mod chain;
 mod check;
+mod db;
 mod deploy;
 mod diverge;
 mod estimate;
@@ -16,12 +17,14 @@ mod proof;
 mod replay;
 mod run;
 mod selftest;
+mod show;
 mod snapshot;
 mod storage;
+mod verify_chain;
 mod view;
 
 use crate::{
-    args::{BlockCommand, ChainCommand, Command},
+    args::{BlockCommand, ChainCommand, Command, DbCommand},
     execution::{add_logs, add_output},
     failure::Failure,
     ledger::Ledger,
@@ -46,9 +49,14 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Genesis(arguments) => genesis::genesis(&arguments),
         Command::Block(BlockCommand::Apply(arguments)) => block::apply(&arguments),
         Command::Chain(ChainCommand::Log(arguments)) => chain::log(&arguments),
+        Command::Chain(ChainCommand::Show(arguments)) => show::show(&arguments),
+        Command::Chain(ChainCommand::Verify(arguments)) => verify_chain::verify(&arguments),
         Command::Chain(ChainCommand::Rollback(arguments)) => chain::rollback(&arguments),
         Command::Chain(ChainCommand::Prune(arguments)) => chain::prune(&arguments),
         Command::Chain(ChainCommand::Check(arguments)) => chain::check(&arguments),
+        Command::Db(DbCommand::Stats(arguments)) => db::stats(&arguments),
+        Command::Db(DbCommand::Diff(arguments)) => db::diff(arguments),
+        Command::Db(DbCommand::Backup(arguments)) => db::backup(&arguments),
         Command::Prove(arguments) => proof::prove(arguments),
         Command::Verify(arguments) => proof::verify(&arguments),
         Command::Diverge(arguments) => diverge::diverge(&arguments),

@@ -7,7 +7,6 @@ use crate::{
     ledger::Database,
     output_file::OutputFile,
     report::{Report, Value},
-    state_file::IfMissing,
 };
 use anyhow::{Context, Error, anyhow};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -30,7 +29,7 @@ enum ProofFile {
 pub(crate) fn prove(arguments: ProveArguments) -> Result<Report, Failure> {
     let ProveArguments { address, key, receipt, log, database, at, out } = arguments;
     let out = OutputFile::plan(&out, &[(Some(&database.db), "the database")])?;
-    let Database { store, view, .. } = Database::open(&database.db, IfMissing::Refuse, at)?;
+    let Database { store, view, .. } = Database::look(&database.db, at)?;
     let height = view.height();
     let not_there = || {
         let error = anyhow!("block {height} came with a snapshot: its receipts are not in this database");

@@ -34,7 +34,7 @@ impl<R: Read> Read for Counted<R> {
 /// Runs `lockstep export`.
 pub(crate) fn export(arguments: &ExportArguments) -> Result<Report, Failure> {
     let file = OutputFile::plan(&arguments.file, &[(Some(&arguments.database.db), "the database")])?;
-    let (store, _) = database_folder::open(&arguments.database.db, IfMissing::Refuse)?;
+    let store = database_folder::open_to_look(&arguments.database.db)?;
     let height = match arguments.at {
         Some(height) => height,
         None => store.tip()?.ok_or(StoreError::Empty)?.height,

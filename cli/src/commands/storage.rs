@@ -14,7 +14,7 @@ use anyhow::anyhow;
 pub(crate) fn storage(arguments: StorageArguments) -> Result<Report, Failure> {
     let StorageArguments { address, key, place, set } = arguments;
     if let (Some(key), Some(value)) = (&key, set) {
-        let ledger = Ledger::write(&place, IfMissing::Refuse)?;
+        let ledger = Ledger::prepare(&place, IfMissing::Refuse, "--set")?;
         if ledger.account(&address)?.is_none_or(|account| account.code.is_none()) {
             let error = anyhow!("there is no contract at {}: nothing would read its storage", hex(address.as_slice()));
             return Err(Failure::new(Class::Usage, error));

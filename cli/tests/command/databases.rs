@@ -147,12 +147,190 @@ fn what_is_believed_is_compared_or_named() {
     assert!(ran.stderr.starts_with("note: believed because the witness says it: "), "{}", ran.stderr);
 }
 
-/// While one process has a database open, another is told.
+/// What takes room is counted, and what differs between two heights is written as it is found.
 #[test]
-fn a_database_has_one_user_at_a_time() {
+fn an_operator_sees_sizes_and_differences() {
+    let folder = begun(20);
+    json(&folder, &["block", "apply", "blocks.json", "--db", "chain"]);
+    let bytes = |name: &str| folder.read(&format!("chain/{name}")).len() as u64;
+    let log = json(&folder, &["chain", "log", "--db", "chain"]);
+    let stats = json(&folder, &["db", "stats", "--db", "chain"]);
+    for said in [&log, &stats] {
+        assert_eq!(said["file_bytes"], bytes("state.redb"));
+        assert_eq!(said["log_bytes"], bytes("blocks.log"));
+        assert!(!cfg!(unix) || said["free_disk_bytes"].as_u64().unwrap() > 0);
+    }
+    let table = |name: &str| stats["tables"].as_array().unwrap().iter().find(|table| table["table"] == name).unwrap();
+    assert_eq!((&table("blocks")["rows"], &table("receipts")["rows"]), (&Value::from(21), &Value::from(40)));
+    let pages: u64 =
+        stats["tables"].as_array().unwrap().iter().map(|table| table["page_bytes"].as_u64().unwrap()).sum();
+    assert_eq!(stats["free_bytes"], bytes("state.redb") - pages);
+    assert!(pages > 0 && pages < bytes("state.redb"));
+
+    let diff = json(&folder, &["db", "diff", "5", "20", "--db", "chain", "--limit", "2", "--out", "lines"]);
+    assert_eq!((diff["differences"].as_array().unwrap().len(), diff["notes"].as_array().unwrap().len()), (2, 1));
+    let written = String::from_utf8(folder.read("lines")).unwrap();
+    let lines: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(diff["accounts"].as_u64().unwrap() + diff["values"].as_u64().unwrap(), lines.len() as u64);
+    assert_eq!(lines[..2], diff["differences"].as_array().unwrap()[..]);
+    let alice = lines.iter().find(|line| line["account"] == ALICE).unwrap();
+    assert_eq!((&alice["old"]["nonce"], &alice["new"]["nonce"]), (&Value::from(10), &Value::from(40)));
+    assert_eq!(roots(&folder)[&5], diff["root_from"]);
+}
+
+/// A chain is executed again from its database alone, on either engine; what is wrong in it is named.
+#[test]
+fn a_chain_is_executed_again_from_its_own_database() {
+    let folder = begun(70);
+    json(&folder, &["block", "apply", "blocks.json", "--db", "chain"]);
+    json(&folder, &["deploy", "contracts/counter/counter.wasm", "--db", "chain"]);
+    for engine in ["wasmi", "reference"] {
+        let same = json(&folder, &["chain", "verify", "--db", "chain", "--engine", engine]);
+        assert_eq!((&same["same"], &same["executed"], &same["from"]), (&true.into(), &71.into(), &0.into()));
+    }
+    let roots = roots(&folder);
+    json(&folder, &["chain", "prune", "--keep", "10", "--db", "chain"]);
+    let same = json(&folder, &["chain", "verify", "--db", "chain", "--from", "65"]);
+    assert_eq!((&same["same"], &same["executed"]), (&true.into(), &6.into()));
+    assert_eq!(folder.run(&["chain", "verify", "--db", "chain", "--from", "3"]).code, 3);
+    assert_eq!(json(&folder, &["chain", "check", "--db", "chain"])["sound"], true);
+
+    // A block whose receipts, root or hash are not its own, as only another program could have committed it.
+    let store = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+    let (body, receipts) = (store.body(71).unwrap().unwrap(), store.receipts(71).unwrap());
+    let hash = store.block_hash(71).unwrap();
+    let parent_hash = store.block_hash(70).unwrap();
+    store.close().unwrap();
+    let nothing = lockstep_vm::StateDiff::default();
+    let (diff, rubbish) = (&nothing, [7; 100]);
+    for (hash, receipts, body, part) in [
+        (hash, receipts.as_slice(), body.as_slice(), "the root after it"),
+        (hash, &[], &body, "it has 1 receipts, and the database has 0"),
+        (parent_hash, &receipts, &body, "its hash"),
+        (hash, &receipts, &rubbish, "its body is no block"),
+    ] {
+        json(&folder, &["chain", "rollback", "70", "--db", "chain"]);
+        let store = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+        let body = Some(body);
+        let block = lockstep_store::ExecutedBlock { height: 71, hash, parent_hash, diff, receipts, body, root: None };
+        store.commit(&block).unwrap();
+        store.close().unwrap();
+        let ran = folder.run(&["chain", "verify", "--db", "chain", "--json"]);
+        let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!((ran.code, &said["same"]), (4, &false.into()), "{said}");
+        let difference = said["difference"].as_str().unwrap();
+        assert!(difference.starts_with("block 71: ") && difference.contains(part), "{difference}");
+    }
+    // One without a body is no difference, and cannot be executed.
+    json(&folder, &["chain", "rollback", "70", "--db", "chain"]);
+    let store = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+    let block = lockstep_store::ExecutedBlock {
+        height: 71,
+        hash,
+        parent_hash,
+        diff,
+        receipts: &receipts,
+        body: None,
+        root: None,
+    };
+    store.commit(&block).unwrap();
+    store.close().unwrap();
+    let ran = folder.run(&["chain", "verify", "--db", "chain"]);
+    assert!(ran.code == 3 && ran.stderr.contains("block 71 was committed without its body"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--from 71"), "{}", ran.stderr);
+    assert_eq!(json(&folder, &["chain", "verify", "--db", "chain", "--from", "71"])["executed"], 0);
+    assert_eq!(roots[&70], json(&folder, &["chain", "show", "70", "--db", "chain"])["root"]);
+}
+
+/// While one process writes a database, others look at it: at what is folded and at what is in the log. None of them
+/// writes.
+#[test]
+fn a_database_that_is_written_can_be_looked_at() {
+    let folder = begun(10);
+    let diff = |nonce: u64| {
+        let account = lockstep_vm::Account { nonce, ..Default::default() };
+        let address = lockstep_vm::Address::repeat_byte(0x77);
+        lockstep_vm::StateDiff { accounts: [(address, Some(account))].into(), ..Default::default() }
+    };
+    let store = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+    let hash = |height: u64| lockstep_vm::B256::from(lockstep_vm::U256::from(height));
+    let mut parent_hash = store.block_hash(0).unwrap();
+    for height in 1..30 {
+        let (diff, hash) = (diff(height), hash(height));
+        let block = lockstep_store::ExecutedBlock {
+            height,
+            hash,
+            parent_hash,
+            diff: &diff,
+            receipts: &[],
+            body: None,
+            root: None,
+        };
+        let root = store.commit(&block).unwrap();
+        parent_hash = hash;
+        if height % 7 == 0 {
+            store.fold().unwrap();
+        }
+        let account = json(&folder, &["account", &format!("0x{}", "77".repeat(20)), "--db", "chain"]);
+        assert_eq!((&account["nonce"], &account["block"]), (&height.into(), &height.into()));
+        if height % 10 == 3 {
+            let log = json(&folder, &["chain", "log", "--db", "chain"]);
+            assert_eq!(log["blocks"][0]["root"], root.to_string());
+            json(&folder, &["chain", "show", "0", "--db", "chain"]);
+            json(&folder, &["export", "snapshot", "--db", "chain"]);
+            json(&folder, &["db", "diff", "0", &height.to_string(), "--db", "chain"]);
+            assert_eq!(json(&folder, &["db", "stats", "--db", "chain"])["blocks_in_log"], height % 7);
+        }
+    }
+    let root = store.root(29).unwrap();
+    drop(store);
+    // Looked at with nobody writing, it stays what it is to the byte.
+    let before = folder.files();
+    json(&folder, &["chain", "log", "--db", "chain"]);
+    assert!(folder.files() == before);
+    let store = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+    assert_eq!(store.root(29).unwrap(), root);
+}
+
+/// A copy is the chain with its past, also while another process writes; a pruning in steps ends with one that is whole.
+#[test]
+fn a_copy_is_a_chain_and_a_pruning_goes_on() {
+    let folder = begun(200);
+    json(&folder, &["block", "apply", "blocks.json", "--db", "chain", "--cache-mib", "8", "--fold-blocks", "7"]);
+    let all = roots(&folder);
+    let store = lockstep_store::Store::open(&folder.path("chain")).unwrap();
+    let copied = json(&folder, &["db", "backup", "deep/copy", "--db", "chain"]);
+    drop(store);
+    assert_eq!((&copied["last"], copied["root"].as_str()), (&200.into(), Some(all[&200].as_str())));
+    assert_eq!(json(&folder, &["chain", "check", "--db", "deep/copy"])["sound"], true);
+    assert_eq!(json(&folder, &["chain", "verify", "--db", "deep/copy", "--from", "150"])["executed"], 50);
+    let refused = folder.run(&["db", "backup", "deep/copy", "--db", "chain"]);
+    assert!(
+        refused.code == 3 && refused.stderr.contains("there is a database in deep/copy already"),
+        "{}",
+        refused.stderr
+    );
+    let refused = folder.run(&["db", "backup", "other/copy", "--db", "nowhere"]);
+    assert!(refused.code == 3 && !folder.path("other").exists(), "{}", refused.stderr);
+
+    let prune = ["chain", "prune", "--keep", "10", "--max-seconds", "0", "--db", "chain"];
+    let mut forgotten = 0;
+    for step in [64, 64, 63] {
+        let pruned = json(&folder, &prune);
+        forgotten += step;
+        assert_eq!((&pruned["heights_forgotten"], &pruned["oldest_kept"]), (&step.into(), &forgotten.into()));
+        assert_eq!((&pruned["heights_left"], &pruned["whole"]), (&(191 - forgotten).into(), &false.into()));
+    }
+    assert_eq!(json(&folder, &prune)["whole"], true);
+    assert_eq!(json(&folder, &["chain", "check", "--db", "chain"])["sound"], true);
+}
+
+/// While one process has a database open, another that would write is told.
+#[test]
+fn a_database_has_one_writer_at_a_time() {
     let folder = begun(1);
     let open = lockstep_store::Store::open(&folder.path("chain")).unwrap();
-    for arguments in [&["account", ALICE][..], &["block", "apply", "blocks.json"], &["chain", "check"]] {
+    for arguments in [&["call", ALICE][..], &["block", "apply", "blocks.json"], &["chain", "check"]] {
         let ran = folder.run(&[arguments, &["--db", "chain"]].concat());
         let holder =
             if cfg!(target_os = "linux") { format!("process {} (", std::process::id()) } else { String::new() };

@@ -150,7 +150,7 @@ fn a_block_that_does_not_follow_is_refused() {
     json(&folder, &["call", LOOKER, "--input", "0x01000000", "--db", "chain"]);
     assert_eq!(json(&folder, &["chain", "log", "--db", "chain"])["last"], 303);
     // Without a genesis the first block is 1.
-    json(&folder, &["account", BOB, "--db", "other", "--credit", "1"]);
+    json(&folder, &["deploy", "looks.wat", "--db", "other"]);
     folder.write("block.json", b"{\"number\": 77}");
     refused(&folder, &["block", "apply", "block.json", "--db", "other"], "database", &["block 77 does not follow"]);
 }
@@ -180,13 +180,16 @@ fn a_state_that_a_transaction_could_fault_on_is_refused() {
     genesis(&format!("\"{ALICE}\": {{\"balance\": \"{all}\"}}"));
     json(&folder, &begin);
     json(&folder, &["account", ALICE, "--state", "file", "--credit", &all]);
-    for place in [["--db", "chain"], ["--state", "file"]] {
-        for address in [ALICE, BOB] {
-            let more = [&["account", address, "--credit", "1"][..], &place].concat();
-            refused(&folder, &more, "usage", &["2^256 - 1"]);
-        }
-        refused(&folder, &[&["account", system, "--credit", "1"][..], &place].concat(), "usage", &[]);
+    for address in [ALICE, BOB] {
+        refused(&folder, &["account", address, "--credit", "1", "--state", "file"], "usage", &["2^256 - 1"]);
     }
+    refused(&folder, &["account", system, "--credit", "1", "--state", "file"], "usage", &[]);
+    // A block of a database can be executed again, and this one could not.
+    for database in ["chain", "none"] {
+        let parts = ["--credit is for state files", "lockstep genesis"];
+        refused(&folder, &["account", ALICE, "--credit", "1", "--db", database], "usage", &parts);
+    }
+    assert!(!folder.path("none").exists());
     folder.write("looks.wat", LOOKS.as_bytes());
     refused(&folder, &["run", "looks.wat", "--state", "file", "--value", "1"], "usage", &["2^256 - 1", ALICE]);
     // With all the money there is, a transfer of all of it is fine.

@@ -40,13 +40,15 @@ enum Role {
     BeginsState,
     /// Opens a database.
     Database,
+    /// Looks at a database.
+    Looks,
     /// Opens a database, or begins one.
     BeginsDatabase,
 }
 
 /// Each path of each command, `@` in its place.
 fn places() -> Vec<(Role, Vec<&'static str>)> {
-    use Role::{BeginsDatabase, BeginsState, Database, Reads, ReadsBytes, State, Writes};
+    use Role::{BeginsDatabase, BeginsState, Database, Looks, Reads, ReadsBytes, State, Writes};
     let look = ["--trace", "@"];
     vec![
         (Reads, vec!["run", "@"]),
@@ -65,23 +67,22 @@ fn places() -> Vec<(Role, Vec<&'static str>)> {
         (Writes, [&["call", ALICE, "--state", "state"][..], &look].concat()),
         (Writes, vec!["call", ALICE, "--state", "state", "--profile", "@.folded"]),
         (State, vec!["view", ALICE, "--state", "@"]),
-        (Database, vec!["view", ALICE, "--db", "@", "--at", "1"]),
+        (Looks, vec!["view", ALICE, "--db", "@", "--at", "1"]),
         (ReadsBytes, vec!["view", ALICE, "--state", "state", "--input", "@@"]),
         (Reads, vec!["index", "@", "--blocks", "rubbish"]),
         (BeginsDatabase, vec!["index", TRACKER, "--blocks", "block", "--db", "@"]),
         (State, vec!["preview", ALICE, "--block", "rubbish", "--state", "@"]),
-        (Database, vec!["preview", ALICE, "--block", "rubbish", "--db", "@"]),
+        (Looks, vec!["preview", ALICE, "--block", "rubbish", "--db", "@"]),
         (ReadsBytes, vec!["preview", ALICE, "--block", "@", "--state", "state"]),
         (ReadsBytes, vec!["preview", ALICE, "--block", "rubbish", "--state", "state", "--input", "@@"]),
         (State, vec!["estimate", ALICE, "--state", "@"]),
-        (Database, vec!["estimate", ALICE, "--db", "@"]),
+        (Looks, vec!["estimate", ALICE, "--db", "@"]),
         (ReadsBytes, vec!["estimate", ALICE, "--state", "state", "--input", "@@"]),
         (State, vec!["account", ALICE, "--state", "@"]),
         (BeginsState, vec!["account", ALICE, "--state", "@", "--credit", "1"]),
-        (Database, vec!["account", ALICE, "--db", "@"]),
-        (BeginsDatabase, vec!["account", ALICE, "--db", "@", "--credit", "1"]),
+        (Looks, vec!["account", ALICE, "--db", "@"]),
         (State, vec!["storage", ALICE, "--state", "@"]),
-        (Database, vec!["storage", ALICE, ROOT, "--db", "@", "--set", "01"]),
+        (Looks, vec!["storage", ALICE, ROOT, "--db", "@"]),
         (Reads, vec!["selftest", "--golden", "@"]),
         (Reads, vec!["genesis", "@", "--db", "new"]),
         (BeginsDatabase, vec!["genesis", "genesis.json", "--db", "@"]),
@@ -89,18 +90,24 @@ fn places() -> Vec<(Role, Vec<&'static str>)> {
         (Reads, vec!["block", "apply", "@.borsh", "--db", "db"]),
         (Database, vec!["block", "apply", "blocks.json", "--db", "@"]),
         (Writes, vec!["block", "apply", "blocks.json", "--db", "db", "--witness", "@"]),
-        (Database, vec!["chain", "log", "--db", "@"]),
+        (Looks, vec!["chain", "log", "--db", "@"]),
+        (Looks, vec!["chain", "show", "0", "--db", "@"]),
+        (Looks, vec!["chain", "verify", "--db", "@"]),
+        (Looks, vec!["db", "backup", "new", "--db", "@"]),
+        (Looks, vec!["db", "stats", "--db", "@"]),
+        (Looks, vec!["db", "diff", "0", "0", "--db", "@"]),
+        (Writes, vec!["db", "diff", "0", "0", "--db", "db", "--out", "@"]),
         (Database, vec!["chain", "rollback", "0", "--db", "@"]),
         (Database, vec!["chain", "prune", "--keep", "1", "--db", "@"]),
         (Database, vec!["chain", "check", "--db", "@"]),
-        (Database, vec!["prove", ALICE, "--db", "@", "--out", "new"]),
+        (Looks, vec!["prove", ALICE, "--db", "@", "--out", "new"]),
         (Writes, vec!["prove", ALICE, "--db", "db", "--out", "@"]),
         (Reads, vec!["verify", "@", "--root", ROOT]),
         (Reads, vec!["diverge", "@", "trace"]),
         (Reads, vec!["diverge", "trace", "@"]),
         (Reads, vec!["replay", "@"]),
         (Writes, vec!["export", "@", "--db", "db"]),
-        (Database, vec!["export", "new", "--db", "@"]),
+        (Looks, vec!["export", "new", "--db", "@"]),
         (Reads, vec!["import", "@", "--db", "new"]),
         (BeginsDatabase, vec!["import", "snapshot", "--db", "@"]),
     ]
@@ -108,7 +115,7 @@ fn places() -> Vec<(Role, Vec<&'static str>)> {
 
 /// What a path can lead to, by its name in the folder, and the roles that it is good for.
 const KINDS: &[(&str, &[Role])] = {
-    use Role::{BeginsDatabase, BeginsState, Database, ReadsBytes, State, Writes};
+    use Role::{BeginsDatabase, BeginsState, Database, Looks, ReadsBytes, State, Writes};
     &[
         ("missing", &[Writes, BeginsState, BeginsDatabase]),
         ("empty", &[ReadsBytes, Writes]),
@@ -129,7 +136,7 @@ const KINDS: &[(&str, &[Role])] = {
         ("piped-database", &[]),
         ("folder-database", &[]),
         ("state", &[ReadsBytes, Writes, State, BeginsState]),
-        ("db", &[Database, BeginsDatabase]),
+        ("db", &[Database, Looks, BeginsDatabase]),
     ]
 };
 
@@ -297,6 +304,8 @@ fn what_this_user_may_not_read_or_write_is_refused() {
     folder.write("closed/db/state.redb", &folder.read("db/state.redb"));
     folder.write("secret", b"secret");
     mode("secret", 0o000);
+    folder.write("hidden-db/state.redb", &folder.read("db/state.redb"));
+    mode("hidden-db/state.redb", 0o000);
     mode("db/state.redb", 0o444);
     for (name, mode_bits) in [("closed/db", 0o555), ("closed", 0o555), ("db", 0o555), ("", 0o555)] {
         mode(name, mode_bits);
@@ -310,6 +319,8 @@ fn what_this_user_may_not_read_or_write_is_refused() {
             Role::Writes => &["closed/new", "closed/state"],
             Role::BeginsState => &["secret", "closed/new", "closed/state"],
             Role::Database => &["db", "closed/db"],
+            // It needs no right to write.
+            Role::Looks => &["hidden-db"],
             Role::BeginsDatabase => &["db", "closed/new", "closed"],
         };
         for bad in bad {
@@ -324,6 +335,8 @@ fn what_this_user_may_not_read_or_write_is_refused() {
             refuses(|arguments| as_nobody(&folder, arguments), &arguments);
         }
     }
+    let looked = end(as_nobody(&folder, &["account", ALICE, "--db", "db", "--json"]), "looking");
+    assert_eq!(looked.code, 0, "{}", looked.stdout);
     assert_eq!(before_root(""), before);
     for name in ["", "closed", "closed/db", "db"] {
         mode(name, 0o755);

@@ -19,8 +19,7 @@ use std::{fs, path::PathBuf};
 /// Commands that must leave every file as it is, unless one of the arguments says otherwise.
 const LOOKING: [&str; 10] =
     ["run", "check", "view", "estimate", "account", "storage", "selftest", "verify", "replay", "diverge"];
-/// Looking into a database writes into it how it was closed.
-const CHANGING_ARGUMENTS: [&str; 5] = ["--credit", "--set", "--db", "--trace", "--profile"];
+const CHANGING_ARGUMENTS: [&str; 4] = ["--credit", "--set", "--trace", "--profile"];
 
 /// The classes of failures.
 pub(crate) const CLASSES: [&str; 8] =

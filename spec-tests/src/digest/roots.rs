@@ -102,7 +102,7 @@ fn fork(store: &Store, stream: &mut Stream, state: &MemoryState, height: u64) ->
         let of_fork = |at: u64| B256::from(U256::from(at).saturating_add(U256::from(1_u64 << 32)));
         let parent_hash = if above == 0 { block_hash(height.saturating_sub(1)) } else { of_fork(at.saturating_sub(1)) };
         let (hash, diff) = (of_fork(at), &diff);
-        let block = ExecutedBlock { height: at, hash, parent_hash, diff, receipts: &[], root: None };
+        let block = ExecutedBlock { height: at, hash, parent_hash, diff, receipts: &[], body: None, root: None };
         stack.push(store.pending(&stack, &block)?);
     }
     Ok(stack.iter().map(|pending| pending.root().0).collect())
@@ -115,7 +115,7 @@ fn block_hash(height: u64) -> B256 {
 
 fn commit(store: &Store, height: u64, diff: &StateDiff) -> Result<B256, StoreError> {
     let (hash, parent_hash) = (block_hash(height), block_hash(height.saturating_sub(1)));
-    store.commit(&ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], root: None })
+    store.commit(&ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], body: None, root: None })
 }
 
 /// What a block could have changed: accounts that come, change and go, with their storage.

@@ -140,7 +140,7 @@ impl Chain {
         self.state.apply(diff);
         let (height, parent_hash) = (self.number, self.store.latest().unwrap().hash());
         let hash = B256::from(U256::from(height + 1));
-        self.store.commit(&ExecutedBlock { height, hash, parent_hash, diff, receipts, root: None }).unwrap()
+        self.store.commit(&ExecutedBlock { height, hash, parent_hash, diff, receipts, body: None, root: None }).unwrap()
     }
 
     fn transaction(&mut self, sender: u64, nonce: u64) -> Tx {

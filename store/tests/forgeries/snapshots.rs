@@ -192,7 +192,15 @@ fn snapshots() -> Vec<(Random, Vec<u8>)> {
     diff.storage.insert(address, StorageDiff { cleared: false, values });
     let store = Store::memory().unwrap();
     let (hash, parent_hash) = Default::default();
-    let block = lockstep_store::ExecutedBlock { height: 3, hash, parent_hash, diff: &diff, receipts: &[], root: None };
+    let block = lockstep_store::ExecutedBlock {
+        height: 3,
+        hash,
+        parent_hash,
+        diff: &diff,
+        receipts: &[],
+        body: None,
+        root: None,
+    };
     store.commit(&block).unwrap();
     [chain.store.export(3).unwrap().1, store.export(3).unwrap().1].map(|bytes| (Random(1), bytes)).into()
 }

@@ -1,6 +1,6 @@
 //! Damage to the file: each flipped bit is found, or it is in no place that matters.
 
-use crate::kit::{Random, busy_diff, commit, random_diff, rounds};
+use crate::kit::{Random, body, busy_diff, commit, random_diff, rounds};
 use lockstep_store::{FILE_NAME, LOG_NAME, Store, StoreError, View, check};
 use lockstep_vm::{Abi, Account, Address, B256, CodeId, MemoryState};
 use std::{collections::BTreeMap, fs, path::Path};
@@ -20,6 +20,7 @@ fn everything(folder: &Path) -> Result<Everything, StoreError> {
             Ok(())
         })?;
         store.receipts(height)?;
+        assert_eq!(store.body(height)?.as_deref(), body(height));
         found.insert(height, (view.root(), accounts));
     }
     Ok(found)
@@ -162,8 +163,9 @@ enum Change {
 #[test]
 fn rows_that_contradict_each_other_are_found() {
     let tables = ["blocks", "receipts", "rows", "undo", "changes", "pages", "code", "code_uses"];
+    let tables = (1..).zip(tables).chain([(10, "bodies")]);
     let changes = [Change::Bit, Change::BitAndChecksum, Change::Removal];
-    for ((number, table), change) in (1..).zip(tables).flat_map(|table| changes.map(|change| (table, change))) {
+    for ((number, table), change) in tables.flat_map(|table| changes.map(|change| (table, change))) {
         let folder = tempfile::tempdir().unwrap();
         large(folder.path());
         let redb = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();

@@ -50,7 +50,8 @@ impl Forks {
         };
         let (hash, diff, state) = self.block(height, parent_hash, &state);
         let receipts = receipts(height);
-        let block = ExecutedBlock { height, hash, parent_hash, diff: &diff, receipts: &receipts, root: None };
+        let block =
+            ExecutedBlock { height, hash, parent_hash, diff: &diff, receipts: &receipts, body: None, root: None };
         let pending = match self.store.pending(&stack, &block) {
             Ok(pending) => pending,
             // What the fork stands on was pruned.
@@ -76,7 +77,8 @@ impl Forks {
             let state = self.committed.last().unwrap().0.clone();
             let height = self.committed.len() as u64;
             let (hash, diff, state) = self.block(height, tip, &state);
-            let block = ExecutedBlock { height, hash, parent_hash: tip, diff: &diff, receipts: &[], root: None };
+            let block =
+                ExecutedBlock { height, hash, parent_hash: tip, diff: &diff, receipts: &[], body: None, root: None };
             assert_eq!(self.store.commit(&block).unwrap(), fresh_root(&state), "{context}");
             self.committed.push((state, hash));
             return;
@@ -90,6 +92,7 @@ impl Forks {
                 parent_hash: first.parent_hash(),
                 diff: first.diff(),
                 receipts: first.receipts(),
+                body: None,
                 root: None,
             }),
         };
@@ -167,6 +170,7 @@ fn what_stands_on_something_else_is_refused() {
         parent_hash,
         diff: &nothing,
         receipts: &[],
+        body: None,
         root: None,
     };
     let one = store.pending(&[], &block(1, 1, block_hash(0))).unwrap();

@@ -140,10 +140,24 @@ pub(crate) fn receipts(height: u64) -> Vec<Receipt> {
     (0..height % 3).map(receipt).collect()
 }
 
+/// The body of the block at that height, or none.
+pub(crate) fn body(height: u64) -> Option<&'static [u8]> {
+    static BYTES: [u8; 600] = {
+        let mut bytes = [0; 600];
+        let mut at = 0;
+        while at < bytes.len() {
+            bytes[at] = (at * 7 + 1) as u8;
+            at += 1;
+        }
+        bytes
+    };
+    (height % 4 != 3).then(|| &BYTES[..(1 + height * 37 % 599) as usize])
+}
+
 /// The block of that height, with hash and parent by the rule of these tests.
 pub(crate) fn block_of<'a>(height: u64, diff: &'a StateDiff, receipts: &'a [Receipt]) -> ExecutedBlock<'a> {
     let parent_hash = height.checked_sub(1).map_or(B256::ZERO, block_hash);
-    ExecutedBlock { height, hash: block_hash(height), parent_hash, diff, receipts, root: None }
+    ExecutedBlock { height, hash: block_hash(height), parent_hash, diff, receipts, body: body(height), root: None }
 }
 
 /// Commits a diff as the block of that height.

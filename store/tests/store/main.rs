@@ -14,6 +14,7 @@
 
 mod chunks;
 mod damage;
+mod differences;
 mod disk;
 mod forks;
 mod kinds;
@@ -21,9 +22,11 @@ mod kit;
 mod model;
 mod oracle;
 mod proofs;
+mod readers;
 mod refusals;
 mod roots;
 mod snapshots;
 mod soak;
+mod views;
 mod witnesses;
 mod wrong_bytes;

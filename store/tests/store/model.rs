@@ -1,6 +1,6 @@
 //! Random chains of commits, rollbacks and prunings: at every kept height the store is what a plain map is.
 
-use crate::kit::{ADDRESSES, KEYS, Random, address, block_hash, commit, fresh_root, key, random_diff, receipts};
+use crate::kit::{ADDRESSES, KEYS, Random, address, block_hash, body, commit, fresh_root, key, random_diff, receipts};
 use lockstep_store::{Settings, Store, StoreError, View};
 use lockstep_vm::{Account, B256, MemoryState, StateReader};
 use redb::backends::InMemoryBackend;
@@ -80,6 +80,7 @@ fn run(seed: u64, steps: u64, settings: Settings) {
         let view = store.view(height).unwrap();
         assert_eq!((view.root(), store.root(height).unwrap()), (*root, *root), "{context}");
         assert_eq!(store.receipts(height).unwrap(), receipts(height), "{context}");
+        assert_eq!(store.body(height).unwrap().as_deref(), body(height), "{context}");
         assert_is(&view, state, &context);
         if random.below(10) == 0 {
             held.push((view, state.clone()));

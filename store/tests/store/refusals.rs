@@ -63,6 +63,9 @@ fn a_block_that_is_there_is_compared() {
         assert_eq!(error, Err(StoreError::OtherBlock { height, committed: block_hash(height), actual: hash }));
         let error = store.commit(&ExecutedBlock { root: false_root, ..same });
         assert_eq!(error, Err(StoreError::Root { actual: B256::repeat_byte(7), expected: root }));
+        let error = store.commit(&ExecutedBlock { body: Some(b"another"), ..same });
+        assert_eq!(error, if same.body.is_some() { Err(StoreError::OtherBody { height }) } else { Ok(root) });
+        assert_eq!(store.commit(&ExecutedBlock { body: None, ..same }), Ok(root));
         let error = store.commit(&ExecutedBlock { receipts: &false_receipts, ..same });
         assert!(matches!(error, Err(StoreError::OtherReceipts { committed, actual, .. }) if committed != actual));
         // The diff is compared by the root that it results in, where the state before is kept.
@@ -136,19 +139,66 @@ fn what_is_no_database_of_ours_is_refused() {
 }
 
 #[test]
-fn a_newer_format_is_refused() {
+fn another_format_is_refused_and_left_as_it_is() {
+    for other in [FORMAT_VERSION - 1, FORMAT_VERSION + 1] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Store::open(folder.path()).unwrap());
+        let meta: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("meta");
+        let file = folder.path().join(FILE_NAME);
+        let redb = redb::Database::open(&file).unwrap();
+        let transaction = redb.begin_write().unwrap();
+        if other < FORMAT_VERSION {
+            // The table of bodies came with this one.
+            transaction.delete_table(redb::TableDefinition::<'_, &[u8], &[u8]>::new("bodies")).unwrap();
+        }
+        transaction.open_table(meta).unwrap().insert(b"format".as_slice(), other.to_le_bytes().as_slice()).unwrap();
+        transaction.commit().unwrap();
+        drop(redb);
+        let error = Store::open(folder.path()).unwrap_err();
+        assert_eq!(error, StoreError::Format { actual: other, expected: FORMAT_VERSION });
+        assert_eq!(error.to_string(), format!("format version {other}; this lockstep reads version {FORMAT_VERSION}"));
+        let redb = redb::Database::open(&file).unwrap();
+        let tables = redb::ReadableDatabase::begin_read(&redb).unwrap().list_tables().unwrap().count();
+        assert_eq!(tables, if other < FORMAT_VERSION { 10 } else { 11 }, "a refusal makes no table");
+    }
+}
+
+/// A body of several rows goes where its block goes: into the log, into the database, away with a rollback or a pruning.
+#[test]
+fn a_body_is_kept_with_its_block() {
     let folder = tempfile::tempdir().unwrap();
-    drop(Store::open(folder.path()).unwrap());
-    let meta: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("meta");
-    let redb = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();
-    let transaction = redb.begin_write().unwrap();
-    let newer = FORMAT_VERSION + 1;
-    transaction.open_table(meta).unwrap().insert(b"format".as_slice(), newer.to_le_bytes().as_slice()).unwrap();
-    transaction.commit().unwrap();
-    drop(redb);
-    let error = Store::open(folder.path()).unwrap_err();
-    assert_eq!(error, StoreError::Format { actual: newer, expected: FORMAT_VERSION });
-    assert_eq!(error.to_string(), format!("format version {newer}; this lockstep reads version {FORMAT_VERSION}"));
+    let large: Vec<u8> = (0..3_000_000_u32).map(|at| (at / 7) as u8).collect();
+    let nothing = StateDiff::default();
+    let commit = |store: &Store, height: u64, body: Option<&[u8]>| {
+        store.commit(&ExecutedBlock { body, ..block_of(height, &nothing, &[]) }).unwrap();
+    };
+    let store = Store::open(folder.path()).unwrap();
+    let bodies = [Some(large.as_slice()), None, Some(&[]), Some(&large[..1_048_576]), Some(&large[7..])];
+    for (height, body) in (0..).zip(bodies) {
+        commit(&store, height, body);
+    }
+    let same = |store: &Store, from: u64| {
+        for (height, body) in (0..).zip(bodies).skip(from as usize) {
+            assert_eq!(store.body(height).unwrap().as_deref(), body, "height {height}");
+        }
+    };
+    same(&store, 0);
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    same(&store, 0);
+    store.fold().unwrap();
+    same(&store, 0);
+    // Another block at the same height has its own.
+    store.rollback(3).unwrap();
+    commit(&store, 4, Some(b"other"));
+    assert_eq!(store.body(4).unwrap().as_deref(), Some(b"other".as_slice()));
+    store.rollback(3).unwrap();
+    commit(&store, 4, bodies[4]);
+    store.prune(3, &mut |_, _| {}).unwrap();
+    same(&store, 2);
+    store.close().unwrap();
+    let checked = lockstep_store::check(folder.path(), &mut |_, _| {}).unwrap();
+    assert_eq!(checked.differences, Vec::<String>::new());
 }
 
 #[test]
