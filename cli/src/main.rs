@@ -10,6 +10,7 @@ mod bytes;
 mod chain;
 mod commands;
 mod database_folder;
+mod db_args;
 mod diagnosis;
 mod execution;
 mod failure;

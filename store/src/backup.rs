@@ -5,7 +5,9 @@
 
 use crate::{
     error::StoreError,
-    store::{FILE_NAME, LOG_NAME, Snapshot, Store, Tip, builder},
+    handle::Snapshot,
+    open::builder,
+    store::{FILE_NAME, LOG_NAME, Store, Tip},
     tables::{FORMAT_VERSION, META, META_FORMAT, META_IMPORTED, META_KEPT, Reading, TABLES, TableId, Writing},
 };
 use redb::{Database, WriteTransaction};

@@ -20,7 +20,7 @@
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod kit;
 
-use kit::{Random, block_hash, busy_diff, commit, rounds};
+use kit::{Random, block_hash, body, busy_diff, commit, rounds};
 use lockstep_store::{Settings, Store, StoreError, check};
 use std::{
     io::{BufRead, BufReader, Write},
@@ -104,6 +104,9 @@ fn kill_again_and_again() {
                 (reference.root(tip.height).unwrap(), block_hash(tip.height)),
                 "{context}"
             );
+            for height in tip.height.saturating_sub(3).max(tip.oldest)..=tip.height {
+                assert_eq!(store.body(height).unwrap().as_deref(), body(height), "{context}");
+            }
         }
         drop(store);
         if kill % 10 == 0 {

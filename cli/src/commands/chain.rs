@@ -1,9 +1,10 @@
 //! `lockstep chain`: the blocks of a database, going back, forgetting, checking.
 
 use crate::{
-    args::{DatabaseArgument, LogArguments, PruneArguments, RollbackArguments},
+    args::{DatabaseArgument, LogArguments},
     bytes::hex,
     database_folder::{self, Sizes},
+    db_args::{PruneArguments, RollbackArguments},
     failure::{Exit, Failure},
     progress::Progress,
     report::{Report, Row, Value},

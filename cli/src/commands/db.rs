@@ -1,9 +1,10 @@
 //! `lockstep db`: a database as a whole, what takes room in it and what differs between two heights.
 
 use crate::{
-    args::{BackupArguments, DatabaseArgument, DiffArguments},
+    args::DatabaseArgument,
     bytes::hex,
     database_folder::{self, Sizes},
+    db_args::{BackupArguments, DiffArguments},
     execution::shown,
     failure::{Class, Classify, Failure},
     output_file::{Draft, OutputFile},

@@ -24,7 +24,8 @@ mod verify_chain;
 mod view;
 
 use crate::{
-    args::{BlockCommand, ChainCommand, Command, DbCommand},
+    args::{BlockCommand, ChainCommand, Command},
+    db_args::DbCommand,
     execution::{add_logs, add_output},
     failure::Failure,
     ledger::Ledger,

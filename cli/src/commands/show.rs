@@ -2,9 +2,9 @@
 
 use super::block::receipt_row;
 use crate::{
-    args::ShowArguments,
     bytes::hex,
     database_folder,
+    db_args::ShowArguments,
     execution::log_rows,
     failure::Failure,
     files::len,

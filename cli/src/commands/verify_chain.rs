@@ -2,8 +2,8 @@
 
 use super::{block::rejected, machine};
 use crate::{
-    args::{EngineName, VerifyChainArguments},
     database_folder,
+    db_args::{EngineName, VerifyChainArguments},
     failure::{Class, Exit, Failure},
     progress::Progress,
     report::{Report, Value},

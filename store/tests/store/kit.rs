@@ -151,7 +151,7 @@ pub(crate) fn body(height: u64) -> Option<&'static [u8]> {
         }
         bytes
     };
-    (height % 4 != 3).then(|| &BYTES[..(1 + height * 37 % 599) as usize])
+    (height % 4 != 3).then(|| &BYTES[..(1 + height.wrapping_mul(37) % 599) as usize])
 }
 
 /// The block of that height, with hash and parent by the rule of these tests.

@@ -11,7 +11,9 @@ fn a_view_lives_for_its_foldings() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings { fold_blocks: 2, view_foldings, ..Settings::default() };
         let store = Store::open_with(folder.path(), settings).unwrap();
-        (0..6).for_each(|height| drop(commit(&store, height, &busy_diff(height, 5))));
+        for height in 0..6 {
+            commit(&store, height, &busy_diff(height, 5));
+        }
         store.fold().unwrap();
         let (view, past) = (store.latest().unwrap(), store.view(2).unwrap());
         let address = crate::kit::address(3);
@@ -120,7 +122,9 @@ fn a_backup_is_the_chain_with_its_past() {
 fn half_a_backup_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("chain")).unwrap();
-    (0..6).for_each(|height| drop(commit(&store, height, &busy_diff(height, 30))));
+    for height in 0..6 {
+        commit(&store, height, &busy_diff(height, 30));
+    }
     store.fold().unwrap();
     let to = folder.path().join("half");
     let mut steps = 0;
