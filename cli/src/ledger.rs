@@ -22,7 +22,7 @@ pub(crate) enum Ledger {
     /// In a state file; with the lock of whoever is going to write it.
     File(Chain, Option<Writing>),
     /// In a database.
-    Database(Database),
+    Database(Box<Database>),
 }
 
 /// A database and the state to look at.
@@ -45,7 +45,7 @@ impl Ledger {
                 Err(failure.remedy("leave --at out, or keep the chain in a database"))
             }
             (Some(file), _) => Ok(Self::File(state_file::read(file)?, None)),
-            (None, Some(folder)) => Ok(Self::Database(Database::look(folder, at)?)),
+            (None, Some(folder)) => Ok(Self::Database(Box::new(Database::look(folder, at)?))),
             (None, None) => Err(nowhere()),
         }
     }
@@ -57,7 +57,7 @@ impl Ledger {
                 let (writing, chain) = state_file::write(file, if_missing)?;
                 Ok(Self::File(chain, Some(writing)))
             }
-            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, if_missing)?)),
+            (None, Some(folder)) => Ok(Self::Database(Box::new(Database::open(folder, if_missing)?))),
             (None, None) => Err(nowhere()),
         }
     }

@@ -39,7 +39,7 @@ const READ_SECTORS: u64 = 128;
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(crate) enum Record {
     /// A block was committed.
-    Block(BlockRecord),
+    Block(Box<BlockRecord>),
     /// The block at that height became the last one.
     Rollback(u64),
 }
