@@ -204,8 +204,8 @@ fn replay(chain: &mut Chain, record: Record, settings: &Arc<Settings>, guard: &A
             }
             chain.layers.retain(|layer| layer.height <= height);
         }
-        Record::Block(block) => {
-            let BlockRecord { height, hash, parent_hash, root, receipts, diff, body } = *block;
+        Record::Block(record) => {
+            let BlockRecord { height, hash, parent_hash, root, receipts, diff, body } = *record;
             let view = view(chain, tip.unwrap_or(0), settings, guard)?;
             if tip.is_some_and(|tip| tip.saturating_add(1) != height || view.hash() != parent_hash) {
                 return damaged("does not follow the block before it");
