@@ -140,9 +140,9 @@ impl<E: Engine> Vm<E> {
     /// # Errors
     ///
     /// [`NoEstimate`]: the transaction is invalid, does not succeed, or this node failed.
-    pub fn estimate(&self, view: &StateView, block: &BlockEnv, tx: &Tx) -> Result<Estimate, NoEstimate> {
-        let view = begun(StateView::clone(view), block, self.revision())?;
-        let run = |gas_limit| self.try_with(&view, block, tx, gas_limit);
+    pub fn estimate(&self, view: StateView, block: &BlockEnv, tx: Tx) -> Result<Estimate, NoEstimate> {
+        let view = begun(view, block, self.revision())?;
+        let run = |gas_limit| self.try_with(&view, block, &tx, gas_limit);
         let (receipt, halts, journal) = run(Gas::new(block.gas_limit)).map_err(|error| *error)?;
         if receipt.outcome != Outcome::Return {
             return Err(NoEstimate::Fails { receipt: Box::new(receipt), halts });

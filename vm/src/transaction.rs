@@ -279,6 +279,16 @@ pub struct Executed {
 }
 
 impl<E: Engine> Vm<E> {
+    /// Checks a transaction as the first one of the block `block` on a state view: the sender is read and nothing else, no
+    /// code is looked into.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]: the transaction is invalid there, or this node failed.
+    pub fn check(&self, view: StateView, block: &BlockEnv, tx: Tx) -> Result<ValidTx, Refused> {
+        self.check_in(&mut Journal::new(view), Gas::new(block.gas_limit), tx)
+    }
+
     /// Executes one transaction on a state view, as a block of its own: what changed is what a block with `block` and
     /// this transaction changes. That the block follows the state is for the caller to know.
     ///

@@ -81,6 +81,16 @@ fn a_refused_transaction_leaves_no_trace() {
         call(at_end, u64::MAX),
         call(lockstep_vm::system::SYSTEM_ADDRESS, 0),
     ];
+    // Checked alone, each is what it is as the first of the block.
+    for tx in &bad {
+        let refused = vm.check(world.view(), &next(&world), tx.clone()).unwrap_err();
+        let mut builder = vm.build_block(world.view(), next(&world)).unwrap();
+        assert_eq!(builder.add(tx.clone()).unwrap_err(), refused);
+    }
+    let checked = vm.check(world.view(), &next(&world), txs[0].clone()).unwrap();
+    assert_eq!(checked.tx(), &txs[0]);
+    let fault = vm.check(Failing::at(&world.state, 0), &next(&world), txs[0].clone()).unwrap_err();
+    assert!(matches!(fault, Refused::Fault(Fault::State(_))), "{fault}");
     let (expected, _, _) = build(&vm, &world, &txs);
     let offered: Vec<_> = txs.iter().flat_map(|tx| bad.iter().chain([tx])).chain(&bad).cloned().collect();
     let (outcome, taken, refused) = build(&vm, &world, &offered);
