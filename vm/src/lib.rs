@@ -82,6 +82,7 @@ pub use beginning::{beginning, last_block};
 pub use block::{Block, BlockOutcome, Rejected};
 pub use builder::{Added, BlockBuilder};
 pub use code::{CodeId, code_bytes, code_hash};
+pub use engine::wasmi::Dispatch;
 pub use inspect::{Estimate, NoEstimate, ViewCall, Viewed};
 pub use journal::{StateKeys, StateView};
 pub use lockstep_gas::{Abi, Gas, NewCode, Revision};
