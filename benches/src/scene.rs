@@ -62,8 +62,7 @@ impl Scene {
     /// If it would be invalid.
     pub fn call(&self, number: u64, input: &[u8]) -> anyhow::Result<ValidTx> {
         let tx = call_tx(0, address(number), Gas::new(GAS_LIMIT), input.to_vec());
-        let sender = self.state.accounts.get(&address(0));
-        Ok(ValidTx::check(tx, sender, Gas::new(self.env.gas_limit), self.vm.revision())?)
+        Ok(self.vm.check(Arc::clone(&self.view), &self.env, tx)?)
     }
 
     /// Executes a transaction.

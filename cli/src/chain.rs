@@ -42,8 +42,7 @@ impl Attempt {
     /// Executes `tx` on `view`. A block of one transaction is its transaction; executed as such, it also says where a
     /// frame halted.
     pub(crate) fn new(vm: &Vm, view: StateView, env: BlockEnv, tx: Tx) -> Result<Self, Failure> {
-        let sender = view.account(&tx.sender)?;
-        let valid = ValidTx::check(tx, sender.as_ref(), Gas::new(env.gas_limit), vm.revision())?;
+        let valid = vm.check(Arc::clone(&view), &env, tx)?;
         let executed = vm.execute_tx(Arc::clone(&view), &env, valid.clone())?;
         Ok(Self { env, view, valid, executed })
     }

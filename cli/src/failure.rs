@@ -5,7 +5,7 @@
 use crate::report::{Row, escaped};
 use core::fmt;
 use lockstep_store::StoreError;
-use lockstep_vm::{Fault, InvalidTx};
+use lockstep_vm::{Fault, InvalidTx, Refused};
 use serde_json::json;
 use std::io;
 
@@ -260,6 +260,15 @@ impl From<StoreError> for Failure {
             },
         };
         Self { remedy: remedy.map(str::to_owned), ..Self::new(class, error) }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Invalid(invalid) => invalid.into(),
+            Refused::Fault(fault) => fault.into(),
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 //! ```
 //! use lockstep_diagnosis::{Backtrace, Execution, replay};
 //! use lockstep_vm::{
-//!     Abi, Address, BlockEnv, CodeId, Gas, MemoryState, Outcome, Revision, Tx, TxKind, U256, ValidTx, Vm,
+//!     Abi, Address, BlockEnv, CodeId, Gas, MemoryState, Outcome, Revision, Tx, TxKind, U256, Vm,
 //! };
 //! use std::sync::{Arc, Mutex};
 //!
@@ -28,8 +28,8 @@
 //!     kind: TxKind::Call { to: token, export: None },
 //!     input: Vec::new(),
 //! };
-//! let (vm, view, block) = (Vm::new(Revision::V1)?, Arc::new(state), BlockEnv::default());
-//! let tx = ValidTx::check(tx, None, Gas::MAX, vm.revision())?;
+//! let (vm, view, block) = (Vm::new(Revision::V1)?, Arc::new(state), BlockEnv { gas_limit: 10_000_000, ..BlockEnv::default() });
+//! let tx = vm.check(view.clone(), &block, tx)?;
 //! let executed = vm.execute_tx(view.clone(), &block, tx.clone())?;
 //! assert_eq!(executed.receipt.outcome, Outcome::Revert { errno: 0 });
 //! assert_eq!(executed.receipt.gas_used.get(), 327_350);

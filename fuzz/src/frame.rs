@@ -5,8 +5,8 @@ use lockstep_host::{
     AbiState, Address, B256, BlockEnv, Bytes, Entry, Frame, Message, Stop, TransactionEnv, U256, packed::PackOrder,
 };
 use lockstep_vm::{
-    Journal, MemoryState, Session, ValidModule,
-    engine::{Engine, FrameState},
+    MemoryState, ValidModule,
+    engine::{Engine, FrameState, Journal, Session},
 };
 use std::sync::Arc;
 

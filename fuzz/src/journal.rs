@@ -4,7 +4,10 @@
 //! the state at the start to the model's, with nothing in it that did not change.
 
 use crate::input::Input;
-use lockstep_vm::{Abi, Account, Address, B256, Bytes, Checkpoint, CodeId, Journal, Log, MemoryState, StateView, U256};
+use lockstep_vm::{
+    Abi, Account, Address, B256, Bytes, CodeId, Log, MemoryState, StateView, U256,
+    engine::{Checkpoint, Journal},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

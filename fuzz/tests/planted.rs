@@ -14,7 +14,10 @@ use lockstep_host::{
     Begin, HaltReason, HostCall, HostImport, HostResult, ImportTable,
     packed::{Argument, BufIn},
 };
-use lockstep_vm::{Abi, Bytes, Checkpoint, Journal, StateView, Vm, engine::Engine, engine::wasmi::Wasmi};
+use lockstep_vm::{
+    Abi, Bytes, StateView, Vm,
+    engine::{Checkpoint, Engine, Journal, wasmi::Wasmi},
+};
 use std::{panic, sync::Arc};
 
 /// Runs every planted fault until it is found.

@@ -12,8 +12,8 @@ use crate::{
 use lockstep_gas::{GasMeter, Revision};
 use lockstep_host::{Fault, Frame, FrameResult, Guest, HaltReason, HostCall, HostImport, Stop, ValueType};
 use lockstep_vm::{
-    InvalidModule, Session, ValidModule,
-    engine::{Argument, Engine, Exit, FrameState, Instance, START},
+    InvalidModule, ValidModule,
+    engine::{Argument, Engine, Exit, FrameState, Instance, START, Session},
     module::{Import, ValType},
 };
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use crate::observer::{Event, Watch, Write};
 use lockstep_gas::Gas;
 use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, Log, TransactionEnv, U256, World};
-use lockstep_vm::Session;
+use lockstep_vm::engine::Session;
 
 /// The session, watched.
 pub(crate) struct WatchedWorld<'a> {

@@ -4,7 +4,7 @@
 
 use lockstep_gas::{Abi, Gas, Revision};
 use lockstep_reference::{Event, Observer, Position, Reference, Write};
-use lockstep_vm::{Address, BlockEnv, CodeId, MODULE_CACHE_BYTES, MemoryState, Tx, TxKind, U256, ValidTx, Vm};
+use lockstep_vm::{Address, BlockEnv, CodeId, MODULE_CACHE_BYTES, MemoryState, Tx, TxKind, U256, Vm};
 use std::sync::{Arc, Mutex};
 
 /// What is told, but for charges and what happens within functions.
@@ -64,7 +64,7 @@ fn seen(code: &[u8], gas_used: u64, others: &[(Address, &[u8])]) -> Vec<String> 
     };
     let block = BlockEnv { number: 1, gas_limit: 100_000_000, ..BlockEnv::default() };
     let vm = Vm::new(Revision::V1).unwrap();
-    let valid = ValidTx::check(tx, None, Gas::new(block.gas_limit), vm.revision()).unwrap();
+    let valid = vm.check(Arc::new(state.clone()), &block, tx).unwrap();
     let seen = Arc::new(Mutex::new(Seen::default()));
     let revision = Arc::new(Revision::V1);
     let engine = Reference::observed(Arc::clone(&revision), seen.clone());

@@ -6,7 +6,7 @@ use crate::{
     trie::{NotEthereum, state_root},
 };
 use core::fmt;
-use lockstep_vm::{Executed, Fault, Gas, InvalidTx, MemoryState, ValidTx, Vm, engine::Engine};
+use lockstep_vm::{Executed, Fault, InvalidTx, MemoryState, Refused, Vm, engine::Engine};
 use std::sync::Arc;
 
 /// What became of a case.
@@ -101,12 +101,12 @@ impl core::error::Error for Mismatch {}
 ///
 /// A [`Fault`] of the machine.
 pub fn execute<E: Engine>(vm: &Vm<E>, test: &StateTest, case: &Case) -> Result<Ended, Fault> {
-    let sender = test.pre.accounts.get(&case.tx.sender);
-    let tx = match ValidTx::check(case.tx.clone(), sender, Gas::new(test.block.gas_limit), vm.revision()) {
-        Ok(tx) => tx,
-        Err(error) => return Ok(Ended { transaction: Err(error), post: Arc::clone(&test.pre) }),
-    };
     let view: Arc<MemoryState> = Arc::clone(&test.pre);
+    let tx = match vm.check(view.clone(), &test.block, case.tx.clone()) {
+        Ok(tx) => tx,
+        Err(Refused::Invalid(error)) => return Ok(Ended { transaction: Err(error), post: view }),
+        Err(Refused::Fault(fault)) => return Err(fault),
+    };
     let executed = vm.execute_tx(view, &test.block, tx)?;
     let mut post = MemoryState::clone(&test.pre);
     post.apply(&executed.diff);

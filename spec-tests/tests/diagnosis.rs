@@ -7,7 +7,7 @@
 mod diagnosed;
 
 use lockstep_spec_tests::{fixture::Fixture, run};
-use lockstep_vm::{Gas, Revision, ValidTx, Vm};
+use lockstep_vm::{MemoryState, Revision, StateView, Vm};
 use std::{
     fs,
     io::{self, Write},
@@ -34,9 +34,9 @@ fn look_into(folder: &Path) -> (u64, u64, u64) {
                     invalid += 1;
                     continue;
                 };
-                let sender = test.pre.accounts.get(&case.tx.sender);
-                let tx = ValidTx::check(case.tx.clone(), sender, Gas::new(test.block.gas_limit), vm.revision());
-                diagnosed::check(vm.revision(), Arc::clone(&test.pre) as _, &test.block, &tx.unwrap(), &executed);
+                let view: StateView = Arc::<MemoryState>::clone(&test.pre);
+                let tx = vm.check(Arc::clone(&view), &test.block, case.tx.clone()).unwrap();
+                diagnosed::check(vm.revision(), view, &test.block, &tx, &executed);
                 executed_count += 1;
                 gas_used += executed.receipt.gas_used.get();
             }

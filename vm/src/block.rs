@@ -1,12 +1,9 @@
-//! A block: transactions executed one after the other on one state.
+//! A block, what it did, and why one is not executed. The execution is in `builder.rs`.
 
 use crate::{
-    engine::Engine,
-    journal::{Journal, StateView},
-    machine::Vm,
     outcome::{Receipt, receipts_root},
     state::StateDiff,
-    transaction::{InvalidTx, Tx, ValidTx},
+    transaction::{InvalidTx, Tx},
 };
 use alloy_primitives::B256;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -125,53 +122,5 @@ impl core::error::Error for Rejected {}
 impl From<Fault> for Rejected {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
-    }
-}
-
-impl<E: Engine> Vm<E> {
-    /// Executes a block on a state view. Nothing is written: the diff says what would be.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`]: the block is invalid, the revision is for conformance only, or this node failed.
-    pub fn execute_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
-        if self.revision().rules.conformance {
-            return Err(Rejected::Conformance);
-        }
-        let mut journal = Journal::new(view);
-        if self.revision().rules.block_hashes_in_state {
-            journal.check_follows(&block.env)?;
-        }
-        self.execute_on(journal, block)
-    }
-
-    /// As [`execute_block`](Self::execute_block), for conformance suites: any revision, even one under which a contract
-    /// can loop for ever, and any number, timestamp and parent hash.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`]: the block is invalid, or this node failed.
-    pub fn execute_conformance_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
-        self.execute_on(Journal::new(view), block)
-    }
-
-    fn execute_on(&self, mut journal: Journal, block: Block) -> Result<BlockOutcome, Rejected> {
-        let Block { env, transactions } = block;
-        if self.revision().rules.block_hashes_in_state {
-            journal.begin_block(&env)?;
-        }
-        let mut receipts = Vec::new();
-        let mut gas_used = Gas::ZERO;
-        for (tx, position) in transactions.into_iter().zip(0..) {
-            let gas_left = Gas::new(env.gas_limit).less(gas_used);
-            let sender = journal.account(&tx.sender)?;
-            let valid = ValidTx::check(tx, sender, gas_left, self.revision());
-            let valid = valid.map_err(|error| Rejected::Invalid { position, error })?;
-            let (receipt, _, after) = self.execute_in(journal, &env, valid)?;
-            journal = after;
-            gas_used = gas_used.plus(receipt.gas_used);
-            receipts.push(receipt);
-        }
-        Ok(BlockOutcome { receipts, diff: journal.diff(), gas_used })
     }
 }

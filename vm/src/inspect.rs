@@ -9,7 +9,7 @@ use crate::{
     outcome::{HaltSite, Outcome, Receipt},
     session::Session,
     state::StateDiff,
-    transaction::{InvalidTx, Tx, ValidTx, entry_of},
+    transaction::{InvalidTx, Refused, Tx, entry_of},
 };
 use alloy_primitives::{Address, U256};
 use core::fmt;
@@ -91,6 +91,15 @@ impl From<Fault> for NoEstimate {
     }
 }
 
+impl From<Refused> for NoEstimate {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Invalid(error) => Self::Invalid(error),
+            Refused::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
 impl<E: Engine> Vm<E> {
     /// Runs a call in static mode on a state view, as the first transaction of the block `block` would find it; any number
     /// of views can run beside a block.
@@ -131,9 +140,9 @@ impl<E: Engine> Vm<E> {
     /// # Errors
     ///
     /// [`NoEstimate`]: the transaction is invalid, does not succeed, or this node failed.
-    pub fn estimate(&self, view: &StateView, block: &BlockEnv, tx: &Tx) -> Result<Estimate, NoEstimate> {
-        let view = begun(StateView::clone(view), block, self.revision())?;
-        let run = |gas_limit| self.try_with(&view, block, tx, gas_limit);
+    pub fn estimate(&self, view: StateView, block: &BlockEnv, tx: Tx) -> Result<Estimate, NoEstimate> {
+        let view = begun(view, block, self.revision())?;
+        let run = |gas_limit| self.try_with(&view, block, &tx, gas_limit);
         let (receipt, halts, journal) = run(Gas::new(block.gas_limit)).map_err(|error| *error)?;
         if receipt.outcome != Outcome::Return {
             return Err(NoEstimate::Fails { receipt: Box::new(receipt), halts });
@@ -164,9 +173,7 @@ impl<E: Engine> Vm<E> {
     ) -> Result<(Receipt, Vec<HaltSite>, Journal), Box<NoEstimate>> {
         let tx = Tx { gas_limit, gas_price: U256::ZERO, ..tx.clone() };
         let mut journal = Journal::new(StateView::clone(view));
-        let sender = journal.account(&tx.sender).map_err(NoEstimate::Fault)?;
-        let valid = ValidTx::check(tx, sender, Gas::new(block.gas_limit), self.revision());
-        let valid = valid.map_err(NoEstimate::Invalid)?;
+        let valid = self.check_in(&mut journal, Gas::new(block.gas_limit), tx).map_err(NoEstimate::from)?;
         Ok(self.execute_in(journal, block, valid).map_err(NoEstimate::Fault)?)
     }
 }

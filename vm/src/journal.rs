@@ -153,6 +153,16 @@ impl Journal {
         Ok(self.entry(address)?.current.as_ref())
     }
 
+    /// Whether the account at `address` has been read.
+    pub(crate) fn has_read(&self, address: &Address) -> bool {
+        self.accounts.contains_key(address)
+    }
+
+    /// Drops what was read of the account at `address`. Only for an account of which nothing but that was asked.
+    pub(crate) fn forget(&mut self, address: &Address) {
+        self.accounts.remove(address);
+    }
+
     /// The balance of `address`, zero if it is absent.
     ///
     /// # Errors

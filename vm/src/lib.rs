@@ -1,8 +1,21 @@
 //! A deterministic WebAssembly virtual machine for consensus.
 //!
 //! A block is a pure function: a state view, a block and a revision give receipts and a state diff. [`Vm`] executes
-//! it; [`StateReader`] is what it reads; [`StateDiff`] is what it gives back. The machine writes nothing, keeps no
-//! clock, reads no environment and starts no thread.
+//! it; [`StateReader`] is what it reads; [`StateDiff`] is what it returns. The machine writes nothing, keeps no clock, reads no
+//! environment and starts no thread.
+//!
+//! | for | use |
+//! |---|---|
+//! | a block of another node | [`Vm::execute_block`] |
+//! | a block of one's own | [`Vm::build_block`], a [`BlockBuilder`] |
+//! | a pool of transactions | [`Vm::check`] |
+//! | a transaction alone, for its receipt or its diff | [`Vm::execute_tx`] |
+//! | a call that changes nothing | [`Vm::view`] |
+//! | a gas limit | [`Vm::estimate`] |
+//!
+//! All take the same in the same way. The state view comes by value: it is an [`Arc`](std::sync::Arc), and a clone of it is a
+//! count. Transactions, calls and blocks come by value as well, for what they carry moves into the execution. The environment
+//! of a block is borrowed, except where a block keeps it.
 //!
 //! ```
 //! use lockstep_vm::{Abi, Address, Block, BlockEnv, Gas, MemoryState, Outcome, Revision, Tx, TxKind, U256, Vm};
@@ -46,6 +59,7 @@ mod abi;
 mod argument;
 mod beginning;
 mod block;
+mod builder;
 mod code;
 mod codes;
 pub mod engine;
@@ -66,16 +80,17 @@ mod transaction;
 
 pub use beginning::{beginning, last_block};
 pub use block::{Block, BlockOutcome, Rejected};
+pub use builder::{Added, BlockBuilder};
 pub use code::{CodeId, code_bytes, code_hash};
+pub use engine::wasmi::Dispatch;
 pub use inspect::{Estimate, NoEstimate, ViewCall, Viewed};
-pub use journal::{Checkpoint, Journal, StateKeys, StateView};
+pub use journal::{StateKeys, StateView};
 pub use lockstep_gas::{Abi, Gas, NewCode, Revision};
 pub use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, HaltReason, Log, U256, system};
 pub use machine::{MODULE_CACHE_BYTES, Vm};
 pub use module::{InvalidModule, ValidModule};
 pub use outcome::{HaltSite, Outcome, Receipt, receipt_hashes, receipts_root};
 pub use overlaid::Overlaid;
-pub use session::Session;
 pub use state::{Account, MemoryState, StateDiff, StateReader, StorageDiff, UnknownAbi};
 pub use supply::{InvalidState, Supply};
-pub use transaction::{Executed, InvalidTx, Tx, TxKind, ValidTx};
+pub use transaction::{Executed, InvalidTx, Refused, Tx, TxKind, ValidTx};

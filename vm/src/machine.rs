@@ -49,10 +49,16 @@ impl Vm<Wasmi> {
     ///
     /// # Errors
     ///
-    /// A [`Fault`] if this build cannot run the revision as it must be run: its interpreter recurses on the native stack, or
-    /// a panic ends the process (`Wasmi::where_panics_abort` is the way to ask for that).
+    /// A [`Fault`] if this build cannot run the revision as it must be run: its interpreter recurses on the native stack, and
+    /// the fault says the lines of `Cargo.toml` that cure it (`docs/embedding.md`); or a panic ends the process (`Wasmi::where_panics_abort` is the way to ask for that).
     pub fn new(revision: Revision) -> Result<Self, Fault> {
         Self::with_engine(revision, MODULE_CACHE_BYTES)
+    }
+
+    /// How this build goes from one instruction to the next: a node on x86-64 or aarch64 is to have
+    /// [`Dispatch::Auto`](crate::Dispatch::Auto).
+    pub const fn dispatch(&self) -> crate::engine::wasmi::Dispatch {
+        self.engine.dispatch()
     }
 }
 

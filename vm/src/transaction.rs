@@ -143,6 +143,38 @@ impl fmt::Display for InvalidTx {
 
 impl core::error::Error for InvalidTx {}
 
+/// Why a transaction was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// The transaction is invalid at this point of the chain, on every node.
+    Invalid(InvalidTx),
+    /// This node failed; the transaction may be valid.
+    Fault(Fault),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(error) => error.fmt(f),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for Refused {}
+
+impl From<InvalidTx> for Refused {
+    fn from(error: InvalidTx) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 /// A transaction that was checked against the sender's account, with what the check found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidTx {
@@ -247,6 +279,16 @@ pub struct Executed {
 }
 
 impl<E: Engine> Vm<E> {
+    /// Checks a transaction as the first one of the block `block` on a state view: the sender is read and nothing else, no
+    /// code is looked into.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]: the transaction is invalid there, or this node failed.
+    pub fn check(&self, view: StateView, block: &BlockEnv, tx: Tx) -> Result<ValidTx, Refused> {
+        self.check_in(&mut Journal::new(view), Gas::new(block.gas_limit), tx)
+    }
+
     /// Executes one transaction on a state view, as a block of its own: what changed is what a block with `block` and
     /// this transaction changes. That the block follows the state is for the caller to know.
     ///
@@ -260,6 +302,18 @@ impl<E: Engine> Vm<E> {
         }
         let (receipt, halts, journal) = self.execute_in(journal, block, tx)?;
         Ok(Executed { receipt, diff: journal.diff(), halts })
+    }
+
+    /// Checks a transaction on top of what a block changed so far, with `block_gas_left` of the block's gas limit left. If it
+    /// is invalid, the journal is as it was: what was read of its sender is forgotten.
+    pub(crate) fn check_in(&self, journal: &mut Journal, block_gas_left: Gas, tx: Tx) -> Result<ValidTx, Refused> {
+        let sender = tx.sender;
+        let was_read = journal.has_read(&sender);
+        let checked = ValidTx::check(tx, journal.account(&sender)?, block_gas_left, self.revision());
+        if checked.is_err() && !was_read {
+            journal.forget(&sender);
+        }
+        Ok(checked?)
     }
 
     /// Executes one transaction on top of what a block changed so far.

@@ -5,6 +5,7 @@
 pub mod bless;
 pub mod determinism;
 pub mod docs;
+pub mod embed;
 pub mod guests;
 mod tree;
 

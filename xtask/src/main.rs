@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use xtask::{
     Tree, bless,
     determinism::{self, BUILDS, CROSS},
-    docs,
+    docs, embed,
     guests::{self, Guest},
 };
 
@@ -32,6 +32,8 @@ enum Chore {
     },
     /// Print docs/gas-table.md and docs/host-abi.md from the tables in the code
     Docs,
+    /// Build the machine in a workspace outside this one, in each kind of profile
+    Embed,
     /// Rebuild the prebuilt modules of the example contracts
     Guests {
         /// Compare, write nothing, and fail if one is stale
@@ -46,6 +48,7 @@ fn main() -> Result<()> {
         Chore::Bless => bless(&tree),
         Chore::Determinism { targets } => compare_targets(&tree, &targets),
         Chore::Docs => print_docs(&tree),
+        Chore::Embed => check_embedding(&tree),
         Chore::Guests { check } => rebuild_guests(&tree, check),
     }
 }
@@ -56,6 +59,12 @@ fn print_docs(tree: &Tree) -> Result<()> {
         println!("{} {}", if written { "written  " } else { "unchanged" }, page.path);
     }
     Ok(())
+}
+
+/// Prints a row of a table for each build.
+fn check_embedding(tree: &Tree) -> Result<()> {
+    println!("| build | what came of it | seconds |\n|---|---|---|");
+    embed::check_all(tree, |name, found, seconds| println!("| {name} | {found} | {seconds:.0} |"))
 }
 
 fn rebuild_guests(tree: &Tree, check: bool) -> Result<()> {

@@ -28,7 +28,7 @@ pub(crate) fn estimate(arguments: EstimateArguments) -> Result<Report, Failure> 
     let kind = TxKind::Call { to: address, export: export.clone().map(String::into_bytes) };
     let tx =
         ledger.transaction(Order { sender: caller, gas_limit: BLOCK_GAS_LIMIT, value, kind, input: input.clone() })?;
-    match vm.estimate(&ledger.view(), &ledger.next_block(BLOCK_GAS_LIMIT)?, &tx) {
+    match vm.estimate(ledger.view(), &ledger.next_block(BLOCK_GAS_LIMIT)?, tx) {
         Ok(estimate) => add_estimate(&mut report, &estimate),
         Err(NoEstimate::Fails { receipt, halts }) => {
             report.note(format!("there is no gas limit up to {BLOCK_GAS_LIMIT} with which the call returns"));

@@ -86,8 +86,8 @@ impl World {
     }
 
     pub(crate) fn valid(&self, tx: &Tx) -> ValidTx {
-        let gas = Gas::new(block().gas_limit);
-        ValidTx::check(tx.clone(), self.state.accounts.get(&tx.sender), gas, &self.revision).unwrap()
+        let vm = Vm::new(self.revision.clone()).unwrap();
+        vm.check(Arc::new(self.state.clone()), &block(), tx.clone()).unwrap()
     }
 
     /// Executes `tx` on the production engine, replays it with every observer, and holds the profile to its sum.

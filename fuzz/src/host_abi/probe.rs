@@ -11,8 +11,8 @@ use lockstep_host::{
     Log, Message, Process, Stop, TransactionEnv, U256, ValueType, packed::PackOrder,
 };
 use lockstep_vm::{
-    Account, B256, CodeId, Journal, MemoryState, Session, StateDiff, ValidModule,
-    engine::{Engine, Exit, Instance},
+    Account, B256, CodeId, MemoryState, StateDiff, ValidModule,
+    engine::{Engine, Exit, Instance, Journal, Session},
     system::LastBlock,
 };
 use std::sync::Arc;

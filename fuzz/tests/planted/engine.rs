@@ -3,9 +3,9 @@
 use lockstep_gas::{Gas, GasMeter, Revision};
 use lockstep_host::{Fault, Frame, FrameResult, Log, Request, Stop};
 use lockstep_vm::{
-    InvalidModule, Session, ValidModule,
+    InvalidModule, ValidModule,
     engine::wasmi::{Wasmi, WasmiCode, WasmiInstance},
-    engine::{Argument, Engine, Exit, FrameState, Instance},
+    engine::{Argument, Engine, Exit, FrameState, Instance, Session},
 };
 use std::{
     marker::PhantomData,

@@ -12,8 +12,8 @@ use lockstep_gas::{AbiSet, GasMeter};
 use lockstep_host::{AbiState, Entry, Frame, Message, Stop, TransactionEnv};
 use lockstep_selftest::{Case, Recording};
 use lockstep_vm::{
-    Abi, Address, BlockEnv, Bytes, Fault, Gas, Journal, MemoryState, Revision, Session, U256, ValidModule,
-    engine::{Engine, Exit, FrameState, Instance},
+    Abi, Address, BlockEnv, Bytes, Fault, Gas, MemoryState, Revision, U256, ValidModule,
+    engine::{Engine, Exit, FrameState, Instance, Journal, Session},
 };
 use std::sync::Arc;
 use wasm_smith::Config;

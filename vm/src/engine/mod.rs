@@ -1,17 +1,20 @@
 //! What the machine needs of an engine that runs Wasm: compile, instantiate, call an export, resume it after a host
 //! function asked for another frame, reach its memory and gas.
 //!
-//! The frame loop is written against these traits and knows no engine. Only [`wasmi`] names wasmi.
+//! The frame loop is written against these traits and knows no engine. Only [`wasmi`] names wasmi. The journal and the session
+//! are here for those who write an engine, or drive one without a machine; who executes transactions needs neither.
 
 pub mod embedding;
 pub mod wasmi;
 
-pub use crate::{argument::Argument, start::START};
-
-use crate::{
-    module::{InvalidModule, ValidModule},
+pub use crate::{
+    argument::Argument,
+    journal::{Checkpoint, Journal},
     session::Session,
+    start::START,
 };
+
+use crate::module::{InvalidModule, ValidModule};
 use lockstep_gas::{GasMeter, Revision};
 use lockstep_host::{Fault, Frame, FrameResult, Stop};
 use std::sync::Arc;

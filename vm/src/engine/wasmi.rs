@@ -15,8 +15,8 @@ mod start;
 mod translate;
 mod trap;
 
+pub use dispatch::Dispatch;
 pub use embedding::LinkedWasmi;
-
 pub use instance::WasmiInstance;
 
 use self::{
@@ -60,6 +60,11 @@ impl Wasmi {
     pub fn where_panics_abort(revision: Arc<Revision>) -> Result<Self, Fault> {
         dispatch::check()?;
         Ok(Self { revision })
+    }
+
+    /// How this build goes from one instruction to the next.
+    pub const fn dispatch(&self) -> Dispatch {
+        Dispatch::OF_THIS_BUILD
     }
 }
 

@@ -201,7 +201,7 @@ fn the_caller_pays_for_the_output() {
     );
     let mut case = packed(call.case_with("output", &body, ""), callee);
     let view: lockstep_vm::StateView = std::sync::Arc::new(case.world.clone());
-    let needed = V1.estimate(&view, &crate::kit::block(), &case.tx).unwrap().gas_limit;
+    let needed = V1.estimate(view.clone(), &crate::kit::block(), case.tx.clone()).unwrap().gas_limit;
     case.tx.gas_limit = needed;
     assert_eq!(case.execute(&V1).receipt.outcome, Outcome::Return);
     case.tx.gas_limit = needed.less(lockstep_gas::Gas::new(1));

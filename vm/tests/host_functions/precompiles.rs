@@ -274,7 +274,7 @@ fn views_and_estimates_have_the_answer() {
         assert_eq!((viewed.outcome, viewed.gas_used.get(), &viewed.output[..]), (Outcome::Return, gas, &DIGEST[..]));
         let viewed = vm.view(Arc::clone(&view), &block, at(gas - 1)).unwrap();
         assert_eq!(viewed.outcome, Outcome::Halt { reason: HaltReason::OutOfGas });
-        let estimate = vm.estimate(&view, &block, &straight(SHA256, b"abc")).unwrap();
+        let estimate = vm.estimate(StateView::clone(&view), &block, straight(SHA256, b"abc")).unwrap();
         assert_eq!(estimate.receipt.output, DIGEST);
         assert_eq!(estimate.gas_limit, estimate.receipt.gas_used);
         assert!(used == 0 || estimate.gas_limit.get() == used, "{}", estimate.gas_limit);

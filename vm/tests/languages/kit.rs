@@ -5,7 +5,7 @@ use lockstep_gas::{Abi, Gas, Revision};
 use lockstep_host::{Address, B256, BlockEnv, HaltReason, ImportTable, U256, ValueType};
 use lockstep_reference::Reference;
 use lockstep_vm::{
-    Account, CodeId, Executed, MemoryState, Outcome, Receipt, StateView, Tx, TxKind, ValidTx, Vm, engine::wasmi::Wasmi,
+    Account, CodeId, Executed, MemoryState, Outcome, Receipt, StateView, Tx, TxKind, Vm, engine::wasmi::Wasmi,
     system::LastBlock,
 };
 use std::{
@@ -114,9 +114,8 @@ impl Chain {
     }
 
     fn execute(&self, tx: Tx) -> Executed {
-        let sender = self.state.accounts.get(&tx.sender);
-        let valid = ValidTx::check(tx, sender, Gas::new(self.block.gas_limit), &Revision::V1).unwrap();
         let view: StateView = Arc::new(self.state.clone());
+        let valid = V1.check(Arc::clone(&view), &self.block, tx).unwrap();
         let executed = V1.execute_tx(Arc::clone(&view), &self.block, valid.clone()).unwrap();
         let again = V1.execute_tx(Arc::clone(&view), &self.block, valid.clone());
         assert_eq!(again.as_ref(), Ok(&executed), "the second time");

@@ -91,7 +91,7 @@ fn a_hash_is_there_for_each_of_the_last_256_blocks_of_the_chain() {
                 assert!(viewed.output == outcome.receipts[0].output, "a view at block {number}");
                 let tx = &block.transactions[0];
                 let env = BlockEnv { gas_limit: 1 << 30, ..block.env.clone() };
-                let estimate = vm.estimate(&(Arc::new(state.clone()) as _), &env, tx).unwrap();
+                let estimate = vm.estimate(Arc::new(state.clone()), &env, tx.clone()).unwrap();
                 assert!(estimate.receipt.output == viewed.output, "an estimate at block {number}");
                 assert!(!estimate.diff.storage.contains_key(&SYSTEM_ADDRESS), "the block's, not the transaction's");
             }
@@ -247,8 +247,7 @@ fn a_transaction_alone_is_a_block_of_one() {
     state.put_last_block(LastBlock { number: 4, timestamp: 4 }, []);
     let env = env(5, 9, B256::repeat_byte(0x44));
     let tx = call(0, A);
-    let sender = state.accounts[&SENDER].clone();
-    let valid = lockstep_vm::ValidTx::check(tx.clone(), Some(&sender), Gas::MAX, vm.revision()).unwrap();
+    let valid = vm.check(Arc::new(state.clone()), &env, tx.clone()).unwrap();
     let alone = vm.execute_tx(Arc::new(state.clone()), &env, valid).unwrap();
     let outcome = vm.execute_block(Arc::new(state), Block { env, transactions: vec![tx] }).unwrap();
     assert_eq!((&[alone.receipt][..], alone.diff), (outcome.receipts.as_slice(), outcome.diff.clone()));

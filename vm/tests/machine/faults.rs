@@ -15,14 +15,14 @@ use std::sync::{
 };
 
 /// A state whose disk fails at one read.
-struct Failing {
+pub(crate) struct Failing {
     state: MemoryState,
     reads: AtomicU64,
     fails_at: u64,
 }
 
 impl Failing {
-    fn at(state: &MemoryState, fails_at: u64) -> Arc<Self> {
+    pub(crate) fn at(state: &MemoryState, fails_at: u64) -> Arc<Self> {
         Arc::new(Self { state: state.clone(), reads: AtomicU64::new(0), fails_at })
     }
 

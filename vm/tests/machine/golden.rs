@@ -11,6 +11,16 @@ use std::{
 
 /// Sections of `machine.txt`, one for each test that executes something.
 const SECTIONS: &[&str] = &[
+    "a built block",
+    "refused transactions",
+    "invalid transactions only",
+    "valid later",
+    "a gas budget",
+    "the limit of the block",
+    "halts of a built block",
+    "faults of a built block",
+    "blocks that do not follow",
+    "any offers",
     "a first use that runs out of gas",
     "a revert keeps what was used",
     "addresses of creations",

@@ -191,7 +191,7 @@ fn the_smallest_limit_that_works() {
         world.put(A, &code);
         // Neither the limit nor the price of the transaction is looked at.
         let tx = Tx { gas_limit: Gas::ZERO, gas_price: U256::MAX, ..world.call(A, &input) };
-        let estimate = world.vm().estimate(&world.view(), &world.block, &tx).unwrap();
+        let estimate = world.vm().estimate(world.view(), &world.block, tx.clone()).unwrap();
         let exactly = Tx { gas_limit: estimate.gas_limit, gas_price: U256::ZERO, ..tx.clone() };
         let executed = world.run(case, &exactly);
         assert_eq!((executed.receipt.outcome, &executed.receipt), (RETURN, &estimate.receipt), "{case}");
@@ -230,7 +230,7 @@ fn estimates_of_other_kinds() {
         ("a creation", world.create(&init)),
         ("a deployment", world.deploy(Abi::Ewasm, &init)),
     ] {
-        let estimate = world.vm().estimate(&world.view(), &world.block, &tx).unwrap();
+        let estimate = world.vm().estimate(world.view(), &world.block, tx.clone()).unwrap();
         assert_eq!(estimate.gas_limit, estimate.receipt.gas_used, "{case}");
         let executed = world.run(case, &Tx { gas_limit: estimate.gas_limit, gas_price: U256::ZERO, ..tx });
         assert_eq!(executed.receipt, estimate.receipt);
@@ -248,7 +248,7 @@ fn there_is_no_estimate_of_what_fails() {
     ] {
         world.put(A, &main_of(body));
         let tx = world.call(A, b"");
-        let error = world.vm().estimate(&world.view(), &world.block, &tx).unwrap_err();
+        let error = world.vm().estimate(world.view(), &world.block, tx.clone()).unwrap_err();
         world.note(case, &error.to_string());
         let NoEstimate::Fails { receipt, halts } = error else { panic!("{case}: {error}") };
         assert_eq!(receipt.outcome, outcome, "{case}");
@@ -263,12 +263,12 @@ fn there_is_no_estimate_of_what_fails() {
             InvalidTx::Balance { actual: U256::from(crate::kit::WEALTH), required: U256::MAX },
         ),
     ] {
-        let found = world.vm().estimate(&world.view(), &world.block, &tx).unwrap_err();
+        let found = world.vm().estimate(world.view(), &world.block, tx.clone()).unwrap_err();
         assert_eq!(found, NoEstimate::Invalid(error), "{case}");
         world.note(case, &found.to_string());
     }
     world.block.gas_limit = 1_000;
-    let found = world.vm().estimate(&world.view(), &world.block, &tx).unwrap_err();
+    let found = world.vm().estimate(world.view(), &world.block, tx.clone()).unwrap_err();
     let error = InvalidTx::IntrinsicGas { actual: Gas::new(1_000), required: Gas::new(prices::BASE) };
     assert_eq!(found, NoEstimate::Invalid(error));
 }

@@ -1,7 +1,10 @@
 //! The journal against a model that keeps whole states: random operations with checkpoints, reverts and transactions.
 
 use crate::property;
-use lockstep_vm::{Abi, Account, Address, Bytes, Checkpoint, CodeId, Journal, Log, MemoryState, StateDiff, U256};
+use lockstep_vm::{
+    Abi, Account, Address, Bytes, CodeId, Log, MemoryState, StateDiff, U256,
+    engine::{Checkpoint, Journal},
+};
 use proptest::{collection::vec, prelude::*};
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -5,7 +5,7 @@ use lockstep_host::{ImportTable, ValueType};
 use lockstep_reference::Reference;
 use lockstep_vm::{
     Abi, Account, Address, B256, Block, BlockEnv, CodeId, Executed, Gas, HaltReason, InvalidTx, MemoryState, Outcome,
-    Receipt, Revision, StateDiff, StateView, Tx, TxKind, U256, ValidTx, ViewCall, Vm, engine::wasmi::Wasmi,
+    Receipt, Refused, Revision, StateDiff, StateView, Tx, TxKind, U256, ValidTx, ViewCall, Vm, engine::wasmi::Wasmi,
     system::LastBlock,
 };
 use std::{
@@ -162,8 +162,11 @@ impl World {
     }
 
     pub(crate) fn check(&self, tx: &Tx) -> Result<ValidTx, InvalidTx> {
-        let sender = self.state.accounts.get(&tx.sender);
-        ValidTx::check(tx.clone(), sender, Gas::new(self.block.gas_limit), self.vm().revision())
+        match self.vm().check(self.view(), &self.block, tx.clone()) {
+            Err(Refused::Fault(fault)) => panic!("{fault}"),
+            Err(Refused::Invalid(error)) => Err(error),
+            Ok(valid) => Ok(valid),
+        }
     }
 
     /// Executes `tx` on this state in every way, makes sure that all give the same, and notes outcome and gas. The

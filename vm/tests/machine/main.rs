@@ -15,6 +15,7 @@
 )]
 
 mod beginning;
+mod builder;
 mod caches;
 mod code_reads;
 mod compilers;

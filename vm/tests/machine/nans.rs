@@ -3,7 +3,7 @@
 use crate::kit::{A, SENDER, binary};
 use lockstep_reference::Reference;
 use lockstep_vm::{
-    Abi, Account, BlockEnv, CodeId, Gas, MemoryState, Outcome, Revision, Tx, TxKind, U256, ValidTx, Vm,
+    Abi, Account, BlockEnv, CodeId, Gas, MemoryState, Outcome, Revision, Tx, TxKind, U256, Vm,
     engine::{Engine, wasmi::Wasmi},
 };
 use std::sync::Arc;
@@ -41,7 +41,7 @@ fn run<E: Engine>(vm: &Vm<E>, code: &[u8]) -> u64 {
         input: Vec::new(),
     };
     let block = BlockEnv { number: 1, timestamp: 1, gas_limit: 1_000_000_000, ..BlockEnv::default() };
-    let tx = ValidTx::check(tx, state.accounts.get(&SENDER), Gas::new(block.gas_limit), vm.revision()).unwrap();
+    let tx = vm.check(Arc::new(state.clone()), &block, tx).unwrap();
     let receipt = vm.execute_tx(Arc::new(state), &block, tx).unwrap().receipt;
     assert_eq!(receipt.outcome, Outcome::Return);
     assert!(receipt.gas_used.get() > 0);

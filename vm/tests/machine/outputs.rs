@@ -59,7 +59,7 @@ fn every_byte_that_a_receipt_keeps_is_paid_for() {
         assert_eq!(executed.receipt.outcome, halt(HaltReason::OutOfGas), "{case}: one less");
         assert!(executed.receipt.output.is_empty() && crate::kit::beside_fees(&executed.diff) == StateDiff::default());
         if outcome == RETURN {
-            let estimate = world.vm().estimate(&world.view(), &world.block, &tx).unwrap();
+            let estimate = world.vm().estimate(world.view(), &world.block, tx.clone()).unwrap();
             assert_eq!(estimate.gas_limit, used, "{case}: the estimate");
         }
     }

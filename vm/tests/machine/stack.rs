@@ -6,7 +6,7 @@ use lockstep_gas::Operator;
 use lockstep_reference::Reference;
 use lockstep_selftest::{STACK_BYTES, Unit};
 use lockstep_vm::{
-    Abi, BlockEnv, CodeId, Gas, MemoryState, Revision, StateView, Tx, TxKind, U256, ValidTx, ViewCall, Vm,
+    Abi, BlockEnv, CodeId, Gas, MemoryState, Revision, StateView, Tx, TxKind, U256, ViewCall, Vm,
     engine::{Engine, wasmi::Wasmi},
 };
 use std::{sync::Arc, thread};
@@ -77,12 +77,12 @@ fn growths_in_the_longest_region() {
                 kind: TxKind::Call { to: A, export: None },
                 input: Vec::new(),
             };
-            let valid = ValidTx::check(tx.clone(), None, Gas::MAX, vm.revision()).unwrap();
             let (view, block): (StateView, _) =
                 (state_with(&code), BlockEnv { gas_limit: GAS_LIMIT.get(), ..BlockEnv::default() });
+            let valid = vm.check(Arc::clone(&view), &block, tx.clone()).unwrap();
             let executed = vm.execute_tx(Arc::clone(&view), &block, valid).unwrap();
             assert_eq!(executed.receipt.outcome, RETURN);
-            let estimated = vm.estimate(&view, &block, &tx).unwrap();
+            let estimated = vm.estimate(view, &block, tx).unwrap();
             assert!(estimated.gas_limit >= executed.receipt.gas_used);
         });
     }

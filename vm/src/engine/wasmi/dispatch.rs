@@ -1,10 +1,10 @@
 //! The self-check of dispatch: going from one instruction to the next must not grow the native stack.
 //!
 //! wasmi's fast dispatch is a chain of calls that the compiler is expected to turn into jumps. Where a target or a build
-//! does not, a contract decides how deep the native stack gets, and the node dies of it (docs/decisions/0002). No build
+//! does not, a contract decides how deep the native stack gets, and the node dies of it (docs/decisions/0044). No build
 //! is trusted: each machine measures it before it executes anything.
 
-use core::hint::black_box;
+use core::{fmt, hint::black_box};
 use lockstep_host::Fault;
 use wasmi::{Caller, CompilationMode, Config, Engine, Error, Linker, Module, Store, Val};
 
@@ -17,6 +17,55 @@ const TURNS: i32 = 32;
 
 /// Bytes that the native stack may be deeper after the turns than before.
 const GROWTH_BYTES_MAX: usize = 256;
+
+/// What makes a build start that was refused: lines for the `Cargo.toml` of the embedder's workspace.
+///
+/// Debug assertions turn the jumps into calls, and so do several codegen units that are not optimised together. A member of
+/// another workspace inherits no profile of ours.
+const CURE: &str = "[profile.dev.package.wasmi]
+debug-assertions = false
+codegen-units = 1
+[profile.dev.package.wasmi_core]
+debug-assertions = false
+[profile.dev.package.wasmi_ir]
+debug-assertions = false
+[profile.dev.package.wasmi_collections]
+debug-assertions = false";
+
+/// What makes the tests of an embedder start instead.
+const CURE_OF_TESTS: &str = "[dev-dependencies]
+lockstep-vm = { version = \"0.1\", features = [\"portable-dispatch\"] }";
+
+/// How the interpreter goes from one instruction to the next. Gas and outcomes are the same either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dispatch {
+    /// wasmi's `auto-dispatch`: by jumps where wasmi is optimised, by a loop where it is not. What a release on x86-64 and
+    /// aarch64 is to have.
+    Auto,
+    /// wasmi's `portable-dispatch`: by a loop, about three times slower, in every build sound. The feature of that name has
+    /// it, and every other target.
+    Portable,
+}
+
+impl Dispatch {
+    /// What this crate asks wasmi for. Cargo unites features over a whole build: where another crate asks for
+    /// `portable-dispatch`, wasmi has that, and this does not show it.
+    pub(super) const OF_THIS_BUILD: Self =
+        if cfg!(feature = "portable-dispatch") || cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64"))) {
+            Self::Portable
+        } else {
+            Self::Auto
+        };
+}
+
+impl fmt::Display for Dispatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Portable => "portable",
+        })
+    }
+}
 
 /// Checks this build.
 ///
@@ -36,8 +85,10 @@ fn judge(growth: usize) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::Broken(format!(
-        "this build's dispatch of instructions leaves {growth} bytes on the native stack where {GROWTH_BYTES_MAX} are \
-         the limit: a contract could overflow it. It must be built with wasmi's portable dispatch for this target"
+        "this build's dispatch of instructions leaves {growth} bytes on the native stack where {GROWTH_BYTES_MAX} are the \
+         limit: a contract could overflow it. Put these lines into the Cargo.toml of the workspace, with the name of the \
+         profile in place of dev:\n\n{CURE}\n\nor, for tests alone, these into that of the package:\n\n\
+         {CURE_OF_TESTS}\n\ndocs/embedding.md says more"
     )))
 }
 
@@ -81,7 +132,15 @@ mod tests {
     fn more_than_the_limit_is_refused() {
         assert_eq!(judge(GROWTH_BYTES_MAX), Ok(()));
         let Err(Fault::Broken(text)) = judge(GROWTH_BYTES_MAX + 1) else { panic!("it passed") };
-        assert!(text.contains("leaves 257 bytes"), "{text}");
+        assert!(text.contains("leaves 257 bytes") && text.contains(CURE) && text.contains(CURE_OF_TESTS), "{text}");
+    }
+
+    /// An embedder reads the lines in three places.
+    #[test]
+    fn the_pages_say_the_lines_of_the_error() {
+        for page in [include_str!("../../../../README.md"), include_str!("../../../../docs/embedding.md")] {
+            assert!(page.contains(CURE) && page.contains(CURE_OF_TESTS));
+        }
     }
 
     /// Bytes that `times` executions of `unit` leave on the native stack.
@@ -98,9 +157,7 @@ mod tests {
     fn only_growths_of_memory_grow_the_native_stack() {
         for unit in Unit::all() {
             let growth = growth_of(&unit, 64);
-            let jumps = unit.operator != Operator::MemoryGrow
-                || cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64")));
-            if jumps {
+            if unit.operator != Operator::MemoryGrow || Dispatch::OF_THIS_BUILD == Dispatch::Portable {
                 assert_eq!(growth, 0, "{}", unit.operator.name());
             } else {
                 assert!(growth >= 64 * 16, "the measurement sees growth where there is some: {growth}");

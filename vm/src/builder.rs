@@ -1,0 +1,206 @@
+//! Building a block: transactions executed one after the other on one state, each taken or refused.
+//!
+//! A proposer refuses a transaction and goes on with the next one; for a block that another node proposed, every refusal is
+//! the end. It is one code for both. Does not choose transactions: that is the embedder's.
+
+use crate::{
+    block::{Block, BlockOutcome, Rejected},
+    engine::{Engine, wasmi::Wasmi},
+    journal::{Journal, StateView},
+    machine::Vm,
+    outcome::{HaltSite, Receipt},
+    transaction::{Refused, Tx},
+};
+use lockstep_gas::{Gas, NewCode};
+use lockstep_host::{BlockEnv, Fault};
+
+/// A block that is being built: the transactions that it took so far, executed.
+///
+/// What comes out is what [`Vm::execute_block`] gives for the same environment and the transactions that were taken. A refused
+/// transaction leaves no trace in it: not in the state, the receipts or the gas, nor in the builder's memory. It may be
+/// valid later in the same block, as one whose nonce follows that of a transaction still to be added.
+///
+/// ```
+/// # use lockstep_vm::{Address, BlockEnv, Gas, MemoryState, Refused, Revision, Tx, TxKind, U256, Vm};
+/// # use std::sync::Arc;
+/// # let tx = |nonce| Tx {
+/// #     sender: Address::repeat_byte(0xa1),
+/// #     nonce,
+/// #     gas_limit: Gas::new(100_000),
+/// #     gas_price: U256::ZERO,
+/// #     value: U256::ZERO,
+/// #     kind: TxKind::Call { to: Address::repeat_byte(0xb2), export: None },
+/// #     input: Vec::new(),
+/// # };
+/// # let (vm, state) = (Vm::new(Revision::V1)?, MemoryState::default());
+/// # let mut refused = 0;
+/// let env = BlockEnv { number: 1, gas_limit: 10_000_000, ..BlockEnv::default() };
+/// let mut builder = vm.build_block(Arc::new(state), env)?.with_gas_budget(Gas::new(1_000_000));
+/// for tx in [tx(0), tx(2), tx(1)] {
+///     if builder.is_full() {
+///         break;
+///     }
+///     match builder.add(tx) {
+///         Ok(added) => println!("{}", added.receipt.outcome),
+///         Err(Refused::Invalid(error)) => {
+///             println!("{error}");
+/// #           refused += 1;
+///         }
+///         Err(Refused::Fault(fault)) => return Err(fault.into()),
+///     }
+/// }
+/// let outcome = builder.finish()?;
+/// # assert_eq!((outcome.receipts.len(), refused), (2, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct BlockBuilder<'vm, E: Engine = Wasmi> {
+    vm: &'vm Vm<E>,
+    env: BlockEnv,
+    /// `None` after a fault, which takes the journal with it.
+    journal: Option<Journal>,
+    receipts: Vec<Receipt>,
+    gas_used: Gas,
+    /// Gas that the limits of the transactions are held to: the block's limit, or less.
+    gas_budget: Gas,
+}
+
+/// A transaction that a block took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added<'builder> {
+    /// What every node agrees on.
+    pub receipt: &'builder Receipt,
+    /// The frames that halted, the innermost first; at most 16.
+    pub halts: Vec<HaltSite>,
+}
+
+impl<E: Engine> BlockBuilder<'_, E> {
+    /// Builds with at most `gas_budget` of the block's gas limit. Contracts see the block's limit.
+    pub fn with_gas_budget(mut self, gas_budget: Gas) -> Self {
+        self.gas_budget = gas_budget.min(Gas::new(self.env.gas_limit));
+        self
+    }
+
+    /// Executes `tx` as the next transaction of the block, if it is valid there.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Invalid`] if the transaction is not valid at this point of the block. A gas limit above
+    /// [`gas_left`](Self::gas_left) is [`InvalidTx::BlockGas`](crate::InvalidTx::BlockGas). The builder is as it was.
+    ///
+    /// [`Refused::Fault`] if this node failed. That ends the block: each later call returns a fault as well.
+    pub fn add(&mut self, tx: Tx) -> Result<Added<'_>, Refused> {
+        let gas_left = self.gas_left();
+        let mut journal = self.journal.take().ok_or_else(ended)?;
+        let valid = match self.vm.check_in(&mut journal, gas_left, tx) {
+            Ok(valid) => valid,
+            Err(Refused::Invalid(error)) => {
+                self.journal = Some(journal);
+                return Err(error.into());
+            }
+            Err(fault) => return Err(fault),
+        };
+        let (receipt, halts, journal) = self.vm.execute_in(journal, &self.env, valid)?;
+        self.journal = Some(journal);
+        self.gas_used = self.gas_used.plus(receipt.gas_used);
+        self.receipts.push(receipt);
+        let receipt = self.receipts.last().ok_or_else(|| Fault::Broken("a receipt vanished".into()))?;
+        Ok(Added { receipt, halts })
+    }
+
+    /// Gas that the limit of the next transaction can be at most.
+    pub fn gas_left(&self) -> Gas {
+        self.gas_budget.less(self.gas_used)
+    }
+
+    /// Whether no transaction fits any more: less gas is left than the cheapest one costs, a call without input.
+    pub fn is_full(&self) -> bool {
+        self.gas_left() < self.vm.revision().intrinsic_gas(&[], NewCode::None)
+    }
+
+    /// The environment of the block.
+    pub const fn env(&self) -> &BlockEnv {
+        &self.env
+    }
+
+    /// The receipts so far: one for each transaction that was taken.
+    pub fn receipts(&self) -> &[Receipt] {
+        &self.receipts
+    }
+
+    /// Gas of all transactions so far.
+    pub const fn gas_used(&self) -> Gas {
+        self.gas_used
+    }
+
+    /// The end of the block: its receipts, what it changed, its gas.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if there was one before.
+    pub fn finish(self) -> Result<BlockOutcome, Fault> {
+        let Self { journal, receipts, gas_used, .. } = self;
+        Ok(BlockOutcome { receipts, diff: journal.ok_or_else(ended)?.diff(), gas_used })
+    }
+
+    /// The outcome of a block of `transactions`: each must be taken.
+    fn finish_with(mut self, transactions: Vec<Tx>) -> Result<BlockOutcome, Rejected> {
+        for (tx, position) in transactions.into_iter().zip(0..) {
+            self.add(tx).map_err(|refused| match refused {
+                Refused::Invalid(error) => Rejected::Invalid { position, error },
+                Refused::Fault(fault) => Rejected::Fault(fault),
+            })?;
+        }
+        Ok(self.finish()?)
+    }
+}
+
+fn ended() -> Fault {
+    Fault::Broken("a fault has ended the building of this block: begin it again".into())
+}
+
+impl<E: Engine> Vm<E> {
+    /// Begins to build the block `env` on a state view.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`]: the block does not follow the state, the revision is for conformance only, or this node failed.
+    pub fn build_block(&self, view: StateView, env: BlockEnv) -> Result<BlockBuilder<'_, E>, Rejected> {
+        if self.revision().rules.conformance {
+            return Err(Rejected::Conformance);
+        }
+        let mut journal = Journal::new(view);
+        if self.revision().rules.block_hashes_in_state {
+            journal.check_follows(&env)?;
+        }
+        Ok(self.begin(journal, env)?)
+    }
+
+    /// Executes a block on a state view. Nothing is written: the diff says what would be.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`]: the block is invalid, the revision is for conformance only, or this node failed.
+    pub fn execute_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
+        let Block { env, transactions } = block;
+        self.build_block(view, env)?.finish_with(transactions)
+    }
+
+    /// As [`execute_block`](Self::execute_block), for conformance suites: any revision, even one under which a contract
+    /// can loop for ever, and any number, timestamp and parent hash.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`]: the block is invalid, or this node failed.
+    pub fn execute_conformance_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
+        let Block { env, transactions } = block;
+        self.begin(Journal::new(view), env)?.finish_with(transactions)
+    }
+
+    fn begin(&self, mut journal: Journal, env: BlockEnv) -> Result<BlockBuilder<'_, E>, Fault> {
+        if self.revision().rules.block_hashes_in_state {
+            journal.begin_block(&env)?;
+        }
+        let (receipts, gas_used, gas_budget) = (Vec::new(), Gas::ZERO, Gas::new(env.gas_limit));
+        Ok(BlockBuilder { vm: self, env, journal: Some(journal), receipts, gas_used, gas_budget })
+    }
+}
