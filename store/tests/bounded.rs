@@ -131,9 +131,9 @@ fn no_count_in_a_file_takes_memory_before_it_is_filled() {
     };
     bounded(&chunk(0), |bytes| drop(borsh::from_slice::<Chunk>(bytes)));
     // Many of the smallest things, in as many bytes as they like.
-    let dense = [1_u8; 3_000_000];
+    let dense = vec![1_u8; 3_000_000];
     for at in (0..chunk(0).len()).step_by(7) {
-        let bytes = [&chunk(0)[..at], &dense].concat();
+        let bytes = [&chunk(0)[..at], dense.as_slice()].concat();
         limited(&bytes, |bytes| drop(borsh::from_slice::<Chunk>(bytes)));
     }
     // A chunk that says it is as long as a chunk may be, and ends.
