@@ -2,37 +2,27 @@
 
 use crate::{
     args::PlaceArgument,
-    chain::{Attempt, Chain, Order, Sealed, block_after},
     database_folder::{self, Begun},
-    execution::{Before, Changes},
-    failure::{Class, Classify, Failure},
+    failure::{Class, Failure},
     state_file::{self, IfMissing, Writing},
 };
-use anyhow::{Error, anyhow};
-use lockstep_store::{ExecutedBlock, Store, View};
-use lockstep_vm::{
-    Account, Address, B256, Block, BlockEnv, Gas, Revision, StateDiff, StateView, StorageDiff, Supply, Tx, U256, Vm,
-    beginning, system::SYSTEM_ADDRESS,
-};
-use sha3::{Digest, Sha3_256};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use anyhow::anyhow;
+use lockstep_chain::{Attempt, Before, Database, MemoryChain, Order, Sealed};
+use lockstep_vm::{Account, Address, BlockEnv, Revision, StateDiff, StateView, Supply, Tx, Vm};
+use std::{collections::BTreeMap, path::Path};
 
 /// A chain that is open.
 pub(crate) enum Ledger {
     /// In a state file; with the lock of whoever is going to write it.
-    File(Chain, Option<Writing>),
+    File(MemoryChain, Option<Writing>),
     /// In a database.
-    Database(Database),
+    Database(Opened),
 }
 
-/// A database and the state to look at.
-pub(crate) struct Database {
-    /// What was made for it. It goes before the store.
+/// A database that is open, and what was made for it: that goes before the store.
+pub(crate) struct Opened {
     begun: Begun,
-    pub(crate) store: Store,
-    pub(crate) view: Arc<View>,
-    /// The number of the block that the view is of, 0 if there is none.
-    number: u64,
+    database: Database,
 }
 
 impl Ledger {
@@ -45,7 +35,7 @@ impl Ledger {
                 Err(failure.remedy("leave --at out, or keep the chain in a database"))
             }
             (Some(file), _) => Ok(Self::File(state_file::read(file)?, None)),
-            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, IfMissing::Refuse, at)?)),
+            (None, Some(folder)) => open(folder, IfMissing::Refuse, at).map(Self::Database),
             (None, None) => Err(nowhere()),
         }
     }
@@ -57,7 +47,7 @@ impl Ledger {
                 let (writing, chain) = state_file::write(file, if_missing)?;
                 Ok(Self::File(chain, Some(writing)))
             }
-            (None, Some(folder)) => Ok(Self::Database(Database::open(folder, if_missing, None)?)),
+            (None, Some(folder)) => open(folder, if_missing, None).map(Self::Database),
             (None, None) => Err(nowhere()),
         }
     }
@@ -66,15 +56,7 @@ impl Ledger {
     pub(crate) fn number(&self) -> u64 {
         match self {
             Self::File(chain, _) => chain.number,
-            Self::Database(database) => database.number,
-        }
-    }
-
-    /// The hash of that block, zero if there is none.
-    fn hash(&self) -> B256 {
-        match self {
-            Self::File(chain, _) => chain.hash,
-            Self::Database(database) => database.view.hash(),
+            Self::Database(opened) => opened.database.number(),
         }
     }
 
@@ -82,7 +64,7 @@ impl Ledger {
     pub(crate) fn view(&self) -> StateView {
         match self {
             Self::File(chain, _) => chain.view(),
-            Self::Database(database) => Arc::clone(&database.view) as StateView,
+            Self::Database(opened) => opened.database.state(),
         }
     }
 
@@ -93,42 +75,39 @@ impl Ledger {
 
     /// The whole storage of an account.
     pub(crate) fn values(&self, address: &Address) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Failure> {
-        match self {
-            Self::File(chain, _) => chain.state.values_before(address),
-            Self::Database(database) => database.view.values_before(address),
-        }
+        Ok(match self {
+            Self::File(chain, _) => chain.state.values_before(address)?,
+            Self::Database(opened) => opened.database.view.values_before(address)?,
+        })
     }
 
     /// All balances, counted.
     pub(crate) fn supply(&self) -> Result<Supply, Failure> {
         match self {
             Self::File(chain, _) => Ok(chain.supply()),
-            Self::Database(database) => {
-                let mut supply = Supply::default();
-                database.view.for_each_account(|address, account| {
-                    supply.add(address, account.balance);
-                    Ok(())
-                })?;
-                Ok(supply)
-            }
+            Self::Database(opened) => Ok(opened.database.supply()?),
         }
     }
 
     /// The block that comes next.
     pub(crate) fn next_block(&self, gas_limit: u64) -> Result<BlockEnv, Failure> {
-        block_after(&self.view(), self.number(), self.hash(), gas_limit)
+        Ok(match self {
+            Self::File(chain, _) => chain.next_block(gas_limit)?,
+            Self::Database(opened) => opened.database.next_block(gas_limit)?,
+        })
     }
 
     /// The transaction, with the nonce that its sender has now.
     pub(crate) fn transaction(&self, order: Order) -> Result<Tx, Failure> {
-        let Order { sender, gas_limit, value, kind, input } = order;
-        let nonce = self.account(&sender)?.map_or(0, |account| account.nonce);
-        Ok(Tx { sender, nonce, gas_limit: Gas::new(gas_limit), gas_price: U256::ZERO, value, kind, input })
+        Ok(order.transaction(&self.view())?)
     }
 
     /// Executes one transaction as the next block would. Everything stays as it is.
     pub(crate) fn execute(&self, vm: &Vm, order: Order) -> Result<Attempt, Failure> {
-        Attempt::new(vm, self.view(), self.next_block(order.gas_limit)?, self.transaction(order)?)
+        Ok(match self {
+            Self::File(chain, _) => chain.execute(vm, order)?,
+            Self::Database(opened) => opened.database.execute(vm, order)?,
+        })
     }
 
     /// Makes a transaction that was executed on this state the next block.
@@ -141,84 +120,45 @@ impl Ledger {
                 }
                 Ok(sealed)
             }
-            Self::Database(database) => database.keep(attempt),
+            Self::Database(opened) => {
+                let sealed = opened.database.keep(&attempt)?;
+                drop(attempt);
+                opened.close()?;
+                Ok(sealed)
+            }
         }
     }
 
-    /// Changes the state without a transaction, as whoever starts a chain does. A database takes it as a block of its
-    /// own. Gives the number of the last block.
-    pub(crate) fn amend(self, diff: StateDiff) -> Result<u64, Failure> {
-        if diff.accounts.contains_key(&SYSTEM_ADDRESS) || diff.storage.contains_key(&SYSTEM_ADDRESS) {
-            return Err(Failure::new(Class::Usage, of_the_chain()));
-        }
-        let (view, env) = (self.view(), self.next_block(0)?);
+    /// Changes the state without a transaction, as whoever starts a chain does. A database takes it as a block of its own.
+    pub(crate) fn amend(self, diff: StateDiff) -> Result<(), Failure> {
         match self {
             Self::File(mut chain, writing) => {
-                drop(view);
-                chain.prepare().apply(&diff);
+                chain.amend(&diff)?;
                 if let Some(writing) = writing {
                     writing.save(&chain)?;
                 }
-                Ok(chain.number)
             }
-            Self::Database(database) => {
-                let diff = beginning(view, &env, diff, &Revision::V1)?;
-                let (height, parent_hash) = (env.number, env.parent_hash);
-                let (hash, diff) = (hash_without_transactions(parent_hash, &diff)?, &diff);
-                let block = ExecutedBlock { height, hash, parent_hash, diff, receipts: &[], root: None };
-                database.store.commit(&block)?;
-                database.begun.keep();
-                database.store.close()?;
-                Ok(height)
+            Self::Database(opened) => {
+                opened.database.amend(diff, &Revision::V1)?;
+                opened.close()?;
             }
         }
+        Ok(())
     }
 }
 
-impl Database {
-    /// Opens a database at a height, or at its last block.
-    pub(crate) fn open(folder: &Path, if_missing: IfMissing, at: Option<u64>) -> Result<Self, Failure> {
-        let (store, begun) = database_folder::open(folder, if_missing)?;
-        let view = match at {
-            Some(height) => store.view(height)?,
-            None => store.latest()?,
-        };
-        let number = view.height();
-        Ok(Self { begun, store, view: Arc::new(view), number })
-    }
+/// Opens a database at a height, or at its last block.
+fn open(folder: &Path, if_missing: IfMissing, at: Option<u64>) -> Result<Opened, Failure> {
+    let (store, begun) = database_folder::open(folder, if_missing)?;
+    Ok(Opened { begun, database: Database::new(store, at)? })
+}
 
-    fn keep(self, attempt: Attempt) -> Result<Sealed, Failure> {
-        let Attempt { env, view, valid, executed } = attempt;
-        drop(view);
-        let (number, parent_hash) = (env.number, env.parent_hash);
-        let changes = Changes::of(&*self.view, &executed.diff)?;
-        let hash = Block { env, transactions: vec![valid.tx().clone()] }.hash();
-        let receipts = [executed.receipt.clone()];
-        let (diff, receipts) = (&executed.diff, receipts.as_slice());
-        self.store.commit(&ExecutedBlock { height: number, hash, parent_hash, diff, receipts, root: None })?;
+impl Opened {
+    /// Keeps all and closes the database.
+    fn close(self) -> Result<(), Failure> {
         self.begun.keep();
-        self.store.close()?;
-        Ok(Sealed { number, executed, changes })
+        Ok(self.database.store.close()?)
     }
-}
-
-/// The hash of a block without transactions that changes the state: sha3-256 over `LOCKSTEP`, the hash of its parent and
-/// the borsh encoding of what it changes. No other block begins like that: its first 8 bytes are its number, and no height
-/// is as high.
-pub(crate) fn hash_without_transactions(parent: B256, diff: &StateDiff) -> Result<B256, Failure> {
-    let encoded = borsh::to_vec(&(*b"LOCKSTEP", parent, diff)).map_err(Error::msg).class(Class::Fault)?;
-    Ok(B256::new(Sha3_256::digest(encoded).into()))
-}
-
-/// Why the system account is left alone.
-pub(crate) fn of_the_chain() -> Error {
-    anyhow!("{SYSTEM_ADDRESS} is the system account: the chain alone writes it")
-}
-
-/// The diff that puts a value into a contract's storage as the contract would: the empty value removes the key.
-pub(crate) fn storage_diff(address: Address, key: Vec<u8>, value: Vec<u8>) -> StateDiff {
-    let values = [(key, Some(value).filter(|value| !value.is_empty()))].into();
-    StateDiff { storage: [(address, StorageDiff { cleared: false, values })].into(), ..StateDiff::default() }
 }
 
 /// The parser of the arguments asks for one place.

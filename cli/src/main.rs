@@ -7,7 +7,6 @@ mod args;
 mod block_file;
 mod block_folder;
 mod bytes;
-mod chain;
 mod commands;
 mod database_folder;
 mod diagnosis;

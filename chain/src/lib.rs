@@ -1,0 +1,24 @@
+//! The rules of a chain above the virtual machine: which blocks there are, what their hashes are, what follows what.
+//!
+//! [`MemoryChain`] and [`Database`] are chains of blocks with one transaction each, as the command makes them; a block has
+//! the same hash in both. [`Place`] applies blocks of any number of transactions to a store. [`Genesis`] is block 0.
+
+mod amendment;
+mod application;
+mod attempt;
+mod changes;
+mod database;
+mod error;
+mod genesis;
+pub mod indexer;
+mod memory;
+pub mod state_file;
+
+pub use amendment::{amendment_hash, check_amendment, storage_diff};
+pub use application::{Application, Applied, Execution, Place, Purpose};
+pub use attempt::{Attempt, BLOCK_GAS_LIMIT, Order, Sealed, block_after, timestamp_of};
+pub use changes::{BalanceChange, Before, Changes, StorageChange};
+pub use database::Database;
+pub use error::ChainError;
+pub use genesis::Genesis;
+pub use memory::MemoryChain;
