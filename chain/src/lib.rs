@@ -12,7 +12,9 @@ mod error;
 mod genesis;
 pub mod indexer;
 mod memory;
+mod mempool;
 pub mod state_file;
+pub mod transaction;
 
 pub use amendment::{amendment_hash, check_amendment, storage_diff};
 pub use application::{Application, Applied, Execution, Place, Purpose};
@@ -22,3 +24,4 @@ pub use database::Database;
 pub use error::ChainError;
 pub use genesis::Genesis;
 pub use memory::MemoryChain;
+pub use mempool::{Admitted, Mempool, NotAdmitted, Point, PoolLimits};
