@@ -5,6 +5,7 @@ use crate::{
         Hex, InputSource, Preset, parse_address, parse_amount, parse_any_key, parse_count, parse_gas, parse_hash,
         parse_input, parse_key, parse_preset, parse_value,
     },
+    dev_args::DevArguments,
     index_args::{IndexArguments, PreviewArguments},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -112,6 +113,8 @@ pub(crate) enum Command {
     Diverge(DivergeArguments),
     /// Execute a block on its witness alone; no database is needed
     Replay(ReplayArguments),
+    /// Start a chain of one process that answers Ethereum's JSON-RPC
+    Dev(DevArguments),
     /// Write the state of a database at one height into a file
     Export(ExportArguments),
     /// Begin a database with such a file

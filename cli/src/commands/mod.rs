@@ -6,6 +6,7 @@ mod call;
 mod chain;
 mod check;
 mod deploy;
+mod dev;
 mod diverge;
 mod estimate;
 mod explain;
@@ -23,11 +24,13 @@ mod view;
 use crate::{
     args::{BlockCommand, ChainCommand, Command},
     execution::{add_logs, add_output},
-    failure::Failure,
+    failure::{Class, Failure},
     ledger::Ledger,
     report::{Report, Value},
 };
 use lockstep_vm::{Address, HaltSite, MemoryState, Outcome, Receipt, Revision, Vm};
+
+pub(crate) use dev::start as serve;
 
 /// Carries out a command.
 pub(crate) fn run(command: Command) -> Result<Report, Failure> {
@@ -53,6 +56,7 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Verify(arguments) => proof::verify(&arguments),
         Command::Diverge(arguments) => diverge::diverge(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Dev(_) => Err(Failure::new(Class::Fault, anyhow::anyhow!("`dev` is served, not run"))),
         Command::Export(arguments) => snapshot::export(&arguments),
         Command::Import(arguments) => snapshot::import(&arguments),
     }
