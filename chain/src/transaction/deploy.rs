@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_deployment_is_what_its_data_says() {
-        for abi in Abi::CONTRACTS {
+        for &abi in Abi::CONTRACTS {
             for (module, input) in [(&b"\0asm"[..], &b""[..]), (b"", b"xy"), (b"module", b"\xef")] {
                 let data = deploy_data(abi, module, input).unwrap();
                 let expected = (TxKind::Deploy { abi, code: module.to_vec() }, input.to_vec());
