@@ -36,7 +36,7 @@ impl Signer {
     }
 
     pub(crate) fn signature(&self, hash: &[u8; 32]) -> Signature {
-        let (signature, parity) = self.key.sign_prehash_recoverable(hash).unwrap();
+        let (signature, parity) = self.key.sign_prehash_recoverable(hash);
         let bytes = signature.to_bytes();
         let word = |range: std::ops::Range<usize>| U256::from_be_slice(&bytes[range]);
         Signature::new(word(0..32), word(32..64), parity.is_y_odd())

@@ -107,7 +107,7 @@ where
     TxEnvelope: From<alloy_consensus::Signed<T>>,
 {
     let key = SigningKey::from_slice(dev_accounts()[0].key.as_slice()).unwrap();
-    let (signature, parity) = key.sign_prehash_recoverable(&tx.signature_hash().0).unwrap();
+    let (signature, parity) = key.sign_prehash_recoverable(&tx.signature_hash().0);
     let bytes = signature.to_bytes();
     let word = |range: std::ops::Range<usize>| U256::from_be_slice(&bytes[range]);
     let signature = Signature::new(word(0..32), word(32..64), parity.is_y_odd());
