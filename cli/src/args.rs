@@ -6,6 +6,7 @@ use crate::{
         parse_key, parse_preset, parse_value,
     },
     db_args::{DbCommand, PruneArguments, RollbackArguments, ShowArguments, VerifyChainArguments},
+    dev_args::DevArguments,
     index_args::{IndexArguments, PreviewArguments},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -116,6 +117,8 @@ pub(crate) enum Command {
     Diverge(DivergeArguments),
     /// Execute a block on its witness alone; no database is needed
     Replay(ReplayArguments),
+    /// Start a chain of one process that answers Ethereum's JSON-RPC
+    Dev(DevArguments),
     /// Write the state of a database at one height into a file
     Export(ExportArguments),
     /// Begin a database with such a file

@@ -6,7 +6,6 @@
 use crate::{
     args::DEFAULT_GAS,
     bytes::{parse_address, parse_amount, parse_hash, parse_hex},
-    chain::BLOCK_GAS_LIMIT,
     failure::{Class, Classify, Failure},
     files::Source,
     genesis_file::abi,
@@ -14,6 +13,7 @@ use crate::{
     module_file::ModuleFile,
 };
 use anyhow::{Context, Error, anyhow};
+use lockstep_chain::{BLOCK_GAS_LIMIT, timestamp_of};
 use lockstep_store::View;
 use lockstep_vm::{Abi, Address, B256, Block, BlockEnv, Gas, Revision, StateReader, Tx, TxKind, U256, last_block};
 use std::{collections::BTreeMap, path::Path};
@@ -121,7 +121,7 @@ impl JsonBlock {
         let last = last_block(parent)?;
         let env = BlockEnv {
             number,
-            timestamp: self.timestamp.unwrap_or_else(|| number.max(last.map_or(0, |last| last.timestamp))),
+            timestamp: self.timestamp.unwrap_or_else(|| timestamp_of(number, last.map(|last| last.timestamp))),
             gas_limit: self.gas_limit.unwrap_or(BLOCK_GAS_LIMIT),
             beneficiary: self.beneficiary.unwrap_or(Address::ZERO),
             difficulty: U256::ZERO,

@@ -4,13 +4,13 @@
 
 use crate::{
     args::DiagnosisArguments,
-    chain::Attempt,
     failure::{Class, Classify, Failure},
     output_file::{Draft, OutputFile},
     report::{Report, Row, Value},
 };
 use anyhow::{Context, anyhow};
 use inferno::flamegraph::{self, Options};
+use lockstep_chain::Attempt;
 use lockstep_diagnosis::{Backtrace, Detail, Execution, Place, Profile, SharedObserver, Stopped, Trace, replay};
 use lockstep_vm::{Executed, Vm};
 use std::{

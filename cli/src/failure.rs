@@ -4,6 +4,7 @@
 
 use crate::report::{Row, escaped};
 use core::fmt;
+use lockstep_chain::ChainError;
 use lockstep_store::StoreError;
 use lockstep_vm::{Fault, InvalidTx, Refused};
 use serde_json::json;
@@ -278,6 +279,34 @@ impl From<InvalidTx> for Failure {
             .then(|| "`lockstep account ADDRESS --state FILE --credit N` adds to a balance".to_owned());
         let error = anyhow::Error::new(invalid).context("the transaction is invalid");
         Self { remedy, ..Self::new(Class::Transaction, error) }
+    }
+}
+
+impl From<ChainError> for Failure {
+    fn from(error: ChainError) -> Self {
+        let class = match error {
+            ChainError::Tx(invalid) => return invalid.into(),
+            ChainError::Store(error) => return error.into(),
+            ChainError::Fault(fault) => return fault.into(),
+            ChainError::Block(_) => Class::Transaction,
+            ChainError::SystemAccount => Class::Usage,
+            ChainError::State(_) => Class::File,
+            ChainError::Code { .. } => Class::Module,
+            ChainError::NumberAtEnd => Class::StateFile,
+            ChainError::Follows { .. }
+            | ChainError::OtherBlock { .. }
+            | ChainError::OtherBeginning
+            | ChainError::OtherSchedule { .. }
+            | ChainError::Archive { .. } => Class::Database,
+        };
+        let remedy = match error {
+            ChainError::Follows { expected, .. } => {
+                Some(format!("give the block the number {expected}, or leave the number out"))
+            }
+            ChainError::OtherBeginning => Some("give another folder, or remove this one".to_owned()),
+            _ => None,
+        };
+        Self { remedy, ..Self::new(class, error) }
     }
 }
 

@@ -2,37 +2,28 @@
 
 use crate::{
     args::PlaceArgument,
-    chain::{Attempt, Chain, Order, Sealed, block_after},
     database_folder::{self, Begun},
-    execution::{Before, Changes},
-    failure::{Class, Classify, Failure},
+    failure::{Class, Failure},
     state_file::{self, IfMissing, Writing},
 };
-use anyhow::{Error, anyhow};
-use lockstep_store::{ExecutedBlock, Store, View};
-use lockstep_vm::{
-    Account, Address, B256, Block, BlockEnv, Gas, StateDiff, StateView, StorageDiff, Supply, Tx, U256, Vm,
-    system::SYSTEM_ADDRESS,
-};
-use sha3::{Digest, Sha3_256};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use anyhow::anyhow;
+use lockstep_chain::{Attempt, Before, Database, MemoryChain, Order, Sealed};
+use lockstep_store::Store;
+use lockstep_vm::{Account, Address, BlockEnv, StateDiff, StateView, Supply, Tx, Vm};
+use std::collections::BTreeMap;
 
 /// A chain that is open.
 pub(crate) enum Ledger {
     /// In a state file; with the lock of whoever is going to write it.
-    File(Chain, Option<Writing>),
+    File(MemoryChain, Option<Writing>),
     /// In a database.
-    Database(Box<Database>),
+    Database(Box<Opened>),
 }
 
-/// A database and the state to look at.
-pub(crate) struct Database {
-    /// What was made for it. It goes before the store.
+/// A database that is open, and what was made for it: that goes before the store.
+pub(crate) struct Opened {
     begun: Begun,
-    pub(crate) store: Store,
-    pub(crate) view: Arc<View>,
-    /// The number of the block that the view is of, 0 if there is none.
-    number: u64,
+    database: Database,
 }
 
 impl Ledger {
@@ -45,7 +36,10 @@ impl Ledger {
                 Err(failure.remedy("leave --at out, or keep the chain in a database"))
             }
             (Some(file), _) => Ok(Self::File(state_file::read(file)?, None)),
-            (None, Some(folder)) => Ok(Self::Database(Box::new(Database::look(folder, at)?))),
+            (None, Some(folder)) => {
+                let store = database_folder::open_to_look(folder)?;
+                Ok(Self::Database(Opened::at(store, Begun::default(), at)?))
+            }
             (None, None) => Err(nowhere()),
         }
     }
@@ -57,7 +51,10 @@ impl Ledger {
                 let (writing, chain) = state_file::write(file, if_missing)?;
                 Ok(Self::File(chain, Some(writing)))
             }
-            (None, Some(folder)) => Ok(Self::Database(Box::new(Database::open(folder, if_missing)?))),
+            (None, Some(folder)) => {
+                let (store, begun) = database_folder::open(folder, if_missing)?;
+                Ok(Self::Database(Opened::at(store, begun, None)?))
+            }
             (None, None) => Err(nowhere()),
         }
     }
@@ -75,15 +72,7 @@ impl Ledger {
     pub(crate) fn number(&self) -> u64 {
         match self {
             Self::File(chain, _) => chain.number,
-            Self::Database(database) => database.number,
-        }
-    }
-
-    /// The hash of that block, zero if there is none.
-    fn hash(&self) -> B256 {
-        match self {
-            Self::File(chain, _) => chain.hash,
-            Self::Database(database) => database.view.hash(),
+            Self::Database(opened) => opened.database.number(),
         }
     }
 
@@ -91,7 +80,7 @@ impl Ledger {
     pub(crate) fn view(&self) -> StateView {
         match self {
             Self::File(chain, _) => chain.view(),
-            Self::Database(database) => Arc::clone(&database.view) as StateView,
+            Self::Database(opened) => opened.database.state(),
         }
     }
 
@@ -102,42 +91,39 @@ impl Ledger {
 
     /// The whole storage of an account.
     pub(crate) fn values(&self, address: &Address) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Failure> {
-        match self {
-            Self::File(chain, _) => chain.state.values_before(address),
-            Self::Database(database) => database.view.values_before(address),
-        }
+        Ok(match self {
+            Self::File(chain, _) => chain.state.values_before(address)?,
+            Self::Database(opened) => opened.database.view.values_before(address)?,
+        })
     }
 
     /// All balances, counted.
     pub(crate) fn supply(&self) -> Result<Supply, Failure> {
         match self {
             Self::File(chain, _) => Ok(chain.supply()),
-            Self::Database(database) => {
-                let mut supply = Supply::default();
-                database.view.for_each_account(|address, account| {
-                    supply.add(address, account.balance);
-                    Ok(())
-                })?;
-                Ok(supply)
-            }
+            Self::Database(opened) => Ok(opened.database.supply()?),
         }
     }
 
     /// The block that comes next.
     pub(crate) fn next_block(&self, gas_limit: u64) -> Result<BlockEnv, Failure> {
-        block_after(&self.view(), self.number(), self.hash(), gas_limit)
+        Ok(match self {
+            Self::File(chain, _) => chain.next_block(gas_limit)?,
+            Self::Database(opened) => opened.database.next_block(gas_limit)?,
+        })
     }
 
     /// The transaction, with the nonce that its sender has now.
     pub(crate) fn transaction(&self, order: Order) -> Result<Tx, Failure> {
-        let Order { sender, gas_limit, value, kind, input } = order;
-        let nonce = self.account(&sender)?.map_or(0, |account| account.nonce);
-        Ok(Tx { sender, nonce, gas_limit: Gas::new(gas_limit), gas_price: U256::ZERO, value, kind, input })
+        Ok(order.transaction(&self.view())?)
     }
 
     /// Executes one transaction as the next block would. Everything stays as it is.
     pub(crate) fn execute(&self, vm: &Vm, order: Order) -> Result<Attempt, Failure> {
-        Attempt::new(vm, self.view(), self.next_block(order.gas_limit)?, self.transaction(order)?)
+        Ok(match self {
+            Self::File(chain, _) => chain.execute(vm, order)?,
+            Self::Database(opened) => opened.database.execute(vm, order)?,
+        })
     }
 
     /// Makes a transaction that was executed on this state the next block.
@@ -150,87 +136,41 @@ impl Ledger {
                 }
                 Ok(sealed)
             }
-            Self::Database(database) => database.keep(attempt),
+            Self::Database(opened) => {
+                let sealed = opened.database.keep(&attempt)?;
+                drop(attempt);
+                opened.close()?;
+                Ok(sealed)
+            }
         }
     }
 
     /// Changes the state in a state file without a transaction, as whoever starts a chain does.
     pub(crate) fn amend(self, diff: StateDiff) -> Result<(), Failure> {
-        if diff.accounts.contains_key(&SYSTEM_ADDRESS) || diff.storage.contains_key(&SYSTEM_ADDRESS) {
-            return Err(Failure::new(Class::Usage, of_the_chain()));
-        }
         match self {
             Self::File(mut chain, writing) => {
-                chain.prepare().apply(&diff);
-                writing.map_or(Ok(()), |writing| writing.save(&chain))
+                chain.amend(&diff)?;
+                if let Some(writing) = writing {
+                    writing.save(&chain)?;
+                }
+                Ok(())
             }
             Self::Database(_) => Err(without_a_transaction("a change without a transaction", "a database")),
         }
     }
 }
 
-impl Database {
-    /// Opens a database to change it.
-    fn open(folder: &Path, if_missing: IfMissing) -> Result<Self, Failure> {
-        let (store, begun) = database_folder::open(folder, if_missing)?;
-        Self::at(store, begun, None)
+impl Opened {
+    /// A database at a height, or at its last block.
+    fn at(store: Store, begun: Begun, at: Option<u64>) -> Result<Box<Self>, Failure> {
+        Ok(Box::new(Self { begun, database: Database::new(store, at)? }))
     }
 
-    /// Opens a database to look at a height, or at its last block, also while another process writes it.
-    pub(crate) fn look(folder: &Path, at: Option<u64>) -> Result<Self, Failure> {
-        Self::at(database_folder::open_to_look(folder)?, Begun::default(), at)
-    }
-
-    fn at(store: Store, begun: Begun, at: Option<u64>) -> Result<Self, Failure> {
-        let view = match at {
-            Some(height) => store.view(height)?,
-            None => store.latest()?,
-        };
-        let number = view.height();
-        Ok(Self { begun, store, view: Arc::new(view), number })
-    }
-
-    fn keep(self, attempt: Attempt) -> Result<Sealed, Failure> {
-        let Attempt { env, view, valid, executed } = attempt;
-        drop(view);
-        let (number, parent_hash) = (env.number, env.parent_hash);
-        let changes = Changes::of(&*self.view, &executed.diff)?;
-        let block = Block { env, transactions: vec![valid.tx().clone()] };
-        let (hash, body) = (block.hash(), borsh::to_vec(&block).map_err(Error::msg).class(Class::Fault)?);
-        let receipts = [executed.receipt.clone()];
-        let (diff, receipts) = (&executed.diff, receipts.as_slice());
-        self.store.commit(&ExecutedBlock {
-            height: number,
-            hash,
-            parent_hash,
-            diff,
-            receipts,
-            body: Some(&body),
-            root: None,
-        })?;
+    /// Keeps all and closes the database.
+    fn close(self) -> Result<(), Failure> {
         self.begun.keep();
-        self.store.close()?;
-        Ok(Sealed { number, executed, changes })
+        Ok(self.database.store.close()?)
     }
-}
-
-/// The hash of a block without transactions that changes the state: sha3-256 over `LOCKSTEP`, the hash of its parent and
-/// the borsh encoding of what it changes. No other block begins like that: its first 8 bytes are its number, and no height
-/// is as high.
-pub(crate) fn hash_without_transactions(parent: B256, diff: &StateDiff) -> Result<B256, Failure> {
-    let encoded = borsh::to_vec(&(*b"LOCKSTEP", parent, diff)).map_err(Error::msg).class(Class::Fault)?;
-    Ok(B256::new(Sha3_256::digest(encoded).into()))
-}
-
-/// Why the system account is left alone.
-pub(crate) fn of_the_chain() -> Error {
-    anyhow!("{SYSTEM_ADDRESS} is the system account: the chain alone writes it")
-}
-
-/// The diff that puts a value into a contract's storage as the contract would: the empty value removes the key.
-pub(crate) fn storage_diff(address: Address, key: Vec<u8>, value: Vec<u8>) -> StateDiff {
-    let values = [(key, Some(value).filter(|value| !value.is_empty()))].into();
-    StateDiff { storage: [(address, StorageDiff { cleared: false, values })].into(), ..StateDiff::default() }
 }
 
 /// The refusal of a change that no block could be executed again with.

@@ -7,10 +7,10 @@ mod args;
 mod block_file;
 mod block_folder;
 mod bytes;
-mod chain;
 mod commands;
 mod database_folder;
 mod db_args;
+mod dev_args;
 mod diagnosis;
 mod execution;
 mod failure;
@@ -26,8 +26,9 @@ mod progress;
 mod report;
 mod state_file;
 
-use args::Arguments;
+use args::{Arguments, Command};
 use clap::{Parser, error::ErrorKind};
+use dev_args::DevArguments;
 use failure::{Exit, Failure};
 use report::Report;
 use std::{
@@ -39,6 +40,7 @@ use std::{
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let exit = match Arguments::try_parse_from(&arguments) {
+        Ok(Arguments { command: Command::Dev(dev), json }) => serve(&dev, json),
         Ok(arguments) => answer(&commands::run(arguments.command), arguments.json),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             print(&error.render().to_string(), Exit::Return)
@@ -50,6 +52,17 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit.code())
+}
+
+/// Prints where a chain is served, and serves it until the process is ended.
+fn serve(arguments: &DevArguments, json: bool) -> Exit {
+    match commands::serve(arguments) {
+        Ok((report, running)) => {
+            answer(&Ok(report), json);
+            running.wait().map_or_else(|failure| answer(&Err(failure), json), |()| Exit::Return)
+        }
+        Err(failure) => answer(&Err(failure), json),
+    }
 }
 
 /// Prints what a command gave, and says how the process ends.

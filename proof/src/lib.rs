@@ -28,6 +28,7 @@ mod place;
 mod range;
 mod receipts;
 mod state;
+mod transactions;
 mod walk;
 
 pub use account::{
@@ -47,4 +48,5 @@ pub use receipts::{
     Log, LogProof, Outcome, Receipt, ReceiptHead, ReceiptProof, log_hash, logs_root, output_hash, receipts_root,
 };
 pub use state::{AccountProof, MerklePath, StorageProof};
+pub use transactions::{TransactionProof, transactions_root};
 pub use walk::Node;

@@ -6,25 +6,15 @@ use crate::{
     block_file::BlockFile,
     bytes::hex,
     database_folder,
-    failure::{Class, Classify, Failure},
+    failure::Failure,
     output_file::OutputFile,
     progress::Progress,
     report::{Report, Row, Value},
     state_file::IfMissing,
 };
-use anyhow::{Error, anyhow};
-use lockstep_store::{ExecutedBlock, Recorder, Settings, Store, StoreError, Tip};
-use lockstep_vm::{B256, Block, BlockOutcome, Receipt, Rejected, StateView, Vm};
-use std::sync::Arc;
-
-/// A block that is part of the chain.
-struct Applied {
-    number: u64,
-    hash: B256,
-    root: B256,
-    receipts: Vec<Receipt>,
-    was_there: bool,
-}
+use lockstep_chain::{Application, Applied, ChainError, Place, Purpose};
+use lockstep_store::{Settings, Store, Tip};
+use lockstep_vm::{Receipt, Vm};
 
 /// Runs the command.
 pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
@@ -110,70 +100,25 @@ fn apply_one(
     next: Option<u64>,
     witness: Option<OutputFile>,
 ) -> Result<Applied, Failure> {
-    let tip = store.tip()?;
-    let follows = tip.map_or(1, |tip| tip.height.saturating_add(1));
-    let number = file.number(position).or(next).unwrap_or(follows);
-    if number > follows || number == 0 {
-        let failure = Failure::new(Class::Database, anyhow!("block {number} does not follow: block {follows} does"));
-        return Err(failure.remedy(format!("give the block the number {follows}, or leave the number out")));
-    }
-    let parent = match (number.checked_sub(1), tip) {
-        (Some(parent), Some(_)) => store.view(parent)?,
-        _ => store.latest()?,
-    };
-    let block = file.block(position, number, &parent)?;
-    let (actual, expected) = (block.env.parent_hash, parent.hash());
-    if actual != expected {
-        return Err(StoreError::Parent { actual, expected }.into());
-    }
-    let hash = block.hash();
-    if let Some(Tip { height, .. }) = tip
-        && number <= height
-        && witness.is_none()
-    {
-        let there = store.block_hash(number)?;
-        if there != hash {
-            let error = anyhow!("height {number} has another block, {there}");
-            return Err(
-                Failure::new(Class::Database, error).remedy(format!("to take it back: {}", taking_back(store, number)))
-            );
+    let place = Place::find(store, file.number(position).or(next))?;
+    let number = place.number;
+    let block = file.block(position, number, &place.parent)?;
+    let purpose = if witness.is_some() { Purpose::Witness } else { Purpose::Commit };
+    let application = place.execute(vm, store, block, purpose).map_err(|error| match error {
+        ChainError::OtherBlock { height, .. } => {
+            let remedy = format!("to take it back: {}", taking_back(store, height));
+            Failure::from(error).remedy(remedy)
         }
-        let (root, receipts) = (store.root(number)?, store.receipts(number)?);
-        return Ok(Applied { number, hash, root, receipts, was_there: true });
-    }
-    let Some(witness) = witness else {
-        let outcome = vm.execute_block(Arc::new(parent), block.clone()).map_err(rejected)?;
-        return commit(store, &block, hash, outcome);
-    };
-    let recorder = Arc::new(Recorder::new(parent));
-    let outcome = vm.execute_block(Arc::clone(&recorder) as StateView, block.clone()).map_err(rejected)?;
-    let bytes = recorder.witness(block.clone(), &outcome.diff)?.to_bytes()?;
-    witness.write(&bytes)?;
-    commit(store, &block, hash, outcome)
-}
-
-fn commit(store: &Store, block: &Block, hash: B256, outcome: BlockOutcome) -> Result<Applied, Failure> {
-    let number = block.env.number;
-    let was_there = store.tip()?.is_some_and(|tip| tip.height >= number);
-    let (diff, receipts, parent_hash) = (&outcome.diff, outcome.receipts.as_slice(), block.env.parent_hash);
-    let body = borsh::to_vec(block).map_err(Error::msg).class(Class::Fault)?;
-    let root = store.commit(&ExecutedBlock {
-        height: number,
-        hash,
-        parent_hash,
-        diff,
-        receipts,
-        body: Some(&body),
-        root: None,
+        error => error.into(),
     })?;
-    Ok(Applied { number, hash, root, receipts: outcome.receipts, was_there })
-}
-
-/// Whose fault it is that a block was not executed.
-pub(crate) fn rejected(rejected: Rejected) -> Failure {
-    match rejected {
-        Rejected::Fault(fault) => fault.into(),
-        invalid => Failure::new(Class::Transaction, Error::new(invalid).context("the block is invalid")),
+    match application {
+        Application::WasThere(applied) => Ok(applied),
+        Application::Executed(execution) => {
+            if let (Some(witness), Some(bytes)) = (witness, execution.witness()) {
+                witness.write(bytes)?;
+            }
+            Ok(execution.commit(store)?)
+        }
     }
 }
 

@@ -7,15 +7,15 @@ use super::{
 };
 use crate::{
     args::{CallArguments, EntryArguments},
-    chain::Order,
     diagnosis::Diagnosis,
-    execution::add_outcome,
+    execution::{add_changes, add_outcome},
     failure::Failure,
     files,
     ledger::Ledger,
     report::{Report, Value},
     state_file::IfMissing,
 };
+use lockstep_chain::Order;
 use lockstep_vm::TxKind;
 
 /// Runs the command.
@@ -44,7 +44,7 @@ pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
     let receipt = &sealed.executed.receipt;
     add_outcome(&mut report, receipt.outcome, &halts);
     add_receipt(&mut report, receipt, gas);
-    sealed.changes.add_to(&mut report);
+    add_changes(&mut report, &sealed.changes);
     report.add("contract", Value::bytes(address));
     report.add("caller", Value::bytes(caller));
     report.add("block", Value::Number(sealed.number));

@@ -3,8 +3,7 @@
 use super::{add_receipt, explain::explain_creation, machine};
 use crate::{
     args::{DEFAULT_GAS, DeployArguments},
-    chain::Order,
-    execution::add_outcome,
+    execution::{add_changes, add_outcome},
     failure::Failure,
     files,
     ledger::Ledger,
@@ -12,6 +11,7 @@ use crate::{
     report::{Report, Value},
     state_file::IfMissing,
 };
+use lockstep_chain::Order;
 use lockstep_vm::{Abi, HaltSite, Outcome, TxKind};
 
 /// Runs the command.
@@ -47,7 +47,7 @@ pub(crate) fn deploy(arguments: DeployArguments) -> Result<Report, Failure> {
     add_outcome(&mut report, receipt.outcome, &halts);
     report.add("contract", Value::maybe(receipt.created, Value::bytes));
     add_receipt(&mut report, receipt, gas_limit);
-    sealed.changes.add_to(&mut report);
+    add_changes(&mut report, &sealed.changes);
     report.add("sender", Value::bytes(sender));
     report.add("abi", Value::text(module.abi.name()));
     report.add("abi_guessed", Value::Flag(module.abi_guessed));

@@ -7,13 +7,13 @@ use super::{
 use crate::{
     args::{EntryArguments, EstimateArguments},
     bytes::hex,
-    chain::{BLOCK_GAS_LIMIT, Order},
     execution::{add_outcome, add_output},
     failure::Failure,
     files,
     ledger::Ledger,
     report::{Report, Row, Value},
 };
+use lockstep_chain::{BLOCK_GAS_LIMIT, Order};
 use lockstep_vm::{Address, Estimate, NoEstimate, StateDiff, StateKeys, TxKind};
 
 /// Runs the command.

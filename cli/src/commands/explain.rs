@@ -1,7 +1,8 @@
 //! What a halt at a contract's door leaves unsaid: the signature that was not met, the export that is not there, the code
 //! that was created. Remarks beside a report; no outcome depends on them.
 
-use crate::{chain::Attempt, diagnosis::replayed, failure::Failure, files::len, ledger::Ledger, report::Report};
+use crate::{diagnosis::replayed, failure::Failure, files::len, ledger::Ledger, report::Report};
+use lockstep_chain::Attempt;
 use lockstep_diagnosis::{Event, Observer};
 use lockstep_host::{
     Stop, ValueType,

@@ -3,13 +3,11 @@
 
 use super::{halt_sites, machine};
 use crate::{
-    args::DEFAULT_CALLER,
     block_folder::block_files,
     bytes::hex,
-    chain::Attempt,
     database_folder::{self, Begun},
     execution::{add_outcome, add_output},
-    failure::{Class, Classify, Failure},
+    failure::{Class, Failure},
     files::Source,
     index_args::IndexArguments,
     module_file::ModuleFile,
@@ -17,42 +15,11 @@ use crate::{
     report::{Report, Row, Value},
     state_file::IfMissing,
 };
-use anyhow::{Error, anyhow};
-use lockstep_store::{ExecutedBlock, Store, Tip, View};
-use lockstep_vm::{
-    Abi, Account, Address, B256, Block, BlockEnv, Bytes, CodeId, Executed, Gas, MemoryState, Outcome, StateReader,
-    StateView, Tx, TxKind, U256, Vm,
-};
-use std::{path::Path, sync::Arc};
-
-/// The output of an indexer that noted a failure and went on (docs/abi-metashrew.md).
-const FAILURE_NOTED: &[u8] = &[1];
-
-/// The account that the indexer is on: the first that its sender could have made.
-fn indexer_address() -> Address {
-    DEFAULT_CALLER.create(0)
-}
-
-/// Whether an indexer that returned says that something went wrong on the way.
-pub(crate) fn has_noted_failure(executed: &Executed) -> bool {
-    executed.receipt.output == FAILURE_NOTED
-}
-
-/// An indexer, and what it is run with.
-struct Indexer {
-    vm: Vm,
-    code: Bytes,
-    id: CodeId,
-    gas_limit: u64,
-}
-
-/// What came of a block.
-enum Indexed {
-    /// It is part of the chain.
-    Block { row: Row, root: B256 },
-    /// The indexer did not return from it.
-    Stopped(Box<Attempt>),
-}
+use anyhow::anyhow;
+use lockstep_chain::indexer::{Indexed, IndexedBlock, Indexer, NotIndexed, indexer_address};
+use lockstep_store::Store;
+use lockstep_vm::{Abi, CodeId, Vm};
+use std::path::Path;
 
 /// Runs the command.
 pub(crate) fn index(arguments: &IndexArguments) -> Result<Report, Failure> {
@@ -74,7 +41,10 @@ pub(crate) fn index(arguments: &IndexArguments) -> Result<Report, Failure> {
     let id = CodeId::of(&module.code, module.abi);
     let indexer = Indexer { vm, code: module.code.clone(), id, gas_limit: *gas };
     let tip = store.tip()?;
-    indexer.check_same(&store, tip)?;
+    if !indexer.is_of(&store)? {
+        let failure = Failure::new(Class::Database, anyhow!("the database is not one of this indexer"));
+        return Err(failure.remedy("give another folder, or the module and the --abi that the database was begun with"));
+    }
     let first = from.unwrap_or_else(|| tip.map_or(0, |tip| tip.height.saturating_add(1)));
     let mut report = Report::new("index");
     let mut rows = Vec::new();
@@ -83,11 +53,12 @@ pub(crate) fn index(arguments: &IndexArguments) -> Result<Report, Failure> {
     let count = u64::try_from(files.len()).unwrap_or(u64::MAX);
     let mut stopped = None;
     for (path, height) in files.iter().zip(first..) {
-        let indexed = read_block(path, &indexer.vm).and_then(|block| indexer.index(&store, height, block));
+        let indexed = read_block(path, &indexer.vm)
+            .and_then(|block| indexer.index(&store, height, block).map_err(|why| not_indexed(why, height)));
         match indexed {
-            Ok(Indexed::Block { row, root }) => {
-                rows.push(row);
-                last = Some(root);
+            Ok(Indexed::Block(block)) => {
+                rows.push(block_row(&block));
+                last = Some(block.root);
             }
             Ok(Indexed::Stopped(attempt)) => {
                 stopped = Some((height, attempt));
@@ -131,148 +102,41 @@ fn shown(mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-impl Indexer {
-    /// Refuses a database with another indexer, or with something else.
-    fn check_same(&self, store: &Store, tip: Option<Tip>) -> Result<(), Failure> {
-        if tip.is_none() {
-            return Ok(());
-        }
-        let account = store.latest()?.account(&indexer_address())?;
-        if account.and_then(|account| account.code) == Some(self.id) {
-            return Ok(());
-        }
-        let failure = Failure::new(Class::Database, anyhow!("the database is not one of this indexer"));
-        Err(failure.remedy("give another folder, or the module and the --abi that the database was begun with"))
-    }
-
-    /// Indexes a block, unless it is there already.
-    fn index(&self, store: &Store, height: u64, input: Vec<u8>) -> Result<Indexed, Failure> {
-        let tip = store.tip()?;
-        let parent = match (tip, height.checked_sub(1)) {
-            (Some(tip), Some(before)) if before <= tip.height && before >= tip.oldest => Some(store.view(before)?),
-            _ => None,
-        };
-        match tip {
-            Some(Tip { height: last, .. }) if height > last.saturating_add(1) => {
-                let follows = last.saturating_add(1);
-                let failure = Failure::new(Class::Database, anyhow!("it does not follow: block {follows} does"));
-                return Err(failure.remedy(format!("give the blocks from {follows} on, and leave --from out")));
-            }
-            Some(Tip { oldest, .. }) if height < oldest => {
-                let failure = Failure::new(Class::Database, anyhow!("the database begins with block {oldest}"));
-                return Err(failure.remedy(format!("give the blocks from {oldest} on, or another folder")));
-            }
-            _ => {}
-        }
-        let block = self.block(height, parent.as_ref(), input)?;
-        let hash = block.hash();
-        if tip.is_some_and(|tip| height <= tip.height) {
-            return self.was_there(store, height, hash);
-        }
-        self.execute(store, block, parent, hash)
-    }
-
-    /// The block of the indexer's chain that hands over a block of the other chain.
-    fn block(&self, height: u64, parent: Option<&View>, input: Vec<u8>) -> Result<Block, Failure> {
-        let sender = parent.map(|parent| parent.account(&DEFAULT_CALLER)).transpose()?.flatten();
-        let env = BlockEnv {
-            number: height,
-            timestamp: height,
-            gas_limit: self.gas_limit,
-            beneficiary: Address::ZERO,
-            difficulty: U256::ZERO,
-            parent_hash: parent.map_or(B256::ZERO, View::hash),
-        };
-        let transaction = Tx {
-            sender: DEFAULT_CALLER,
-            nonce: sender.map_or(0, |account| account.nonce),
-            gas_limit: Gas::new(self.gas_limit),
-            gas_price: U256::ZERO,
-            value: U256::ZERO,
-            kind: TxKind::Call { to: indexer_address(), export: None },
-            input,
-        };
-        Ok(Block { env, transactions: vec![transaction] })
-    }
-
-    /// The block of a height that the database has already, if it is the same.
-    fn was_there(&self, store: &Store, height: u64, hash: B256) -> Result<Indexed, Failure> {
-        if store.block_hash(height)? != hash {
-            let failure = Failure::new(Class::Database, anyhow!("the database has another block of this height"));
-            let back = height.saturating_sub(1);
-            return Err(
-                failure.remedy(format!("after a reorganisation, `lockstep chain rollback {back}` takes it back"))
-            );
-        }
-        let root = store.root(height)?;
-        let gas_used = store.receipts(height)?.first().map_or(0, |receipt| receipt.gas_used.get());
-        Ok(Indexed::Block { row: block_row(height, root, gas_used, " (was there)"), root })
-    }
-
-    fn execute(&self, store: &Store, block: Block, parent: Option<View>, hash: B256) -> Result<Indexed, Failure> {
-        // What brings the indexer along is not in the first block, so it cannot be executed again.
-        let body = match parent {
-            Some(_) => Some(borsh::to_vec(&block).map_err(Error::msg).class(Class::Fault)?),
-            None => None,
-        };
-        let Block { env, transactions } = block;
-        let transaction = transactions
-            .into_iter()
-            .next()
-            .ok_or_else(|| Failure::new(Class::Fault, anyhow!("a block of the indexer's chain has no transaction")))?;
-        let (height, parent_hash) = (env.number, env.parent_hash);
-        let begins = parent.is_none();
-        let view: StateView = match parent {
-            Some(parent) => Arc::new(parent),
-            None => Arc::new(self.beginning()),
-        };
-        let mut attempt = Attempt::new(&self.vm, view, env, transaction)?;
-        if attempt.executed.receipt.outcome != Outcome::Return {
-            return Ok(Indexed::Stopped(Box::new(attempt)));
-        }
-        let diff = &mut attempt.executed.diff;
-        if begins {
-            // The first block brings the indexer along.
-            diff.accounts.insert(indexer_address(), Some(self.account()));
-            diff.code.insert(self.id.hash, self.code.to_vec());
-        }
-        let receipts = std::slice::from_ref(&attempt.executed.receipt);
-        let diff = &attempt.executed.diff;
-        let root = store.commit(&ExecutedBlock {
-            height,
-            hash,
-            parent_hash,
-            diff,
-            receipts,
-            body: body.as_deref(),
-            root: None,
-        })?;
-        let noted = if has_noted_failure(&attempt.executed) { " (noted a failure)" } else { "" };
-        let gas_used = attempt.executed.receipt.gas_used.get();
-        Ok(Indexed::Block { row: block_row(height, root, gas_used, noted), root })
-    }
-
-    fn account(&self) -> Account {
-        Account { nonce: 1, balance: U256::ZERO, code: Some(self.id) }
-    }
-
-    /// The state before the first block: the indexer, which has stored nothing.
-    fn beginning(&self) -> MemoryState {
-        let mut state = MemoryState::default();
-        state.accounts.insert(indexer_address(), self.account());
-        state.code.insert(self.id.hash, self.code.to_vec());
-        state
+/// Why a block is not indexed, and what can be done.
+fn not_indexed(why: NotIndexed, height: u64) -> Failure {
+    let refused = |why: String, remedy: String| Failure::new(Class::Database, anyhow!(why)).remedy(remedy);
+    match why {
+        NotIndexed::Follows { expected } => refused(
+            format!("it does not follow: block {expected} does"),
+            format!("give the blocks from {expected} on, and leave --from out"),
+        ),
+        NotIndexed::Before { oldest } => refused(
+            format!("the database begins with block {oldest}"),
+            format!("give the blocks from {oldest} on, or another folder"),
+        ),
+        NotIndexed::Other => refused(
+            "the database has another block of this height".to_owned(),
+            format!("after a reorganisation, `lockstep chain rollback {}` takes it back", height.saturating_sub(1)),
+        ),
+        NotIndexed::Chain(error) => error.into(),
     }
 }
 
-fn block_row(height: u64, root: B256, gas_used: u64, note: &str) -> Row {
+fn block_row(block: &IndexedBlock) -> Row {
+    let IndexedBlock { height, root, gas_used, .. } = *block;
+    let note = match block {
+        IndexedBlock { was_there: true, .. } => Some("was there"),
+        IndexedBlock { noted_failure: true, .. } => Some("noted a failure"),
+        _ => None,
+    };
+    let shown = note.map(|note| format!(" ({note})")).unwrap_or_default();
     Row {
-        lines: vec![format!("{height} root {} gas used {gas_used}{note}", hex(root.as_slice()))],
+        lines: vec![format!("{height} root {} gas used {gas_used}{shown}", hex(root.as_slice()))],
         fields: vec![
             ("block", Value::Number(height)),
             ("root", Value::bytes(root)),
             ("gas_used", Value::Number(gas_used)),
-            ("note", Value::maybe((!note.is_empty()).then(|| note.trim_matches([' ', '(', ')'])), Value::text)),
+            ("note", Value::maybe(note, Value::text)),
         ],
     }
 }

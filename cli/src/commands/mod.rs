@@ -7,6 +7,7 @@ mod chain;
 mod check;
 mod db;
 mod deploy;
+mod dev;
 mod diverge;
 mod estimate;
 mod explain;
@@ -27,11 +28,13 @@ use crate::{
     args::{BlockCommand, ChainCommand, Command},
     db_args::DbCommand,
     execution::{add_logs, add_output},
-    failure::Failure,
+    failure::{Class, Failure},
     ledger::Ledger,
     report::{Report, Value},
 };
 use lockstep_vm::{Address, HaltSite, MemoryState, Outcome, Receipt, Revision, Vm};
+
+pub(crate) use dev::start as serve;
 
 /// Carries out a command.
 pub(crate) fn run(command: Command) -> Result<Report, Failure> {
@@ -62,6 +65,7 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Verify(arguments) => proof::verify(&arguments),
         Command::Diverge(arguments) => diverge::diverge(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Dev(_) => Err(Failure::new(Class::Fault, anyhow::anyhow!("`dev` is served, not run"))),
         Command::Export(arguments) => snapshot::export(&arguments),
         Command::Import(arguments) => snapshot::import(&arguments),
     }

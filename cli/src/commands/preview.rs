@@ -1,13 +1,8 @@
 //! `lockstep preview`: what a view would answer after one more block. The chain stays as it is.
 
-use super::{
-    halt_sites,
-    index::{has_noted_failure, read_block},
-    machine, note_missing_code,
-};
+use super::{halt_sites, index::read_block, machine, note_missing_code};
 use crate::{
     args::EntryArguments,
-    chain::Order,
     execution::{add_outcome, add_output},
     failure::Failure,
     files,
@@ -15,7 +10,8 @@ use crate::{
     ledger::Ledger,
     report::{Report, Value},
 };
-use lockstep_vm::{Block, BlockEnv, Gas, HaltSite, Outcome, Overlaid, TxKind, U256, ViewCall};
+use lockstep_chain::{Order, indexer::has_noted_failure};
+use lockstep_vm::{Gas, HaltSite, Outcome, Overlaid, TxKind, U256, ViewCall};
 use std::sync::Arc;
 
 /// Runs the command.
@@ -51,10 +47,7 @@ pub(crate) fn preview(arguments: PreviewArguments) -> Result<Report, Failure> {
         report.add("gas_used", Value::Number(0));
         return Ok(report);
     }
-    let hash = Block { env: attempt.env.clone(), transactions: vec![attempt.valid.tx().clone()] }.hash();
-    let number = attempt.env.number.saturating_add(1);
-    let next =
-        BlockEnv { number, timestamp: attempt.env.timestamp.max(number), parent_hash: hash, ..attempt.env.clone() };
+    let next = attempt.next_block();
     let after = Arc::new(Overlaid::new(attempt.view, attempt.executed.diff));
     let name = export.clone().map(String::into_bytes);
     let call = ViewCall { caller, to: address, export: name, input, gas_limit: Gas::new(gas) };

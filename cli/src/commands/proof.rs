@@ -2,14 +2,14 @@
 
 use crate::{
     args::{ProveArguments, VerifyArguments},
-    block_file,
+    block_file, database_folder,
     failure::{Class, Classify, Failure},
-    ledger::Database,
     output_file::OutputFile,
     report::{Report, Value},
 };
 use anyhow::{Context, Error, anyhow};
 use borsh::{BorshDeserialize, BorshSerialize};
+use lockstep_chain::Database;
 use lockstep_store::{AccountLeaf, AccountProof, LogProof, ReceiptProof, StorageProof};
 use lockstep_vm::{Account, Address, Receipt, U256};
 
@@ -29,7 +29,7 @@ enum ProofFile {
 pub(crate) fn prove(arguments: ProveArguments) -> Result<Report, Failure> {
     let ProveArguments { address, key, receipt, log, database, at, out } = arguments;
     let out = OutputFile::plan(&out, &[(Some(&database.db), "the database")])?;
-    let Database { store, view, .. } = Database::look(&database.db, at)?;
+    let Database { store, view } = Database::new(database_folder::open_to_look(&database.db)?, at)?;
     let height = view.height();
     let not_there = || {
         let error = anyhow!("block {height} came with a snapshot: its receipts are not in this database");

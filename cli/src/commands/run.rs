@@ -8,9 +8,8 @@ use super::{
 use crate::{
     args::{EntryArguments, RunArguments},
     bytes::{Preset, hex},
-    chain::{Chain, Order},
     diagnosis::Diagnosis,
-    execution::add_outcome,
+    execution::{add_changes, add_outcome},
     failure::{Class, Classify, Failure},
     files,
     module_file::ModuleFile,
@@ -18,6 +17,7 @@ use crate::{
     state_file,
 };
 use anyhow::{Context as _, anyhow};
+use lockstep_chain::{MemoryChain, Order};
 use lockstep_vm::{Account, Address, Outcome, TxKind, U256, Vm};
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
     let input = files::input(input, vm.revision())?;
     let mut chain = match &state {
         Some(path) => state_file::read(path)?,
-        None => Chain::default(),
+        None => MemoryChain::default(),
     };
     let mut report = Report::new("run");
     let constructor = files::input(constructor, vm.revision())?;
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
     }
     add_outcome(&mut report, receipt.outcome, &halts);
     add_receipt(&mut report, receipt, gas);
-    sealed.changes.add_to(&mut report);
+    add_changes(&mut report, &sealed.changes);
     report.add("contract", Value::bytes(contract));
     report.add("caller", Value::bytes(caller));
     report.add("abi", Value::text(module.abi.name()));
@@ -84,7 +84,7 @@ fn refuse_twice(storage: &[Preset]) -> Result<(), Failure> {
 /// Deploys the module as `lockstep deploy` would, with that much gas for a constructor. Gives the contract and the gas used.
 fn deploy(
     vm: &Vm,
-    chain: &mut Chain,
+    chain: &mut MemoryChain,
     module: &ModuleFile,
     sender: Address,
     (input, gas): (Vec<u8>, u64),
@@ -104,7 +104,7 @@ fn deploy(
 }
 
 /// Raises the caller's balance to `value`. Gives what was missing.
-fn give_what_lacks(chain: &mut Chain, caller: Address, value: U256) -> Result<Option<U256>, Failure> {
+fn give_what_lacks(chain: &mut MemoryChain, caller: Address, value: U256) -> Result<Option<U256>, Failure> {
     let balance = chain.state.accounts.get(&caller).map_or(U256::ZERO, |account| account.balance);
     let missing = value.saturating_sub(balance);
     if missing.is_zero() {

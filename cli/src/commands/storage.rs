@@ -4,11 +4,12 @@ use crate::{
     args::StorageArguments,
     bytes::hex,
     failure::{Class, Failure},
-    ledger::{Ledger, storage_diff},
+    ledger::Ledger,
     report::{Report, Row, Value},
     state_file::IfMissing,
 };
 use anyhow::anyhow;
+use lockstep_chain::storage_diff;
 
 /// Runs the command.
 pub(crate) fn storage(arguments: StorageArguments) -> Result<Report, Failure> {

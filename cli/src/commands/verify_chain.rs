@@ -1,6 +1,6 @@
 //! `lockstep chain verify`: the blocks of a database are executed again, from their bodies, on either engine.
 
-use super::{block::rejected, machine};
+use super::machine;
 use crate::{
     database_folder,
     db_args::{EngineName, VerifyChainArguments},
@@ -84,7 +84,7 @@ fn execute_one<E: Engine>(
     }
     let outcome = match vm.execute_block(Arc::clone(view) as StateView, block) {
         Ok(outcome) => outcome,
-        Err(fault @ Rejected::Fault(_)) => return Err(rejected(fault)),
+        Err(Rejected::Fault(fault)) => return Err(fault.into()),
         Err(invalid) => return Ok(Err(format!("it is invalid: {invalid}"))),
     };
     if let Some(difference) = receipts_differ(&outcome.receipts, &store.receipts(height)?) {

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, process::Command};
 use xtask::Tree;
 
 /// The libraries, each with the crates of the workspace that it may depend on.
-const LIBRARIES: [(&str, &[&str]); 8] = [
+const LIBRARIES: [(&str, &[&str]); 10] = [
     ("lockstep-gas", &[]),
     ("lockstep-host", &["lockstep-gas"]),
     ("lockstep-proof", &[]),
@@ -14,6 +14,8 @@ const LIBRARIES: [(&str, &[&str]); 8] = [
     ("lockstep-reference", &["lockstep-gas", "lockstep-host", "lockstep-vm"]),
     ("lockstep-diagnosis", &["lockstep-gas", "lockstep-host", "lockstep-reference", "lockstep-vm"]),
     ("lockstep-store", &["lockstep-proof", "lockstep-vm"]),
+    ("lockstep-chain", &["lockstep-host", "lockstep-proof", "lockstep-store", "lockstep-vm"]),
+    ("lockstep-rpc", &["lockstep-chain", "lockstep-store", "lockstep-vm"]),
     ("lockstep-selftest", &["lockstep-gas", "lockstep-host", "lockstep-vm"]),
 ];
 

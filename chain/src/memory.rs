@@ -1,121 +1,98 @@
-//! A chain of blocks with one transaction each, in memory: a state and the number of its last block.
-//!
-//! There is no clock: the timestamp of a block is its number. Gas costs nothing. Knows no files.
+//! A chain in memory of blocks with one transaction each: a state and the number of its last block. Knows no files.
 
 use crate::{
-    execution::Changes,
-    failure::{Class, Failure},
+    attempt::{Attempt, Order, Sealed, block_after},
+    changes::Changes,
+    error::ChainError,
 };
-use anyhow::anyhow;
-use lockstep_vm::{
-    Address, B256, Block, BlockEnv, Executed, Gas, MemoryState, StateView, Supply, Tx, TxKind, U256, ValidTx, Vm,
-    last_block,
-};
+use lockstep_vm::{B256, BlockEnv, MemoryState, StateDiff, StateView, Supply, Tx, Vm};
 use std::sync::Arc;
-
-/// Gas limit of a block, unless its transaction takes more: about a second or two of work.
-pub(crate) const BLOCK_GAS_LIMIT: u64 = 1_000_000_000;
-
-/// A transaction before the chain gives it a nonce.
-#[derive(Debug, Clone)]
-pub(crate) struct Order {
-    pub(crate) sender: Address,
-    pub(crate) gas_limit: u64,
-    pub(crate) value: U256,
-    pub(crate) kind: TxKind,
-    pub(crate) input: Vec<u8>,
-}
-
-/// A transaction that was executed and is not part of the chain yet.
-pub(crate) struct Attempt {
-    /// The block that it is going to be.
-    pub(crate) env: BlockEnv,
-    /// The state before it.
-    pub(crate) view: StateView,
-    /// The transaction.
-    pub(crate) valid: ValidTx,
-    /// What it did.
-    pub(crate) executed: Executed,
-}
-
-impl Attempt {
-    /// Executes `tx` on `view`. A block of one transaction is its transaction; executed as such, it also says where a
-    /// frame halted.
-    pub(crate) fn new(vm: &Vm, view: StateView, env: BlockEnv, tx: Tx) -> Result<Self, Failure> {
-        let valid = vm.check(Arc::clone(&view), &env, tx)?;
-        let executed = vm.execute_tx(Arc::clone(&view), &env, valid.clone())?;
-        Ok(Self { env, view, valid, executed })
-    }
-}
-
-/// A block that was executed and is part of the chain.
-#[derive(Debug)]
-pub(crate) struct Sealed {
-    /// Its number.
-    pub(crate) number: u64,
-    /// What its transaction did.
-    pub(crate) executed: Executed,
-    /// What that changed, with what was there before.
-    pub(crate) changes: Changes,
-}
 
 /// A state and its last block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Chain {
+pub struct MemoryChain {
     /// The number of the last block, 0 if there is none.
-    pub(crate) number: u64,
+    pub number: u64,
     /// The hash of the last block, zero if there is none.
-    pub(crate) hash: B256,
+    pub hash: B256,
     /// The state after it.
-    pub(crate) state: Arc<MemoryState>,
+    pub state: Arc<MemoryState>,
 }
 
-impl Chain {
+impl MemoryChain {
     /// The state to look at.
-    pub(crate) fn view(&self) -> StateView {
+    pub fn view(&self) -> StateView {
         Arc::clone(&self.state) as StateView
     }
 
     /// All balances, counted.
-    pub(crate) fn supply(&self) -> Supply {
+    pub fn supply(&self) -> Supply {
         let mut supply = Supply::default();
         self.state.accounts.iter().for_each(|(address, account)| supply.add(address, account.balance));
         supply
     }
 
     /// The state to prepare, as whoever starts a chain does: no transaction, no block.
-    pub(crate) fn prepare(&mut self) -> &mut MemoryState {
+    pub fn prepare(&mut self) -> &mut MemoryState {
         Arc::make_mut(&mut self.state)
+    }
+
+    /// Changes the state without a transaction and without a block: a chain in memory has no height to keep it at.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::SystemAccount`].
+    pub fn amend(&mut self, diff: &StateDiff) -> Result<(), ChainError> {
+        crate::amendment::check_amendment(diff)?;
+        self.prepare().apply(diff);
+        Ok(())
     }
 
     /// The block that comes next, with room for `gas_limit`: what a call is executed in, and what one that only looks
     /// is told.
-    pub(crate) fn next_block(&self, gas_limit: u64) -> Result<BlockEnv, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// As [`block_after`].
+    pub fn next_block(&self, gas_limit: u64) -> Result<BlockEnv, ChainError> {
         block_after(&self.view(), self.number, self.hash, gas_limit)
     }
 
     /// The transaction, with the nonce that its sender has now.
-    pub(crate) fn transaction(&self, order: Order) -> Tx {
-        let Order { sender, gas_limit, value, kind, input } = order;
-        let nonce = self.state.accounts.get(&sender).map_or(0, |account| account.nonce);
-        Tx { sender, nonce, gas_limit: Gas::new(gas_limit), gas_price: U256::ZERO, value, kind, input }
+    ///
+    /// # Errors
+    ///
+    /// As [`Order::transaction`].
+    pub fn transaction(&self, order: Order) -> Result<Tx, ChainError> {
+        order.transaction(&self.view())
     }
 
     /// Executes one transaction as the next block. An invalid one, or a fault, leaves the chain as it is.
-    pub(crate) fn seal(&mut self, vm: &Vm, order: Order) -> Result<Sealed, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Attempt::new`] and [`block_after`].
+    pub fn seal(&mut self, vm: &Vm, order: Order) -> Result<Sealed, ChainError> {
         self.keep(self.execute(vm, order)?)
     }
 
     /// Executes one transaction as the next block would. The chain stays as it is.
-    pub(crate) fn execute(&self, vm: &Vm, order: Order) -> Result<Attempt, Failure> {
-        Attempt::new(vm, self.view(), self.next_block(order.gas_limit)?, self.transaction(order))
+    ///
+    /// # Errors
+    ///
+    /// As [`Attempt::new`] and [`block_after`].
+    pub fn execute(&self, vm: &Vm, order: Order) -> Result<Attempt, ChainError> {
+        Attempt::new(vm, self.view(), self.next_block(order.gas_limit)?, self.transaction(order)?)
     }
 
     /// Makes a transaction that was executed on this state the next block.
-    pub(crate) fn keep(&mut self, attempt: Attempt) -> Result<Sealed, Failure> {
-        let Attempt { env, view, valid, executed } = attempt;
-        let number = env.number;
-        let hash = Block { env, transactions: vec![valid.tx().clone()] }.hash();
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Fault`] if the state cannot be read.
+    pub fn keep(&mut self, attempt: Attempt) -> Result<Sealed, ChainError> {
+        let (number, hash) = (attempt.env.number, attempt.hash());
+        let Attempt { view, executed, .. } = attempt;
         let changes = Changes::of(&*self.state, &executed.diff)?;
         // Otherwise the whole state would be copied before it is changed.
         drop(view);
@@ -125,32 +102,11 @@ impl Chain {
     }
 }
 
-/// The environment of the block after the block `number` with the hash `parent_hash`, whose state is `view`. Its
-/// timestamp is its number, or that of the last block if that is higher.
-pub(crate) fn block_after(
-    view: &StateView,
-    number: u64,
-    parent_hash: B256,
-    gas_limit: u64,
-) -> Result<BlockEnv, Failure> {
-    let last = last_block(&**view)?;
-    let number = number.checked_add(1);
-    let number = number.ok_or_else(|| Failure::new(Class::StateFile, anyhow!("the block number is at its end")))?;
-    Ok(BlockEnv {
-        number,
-        timestamp: number.max(last.map_or(0, |last| last.timestamp)),
-        gas_limit: gas_limit.max(BLOCK_GAS_LIMIT),
-        beneficiary: Address::ZERO,
-        difficulty: U256::ZERO,
-        parent_hash,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use lockstep_vm::{
-        Abi, Revision,
+        Abi, Address, Block, Revision, TxKind, U256,
         system::{SYSTEM_ADDRESS, block_hash_key, block_hash_value},
     };
 
@@ -167,7 +123,7 @@ mod tests {
     #[test]
     fn a_sealed_block_is_what_execute_block_gives() {
         let vm = Vm::new(Revision::V1).unwrap();
-        let mut chain = Chain::default();
+        let mut chain = MemoryChain::default();
         let sender = Address::repeat_byte(0xaa);
         let deploy = |code: &[u8]| TxKind::Deploy { abi: Abi::Ewasm, code: code.to_vec() };
         let call = |nonce| TxKind::Call { to: sender.create(nonce), export: None };
@@ -180,7 +136,7 @@ mod tests {
             (5, call(3), 100_000_000, "revert"),
         ] {
             let order = order(kind, gas_limit);
-            let transactions = vec![chain.transaction(order.clone())];
+            let transactions = vec![chain.transaction(order.clone()).unwrap()];
             let block = Block { env: chain.next_block(gas_limit).unwrap(), transactions };
             let hash = block.hash();
             let mut state = (*chain.state).clone();
@@ -201,7 +157,7 @@ mod tests {
     #[test]
     fn an_invalid_transaction_changes_nothing() {
         let vm = Vm::new(Revision::V1).unwrap();
-        let mut chain = Chain::default();
+        let mut chain = MemoryChain::default();
         let gas = call_gas(&vm);
         let call = TxKind::Call { to: Address::repeat_byte(0xbb), export: None };
         let too_little = format!("gas limit {}, but the transaction itself costs {gas}", gas - 1);
@@ -211,7 +167,7 @@ mod tests {
         ] {
             let failure = chain.seal(&vm, order).unwrap_err().to_string();
             assert!(failure.ends_with(message), "{failure}");
-            assert_eq!(chain, Chain::default());
+            assert_eq!(chain, MemoryChain::default());
         }
         chain.number = u64::MAX;
         let failure = chain.seal(&vm, order(call, gas)).unwrap_err();
@@ -221,7 +177,7 @@ mod tests {
     #[test]
     fn the_last_256_block_hashes_are_state() {
         let vm = Vm::new(Revision::V1).unwrap();
-        let (mut chain, mut hashes) = (Chain::default(), vec![B256::ZERO]);
+        let (mut chain, mut hashes) = (MemoryChain::default(), vec![B256::ZERO]);
         for _ in 0..258 {
             let call = TxKind::Call { to: Address::repeat_byte(0xbb), export: None };
             let sealed = chain.seal(&vm, order(call, 100_000_000)).unwrap();

@@ -1,0 +1,125 @@
+//! `lockstep dev`: a chain of one process that answers Ethereum's JSON-RPC.
+
+use crate::{
+    bytes::hex,
+    database_folder::{self, Begun},
+    dev_args::DevArguments,
+    failure::{Class, Failure},
+    report::{Report, Row, Value},
+    state_file::IfMissing,
+};
+use anyhow::{Context as _, anyhow};
+use lockstep_chain::{ARCHIVE_NAME, Archive, BLOCK_GAS_LIMIT, Chain, ChainSpec, Schedule, transaction::FeePolicy};
+use lockstep_rpc::{DEV_MNEMONIC, DevNode, Limits, RpcError, Served, dev_accounts, serve};
+use lockstep_store::Store;
+use lockstep_vm::{Account, Address, Revision, StateDiff, U256};
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::runtime::{Builder, Runtime};
+
+/// The least that a transaction pays for one gas.
+const BASE_FEE: u128 = 1_000_000_000;
+
+/// What each of the ten accounts begins with: 10,000 units of 18 decimals.
+fn dev_balance() -> U256 {
+    U256::from(10_000_000_000_000_000_000_000_u128)
+}
+
+/// A chain that is being served.
+pub(crate) struct Running {
+    runtime: Runtime,
+    node: Arc<DevNode>,
+    served: Served,
+    block_time: Option<Duration>,
+}
+
+/// Opens the chain and begins to serve it. The report says where, and who has money.
+pub(crate) fn start(arguments: &DevArguments) -> Result<(Report, Running), Failure> {
+    let DevArguments { db, listen, chain_id, block_time } = arguments;
+    let spec = dev_spec(*chain_id)?;
+    let (chain, begun) = match db {
+        Some(folder) => in_folder(folder, spec)?,
+        None => (Chain::open(spec, Store::memory()?, Archive::memory(*chain_id)?)?, Begun::default()),
+    };
+    let head = chain.head()?.number;
+    let node = Arc::new(DevNode::new(chain, block_time.is_none(), Address::ZERO, Box::new(seconds)));
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::io(Class::Fault, error, "cannot start threads"))?;
+    let served = runtime.block_on(serve(Arc::clone(&node), *listen, Limits::default()));
+    let served = served.map_err(|error| {
+        let failure = Failure::io(Class::Usage, error, format!("cannot listen at {listen}"));
+        failure.remedy("give another address and port by --listen; port 0 takes a free one")
+    })?;
+    begun.keep();
+    let mut report = Report::new("dev");
+    report.add("url", Value::text(format!("http://{}", served.address())));
+    report.add("websocket", Value::text(format!("ws://{}", served.address())));
+    report.add("chain_id", Value::Number(*chain_id));
+    report.add("block", Value::Number(head));
+    report.add("mnemonic", Value::text(DEV_MNEMONIC));
+    let accounts = dev_accounts().into_iter().map(|account| Row {
+        lines: vec![format!("{} key {}", hex(account.address.as_slice()), hex(account.key.as_slice()))],
+        fields: vec![("address", Value::bytes(account.address)), ("key", Value::bytes(account.key))],
+    });
+    report.add("accounts", Value::Rows(accounts.collect()));
+    report.note("the keys are known to everybody: they are for development alone");
+    let block_time = block_time.map(Duration::from_millis);
+    Ok((report, Running { runtime, node, served, block_time }))
+}
+
+impl Running {
+    /// Serves until the process is ended. What was answered for is on disk by then.
+    pub(crate) fn wait(self) -> Result<(), Failure> {
+        let Self { runtime, node, served, block_time } = self;
+        let made = runtime.block_on(async {
+            let Some(block_time) = block_time else {
+                served.stopped().await;
+                return Ok(());
+            };
+            let mut ticks = tokio::time::interval(block_time);
+            loop {
+                ticks.tick().await;
+                let node = Arc::clone(&node);
+                match tokio::task::spawn_blocking(move || node.make_block()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return Err(error),
+                    Err(error) => return Err(RpcError::refused(error.to_string())),
+                }
+            }
+        });
+        made.context("no block can be made").map_err(|error| Failure::new(Class::Fault, error))
+    }
+}
+
+fn dev_spec(chain_id: u64) -> Result<ChainSpec, Failure> {
+    let account = Account { balance: dev_balance(), ..Account::default() };
+    let accounts = dev_accounts().into_iter().map(|rich| (rich.address, Some(account.clone()))).collect();
+    let schedule = Schedule::only(Revision::V1).map_err(|error| Failure::new(Class::Fault, error))?;
+    Ok(ChainSpec {
+        chain_id,
+        genesis: StateDiff { accounts, ..StateDiff::default() },
+        timestamp: 0,
+        gas_limit: BLOCK_GAS_LIMIT,
+        fees: FeePolicy { base_fee: BASE_FEE },
+        schedule,
+    })
+}
+
+fn in_folder(folder: &Path, spec: ChainSpec) -> Result<(Chain, Begun), Failure> {
+    let (store, begun) = database_folder::open(folder, IfMissing::Begin)?;
+    if store.tip()?.is_some() && !folder.join(ARCHIVE_NAME).exists() {
+        let error = anyhow!("{} has a database without signed transactions", folder.display());
+        return Err(Failure::new(Class::Database, error).remedy("give another folder: `lockstep dev` begins its own"));
+    }
+    let archive = Archive::open(folder, spec.chain_id)?;
+    Ok((Chain::open(spec, store, archive)?, begun))
+}
+
+/// Seconds since 1970, for the timestamps of blocks.
+#[expect(
+    clippy::disallowed_types,
+    reason = "the timestamp of a block is part of it: whoever executes it reads no clock"
+)]
+fn seconds() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,21 @@
+//! Ethereum's JSON-RPC over a chain of [`lockstep_chain`], and a chain of one process that makes a block for each
+//! transaction.
+//!
+//! [`DevNode`] is the chain and what waits for it; [`serve`] answers for it over HTTP and WebSocket on one port. Has no clock
+//! and prints nothing: whoever starts it gives the time and the place.
+
+mod accounts;
+mod call;
+mod error;
+mod filter;
+mod forms;
+mod methods;
+mod node;
+mod parameters;
+mod serve;
+mod subscription;
+
+pub use accounts::{DEV_MNEMONIC, DevAccount, dev_accounts};
+pub use error::RpcError;
+pub use node::{Clock, DevNode, NewBlock};
+pub use serve::{Limits, Served, serve};
