@@ -16,9 +16,10 @@ fn garbage_gets_an_error_and_the_next_request_works() {
     let request = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
     let batch = |count: usize| format!("[{}]", vec![request; count].join(","));
     for (body, status) in [
-        (String::new(), 200),
+        // What begins neither as a request nor as a batch is a bad request of HTTP as well.
+        (String::new(), 400),
         ("{".to_owned(), 200),
-        ("\u{0}\u{1}".to_owned(), 200),
+        ("\u{0}\u{1}".to_owned(), 400),
         (nested, 200),
         ("[]".to_owned(), 200),
         (r#"{"jsonrpc":"1.0","id":1,"method":"eth_chainId"}"#.to_owned(), 200),
