@@ -1,7 +1,7 @@
 //! Ethereum's JSON-RPC over a chain of [`lockstep_chain`], and a chain of one process that makes a block for each
 //! transaction.
 //!
-//! [`DevNode`] is the chain and what waits for it; [`serve`] answers for it over HTTP and WebSocket on one port. Has no clock
+//! [`DevNode`] is the chain and what waits for it; [`serve()`] answers for it over HTTP and WebSocket on one port. Has no clock
 //! and prints nothing: whoever starts it gives the time and the place.
 
 mod accounts;
