@@ -33,7 +33,11 @@ enum Chore {
     /// Print docs/gas-table.md and docs/host-abi.md from the tables in the code
     Docs,
     /// Build the machine in a workspace outside this one, in each kind of profile
-    Embed,
+    Embed {
+        /// The cargo profile whose builds are made, `dev` or `release` [default: both]
+        #[arg(long, value_name = "PROFILE", value_parser = ["dev", "release"])]
+        profile: Option<String>,
+    },
     /// Rebuild the prebuilt modules of the example contracts
     Guests {
         /// Compare, write nothing, and fail if one is stale
@@ -48,7 +52,7 @@ fn main() -> Result<()> {
         Chore::Bless => bless(&tree),
         Chore::Determinism { targets } => compare_targets(&tree, &targets),
         Chore::Docs => print_docs(&tree),
-        Chore::Embed => check_embedding(&tree),
+        Chore::Embed { profile } => check_embedding(&tree, profile.as_deref()),
         Chore::Guests { check } => rebuild_guests(&tree, check),
     }
 }
@@ -62,9 +66,9 @@ fn print_docs(tree: &Tree) -> Result<()> {
 }
 
 /// Prints a row of a table for each build.
-fn check_embedding(tree: &Tree) -> Result<()> {
+fn check_embedding(tree: &Tree, profile: Option<&str>) -> Result<()> {
     println!("| build | what came of it | seconds |\n|---|---|---|");
-    embed::check_all(tree, |name, found, seconds| println!("| {name} | {found} | {seconds:.0} |"))
+    embed::check_all(tree, profile, |name, found, seconds| println!("| {name} | {found} | {seconds:.0} |"))
 }
 
 fn rebuild_guests(tree: &Tree, check: bool) -> Result<()> {
