@@ -26,7 +26,7 @@ use lockstep_host::{BlockEnv, Fault};
 /// # let tx = |nonce| Tx {
 /// #     sender: Address::repeat_byte(0xa1),
 /// #     nonce,
-/// #     gas_limit: Gas::new(100_000),
+/// #     gas_limit: Gas::new(300_000),
 /// #     gas_price: U256::ZERO,
 /// #     value: U256::ZERO,
 /// #     kind: TxKind::Call { to: Address::repeat_byte(0xb2), export: None },

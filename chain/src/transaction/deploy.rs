@@ -55,9 +55,6 @@ fn creation(data: &[u8]) -> Result<(TxKind, Vec<u8>), InvalidEnvelope> {
         return Err(refuse("its version is not 1"));
     }
     let abi: Abi = borsh::from_slice(&[abi]).map_err(|_| refuse("there is no ABI of that number"))?;
-    if !Abi::CONTRACTS.contains(&abi) {
-        return Err(refuse("no contract has that ABI"));
-    }
     let (length, rest) = rest.split_first_chunk().ok_or(refuse("it ends before the length of the module"))?;
     let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| refuse("the module is too long"))?;
     let (module, input) = rest.split_at_checked(length).ok_or(refuse("the module is shorter than it says"))?;
@@ -103,7 +100,7 @@ mod tests {
             (with(1, b'M'), "begins with ef4d5301,"),
             (with(3, 2), "its version is not 1"),
             (with(4, 0xff), "there is no ABI of that number"),
-            (with(4, Abi::Linked as u8), "no contract has that ABI"),
+            (with(4, Abi::Linked as u8), "there is no ABI of that number"),
             (with(8, 2), "the module is shorter than it says"),
             (with(5, 0xff), "the module is shorter than it says"),
         ] {
