@@ -58,7 +58,8 @@ impl Served {
     }
 }
 
-/// Answers for `node` at `address`; port 0 takes a free one. Needs a runtime of tokio.
+/// Answers for `node` at `address`; port 0 takes a free one. Needs a runtime of tokio, whose blocking threads
+/// (`max_blocking_threads`) bound how many requests are executed at once: each can take the memory of a transaction.
 ///
 /// # Errors
 ///
