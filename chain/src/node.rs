@@ -290,7 +290,7 @@ impl Chain {
                 Err(Refused::Fault(fault)) => return Err(fault.into()),
             }
         }
-        let outcome = builder.finish()?;
+        let outcome = builder.finish();
         let roots = self.store.preview(&pendings, &outcome)?;
         let header = Header {
             parent_hash: env.parent_hash,

@@ -4,13 +4,12 @@
 
 use crate::{
     error::StoreError,
-    executor::Executor,
     page::Place,
     proof::{EMPTY_ROOT, account_key, storage_key},
     row::{AccountRow, Row, RowKey, StorageTree, TreeId},
     update::{Change, Source, Updated, update},
 };
-use lockstep_vm::{Address, B256, StateDiff, StorageDiff};
+use lockstep_vm::{Address, B256, Executor, StateDiff, StorageDiff};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The trees of a state, and the accounts in them.

@@ -4,12 +4,11 @@ use crate::{
     apply::{Applied, apply},
     commit::{BODY_BYTES_MAX, ExecutedBlock},
     error::StoreError,
-    executor::Executor,
     patch::Patch,
     row::{Row, RowKey, TreeId},
     view::View,
 };
-use lockstep_vm::{B256, Receipt, StateDiff, code_bytes, code_hash};
+use lockstep_vm::{B256, Executor, Receipt, StateDiff, code_bytes, code_hash};
 use std::collections::BTreeMap;
 
 /// What a block changed.

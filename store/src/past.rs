@@ -6,14 +6,13 @@
 use crate::{
     base::Base,
     error::StoreError,
-    executor::Executor,
     page::Place,
     patch::Patch,
     proof::EMPTY_ROOT,
     row::{AccountRow, Row, RowKey, StorageTree, TreeId},
     update::{Change, Updated, update},
 };
-use lockstep_vm::B256;
+use lockstep_vm::{B256, Executor};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What changed since a height.

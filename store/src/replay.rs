@@ -3,7 +3,6 @@
 use crate::{
     apply::{State, apply},
     error::StoreError,
-    executor::Serial,
     node::{Child, Path, TreeNode, nibble_of, nibbles_of, range, range_hash},
     page::{BOTTOM, Page, Place, Sub},
     proof::{EMPTY_ROOT, Kind, account_key, account_value_hash, storage_key, storage_value_hash},
@@ -12,7 +11,7 @@ use crate::{
     witness::{Nodes, Witness},
 };
 use lockstep_vm::{
-    Account, Address, B256, BlockOutcome, Bytes, Fault, Rejected, StateReader, Vm, code_bytes, code_hash,
+    Account, Address, B256, BlockOutcome, Bytes, Fault, Rejected, Serial, StateReader, Vm, code_bytes, code_hash,
     engine::Engine,
 };
 use std::{collections::BTreeMap, sync::Arc};

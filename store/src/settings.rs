@@ -1,6 +1,6 @@
 //! What an embedder decides about a store. No result depends on it.
 
-use crate::executor::{Executor, Serial};
+use lockstep_vm::{Executor, Serial};
 use std::sync::Arc;
 
 /// Settings of an open store.

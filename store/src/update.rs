@@ -4,11 +4,10 @@
 
 use crate::{
     error::StoreError,
-    executor::Executor,
     page::{BOTTOM, DEPTH_MAX, LEAVES_MAX, LEVELS, Leaf, Page, Place, Sub, bit, hash_of_leaves, split},
     proof::{EMPTY_ROOT, Kind, hash_pair},
 };
-use lockstep_vm::B256;
+use lockstep_vm::{B256, Executor};
 use std::sync::Arc;
 
 /// Where trees are read from.

@@ -5,7 +5,8 @@
 
 use crate::{
     block::Rejected,
-    journal::{Journal, StateView},
+    block_state::StateView,
+    journal::Journal,
     overlaid::Overlaid,
     state::{StateDiff, StateReader},
 };

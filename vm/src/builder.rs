@@ -5,14 +5,18 @@
 
 use crate::{
     block::{Block, BlockOutcome, Rejected},
+    block_state::{BlockState, StateView},
     engine::{Engine, wasmi::Wasmi},
-    journal::{Journal, StateView},
+    executor::{Executor, Serial},
+    journal::Journal,
     machine::Vm,
     outcome::{HaltSite, Receipt},
-    transaction::{Refused, Tx},
+    parallel::execute_all,
+    transaction::{Refused, Tried, Tx},
 };
 use lockstep_gas::{Gas, NewCode};
 use lockstep_host::{BlockEnv, Fault};
+use std::sync::Arc;
 
 /// A block that is being built: the transactions that it took so far, executed.
 ///
@@ -49,15 +53,14 @@ use lockstep_host::{BlockEnv, Fault};
 ///         Err(Refused::Fault(fault)) => return Err(fault.into()),
 ///     }
 /// }
-/// let outcome = builder.finish()?;
+/// let outcome = builder.finish();
 /// # assert_eq!((outcome.receipts.len(), refused), (2, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BlockBuilder<'vm, E: Engine = Wasmi> {
-    vm: &'vm Vm<E>,
+    pub(crate) vm: &'vm Vm<E>,
     env: BlockEnv,
-    /// `None` after a fault, which takes the journal with it.
-    journal: Option<Journal>,
+    pub(crate) state: Arc<BlockState>,
     receipts: Vec<Receipt>,
     gas_used: Gas,
     /// Gas that the limits of the transactions are held to: the block's limit, or less.
@@ -87,20 +90,17 @@ impl<E: Engine> BlockBuilder<'_, E> {
     /// [`Refused::Invalid`] if the transaction is not valid at this point of the block. A gas limit above
     /// [`gas_left`](Self::gas_left) is [`InvalidTx::BlockGas`](crate::InvalidTx::BlockGas). The builder is as it was.
     ///
-    /// [`Refused::Fault`] if this node failed. That ends the block: each later call returns a fault as well.
+    /// [`Refused::Fault`] if this node failed. The builder is as it was.
     pub fn add(&mut self, tx: Tx) -> Result<Added<'_>, Refused> {
-        let gas_left = self.gas_left();
-        let mut journal = self.journal.take().ok_or_else(ended)?;
-        let valid = match self.vm.check_in(&mut journal, gas_left, tx) {
-            Ok(valid) => valid,
-            Err(Refused::Invalid(error)) => {
-                self.journal = Some(journal);
-                return Err(error.into());
-            }
-            Err(fault) => return Err(fault),
-        };
-        let (receipt, halts, journal) = self.vm.execute_in(journal, &self.env, valid)?;
-        self.journal = Some(journal);
+        let tried = self.vm.try_on(Arc::clone(&self.state), &self.env, self.gas_left(), tx)?;
+        Ok(self.take(tried)?)
+    }
+
+    /// Takes a transaction that was executed on this state of the block, or on an earlier one that did not differ for it.
+    pub(crate) fn take(&mut self, tried: Tried) -> Result<Added<'_>, Fault> {
+        let Tried { receipt, halts, changes } = tried;
+        // Nobody else has it: each try ends before this.
+        Arc::make_mut(&mut self.state).apply(changes)?;
         self.gas_used = self.gas_used.plus(receipt.gas_used);
         self.receipts.push(receipt);
         let receipt = self.receipts.last().ok_or_else(|| Fault::Broken("a receipt vanished".into()))?;
@@ -133,29 +133,10 @@ impl<E: Engine> BlockBuilder<'_, E> {
     }
 
     /// The end of the block: its receipts, what it changed, its gas.
-    ///
-    /// # Errors
-    ///
-    /// A [`Fault`] if there was one before.
-    pub fn finish(self) -> Result<BlockOutcome, Fault> {
-        let Self { journal, receipts, gas_used, .. } = self;
-        Ok(BlockOutcome { receipts, diff: journal.ok_or_else(ended)?.diff(), gas_used })
+    pub fn finish(self) -> BlockOutcome {
+        let Self { state, receipts, gas_used, .. } = self;
+        BlockOutcome { receipts, diff: state.diff(), gas_used }
     }
-
-    /// The outcome of a block of `transactions`: each must be taken.
-    fn finish_with(mut self, transactions: Vec<Tx>) -> Result<BlockOutcome, Rejected> {
-        for (tx, position) in transactions.into_iter().zip(0..) {
-            self.add(tx).map_err(|refused| match refused {
-                Refused::Invalid(error) => Rejected::Invalid { position, error },
-                Refused::Fault(fault) => Rejected::Fault(fault),
-            })?;
-        }
-        Ok(self.finish()?)
-    }
-}
-
-fn ended() -> Fault {
-    Fault::Broken("a fault has ended the building of this block: begin it again".into())
 }
 
 impl<E: Engine> Vm<E> {
@@ -168,11 +149,10 @@ impl<E: Engine> Vm<E> {
         if self.revision().rules.conformance {
             return Err(Rejected::Conformance);
         }
-        let mut journal = Journal::new(view);
         if self.revision().rules.block_hashes_in_state {
-            journal.check_follows(&env)?;
+            Journal::new(Arc::clone(&view)).check_follows(&env)?;
         }
-        Ok(self.begin(journal, env)?)
+        Ok(self.begin(view, env)?)
     }
 
     /// Executes a block on a state view. Nothing is written: the diff says what would be.
@@ -181,8 +161,24 @@ impl<E: Engine> Vm<E> {
     ///
     /// [`Rejected`]: the block is invalid, the revision is for conformance only, or this node failed.
     pub fn execute_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
+        self.execute_block_with(view, block, &Serial)
+    }
+
+    /// As [`execute_block`](Self::execute_block), on the threads of `executor`. The outcome is the same.
+    ///
+    /// Each thread needs the native stack of one that executes alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute_block`](Self::execute_block).
+    pub fn execute_block_with(
+        &self,
+        view: StateView,
+        block: Block,
+        executor: &dyn Executor,
+    ) -> Result<BlockOutcome, Rejected> {
         let Block { env, transactions } = block;
-        self.build_block(view, env)?.finish_with(transactions)
+        execute_all(self.build_block(view, env)?, transactions, executor)
     }
 
     /// As [`execute_block`](Self::execute_block), for conformance suites: any revision, even one under which a contract
@@ -193,14 +189,12 @@ impl<E: Engine> Vm<E> {
     /// [`Rejected`]: the block is invalid, or this node failed.
     pub fn execute_conformance_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
         let Block { env, transactions } = block;
-        self.begin(Journal::new(view), env)?.finish_with(transactions)
+        execute_all(self.begin(view, env)?, transactions, &Serial)
     }
 
-    fn begin(&self, mut journal: Journal, env: BlockEnv) -> Result<BlockBuilder<'_, E>, Fault> {
-        if self.revision().rules.block_hashes_in_state {
-            journal.begin_block(&env)?;
-        }
+    fn begin(&self, view: StateView, env: BlockEnv) -> Result<BlockBuilder<'_, E>, Fault> {
+        let state = self.begin_block(view, &env)?;
         let (receipts, gas_used, gas_budget) = (Vec::new(), Gas::ZERO, Gas::new(env.gas_limit));
-        Ok(BlockBuilder { vm: self, env, journal: Some(journal), receipts, gas_used, gas_budget })
+        Ok(BlockBuilder { vm: self, env, state, receipts, gas_used, gas_budget })
     }
 }

@@ -2,19 +2,21 @@
 
 use crate::{
     beginning::begun,
+    block_state::{BlockState, StateKeys, StateView},
     engine::Engine,
     frames::{Caller, Frames},
-    journal::{Journal, StateKeys, StateView},
+    journal::Journal,
     machine::Vm,
     outcome::{HaltSite, Outcome, Receipt},
     session::Session,
     state::StateDiff,
-    transaction::{InvalidTx, Refused, Tx, entry_of},
+    transaction::{InvalidTx, Refused, Tried, Tx, entry_of},
 };
 use alloy_primitives::{Address, U256};
 use core::fmt;
 use lockstep_gas::Gas;
 use lockstep_host::{BlockEnv, CallKind, CallRequest, Fault, Request, Status, TransactionEnv};
+use std::sync::Arc;
 
 /// A call that changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,39 +143,31 @@ impl<E: Engine> Vm<E> {
     ///
     /// [`NoEstimate`]: the transaction is invalid, does not succeed, or this node failed.
     pub fn estimate(&self, view: StateView, block: &BlockEnv, tx: Tx) -> Result<Estimate, NoEstimate> {
-        let view = begun(view, block, self.revision())?;
-        let run = |gas_limit| self.try_with(&view, block, &tx, gas_limit);
-        let (receipt, halts, journal) = run(Gas::new(block.gas_limit)).map_err(|error| *error)?;
+        let mut state = Arc::new(BlockState::new(begun(view, block, self.revision())?));
+        let block_gas = Gas::new(block.gas_limit);
+        let run = |gas_limit| {
+            let tx = Tx { gas_limit, gas_price: U256::ZERO, ..tx.clone() };
+            self.try_on(Arc::clone(&state), block, block_gas, tx)
+        };
+        let Tried { receipt, halts, changes } = run(block_gas)?;
         if receipt.outcome != Outcome::Return {
             return Err(NoEstimate::Fails { receipt: Box::new(receipt), halts });
         }
         let mut fails = Gas::ZERO;
-        let mut best = (Gas::new(block.gas_limit), receipt, journal);
+        let mut best = (block_gas, receipt, changes);
         while best.0.less(fails) > Gas::new(1) {
             let middle = Gas::new(u64::midpoint(fails.get(), best.0.get()));
             match run(middle) {
-                Ok((receipt, _, journal)) if receipt.outcome == Outcome::Return => best = (middle, receipt, journal),
-                Ok(_) => fails = middle,
-                Err(error) => match *error {
-                    NoEstimate::Invalid(_) => fails = middle,
-                    error => return Err(error),
-                },
+                Ok(Tried { receipt, changes, .. }) if receipt.outcome == Outcome::Return => {
+                    best = (middle, receipt, changes);
+                }
+                Ok(_) | Err(Refused::Invalid(_)) => fails = middle,
+                Err(fault) => return Err(fault.into()),
             }
         }
-        let (gas_limit, receipt, journal) = best;
-        Ok(Estimate { gas_limit, receipt, keys_read: journal.keys_read(), diff: journal.diff() })
-    }
-
-    fn try_with(
-        &self,
-        view: &StateView,
-        block: &BlockEnv,
-        tx: &Tx,
-        gas_limit: Gas,
-    ) -> Result<(Receipt, Vec<HaltSite>, Journal), Box<NoEstimate>> {
-        let tx = Tx { gas_limit, gas_price: U256::ZERO, ..tx.clone() };
-        let mut journal = Journal::new(StateView::clone(view));
-        let valid = self.check_in(&mut journal, Gas::new(block.gas_limit), tx).map_err(NoEstimate::from)?;
-        Ok(self.execute_in(journal, block, valid).map_err(NoEstimate::Fault)?)
+        let (gas_limit, receipt, changes) = best;
+        let state = Arc::make_mut(&mut state);
+        state.apply(changes)?;
+        Ok(Estimate { gas_limit, receipt, keys_read: state.keys_read(), diff: state.diff() })
     }
 }

@@ -1,49 +1,27 @@
-//! The journal: accounts, storage, code and logs as the running block has changed them, with checkpoints.
+//! The journal: accounts, storage, code and logs as the running transaction has changed them, with checkpoints.
 //!
-//! Reads go to the state view once and are kept. Every change is written down with what was there before, so that a
+//! Reads go to the state of the block once and are kept. Every change is written down with what was there before, so that a
 //! frame that fails goes back to its checkpoint. Knows nothing of frames, gas or contracts.
 
 use crate::{
-    code::{CodeId, code_bytes},
-    state::{Account, StateDiff, StateReader, StorageDiff},
+    block_state::{BlockState, Changes, Entry, Payment, Slot, StateKeys, StateView},
+    code::CodeId,
+    state::{Account, StateDiff},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use lockstep_host::{Fault, Log};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::Arc,
 };
-
-/// Codes from the view that a journal keeps at one time, so that a block which reads many does not fill the host's
-/// memory: at 1 MiB each, 16 MiB. What is not kept is read again; only speed depends on it.
-const CODE_READ_MAX: usize = 16;
-
-/// A state view that execution can keep for as long as it needs.
-pub type StateView = Arc<dyn StateReader>;
-
-/// An account as the block found it and as it is now.
-#[derive(Debug, Clone)]
-struct AccountEntry {
-    original: Option<Account>,
-    current: Option<Account>,
-    /// Whether the storage that the view has for this address is gone: the account was removed in this block.
-    cleared: bool,
-    /// Whether values were written since then. Without any there is nothing to remove again, however many were read.
-    written: bool,
-}
-
-/// A storage value as the block found it and as it is now.
-#[derive(Debug, Clone)]
-struct Slot {
-    original: Option<Bytes>,
-    current: Option<Bytes>,
-}
 
 /// How to take back one change.
 #[derive(Debug)]
 enum Undo {
     Account(Address, Option<Account>),
-    Slot(Address, Vec<u8>, Option<Bytes>),
+    Slot(Address, Bytes, Option<Bytes>),
     Touched(Address),
     Destroyed(Address),
     Log(u32),
@@ -54,17 +32,11 @@ enum Undo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint(usize);
 
-/// The state of a running block.
+/// The state as the running transaction sees it.
 pub struct Journal {
-    view: StateView,
-    accounts: BTreeMap<Address, AccountEntry>,
-    storage: BTreeMap<Address, BTreeMap<Vec<u8>, Slot>>,
-    /// Code that this block brought along.
-    code: BTreeMap<B256, Bytes>,
-    /// Code that was read from the view lately: at most [`CODE_READ_MAX`] of them.
-    code_read: BTreeMap<B256, Bytes>,
+    block: Arc<BlockState>,
+    changes: Changes,
     undo: Vec<Undo>,
-    // What follows belongs to the running transaction.
     touched: BTreeSet<Address>,
     destroyed: BTreeSet<Address>,
     logs: Vec<Log>,
@@ -72,24 +44,17 @@ pub struct Journal {
     refund: u64,
 }
 
-/// The state keys that execution looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StateKeys {
-    /// Accounts.
-    pub accounts: BTreeSet<Address>,
-    /// Storage keys by account.
-    pub storage: BTreeMap<Address, BTreeSet<Vec<u8>>>,
-}
-
 impl Journal {
-    /// A journal over `view`, with nothing changed.
+    /// A journal of the first transaction of a block over `view`, with nothing changed.
     pub fn new(view: StateView) -> Self {
+        Self::over(Arc::new(BlockState::new(view)))
+    }
+
+    /// A journal of the next transaction of a block.
+    pub(crate) fn over(block: Arc<BlockState>) -> Self {
         Self {
-            view,
-            accounts: BTreeMap::new(),
-            storage: BTreeMap::new(),
-            code: BTreeMap::new(),
-            code_read: BTreeMap::new(),
+            block,
+            changes: Changes::default(),
             undo: Vec::new(),
             touched: BTreeSet::new(),
             destroyed: BTreeSet::new(),
@@ -97,6 +62,11 @@ impl Journal {
             log_bytes: 0,
             refund: 0,
         }
+    }
+
+    /// The state of the block, without what the running transaction did.
+    pub(crate) fn into_block(self) -> Arc<BlockState> {
+        self.block
     }
 
     /// The point that [`revert`](Self::revert) goes back to.
@@ -109,12 +79,13 @@ impl Journal {
         while self.undo.len() > checkpoint.0 {
             match self.undo.pop() {
                 Some(Undo::Account(address, previous)) => {
-                    if let Some(entry) = self.accounts.get_mut(&address) {
+                    if let Some(entry) = self.changes.accounts.get_mut(&address) {
                         entry.current = previous;
                     }
                 }
                 Some(Undo::Slot(address, key, previous)) => {
-                    if let Some(slot) = self.storage.get_mut(&address).and_then(|slots| slots.get_mut(&key)) {
+                    let entry = self.changes.accounts.get_mut(&address);
+                    if let Some(slot) = entry.and_then(|entry| entry.slots.get_mut(&key)) {
                         slot.current = previous;
                     }
                 }
@@ -134,14 +105,15 @@ impl Journal {
         }
     }
 
-    fn entry(&mut self, address: &Address) -> Result<&mut AccountEntry, Fault> {
+    fn entry(&mut self, address: &Address) -> Result<&mut Entry, Fault> {
         // Two look-ups, because the borrow of a hit would last through the miss.
-        if !self.accounts.contains_key(address) {
-            let original = self.view.account(address)?;
-            let entry = AccountEntry { current: original.clone(), original, cleared: false, written: false };
-            self.accounts.insert(*address, entry);
+        if !self.changes.accounts.contains_key(address) {
+            let found = self.block.account(address)?;
+            let (current, slots) = (found.clone(), BTreeMap::new());
+            let entry = Entry { found, current, slots, written: false, removed: false };
+            self.changes.accounts.insert(*address, entry);
         }
-        self.accounts.get_mut(address).ok_or_else(|| Fault::Broken("an account entry vanished".into()))
+        self.changes.accounts.get_mut(address).ok_or_else(|| Fault::Broken("an account entry vanished".into()))
     }
 
     /// The account at `address`; an empty one counts as absent until the transaction ends and removes it.
@@ -151,16 +123,6 @@ impl Journal {
     /// A [`Fault`] if the view cannot be read.
     pub fn account(&mut self, address: &Address) -> Result<Option<&Account>, Fault> {
         Ok(self.entry(address)?.current.as_ref())
-    }
-
-    /// Whether the account at `address` has been read.
-    pub(crate) fn has_read(&self, address: &Address) -> bool {
-        self.accounts.contains_key(address)
-    }
-
-    /// Drops what was read of the account at `address`. Only for an account of which nothing but that was asked.
-    pub(crate) fn forget(&mut self, address: &Address) {
-        self.accounts.remove(address);
     }
 
     /// The balance of `address`, zero if it is absent.
@@ -264,7 +226,7 @@ impl Journal {
     /// A [`Fault`] if the view cannot be read.
     pub fn set_code(&mut self, address: &Address, id: CodeId, code: Bytes) -> Result<(), Fault> {
         // Code is found by its hash alone, so what a reverted frame leaves here is never seen.
-        self.code.insert(id.hash, code);
+        self.changes.code.insert(id.hash, code);
         self.change(address, |account| account.code = Some(id))
     }
 
@@ -284,30 +246,23 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read, lacks the code, or has one of another length than the account says.
     pub fn code(&mut self, id: &CodeId) -> Result<Bytes, Fault> {
-        if let Some(code) = self.code.get(&id.hash).or_else(|| self.code_read.get(&id.hash)) {
+        let Changes { code, code_read, .. } = &mut self.changes;
+        if let Some(code) = code.get(&id.hash).or_else(|| code_read.get(&id.hash)) {
             return Ok(code.clone());
         }
-        let code = self.view.code(&id.hash)?;
-        let code = code.ok_or_else(|| Fault::State(format!("no code with hash {}", id.hash)))?;
-        let (actual, expected) = (code_bytes(&code), id.bytes);
-        if actual != expected {
-            return Err(Fault::State(format!("code {} has {actual} bytes, its account says {expected}", id.hash)));
-        }
-        if self.code_read.len() >= CODE_READ_MAX {
-            self.code_read.clear();
-        }
-        self.code_read.insert(id.hash, code.clone());
+        let code = self.block.code(id)?;
+        code_read.keep(id.hash, code.clone());
         Ok(code)
     }
 
-    fn slot(&mut self, address: &Address, key: &[u8]) -> Result<&mut Slot, Fault> {
-        let cleared = self.entry(address)?.cleared;
-        let slots = self.storage.entry(*address).or_default();
-        if !slots.contains_key(key) {
-            let original = if cleared { None } else { self.view.storage(address, key)? };
-            slots.insert(key.to_vec(), Slot { current: original.clone(), original });
+    fn slot(&mut self, address: &Address, key: &[u8]) -> Result<(&Bytes, &mut Slot), Fault> {
+        if !self.entry(address)?.slots.contains_key(key) {
+            let found = self.block.storage(address, key)?;
+            let slot = Slot { current: found.clone(), found };
+            self.entry(address)?.slots.insert(Bytes::copy_from_slice(key), slot);
         }
-        slots.get_mut(key).ok_or_else(|| Fault::Broken("a storage slot vanished".into()))
+        let slots = self.entry(address)?.slots.range_mut::<[u8], _>((Bound::Included(key), Bound::Included(key)));
+        slots.last().ok_or_else(|| Fault::Broken("a storage slot vanished".into()))
     }
 
     /// The value at `key` in the storage of `address`.
@@ -316,7 +271,7 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        Ok(self.slot(address, key)?.current.clone())
+        Ok(self.slot(address, key)?.1.current.clone())
     }
 
     /// The value at `key` in the storage of `address` as the block found it, whatever has changed since.
@@ -325,11 +280,8 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        // A slot that was met after its account had been removed does not say what was there before.
-        if self.entry(address)?.cleared {
-            return self.view.storage(address, key);
-        }
-        Ok(self.slot(address, key)?.original.clone())
+        self.slot(address, key)?;
+        self.block.storage_before(address, key)
     }
 
     /// Puts a value at `key` in the storage of `address`, or removes it. It does not outlast the transaction if there
@@ -339,9 +291,9 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn set_storage(&mut self, address: &Address, key: &[u8], value: Option<Bytes>) -> Result<(), Fault> {
-        let slot = self.slot(address, key)?;
-        let previous = core::mem::replace(&mut slot.current, value);
-        self.undo.push(Undo::Slot(*address, key.to_vec(), previous));
+        let (key, slot) = self.slot(address, key)?;
+        let undo = Undo::Slot(*address, key.clone(), core::mem::replace(&mut slot.current, value));
+        self.undo.push(undo);
         self.entry(address)?.written = true;
         self.touch(address);
         Ok(())
@@ -390,13 +342,19 @@ impl Journal {
         Ok(first)
     }
 
-    /// Ends the running transaction: destroyed and empty touched accounts go with their storage, and what came before
-    /// can no longer be reverted. Returns its logs.
-    ///
-    /// # Errors
-    ///
-    /// A [`Fault`] if the view cannot be read.
-    pub fn commit_transaction(&mut self) -> Result<Vec<Log>, Fault> {
+    /// Pays the fee of the transaction. An account that was not looked at is not looked at for this: the block adds the
+    /// amount when it takes the transaction over, so that transactions with one payee do not depend on each other.
+    pub(crate) fn pay_fee(&mut self, payee: &Address, amount: U256) -> Result<(), Fault> {
+        if self.changes.accounts.contains_key(payee) || self.touched.contains(payee) {
+            return self.credit(payee, amount);
+        }
+        self.changes.payment = Some(Payment { to: *payee, amount });
+        Ok(())
+    }
+
+    /// Ends the running transaction: destroyed and empty touched accounts go with their storage. Returns what it did, and
+    /// its logs.
+    pub(crate) fn end_transaction(&mut self) -> Result<(Changes, Vec<Log>), Fault> {
         for address in core::mem::take(&mut self.destroyed) {
             self.remove(&address)?;
         }
@@ -408,59 +366,47 @@ impl Journal {
         self.undo.clear();
         self.refund = 0;
         self.log_bytes = 0;
-        Ok(core::mem::take(&mut self.logs))
+        Ok((core::mem::take(&mut self.changes), core::mem::take(&mut self.logs)))
+    }
+
+    /// Ends the running transaction and begins the next one of the block, which finds what this one did. What came before
+    /// can no longer be reverted. Returns the logs.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn commit_transaction(&mut self) -> Result<Vec<Log>, Fault> {
+        let (changes, logs) = self.end_transaction()?;
+        Arc::make_mut(&mut self.block).apply(changes)?;
+        Ok(logs)
     }
 
     /// Removes an account with its storage, for good.
     fn remove(&mut self, address: &Address) -> Result<(), Fault> {
         let entry = self.entry(address)?;
-        let has_values = entry.written || !entry.cleared;
-        *entry = AccountEntry { original: entry.original.take(), current: None, cleared: true, written: false };
-        if has_values && let Some(slots) = self.storage.get_mut(address) {
-            slots.values_mut().for_each(|slot| slot.current = None);
-        }
+        entry.slots.values_mut().for_each(|slot| slot.current = None);
+        (entry.current, entry.removed) = (None, true);
         Ok(())
     }
 
-    /// What differs from the view. Meant for after [`commit_transaction`](Self::commit_transaction).
+    /// What differs from the view, the running transaction included. Meant for after
+    /// [`commit_transaction`](Self::commit_transaction).
     pub fn diff(&self) -> StateDiff {
-        let mut diff = StateDiff::default();
-        for (address, entry) in &self.accounts {
-            if entry.current != entry.original {
-                diff.accounts.insert(*address, entry.current.clone());
-                let new_code = entry.current.as_ref().and_then(|account| account.code);
-                let old_code = entry.original.as_ref().and_then(|account| account.code);
-                if let Some(id) = new_code.filter(|id| Some(id.hash) != old_code.map(|old| old.hash))
-                    && let Some(code) = self.code.get(&id.hash)
-                {
-                    diff.code.insert(id.hash, code.to_vec());
-                }
-            }
-            if entry.cleared && entry.original.is_some() {
-                diff.storage.entry(*address).or_default().cleared = true;
-            }
-        }
-        for (address, slots) in &self.storage {
-            let cleared = diff.storage.get(address).is_some_and(|changes| changes.cleared);
-            let changed = |slot: &Slot| if cleared { slot.current.is_some() } else { slot.current != slot.original };
-            let values: BTreeMap<_, _> = slots
-                .iter()
-                .filter(|(_, slot)| changed(slot))
-                .map(|(key, slot)| (key.clone(), slot.current.as_ref().map(|value| value.to_vec())))
-                .collect();
-            if !values.is_empty() {
-                diff.storage.entry(*address).or_insert_with(StorageDiff::default).values = values;
-            }
-        }
-        diff
+        self.with_running().diff()
     }
 
     /// Every state key that was looked at so far.
     pub fn keys_read(&self) -> StateKeys {
-        StateKeys {
-            accounts: self.accounts.keys().copied().collect(),
-            storage: self.storage.iter().map(|(address, slots)| (*address, slots.keys().cloned().collect())).collect(),
+        self.with_running().keys_read()
+    }
+
+    /// The state of the block with what the running transaction did so far.
+    fn with_running(&self) -> Cow<'_, BlockState> {
+        let mut block = Cow::Borrowed(&*self.block);
+        if !self.changes.accounts.is_empty() {
+            block.to_mut().merge(self.changes.clone());
         }
+        block
     }
 
     /// The hash of the block at `height`, from outside the state.
@@ -469,6 +415,6 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
-        self.view.block_hash(height)
+        self.block.block_hash(height)
     }
 }

@@ -1,7 +1,7 @@
 //! A state with changes on top of it that nothing has committed.
 
 use crate::{
-    journal::StateView,
+    block_state::StateView,
     state::{Account, StateDiff, StateReader},
 };
 use alloy_primitives::{Address, B256, Bytes};

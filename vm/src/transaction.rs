@@ -2,10 +2,11 @@
 
 use crate::{
     abi,
+    block_state::{BlockState, Changes, StateView},
     code::CodeId,
     engine::Engine,
     frames::{Caller, Finished, Frames},
-    journal::{Journal, StateView},
+    journal::Journal,
     machine::Vm,
     outcome::{HaltSite, Outcome, Receipt},
     session::Session,
@@ -19,6 +20,7 @@ use lockstep_host::{
     BlockEnv, Buffers, CallKind, CallRequest, CreateRequest, Entry, ExportCall, Fault, FrameResult, HaltReason,
     Request, Status, TransactionEnv, system,
 };
+use std::sync::Arc;
 
 /// A transaction whose sender the embedder has authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -267,6 +269,14 @@ fn intrinsic_gas(tx: &Tx, revision: &Revision) -> Result<Gas, InvalidTx> {
     }
 }
 
+/// A transaction that was executed on a state of its block, which has not taken it over yet.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    pub(crate) receipt: Receipt,
+    pub(crate) halts: Vec<HaltSite>,
+    pub(crate) changes: Changes,
+}
+
 /// What the execution of a transaction gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Executed {
@@ -286,7 +296,8 @@ impl<E: Engine> Vm<E> {
     ///
     /// [`Refused`]: the transaction is invalid there, or this node failed.
     pub fn check(&self, view: StateView, block: &BlockEnv, tx: Tx) -> Result<ValidTx, Refused> {
-        self.check_in(&mut Journal::new(view), Gas::new(block.gas_limit), tx)
+        let sender = view.account(&tx.sender)?;
+        Ok(ValidTx::check(tx, sender.as_ref(), Gas::new(block.gas_limit), self.revision())?)
     }
 
     /// Executes one transaction on a state view, as a block of its own: what changed is what a block with `block` and
@@ -296,33 +307,38 @@ impl<E: Engine> Vm<E> {
     ///
     /// A [`Fault`] of this node.
     pub fn execute_tx(&self, view: StateView, block: &BlockEnv, tx: ValidTx) -> Result<Executed, Fault> {
+        let mut state = self.begin_block(view, block)?;
+        let Tried { receipt, halts, changes } = self.execute_in(Journal::over(Arc::clone(&state)), block, tx)?;
+        let state = Arc::make_mut(&mut state);
+        state.apply(changes)?;
+        Ok(Executed { receipt, diff: state.diff(), halts })
+    }
+
+    /// The state that the first transaction of a block finds.
+    pub(crate) fn begin_block(&self, view: StateView, block: &BlockEnv) -> Result<Arc<BlockState>, Fault> {
         let mut journal = Journal::new(view);
         if self.revision().rules.block_hashes_in_state {
             journal.begin_block(block)?;
         }
-        let (receipt, halts, journal) = self.execute_in(journal, block, tx)?;
-        Ok(Executed { receipt, diff: journal.diff(), halts })
+        Ok(journal.into_block())
     }
 
-    /// Checks a transaction on top of what a block changed so far, with `block_gas_left` of the block's gas limit left. If it
-    /// is invalid, the journal is as it was: what was read of its sender is forgotten.
-    pub(crate) fn check_in(&self, journal: &mut Journal, block_gas_left: Gas, tx: Tx) -> Result<ValidTx, Refused> {
-        let sender = tx.sender;
-        let was_read = journal.has_read(&sender);
-        let checked = ValidTx::check(tx, journal.account(&sender)?, block_gas_left, self.revision());
-        if checked.is_err() && !was_read {
-            journal.forget(&sender);
-        }
-        Ok(checked?)
-    }
-
-    /// Executes one transaction on top of what a block changed so far.
-    pub(crate) fn execute_in(
+    /// Checks a transaction on top of what a block changed so far, with `block_gas_left` of the block's gas limit left, and
+    /// executes it. The state of the block stays as it is.
+    pub(crate) fn try_on(
         &self,
-        journal: Journal,
+        state: Arc<BlockState>,
         block: &BlockEnv,
-        tx: ValidTx,
-    ) -> Result<(Receipt, Vec<HaltSite>, Journal), Fault> {
+        block_gas_left: Gas,
+        tx: Tx,
+    ) -> Result<Tried, Refused> {
+        let mut journal = Journal::over(state);
+        let sender = tx.sender;
+        let valid = ValidTx::check(tx, journal.account(&sender)?, block_gas_left, self.revision())?;
+        Ok(self.execute_in(journal, block, valid)?)
+    }
+
+    fn execute_in(&self, journal: Journal, block: &BlockEnv, tx: ValidTx) -> Result<Tried, Fault> {
         let ValidTx { tx, intrinsic_gas, prepayment } = tx;
         let transaction = TransactionEnv { origin: tx.sender, nonce: tx.nonce, gas_price: tx.gas_price };
         let mut session = Box::new(Session { journal, block: block.clone(), transaction });
@@ -340,9 +356,9 @@ impl<E: Engine> Vm<E> {
             Status::Failure(reason) | Status::Refused(reason) => (Outcome::Halt { reason }, Gas::ZERO),
         };
         let gas_used = self.settle(&mut session.journal, &fees, &block.beneficiary, gas_left)?;
-        let logs = session.journal.commit_transaction()?;
+        let (changes, logs) = session.journal.end_transaction()?;
         let receipt = Receipt { outcome, gas_used, output: output.to_vec(), logs, created };
-        Ok((receipt, finished.halts, session.journal))
+        Ok(Tried { receipt, halts: finished.halts, changes })
     }
 
     fn run_tx(&self, mut session: Box<Session>, tx: Tx, gas: Gas) -> Result<(Finished, Box<Session>), Fault> {
@@ -412,7 +428,7 @@ impl<E: Engine> Vm<E> {
             amount.ok_or_else(|| Fault::Broken("a fee exceeds 256 bits".into()))
         };
         journal.credit(&fees.sender, price(unused)?)?;
-        journal.credit(beneficiary, price(gas_used)?)?;
+        journal.pay_fee(beneficiary, price(gas_used)?)?;
         Ok(Gas::new(gas_used))
     }
 }

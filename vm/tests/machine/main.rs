@@ -40,6 +40,7 @@ mod nans;
 mod never_faults;
 mod operands;
 mod outputs;
+mod parallel;
 mod prices;
 mod property;
 mod recursion;

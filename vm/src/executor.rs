@@ -1,11 +1,16 @@
-//! Who runs the hashing of sub-trees. The results are the same, whoever it is.
+//! Who runs jobs that do not depend on each other. The results are the same, whoever it is.
 
 use core::fmt;
 
 /// Runs jobs that do not depend on each other, in any order and on any threads, and returns when all are done.
 ///
-/// The store starts no threads. An embedder that has some gives them here.
+/// Neither the machine nor the store starts a thread. An embedder that has some lends them here.
 pub trait Executor: fmt::Debug + Send + Sync {
+    /// Jobs that it runs at one time: its threads.
+    fn threads(&self) -> usize {
+        1
+    }
+
     /// Runs every job once.
     fn run<'a>(&self, jobs: Vec<Box<dyn FnOnce() + Send + 'a>>);
 }

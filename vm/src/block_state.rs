@@ -1,0 +1,315 @@
+//! The state of a running block: what its transactions have left behind, above the view that it began with.
+//!
+//! A transaction reads through it and changes nothing in it. What the transaction did is taken over as a whole when it has
+//! ended. So any number of transactions can be tried on one state of a block, on any number of threads.
+
+use crate::{
+    code::{CodeId, code_bytes},
+    state::{Account, StateDiff, StateReader, StorageDiff},
+};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use hashbrown::HashMap;
+use lockstep_host::Fault;
+use std::{
+    collections::{BTreeMap, BTreeSet, hash_map::RandomState},
+    sync::Arc,
+};
+
+/// Codes from the view that are kept at one time, so that a block which reads many does not fill the host's memory: at
+/// 1 MiB each, 16 MiB.
+const CODE_READ_MAX: usize = 16;
+
+/// A state view that execution can keep for as long as it needs.
+pub type StateView = Arc<dyn StateReader>;
+
+/// A map that is looked up by keys which contracts choose: its hash is keyed, so that none of them can make it slow. What is
+/// taken out of it is put in order first.
+type Map<K, V> = HashMap<K, V, RandomState>;
+
+/// The state keys that execution looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StateKeys {
+    /// Accounts.
+    pub accounts: BTreeSet<Address>,
+    /// Storage keys by account.
+    pub storage: BTreeMap<Address, BTreeSet<Vec<u8>>>,
+}
+
+/// A storage value as it was found and as it is now: by the block, or by one transaction.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    pub(crate) found: Option<Bytes>,
+    pub(crate) current: Option<Bytes>,
+}
+
+/// An account as a transaction found it and as it leaves it, with the storage values that it looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) found: Option<Account>,
+    pub(crate) current: Option<Account>,
+    pub(crate) slots: BTreeMap<Bytes, Slot>,
+    /// Whether values were written.
+    pub(crate) written: bool,
+    /// Whether it is removed, with its storage, as the transaction ends.
+    pub(crate) removed: bool,
+}
+
+/// A payment that the payee's account was not looked at for: payments to one account can be made in any order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Payment {
+    pub(crate) to: Address,
+    pub(crate) amount: U256,
+}
+
+/// What one transaction looked at and did.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Changes {
+    pub(crate) accounts: BTreeMap<Address, Entry>,
+    /// Code that it brought along.
+    pub(crate) code: BTreeMap<B256, Bytes>,
+    /// Code that it read.
+    pub(crate) code_read: CodeRead,
+    /// What it pays when it has ended.
+    pub(crate) payment: Option<Payment>,
+}
+
+/// Code that was read from the view lately, by its hash. What is not kept is read again; only speed depends on it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CodeRead(BTreeMap<B256, Bytes>);
+
+impl CodeRead {
+    pub(crate) fn get(&self, hash: &B256) -> Option<&Bytes> {
+        self.0.get(hash)
+    }
+
+    pub(crate) fn keep(&mut self, hash: B256, code: Bytes) {
+        if self.0.len() >= CODE_READ_MAX {
+            self.0.clear();
+        }
+        self.0.insert(hash, code);
+    }
+
+    fn extend(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(hash, code)| self.keep(hash, code));
+    }
+}
+
+/// An account as the block found it and as it is now, with the storage values that were looked at.
+#[derive(Debug, Clone)]
+struct AccountState {
+    found: Option<Account>,
+    current: Option<Account>,
+    /// Whether the storage that the view has for it is gone: it was removed in this block.
+    cleared: bool,
+    /// Whether values were written since then. Without any there is nothing to remove again, however many were read.
+    written: bool,
+    slots: Map<Bytes, Slot>,
+}
+
+/// The state of a running block.
+#[derive(Clone)]
+pub(crate) struct BlockState {
+    view: StateView,
+    accounts: Map<Address, AccountState>,
+    /// Code that the block brought along.
+    code: BTreeMap<B256, Bytes>,
+    /// Code that its transactions read.
+    code_read: CodeRead,
+}
+
+impl BlockState {
+    /// A block over `view` that has changed nothing.
+    pub(crate) fn new(view: StateView) -> Self {
+        Self { view, accounts: Map::default(), code: BTreeMap::new(), code_read: CodeRead::default() }
+    }
+
+    /// The account at `address`.
+    pub(crate) fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
+        match self.accounts.get(address) {
+            Some(state) => Ok(state.current.clone()),
+            None => self.view.account(address),
+        }
+    }
+
+    /// The value at `key` in the storage of `address`.
+    pub(crate) fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        match self.accounts.get(address) {
+            None => self.view.storage(address, key),
+            Some(state) => match state.slots.get(key) {
+                Some(slot) => Ok(slot.current.clone()),
+                None if state.cleared => Ok(None),
+                None => self.view.storage(address, key),
+            },
+        }
+    }
+
+    /// The value at `key` in the storage of `address` as the block found it.
+    pub(crate) fn storage_before(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        // A slot that was met after its account had been removed does not say what was there before.
+        let state = self.accounts.get(address).filter(|state| !state.cleared);
+        match state.and_then(|state| state.slots.get(key)) {
+            Some(slot) => Ok(slot.found.clone()),
+            None => self.view.storage(address, key),
+        }
+    }
+
+    /// The code that an account says it has.
+    pub(crate) fn code(&self, id: &CodeId) -> Result<Bytes, Fault> {
+        if let Some(code) = self.code.get(&id.hash).or_else(|| self.code_read.get(&id.hash)) {
+            return Ok(code.clone());
+        }
+        let code = self.view.code(&id.hash)?;
+        let code = code.ok_or_else(|| Fault::State(format!("no code with hash {}", id.hash)))?;
+        let (actual, expected) = (code_bytes(&code), id.bytes);
+        if actual != expected {
+            return Err(Fault::State(format!("code {} has {actual} bytes, its account says {expected}", id.hash)));
+        }
+        Ok(code)
+    }
+
+    /// The hash of the block at `height`, from outside the state.
+    pub(crate) fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
+        self.view.block_hash(height)
+    }
+
+    /// Whether a transaction that did `changes` on an earlier state of this block does the same on this one: everything that
+    /// it looked at is as it found it. What it pays to the payee is not looked at.
+    pub(crate) fn holds(&self, changes: &Changes) -> bool {
+        changes.accounts.iter().all(|(address, entry)| {
+            // What the block did not look at is as the view has it.
+            self.accounts.get(address).is_none_or(|state| {
+                let same = |(key, slot): (&Bytes, &Slot)| match state.slots.get(key) {
+                    Some(now) => now.current == slot.found,
+                    None => !state.cleared || slot.found.is_none(),
+                };
+                state.current == entry.found && entry.slots.iter().all(same)
+            })
+        })
+    }
+
+    /// Takes over what a transaction did on this state.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the payee cannot be read, or if its balance would exceed 256 bits: there is not that much money.
+    /// Nothing is taken over then.
+    pub(crate) fn apply(&mut self, changes: Changes) -> Result<(), Fault> {
+        if let Some(Payment { to, amount }) = changes.payment {
+            self.pay(to, amount)?;
+        }
+        self.merge(changes);
+        Ok(())
+    }
+
+    /// Takes over what a transaction looked at and changed, without what it pays.
+    pub(crate) fn merge(&mut self, changes: Changes) {
+        let Changes { accounts, code, code_read, payment: _ } = changes;
+        accounts.into_iter().for_each(|(address, entry)| self.take_over(address, entry));
+        self.code.extend(code);
+        self.code_read.extend(code_read);
+    }
+
+    fn take_over(&mut self, address: Address, entry: Entry) {
+        let Entry { found, current, slots, written, removed } = entry;
+        let state = self.accounts.entry(address).or_insert_with(|| AccountState::of(found));
+        state.current = current;
+        if removed {
+            state.clear();
+        }
+        state.written |= written && !removed;
+        for (key, Slot { found, current }) in slots {
+            state
+                .slots
+                .entry(key)
+                .and_modify(|slot| slot.current.clone_from(&current))
+                .or_insert(Slot { found, current });
+        }
+    }
+
+    /// Pays to an account that the transaction did not look at. One that is empty then is removed (EIP-161).
+    fn pay(&mut self, to: Address, amount: U256) -> Result<(), Fault> {
+        let state = match self.accounts.get(&to) {
+            Some(_) => None,
+            None => Some(AccountState::of(self.view.account(&to)?)),
+        };
+        let there = state.as_ref().or_else(|| self.accounts.get(&to)).and_then(|state| state.current.as_ref());
+        let balance = there.map_or(U256::ZERO, |account| account.balance).checked_add(amount);
+        let balance = balance.ok_or_else(|| Fault::Broken("a balance exceeds 256 bits".into()))?;
+        let state = self.accounts.entry(to).or_insert_with(|| state.unwrap_or_else(|| AccountState::of(None)));
+        if !amount.is_zero() {
+            state.current.get_or_insert_default().balance = balance;
+        }
+        if state.current.as_ref().is_none_or(Account::is_empty) {
+            state.current = None;
+            state.clear();
+        }
+        Ok(())
+    }
+
+    /// The difference from the view.
+    pub(crate) fn diff(&self) -> StateDiff {
+        let mut diff = StateDiff::default();
+        for (address, state) in self.in_order() {
+            if state.current != state.found {
+                diff.accounts.insert(address, state.current.clone());
+                let new_code = state.current.as_ref().and_then(|account| account.code);
+                let old_code = state.found.as_ref().and_then(|account| account.code);
+                if let Some(id) = new_code.filter(|id| Some(id.hash) != old_code.map(|old| old.hash))
+                    && let Some(code) = self.code.get(&id.hash)
+                {
+                    diff.code.insert(id.hash, code.to_vec());
+                }
+            }
+            let changes = state.storage_diff();
+            if changes != StorageDiff::default() {
+                diff.storage.insert(address, changes);
+            }
+        }
+        diff
+    }
+
+    /// Every state key that was looked at so far.
+    pub(crate) fn keys_read(&self) -> StateKeys {
+        let mut keys = StateKeys::default();
+        for (address, state) in self.in_order() {
+            keys.accounts.insert(address);
+            if !state.slots.is_empty() {
+                keys.storage.insert(address, state.slots.keys().map(|key| key.to_vec()).collect());
+            }
+        }
+        keys
+    }
+
+    fn in_order(&self) -> Vec<(Address, &AccountState)> {
+        let mut accounts: Vec<_> = self.accounts.iter().map(|(address, state)| (*address, state)).collect();
+        accounts.sort_unstable_by_key(|(address, _)| *address);
+        accounts
+    }
+}
+
+impl AccountState {
+    fn of(found: Option<Account>) -> Self {
+        Self { current: found.clone(), found, cleared: false, written: false, slots: Map::default() }
+    }
+
+    /// Removes every storage value.
+    fn clear(&mut self) {
+        if self.written || !self.cleared {
+            self.slots.values_mut().for_each(|slot| slot.current = None);
+        }
+        (self.cleared, self.written) = (true, false);
+    }
+
+    fn storage_diff(&self) -> StorageDiff {
+        let cleared = self.cleared && self.found.is_some();
+        let changed = |slot: &Slot| if cleared { slot.current.is_some() } else { slot.current != slot.found };
+        let mut values: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| changed(slot))
+            .map(|(key, slot)| (key.to_vec(), slot.current.as_ref().map(|value| value.to_vec())))
+            .collect();
+        values.sort_unstable();
+        StorageDiff { cleared, values: values.into_iter().collect() }
+    }
+}

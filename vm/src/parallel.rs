@@ -1,0 +1,146 @@
+//! The transactions of a block on several threads, with the outcome of one after the other.
+//!
+//! A window of transactions is tried on the state that the block has before it, each as if it were the next one. Then they
+//! are taken in their order: a transaction that looked at nothing which the ones before it changed did what it does in its
+//! place, and is taken as it is; any other is executed again in its place. So the outcome does not depend on the number of
+//! threads, on their timing or on the size of a window.
+
+use crate::{
+    block::{BlockOutcome, Rejected},
+    builder::BlockBuilder,
+    engine::Engine,
+    executor::Executor,
+    transaction::{Refused, Tried, Tx},
+};
+use lockstep_gas::Gas;
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// Transactions of a window for each thread: enough that a thread which ends early waits for a small part of the time.
+const WINDOW_PER_THREAD: usize = 128;
+
+/// Transactions of the smallest window for each thread. Below that, waiting costs more than a second thread saves.
+const WINDOW_PER_THREAD_MIN: usize = 4;
+
+/// The part of a window that can be in vain, as a divisor: beyond it the next windows are smaller or left out.
+const VAIN_DIVISOR: usize = 4;
+
+/// Windows that are executed one transaction after the other where the smallest was in vain, at most.
+const SERIAL_WINDOWS_MAX: usize = 64;
+
+/// Executes every transaction of a block: each must be valid in its place.
+pub(crate) fn execute_all<E: Engine>(
+    mut builder: BlockBuilder<'_, E>,
+    transactions: Vec<Tx>,
+    executor: &dyn Executor,
+) -> Result<BlockOutcome, Rejected> {
+    let mut pace = Pace::new(executor.threads());
+    let mut left = transactions.into_iter();
+    let mut position = 0;
+    while !left.as_slice().is_empty() {
+        let size = fitting(left.as_slice(), pace.window(), builder.gas_left());
+        let tried = if pace.tries() {
+            try_all(&builder, left.as_slice().get(..size).unwrap_or_default(), executor)
+        } else {
+            Vec::new()
+        };
+        let mut tried = tried.into_iter();
+        let mut vain = 0_usize;
+        for tx in left.by_ref().take(size) {
+            let tried = tried.next().flatten();
+            let tried = tried.filter(|tried| tx.gas_limit <= builder.gas_left() && builder.state.holds(&tried.changes));
+            vain = vain.saturating_add(usize::from(tried.is_none()));
+            let taken = match tried {
+                Some(tried) => builder.take(tried).map(drop).map_err(Rejected::Fault),
+                None => builder.add(tx).map(drop).map_err(|refused| match refused {
+                    Refused::Invalid(error) => Rejected::Invalid { position, error },
+                    Refused::Fault(fault) => Rejected::Fault(fault),
+                }),
+            };
+            taken?;
+            position = position.saturating_add(1);
+        }
+        pace.after(size, vain);
+    }
+    Ok(builder.finish())
+}
+
+/// How many of the next transactions make a window: as many as the gas that is left pays for together, one at least. A block
+/// that promises more gas than it has does not make this node do more than twice its work.
+fn fitting(transactions: &[Tx], window: usize, gas_left: Gas) -> usize {
+    let mut promised = Gas::ZERO;
+    let fits = transactions.iter().take(window).take_while(|tx| {
+        promised = promised.plus(tx.gas_limit);
+        promised <= gas_left
+    });
+    fits.count().max(1)
+}
+
+/// Tries each of the transactions on the state that the block has now. `None` for one that is refused there.
+fn try_all<E: Engine>(
+    builder: &BlockBuilder<'_, E>,
+    transactions: &[Tx],
+    executor: &dyn Executor,
+) -> Vec<Option<Tried>> {
+    let slots: Vec<(&Tx, OnceLock<Tried>)> = transactions.iter().map(|tx| (tx, OnceLock::new())).collect();
+    let next = AtomicUsize::new(0);
+    let job = || {
+        while let Some((tx, slot)) = slots.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (state, gas_left) = (Arc::clone(&builder.state), builder.gas_left());
+            if let Ok(tried) = builder.vm.try_on(state, builder.env(), gas_left, (*tx).clone()) {
+                // Each slot is one job's alone.
+                let _ = slot.set(tried);
+            }
+        }
+    };
+    let jobs = executor.threads().min(transactions.len()).max(1);
+    executor.run((0..jobs).map(|_| Box::new(job) as Box<dyn FnOnce() + Send>).collect());
+    slots.into_iter().map(|(_, slot)| slot.into_inner()).collect()
+}
+
+/// How large the windows are, and which of them are tried. Only speed depends on it.
+#[derive(Debug)]
+struct Pace {
+    threads: usize,
+    window: usize,
+    /// Windows that are not tried from here on.
+    serial: usize,
+    /// How many there are the next time that the smallest window is in vain.
+    serial_next: usize,
+}
+
+impl Pace {
+    fn new(threads: usize) -> Self {
+        let window = threads.saturating_mul(WINDOW_PER_THREAD);
+        Self { threads, window, serial: 0, serial_next: 1 }
+    }
+
+    /// The size of the next window.
+    fn window(&self) -> usize {
+        self.window
+    }
+
+    /// Whether the next window is tried: there are threads, and windows were not in vain lately.
+    fn tries(&self) -> bool {
+        self.threads > 1 && self.serial == 0
+    }
+
+    /// Goes on after a window, `vain` of whose transactions were tried in vain.
+    fn after(&mut self, size: usize, vain: usize) {
+        let (least, most) =
+            (self.threads.saturating_mul(WINDOW_PER_THREAD_MIN), self.threads.saturating_mul(WINDOW_PER_THREAD));
+        if let Some(left) = self.serial.checked_sub(1) {
+            self.serial = left;
+        } else if vain <= size / VAIN_DIVISOR {
+            self.window = self.window.saturating_mul(2).min(most);
+            self.serial_next = 1;
+        } else if self.window > least {
+            self.window = (self.window / 2).max(least);
+        } else {
+            self.serial = self.serial_next;
+            self.serial_next = self.serial_next.saturating_mul(2).min(SERIAL_WINDOWS_MAX);
+        }
+    }
+}
