@@ -243,10 +243,34 @@ fn run(model: &mut Model, tx: &Tx, plan: &Plan) -> Receipt {
 mod tests {
     use super::*;
     use crate::runner::{self, smoke};
+    use lockstep_vm::Executor;
 
     #[test]
     fn smoke_calls() {
         smoke("calls", calls);
+    }
+
+    /// Says that it has threads: every transaction is tried on the state before the block.
+    #[derive(Debug)]
+    struct Early;
+
+    impl Executor for Early {
+        fn threads(&self) -> usize {
+            8
+        }
+
+        fn run<'a>(&self, jobs: Vec<Box<dyn FnOnce() + Send + 'a>>) {
+            jobs.into_iter().for_each(|job| job());
+        }
+    }
+
+    #[test]
+    fn smoke_calls_that_are_tried_early() {
+        smoke("calls", |bytes| {
+            against(bytes, |scene| {
+                MACHINE.execute_block_with(Arc::new(scene.state.clone()), scene.block.clone(), &Early)
+            });
+        });
     }
 
     #[test]
