@@ -313,3 +313,68 @@ impl AccountState {
         StorageDiff { cleared, values: values.into_iter().collect() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{journal::Journal, state::MemoryState};
+
+    const AT: Address = Address::repeat_byte(7);
+
+    /// A block over a state with an account and a value, and what a transaction did that looked at both.
+    fn looked() -> (Arc<BlockState>, Changes) {
+        let mut state = MemoryState::default();
+        state.accounts.insert(AT, Account { nonce: 1, ..Account::default() });
+        state.put_storage(AT, vec![1], vec![2]);
+        let block = Arc::new(BlockState::new(Arc::new(state)));
+        let mut journal = Journal::over(Arc::clone(&block));
+        assert_eq!(journal.storage(&AT, &[1]).unwrap().as_deref(), Some([2].as_slice()));
+        (block, journal.end_transaction().unwrap().0)
+    }
+
+    /// The block after a transaction.
+    fn after(block: &Arc<BlockState>, does: impl FnOnce(&mut Journal)) -> Arc<BlockState> {
+        let mut journal = Journal::over(Arc::clone(block));
+        does(&mut journal);
+        journal.commit_transaction().unwrap();
+        journal.into_block()
+    }
+
+    #[test]
+    fn an_account_that_came_back_has_lost_its_storage() {
+        let (block, changes) = looked();
+        assert!(block.holds(&changes));
+        let gone = after(&block, |journal| drop(journal.self_destruct(&AT, &AT).unwrap()));
+        assert!(!gone.holds(&changes), "the account is gone");
+        let back = after(&gone, |journal| journal.create_contract(&AT).unwrap());
+        assert_eq!(back.account(&AT), block.account(&AT));
+        assert!(!back.holds(&changes), "its storage is gone");
+    }
+
+    #[test]
+    fn what_is_written_back_is_no_conflict() {
+        let (block, changes) = looked();
+        let put =
+            |value: u8| move |journal: &mut Journal| journal.set_storage(&AT, &[1], Some(vec![value].into())).unwrap();
+        let other = after(&block, put(3));
+        assert!(!other.holds(&changes));
+        assert!(after(&other, put(2)).holds(&changes));
+    }
+
+    /// A payment finds its payee whoever has looked at it, and an empty one goes.
+    #[test]
+    fn a_payment_is_added_to_what_is_there() {
+        let (block, _) = looked();
+        let pays = |amount: u64| move |journal: &mut Journal| journal.pay_fee(&AT, U256::from(amount)).unwrap();
+        let paid = after(&after(&block, pays(5)), pays(6));
+        assert_eq!(paid.account(&AT).unwrap().unwrap().balance, U256::from(11));
+        assert_eq!(paid.storage(&AT, &[1]), block.storage(&AT, &[1]));
+        let most = after(&block, |journal| journal.credit(&AT, U256::MAX).unwrap());
+        let mut journal = Journal::over(Arc::clone(&most));
+        pays(1)(&mut journal);
+        assert!(matches!(journal.commit_transaction(), Err(Fault::Broken(_))));
+        let stranger = Address::repeat_byte(9);
+        let unpaid = after(&block, |journal| journal.pay_fee(&stranger, U256::ZERO).unwrap());
+        assert_eq!((unpaid.account(&stranger), unpaid.diff()), (Ok(None), StateDiff::default()));
+    }
+}
