@@ -32,7 +32,7 @@ mod transactions;
 mod walk;
 
 pub use account::{
-    Account, AccountLeaf, Address, CodeId, KeyValue, account_key, account_value, account_value_hash, storage_key,
+    Account, AccountLeaf, Address, CodeId, KeyValue, SHORT_VALUE_BYTES_MAX, account_key, account_value, account_value_hash, storage_key,
     storage_value, storage_value_hash,
 };
 pub use change_proof::{AccountChange, ChangeProof, StorageChanges, ValueChange};

@@ -1,14 +1,15 @@
 //! The journal: accounts, storage, code and logs as the running block has changed them, with checkpoints.
 //!
-//! Reads go to the state view once and are kept. Every change is written down with what was there before, so that a
-//! frame that fails goes back to its checkpoint. Knows nothing of frames, gas or contracts.
+//! Reads go to the state view once and are kept. A long value in storage is read when somebody asks for it, and not with
+//! its length. Every change is written down with what was there before, so that a frame that fails goes back to its
+//! checkpoint. Knows nothing of frames, gas or contracts.
 
 use crate::{
     code::{CodeId, code_bytes},
     state::{Account, StateDiff, StateReader, StorageDiff},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
-use lockstep_host::{Fault, Log};
+use lockstep_host::{Fault, Log, ValueHead};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -35,15 +36,51 @@ struct AccountEntry {
 /// A storage value as the block found it and as it is now.
 #[derive(Debug, Clone)]
 struct Slot {
-    original: Option<Bytes>,
-    current: Option<Bytes>,
+    /// Known as soon as it was read. One that is not has another length than every value that was put in its place.
+    original: Option<ValueHead>,
+    current: Current,
+}
+
+/// What is in a slot now.
+#[derive(Debug, Clone)]
+enum Current {
+    /// What the block found.
+    Original,
+    /// What the block put there.
+    Written(Option<Bytes>),
+}
+
+impl Slot {
+    fn head(&self) -> Option<ValueHead> {
+        match &self.current {
+            Current::Original => self.original.clone(),
+            Current::Written(value) => value.clone().map(ValueHead::Known),
+        }
+    }
+
+    /// Whether something else is there than the block found.
+    fn is_changed(&self) -> bool {
+        match (&self.current, &self.original) {
+            (Current::Original, _) | (Current::Written(None), None) => false,
+            (Current::Written(Some(value)), Some(ValueHead::Known(original))) => value != original,
+            (Current::Written(_), _) => true,
+        }
+    }
+
+    /// The value that the block put there, if there is one.
+    fn written(&self) -> Option<&Bytes> {
+        match &self.current {
+            Current::Written(value) => value.as_ref(),
+            Current::Original => None,
+        }
+    }
 }
 
 /// How to take back one change.
 #[derive(Debug)]
 enum Undo {
     Account(Address, Option<Account>),
-    Slot(Address, Vec<u8>, Option<Bytes>),
+    Slot(Address, Vec<u8>, Current),
     Touched(Address),
     Destroyed(Address),
     Log(u32),
@@ -304,43 +341,96 @@ impl Journal {
         let cleared = self.entry(address)?.cleared;
         let slots = self.storage.entry(*address).or_default();
         if !slots.contains_key(key) {
-            let original = if cleared { None } else { self.view.storage(address, key)? };
-            slots.insert(key.to_vec(), Slot { current: original.clone(), original });
+            let original = if cleared { None } else { self.view.storage_head(address, key)? };
+            slots.insert(key.to_vec(), Slot { original, current: Current::Original });
         }
         slots.get_mut(key).ok_or_else(|| Fault::Broken("a storage slot vanished".into()))
     }
 
-    /// The value at `key` in the storage of `address`.
-    ///
-    /// # Errors
-    ///
-    /// A [`Fault`] if the view cannot be read.
-    pub fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        Ok(self.slot(address, key)?.current.clone())
+    /// The value at `key` in the storage of `address` as the block found it, which is read now if it was not before.
+    fn original(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        let view = Arc::clone(&self.view);
+        let slot = self.slot(address, key)?;
+        let bytes = match &slot.original {
+            None => return Ok(None),
+            Some(ValueHead::Known(value)) => return Ok(Some(value.clone())),
+            Some(ValueHead::Unread { bytes }) => *bytes,
+        };
+        let known = view.storage(address, key)?.map(ValueHead::Known).filter(|value| value.bytes() == bytes);
+        let Some(ValueHead::Known(value)) = known else {
+            let key = Bytes::copy_from_slice(key);
+            return Err(Fault::State(format!(
+                "storage {key} of {address} does not have the {bytes} bytes that it said"
+            )));
+        };
+        slot.original = Some(ValueHead::Known(value.clone()));
+        Ok(Some(value))
     }
 
-    /// The value at `key` in the storage of `address` as the block found it, whatever has changed since.
+    /// The length of the value at `key` in the storage of `address`, or the value if it is short or was read before.
     ///
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
-    pub fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+    pub fn storage_head(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        Ok(self.slot(address, key)?.head())
+    }
+
+    /// The value at `key` in the storage of `address`. Reading it is work in proportion to its length: whoever asks has
+    /// been paid for that.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read, or has a value of another length than it said.
+    pub fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        match &self.slot(address, key)?.current {
+            Current::Written(value) => Ok(value.clone()),
+            Current::Original => self.original(address, key),
+        }
+    }
+
+    /// [`storage_head`](Self::storage_head) as the block found it, however it has changed since.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn storage_head_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
         // A slot that was met after its account had been removed does not say what was there before.
         if self.entry(address)?.cleared {
-            return self.view.storage(address, key);
+            return self.view.storage_head(address, key);
         }
         Ok(self.slot(address, key)?.original.clone())
     }
 
+    /// [`storage`](Self::storage) as the block found it, however it has changed since.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read, or has a value of another length than it said.
+    pub fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        // As above.
+        if self.entry(address)?.cleared {
+            return self.view.storage(address, key);
+        }
+        self.original(address, key)
+    }
+
     /// Puts a value at `key` in the storage of `address`, or removes it. It does not outlast the transaction if there
-    /// is no account then.
+    /// is no account then. A long value of the same length that is there is read, to know whether anything changes:
+    /// whoever asks has been paid for that.
     ///
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn set_storage(&mut self, address: &Address, key: &[u8], value: Option<Bytes>) -> Result<(), Fault> {
         let slot = self.slot(address, key)?;
-        let previous = core::mem::replace(&mut slot.current, value);
+        if let Some(value) = &value
+            && slot.original.as_ref().is_some_and(|original| usize::try_from(original.bytes()) == Ok(value.len()))
+        {
+            self.original(address, key)?;
+        }
+        let slot = self.slot(address, key)?;
+        let previous = core::mem::replace(&mut slot.current, Current::Written(value));
         self.undo.push(Undo::Slot(*address, key.to_vec(), previous));
         self.entry(address)?.written = true;
         self.touch(address);
@@ -417,7 +507,7 @@ impl Journal {
         let has_values = entry.written || !entry.cleared;
         *entry = AccountEntry { original: entry.original.take(), current: None, cleared: true, written: false };
         if has_values && let Some(slots) = self.storage.get_mut(address) {
-            slots.values_mut().for_each(|slot| slot.current = None);
+            slots.values_mut().for_each(|slot| slot.current = Current::Written(None));
         }
         Ok(())
     }
@@ -442,11 +532,11 @@ impl Journal {
         }
         for (address, slots) in &self.storage {
             let cleared = diff.storage.get(address).is_some_and(|changes| changes.cleared);
-            let changed = |slot: &Slot| if cleared { slot.current.is_some() } else { slot.current != slot.original };
+            let changed = |slot: &Slot| if cleared { slot.written().is_some() } else { slot.is_changed() };
             let values: BTreeMap<_, _> = slots
                 .iter()
                 .filter(|(_, slot)| changed(slot))
-                .map(|(key, slot)| (key.clone(), slot.current.as_ref().map(|value| value.to_vec())))
+                .map(|(key, slot)| (key.clone(), slot.written().map(|value| value.to_vec())))
                 .collect();
             if !values.is_empty() {
                 diff.storage.entry(*address).or_insert_with(StorageDiff::default).values = values;
