@@ -43,6 +43,9 @@ impl Ledger for Journal {
 const ACCOUNTS: u32 = 5;
 const KEYS: u32 = 3;
 
+/// A value that is not read with its length.
+const LONG: &[u8] = &[9; 1_025];
+
 /// Steps of one input.
 const STEPS_MAX: u32 = 150;
 
@@ -159,7 +162,8 @@ fn start(input: &mut Input<'_>) -> MemoryState {
         }
         state.accounts.insert(owner, Account { nonce: u64::from(number), balance: U256::from(100), code: None });
         for key in 0..input.below(KEYS) {
-            state.put_storage(owner, vec![7; key as usize], vec![9]);
+            let value = if input.once_in(2) { LONG.to_vec() } else { vec![9] };
+            state.put_storage(owner, vec![7; key as usize], value);
         }
         if input.once_in(3) {
             state.put_code(owner, CodeId::of(b"old", Abi::Packed), b"old");
@@ -201,7 +205,9 @@ fn step<L: Ledger>(input: &mut Input<'_>, ledger: &mut L, model: &mut Model, ope
             model.account(one).code = Some(id);
         }
         13..=15 => {
-            let (key, value) = (key(input), input.choose(&[None, Some(vec![]), Some(vec![1]), Some(vec![9])]));
+            let values =
+                [None, Some(vec![]), Some(vec![1]), Some(vec![9]), Some(vec![8; LONG.len()]), Some(LONG.to_vec())];
+            let (key, value) = (key(input), input.choose(&values));
             assert_eq!(journal.set_storage(&one, &key, value.clone().map(Bytes::from)), Ok(()));
             match value {
                 Some(value) => model.storage.insert((one, key), value),
@@ -276,8 +282,14 @@ fn compare(journal: &mut Journal, model: &Model, start: &MemoryState) {
                 expected.map(Vec::as_slice),
                 "storage of {address} before, {length} bytes of key"
             );
+            let expected = model.storage.get(&(address, key.clone()));
+            let head = journal.storage_head(&address, &key).expect("the state can be read");
+            assert_eq!(
+                head.map(|head| head.bytes() as usize),
+                expected.map(Vec::len),
+                "length in the storage of {address}, {length} bytes of key"
+            );
             let value = journal.storage(&address, &key).expect("the state can be read");
-            let expected = model.storage.get(&(address, key));
             assert_eq!(
                 value.as_ref().map(AsRef::as_ref),
                 expected.map(Vec::as_slice),

@@ -53,4 +53,4 @@ pub use stop::{HostResult, Stop};
 pub use system::{BID_ACCOUNT, ENTRY_ACCOUNT};
 pub use value_type::ValueType;
 pub use wasi::Process;
-pub use world::{BlockEnv, Log, TransactionEnv, World};
+pub use world::{BlockEnv, Log, TransactionEnv, ValueHead, World};

@@ -1,10 +1,10 @@
 //! Storage by keys and values of any length, for the ABIs beyond the Ethereum environment interface.
 //!
-//! A key is a range of guest memory. Each function charges for the key before it looks at the state. What a value costs is
-//! known only when it has been read: that part is charged then, before the guest sees anything of it. A value that is
-//! written over, removed or only looked for is read as well.
+//! A key is a range of guest memory. Each function charges for the key before it looks at the state. What a value costs
+//! depends on its length, for which the state is asked alone. The value is read after it has been paid for, and only by
+//! a function that needs it. Writing over a value, removing it and looking for it cost as much as reading it.
 
-use crate::{halt::HaltReason, host_call::HostCall, number::len_u64, stop::HostResult};
+use crate::{halt::HaltReason, host_call::HostCall, stop::HostResult, world::ValueHead};
 use alloy_primitives::{Address, Bytes};
 use lockstep_gas::{Gas, HostFunction as F};
 
@@ -13,30 +13,44 @@ const WRITTEN_FREE_BYTES: u64 = 64;
 
 /// Bytes of the value at a key of the running account, `None` if there is none.
 pub(crate) fn length(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Option<u32>> {
-    let Some(value) = read(call, key)? else { return Ok(None) };
-    Ok(Some(u32::try_from(value.len()).map_err(|_| HaltReason::LimitExceeded)?))
+    let key = paid_key(call, key)?;
+    let address = call.frame.message.address;
+    Ok(found(call, F::StorageRead, &address, &key)?.map(|head| head.bytes()))
 }
 
 /// The value at a key of the running account, `None` if there is none.
 pub(crate) fn read(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Option<Bytes>> {
-    call.charge_bytes(F::StorageRead, key.1)?;
-    let key = load_key(call, key)?;
+    let key = paid_key(call, key)?;
     let address = call.frame.message.address;
-    found(call, F::StorageRead, &address, &key)
+    value(call, F::StorageRead, &address, &key)
 }
 
-/// The value at `key` of `account`, paid for by its words beyond the first as soon as its length is known. `function` is the
-/// one whose price for a word counts; its base pays for the first.
-pub(crate) fn found(call: &mut HostCall<'_>, function: F, account: &Address, key: &[u8]) -> HostResult<Option<Bytes>> {
-    let value = call.world.storage(account, key)?;
-    pay_for(call, function, value.as_ref())?;
-    Ok(value)
+/// The value at `key` of `account`, which is read after it has been [paid for](found).
+pub(crate) fn value(call: &mut HostCall<'_>, function: F, account: &Address, key: &[u8]) -> HostResult<Option<Bytes>> {
+    match found(call, function, account, key)? {
+        Some(ValueHead::Known(value)) => Ok(Some(value)),
+        Some(ValueHead::Unread { .. }) => Ok(call.world.storage(account, key)?),
+        None => Ok(None),
+    }
 }
 
-/// Charges for a value that the state was asked for.
-pub(crate) fn pay_for(call: &mut HostCall<'_>, function: F, value: Option<&Bytes>) -> HostResult<()> {
-    let bytes = value.map_or(0, |value| len_u64(value));
-    Ok(call.guest.charge(call.price(function).more_value_bytes(bytes))?)
+/// Whether there is a value at `key` of `account`, and its length. Its words beyond the first are paid for; the value is
+/// not read. `function` is the one whose price for a word counts; its base pays for the first.
+pub(crate) fn found(
+    call: &mut HostCall<'_>,
+    function: F,
+    account: &Address,
+    key: &[u8],
+) -> HostResult<Option<ValueHead>> {
+    let head = call.world.storage_head(account, key)?;
+    pay_for(call, function, head.as_ref())?;
+    Ok(head)
+}
+
+/// Charges for the words beyond the first of a value whose length the state was asked for.
+pub(crate) fn pay_for(call: &mut HostCall<'_>, function: F, head: Option<&ValueHead>) -> HostResult<()> {
+    let bytes = head.map_or(0, ValueHead::bytes);
+    Ok(call.guest.charge(call.price(function).more_value_bytes(u64::from(bytes)))?)
 }
 
 /// Puts a value at a key of the running account. An empty value is a value.
@@ -69,6 +83,12 @@ pub(crate) fn remove(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<()>
         call.world.set_storage(&address, &key, None)?;
     }
     Ok(())
+}
+
+/// A key that a function which only reads was given, and pays for first.
+fn paid_key(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Bytes> {
+    call.charge_bytes(F::StorageRead, key.1)?;
+    load_key(call, key)
 }
 
 fn load_key(call: &HostCall<'_>, (offset, length): (u32, u32)) -> HostResult<Bytes> {

@@ -43,6 +43,28 @@ pub struct Log {
     pub data: Vec<u8>,
 }
 
+/// A value in storage before anybody has paid for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueHead {
+    /// The value. Nothing is left to be read: it is short, or it is in memory already.
+    Known(Bytes),
+    /// A value that has not been read.
+    Unread {
+        /// Its length.
+        bytes: u32,
+    },
+}
+
+impl ValueHead {
+    /// Bytes of the value.
+    pub fn bytes(&self) -> u32 {
+        match self {
+            Self::Known(value) => u32::try_from(value.len()).unwrap_or(u32::MAX),
+            Self::Unread { bytes } => *bytes,
+        }
+    }
+}
+
 /// Accounts, storage, code, block and logs, as the running transaction sees them.
 ///
 /// Every method can fail with a [`Fault`] only: what a contract may not do is decided by the host functions.
@@ -89,21 +111,37 @@ pub trait World {
     /// A [`Fault`] if the state cannot be read.
     fn code(&mut self, address: &Address) -> Result<Bytes, Fault>;
 
-    /// The value at `key` in the account's storage.
+    /// The length of the value at `key` in the account's storage, or the value if that costs nothing more. `None` if
+    /// there is no value.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    fn storage_head(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault>;
+
+    /// The value at `key` in the account's storage. Its length has been paid for.
     ///
     /// # Errors
     ///
     /// A [`Fault`] if the state cannot be read.
     fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault>;
 
-    /// The value at `key` in the account's storage as it was before the first transaction of the block.
+    /// [`storage_head`](Self::storage_head) as it was before the first transaction of the block.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    fn storage_head_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault>;
+
+    /// [`storage`](Self::storage) as it was before the first transaction of the block.
     ///
     /// # Errors
     ///
     /// A [`Fault`] if the state cannot be read.
     fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault>;
 
-    /// Puts a value at `key` in the account's storage, or removes it.
+    /// Puts a value at `key` in the account's storage, or removes it. The length of the value that is there has been paid
+    /// for.
     ///
     /// # Errors
     ///

@@ -6,8 +6,8 @@
 use lockstep_gas::{Abi, Gas, GasMeter, Revision};
 use lockstep_host::{
     AbiState, Address, B256, BlockEnv, Bytes, DelaState, Entry, Fault, Frame, Guest, HaltReason, HostCall, HostImport,
-    HostResult, ImportTable, JsonState, Log, Message, Process, Stop, TransactionEnv, U256, World, metashrew::Indexing,
-    packed::PackOrder, system::SYSTEM_ADDRESS,
+    HostResult, ImportTable, JsonState, Log, Message, Process, Stop, TransactionEnv, U256, ValueHead, World,
+    metashrew::Indexing, packed::PackOrder, system::SYSTEM_ADDRESS,
 };
 
 /// A world that counts its changes, or fails whenever it is asked.
@@ -18,8 +18,10 @@ struct Recorder {
     /// What stands at every key of every storage.
     value: Option<Bytes>,
     asked: u32,
-    /// How often for a value in storage.
-    asked_for_values: u32,
+    /// How often for the length of a value in storage.
+    lengths: u32,
+    /// How often for the value itself.
+    values: u32,
     changes: u32,
 }
 
@@ -27,7 +29,7 @@ impl Recorder {
     fn new(fails: bool) -> Self {
         let block = BlockEnv { number: 2, ..BlockEnv::default() };
         let transaction = TransactionEnv::default();
-        Self { block, transaction, fails, value: None, asked: 0, asked_for_values: 0, changes: 0 }
+        Self { block, transaction, fails, value: None, asked: 0, lengths: 0, values: 0, changes: 0 }
     }
 
     fn ask<T>(&mut self, answer: T) -> Result<T, Fault> {
@@ -65,14 +67,24 @@ impl World for Recorder {
         self.ask(Bytes::from_static(b"code"))
     }
 
+    fn storage_head(&mut self, _address: &Address, _key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        self.lengths += 1;
+        let bytes = self.value.as_ref().map(|value| u32::try_from(value.len()).unwrap());
+        self.ask(bytes.map(|bytes| ValueHead::Unread { bytes }))
+    }
+
     fn storage(&mut self, address: &Address, _key: &[u8]) -> Result<Option<Bytes>, Fault> {
         // What the chain itself keeps has one length.
         if *address == SYSTEM_ADDRESS {
             return self.ask(None);
         }
-        self.asked_for_values += 1;
+        self.values += 1;
         let value = self.value.clone();
         self.ask(value)
+    }
+
+    fn storage_head_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        self.storage_head(address, key)
     }
 
     fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
@@ -352,11 +364,19 @@ fn an_i32_has_32_bits() {
     }
 }
 
-/// What a call costs where `value` stands at every key: gas, how often the world was asked for it, and whether
-/// the gas ran out.
-fn used_with(row: &Row, memory: &[u8], value: Bytes) -> (u64, u32, bool) {
-    let (mut memory, mut meter) = (memory.to_vec(), GasMeter::new(Gas::new(PLENTY)));
-    let (mut frame, mut world) = (frame(row.abi, false), Recorder { value: Some(value), ..Recorder::new(false) });
+/// What a call did where a long value is at every key.
+struct Asked {
+    used: u64,
+    /// How often the world was asked for a length, and how often for a value.
+    lengths: u32,
+    values: u32,
+    is_out_of_gas: bool,
+}
+
+fn asked_with(row: &Row, memory: &[u8], value: &Bytes, gas: u64) -> Asked {
+    let (mut memory, mut meter) = (memory.to_vec(), GasMeter::new(Gas::new(gas)));
+    let mut frame = frame(row.abi, false);
+    let mut world = Recorder { value: Some(value.clone()), ..Recorder::new(false) };
     let mut call = HostCall {
         guest: Guest::new(&mut memory, &mut meter),
         frame: &mut frame,
@@ -365,17 +385,18 @@ fn used_with(row: &Row, memory: &[u8], value: Bytes) -> (u64, u32, bool) {
     };
     // The result does not matter: a value that is of no use was read all the same.
     let is_out_of_gas = row.begin(&mut call, &arguments(row)) == Err(Stop::Halt(HaltReason::OutOfGas));
-    (PLENTY - meter.left().get(), world.asked_for_values, is_out_of_gas)
+    Asked { used: gas - meter.left().get(), lengths: world.lengths, values: world.values, is_out_of_gas }
 }
 
-/// Whoever has the state read a value pays for its words: to read it, to write over it, to remove it, to look whether it is
-/// there. The state finds a value by reading it, and the journal keeps it for the block.
+/// Whoever has the state find a value pays for its words: to read it, to write over it, to remove it, to look whether it is
+/// there. A frame that cannot pay for them learns nothing, and the node has found out the length and read nothing.
 #[test]
 fn every_value_that_is_read_is_paid_for_by_its_words() {
     const LONG: usize = 65_536;
     // 128 for each word beyond the first: 0.25 bytes in the journal for each gas.
     const LONG_GAS: u64 = (LONG as u64 / 32 - 1) * 128;
-    let mut asking = Vec::new();
+    let long = Bytes::from(vec![7; LONG]);
+    let (mut asking, mut reading) = (Vec::new(), Vec::new());
     // A memory of zeros, one with a message that writes a key and one that removes it, and one with JSON.
     let message = |bytes: &[u8]| {
         let mut memory = vec![0; MEMORY_BYTES];
@@ -396,17 +417,27 @@ fn every_value_that_is_read_is_paid_for_by_its_words() {
         for import in ImportTable::of(abi, &Revision::V1).rows() {
             let row = Row { abi, import };
             for memory in &memories {
-                let (used, asked, is_out_of_gas) = used_with(&row, memory, Bytes::from(vec![7; LONG]));
-                // Of the read that there was no gas for, the length was found out and nothing else.
-                let paid = asked.saturating_sub(u32::from(is_out_of_gas));
-                assert!(
-                    used >= u64::from(paid) * LONG_GAS,
-                    "{abi} {}.{}: {asked} values of {LONG} bytes were read for {used} gas",
-                    row.module,
-                    row.name,
-                );
-                if asked > 0 && !asking.contains(&row.import.name) {
+                let plenty = asked_with(&row, memory, &long, PLENTY);
+                let budgets = [0, LONG_GAS - 1, LONG_GAS, LONG_GAS + 40_000, plenty.used.saturating_sub(1), PLENTY];
+                for gas in budgets {
+                    let asked = asked_with(&row, memory, &long, gas);
+                    // Of the value that there was no gas for, the length was found out and nothing else.
+                    let paid = asked.lengths.saturating_sub(u32::from(asked.is_out_of_gas)).max(asked.values);
+                    assert!(
+                        asked.values <= asked.lengths && asked.used >= u64::from(paid) * LONG_GAS,
+                        "{abi} {}.{} with {gas}: {} values of {LONG} bytes were read and {} found for {} gas",
+                        row.module,
+                        row.name,
+                        asked.values,
+                        asked.lengths,
+                        asked.used,
+                    );
+                }
+                if plenty.lengths > 0 && !asking.contains(&row.import.name) {
                     asking.push(row.import.name);
+                }
+                if plenty.values > 0 && !reading.contains(&row.import.name) {
+                    reading.push(row.import.name);
                 }
             }
         }
@@ -430,4 +461,18 @@ fn every_value_that_is_read_is_paid_for_by_its_words() {
         "storeRetrieve",
     ];
     assert_eq!(asking, expected);
+    // The others need to know whether there is a value, and its length.
+    reading.sort_unstable();
+    let expected = [
+        "__get",
+        "fetchBidById",
+        "fetchBidsByProtocolAndBlock",
+        "initializeBid",
+        "retrieve",
+        "storageLoad",
+        "storage_get",
+        "storePut",
+        "storeRetrieve",
+    ];
+    assert_eq!(reading, expected);
 }

@@ -16,6 +16,10 @@ const ACCOUNT_DOMAIN: u8 = 0;
 /// What the preimages of storage begin with.
 const STORAGE_DOMAIN: u8 = 1;
 
+/// Bytes of the longest value that is hashed into its leaf as a whole. A state that is asked for the length of a value
+/// reads no more than that.
+pub const SHORT_VALUE_BYTES_MAX: usize = 1_024;
+
 /// What an account says of its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct CodeId {

@@ -32,8 +32,8 @@ mod transactions;
 mod walk;
 
 pub use account::{
-    Account, AccountLeaf, Address, CodeId, KeyValue, account_key, account_value, account_value_hash, storage_key,
-    storage_value, storage_value_hash,
+    Account, AccountLeaf, Address, CodeId, KeyValue, SHORT_VALUE_BYTES_MAX, account_key, account_value,
+    account_value_hash, storage_key, storage_value, storage_value_hash,
 };
 pub use change_proof::{AccountChange, ChangeProof, StorageChanges, ValueChange};
 pub use changes::{Beside, ChangeStep, ChangedLeaf, TreeChanges, tree_changes};

@@ -2,7 +2,7 @@
 
 use crate::observer::{Event, Watch, Write};
 use lockstep_gas::Gas;
-use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, Log, TransactionEnv, U256, World};
+use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, Log, TransactionEnv, U256, ValueHead, World};
 use lockstep_vm::engine::Session;
 
 /// The session, watched.
@@ -40,8 +40,16 @@ impl World for WatchedWorld<'_> {
         self.session.code(address)
     }
 
+    fn storage_head(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        self.session.storage_head(address, key)
+    }
+
     fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         self.session.storage(address, key)
+    }
+
+    fn storage_head_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        self.session.storage_head_before_block(address, key)
     }
 
     fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

@@ -11,8 +11,8 @@ use crate::{
     witness::{Nodes, Witness},
 };
 use lockstep_vm::{
-    Account, Address, B256, BlockOutcome, Bytes, Fault, Rejected, Serial, StateReader, Vm, code_bytes, code_hash,
-    engine::Engine,
+    Account, Address, B256, BlockOutcome, Bytes, Fault, Rejected, Serial, StateReader, ValueHead, Vm, code_bytes,
+    code_hash, engine::Engine,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -290,6 +290,10 @@ impl State for WitnessState {
 impl StateReader for WitnessState {
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
         Ok(self.account_row(address).map_err(said)?.map(|row| row.account))
+    }
+
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        Ok(self.storage(address, key)?.map(ValueHead::Known))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

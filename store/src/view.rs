@@ -18,7 +18,7 @@ use crate::{
     update::Source,
 };
 use lockstep_proof::KeyRange;
-use lockstep_vm::{Account, Address, B256, Bytes, Fault, StateReader};
+use lockstep_vm::{Account, Address, B256, Bytes, Fault, StateReader, ValueHead};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -479,6 +479,10 @@ impl State for View {
 impl StateReader for View {
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
         Ok(self.guard.run(|| self.account_row(address))?.map(|row| row.account))
+    }
+
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        Ok(self.storage(address, key)?.map(ValueHead::Known))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

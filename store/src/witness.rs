@@ -13,7 +13,7 @@ use crate::{
     view::View,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
-use lockstep_vm::{Account, Address, B256, Block, Bytes, Fault, StateDiff, StateReader};
+use lockstep_vm::{Account, Address, B256, Block, Bytes, Fault, StateDiff, StateReader, ValueHead};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -182,6 +182,10 @@ impl Recorder {
 impl StateReader for Recorder {
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
         Ok(self.view.guarded(|| self.account_row(address))?.map(|row| row.account))
+    }
+
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        Ok(self.storage(address, key)?.map(ValueHead::Known))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

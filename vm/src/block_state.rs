@@ -8,8 +8,8 @@ use crate::{
     state::{Account, StateDiff, StateReader, StorageDiff},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
-use hashbrown::HashMap;
-use lockstep_host::Fault;
+use hashbrown::{HashMap, hash_map};
+use lockstep_host::{Fault, ValueHead};
 use std::{
     collections::{BTreeMap, BTreeSet, hash_map::RandomState},
     sync::Arc,
@@ -38,8 +38,64 @@ pub struct StateKeys {
 /// A storage value as it was found and as it is now: by the block, or by one transaction.
 #[derive(Debug, Clone)]
 pub(crate) struct Slot {
-    pub(crate) found: Option<Bytes>,
-    pub(crate) current: Option<Bytes>,
+    /// Known as soon as it was read. One that a block does not know has another length than every value that was put in its
+    /// place.
+    pub(crate) found: Option<ValueHead>,
+    pub(crate) current: Current,
+}
+
+/// A storage value as it is now.
+#[derive(Debug, Clone)]
+pub(crate) enum Current {
+    /// As it was found.
+    Found,
+    /// What was put there.
+    Written(Option<Bytes>),
+}
+
+impl Slot {
+    pub(crate) fn head(&self) -> Option<ValueHead> {
+        match &self.current {
+            Current::Found => self.found.clone(),
+            Current::Written(value) => value.clone().map(ValueHead::Known),
+        }
+    }
+
+    /// Whether something else is there than was found.
+    fn is_changed(&self) -> bool {
+        match (&self.current, &self.found) {
+            (Current::Found, _) | (Current::Written(None), None) => false,
+            (Current::Written(Some(value)), Some(ValueHead::Known(found))) => value != found,
+            (Current::Written(_), _) => true,
+        }
+    }
+
+    /// Whether a transaction that found `there` here finds the same now.
+    fn is_still(&self, there: Option<&ValueHead>) -> bool {
+        match (&self.current, there) {
+            // What the block did not write is what the view has, however much of it was read.
+            (Current::Found, there) => self.found.is_some() == there.is_some(),
+            (Current::Written(value), None) => value.is_none(),
+            (Current::Written(value), Some(ValueHead::Known(there))) => value.as_ref() == Some(there),
+            (Current::Written(_), Some(ValueHead::Unread { .. })) => false,
+        }
+    }
+
+    /// The value that was put there, if there is one.
+    fn written(&self) -> Option<&Bytes> {
+        match &self.current {
+            Current::Written(value) => value.as_ref(),
+            Current::Found => None,
+        }
+    }
+}
+
+/// A storage value that a transaction looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct SlotEntry {
+    pub(crate) slot: Slot,
+    /// The value before the block, where it was read and is not what the transaction found.
+    pub(crate) before: Option<Option<Bytes>>,
 }
 
 /// An account as a transaction found it and as it leaves it, with the storage values that it looked at.
@@ -47,7 +103,7 @@ pub(crate) struct Slot {
 pub(crate) struct Entry {
     pub(crate) found: Option<Account>,
     pub(crate) current: Option<Account>,
-    pub(crate) slots: BTreeMap<Bytes, Slot>,
+    pub(crate) slots: BTreeMap<Bytes, SlotEntry>,
     /// Whether values were written.
     pub(crate) written: bool,
     /// Whether it is removed, with its storage, as the transaction ends.
@@ -131,25 +187,60 @@ impl BlockState {
         }
     }
 
-    /// The value at `key` in the storage of `address`.
-    pub(crate) fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+    /// The length of the value at `key` in the storage of `address`, or the value if it is short or was read before.
+    pub(crate) fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
         match self.accounts.get(address) {
-            None => self.view.storage(address, key),
+            None => self.view.storage_head(address, key),
             Some(state) => match state.slots.get(key) {
-                Some(slot) => Ok(slot.current.clone()),
+                Some(slot) => Ok(slot.head()),
                 None if state.cleared => Ok(None),
-                None => self.view.storage(address, key),
+                None => self.view.storage_head(address, key),
             },
+        }
+    }
+
+    /// Whether the value at `key` in the storage of `address` is what the block found.
+    pub(crate) fn is_as_found(&self, address: &Address, key: &[u8]) -> bool {
+        self.accounts.get(address).is_none_or(|state| {
+            let found = |slot: &Slot| matches!(slot.current, Current::Found);
+            !state.cleared && state.slots.get(key).is_none_or(found)
+        })
+    }
+
+    /// [`storage_head`](Self::storage_head) as the block found it.
+    pub(crate) fn storage_head_before(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        match self.before(address, key) {
+            Some(head) => Ok(head),
+            None => self.view.storage_head(address, key),
         }
     }
 
     /// The value at `key` in the storage of `address` as the block found it.
     pub(crate) fn storage_before(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        // A slot that was met after its account had been removed does not say what was there before.
-        let state = self.accounts.get(address).filter(|state| !state.cleared);
-        match state.and_then(|state| state.slots.get(key)) {
-            Some(slot) => Ok(slot.found.clone()),
+        match self.before(address, key) {
+            Some(None) => Ok(None),
+            Some(Some(ValueHead::Known(value))) => Ok(Some(value)),
+            Some(Some(ValueHead::Unread { bytes })) => self.read(address, key, bytes),
             None => self.view.storage(address, key),
+        }
+    }
+
+    /// What the block knows of the value that it found, `None` if it has to ask the view.
+    pub(crate) fn before(&self, address: &Address, key: &[u8]) -> Option<Option<ValueHead>> {
+        // A slot that was met after its account had been removed does not say what was there before.
+        let state = self.accounts.get(address).filter(|state| !state.cleared)?;
+        state.slots.get(key).map(|slot| slot.found.clone())
+    }
+
+    /// Reads a value of the view that has `bytes` bytes.
+    pub(crate) fn read(&self, address: &Address, key: &[u8], bytes: u32) -> Result<Option<Bytes>, Fault> {
+        let value = self.view.storage(address, key)?;
+        match value.filter(|value| u32::try_from(value.len()) == Ok(bytes)) {
+            Some(value) => Ok(Some(value)),
+            None => {
+                let key = Bytes::copy_from_slice(key);
+                Err(Fault::State(format!("storage {key} of {address} does not have the {bytes} bytes that it said")))
+            }
         }
     }
 
@@ -178,8 +269,8 @@ impl BlockState {
         changes.accounts.iter().all(|(address, entry)| {
             // What the block did not look at is as the view has it.
             self.accounts.get(address).is_none_or(|state| {
-                let same = |(key, slot): (&Bytes, &Slot)| match state.slots.get(key) {
-                    Some(now) => now.current == slot.found,
+                let same = |(key, SlotEntry { slot, .. }): (&Bytes, &SlotEntry)| match state.slots.get(key) {
+                    Some(now) => now.is_still(slot.found.as_ref()),
                     None => !state.cleared || slot.found.is_none(),
                 };
                 state.current == entry.found && entry.slots.iter().all(same)
@@ -217,13 +308,7 @@ impl BlockState {
             state.clear();
         }
         state.written |= written && !removed;
-        for (key, Slot { found, current }) in slots {
-            state
-                .slots
-                .entry(key)
-                .and_modify(|slot| slot.current.clone_from(&current))
-                .or_insert(Slot { found, current });
-        }
+        slots.into_iter().for_each(|(key, entry)| state.take_over(key, entry));
     }
 
     /// Pays to an account that the transaction did not look at. One that is empty then is removed (EIP-161).
@@ -292,22 +377,42 @@ impl AccountState {
         Self { current: found.clone(), found, cleared: false, written: false, slots: Map::default() }
     }
 
+    fn take_over(&mut self, key: Bytes, SlotEntry { slot, before }: SlotEntry) {
+        let now = match self.slots.entry(key) {
+            hash_map::Entry::Vacant(place) => place.insert(slot),
+            hash_map::Entry::Occupied(place) => {
+                let now = place.into_mut();
+                // Both are the view's, and the transaction may have read more of it.
+                if let (Current::Found, Some(ValueHead::Unread { .. })) = (&now.current, &now.found) {
+                    now.found = slot.found;
+                }
+                if let written @ Current::Written(_) = slot.current {
+                    now.current = written;
+                }
+                now
+            }
+        };
+        if let (Some(before), Some(ValueHead::Unread { .. })) = (before.flatten(), &now.found) {
+            now.found = Some(ValueHead::Known(before));
+        }
+    }
+
     /// Removes every storage value.
     fn clear(&mut self) {
         if self.written || !self.cleared {
-            self.slots.values_mut().for_each(|slot| slot.current = None);
+            self.slots.values_mut().for_each(|slot| slot.current = Current::Written(None));
         }
         (self.cleared, self.written) = (true, false);
     }
 
     fn storage_diff(&self) -> StorageDiff {
         let cleared = self.cleared && self.found.is_some();
-        let changed = |slot: &Slot| if cleared { slot.current.is_some() } else { slot.current != slot.found };
+        let changed = |slot: &Slot| if cleared { slot.written().is_some() } else { slot.is_changed() };
         let mut values: Vec<_> = self
             .slots
             .iter()
             .filter(|(_, slot)| changed(slot))
-            .map(|(key, slot)| (key.to_vec(), slot.current.as_ref().map(|value| value.to_vec())))
+            .map(|(key, slot)| (key.to_vec(), slot.written().map(|value| value.to_vec())))
             .collect();
         values.sort_unstable();
         StorageDiff { cleared, values: values.into_iter().collect() }
@@ -368,7 +473,7 @@ mod tests {
         let pays = |amount: u64| move |journal: &mut Journal| journal.pay_fee(&AT, U256::from(amount)).unwrap();
         let paid = after(&after(&block, pays(5)), pays(6));
         assert_eq!(paid.account(&AT).unwrap().unwrap().balance, U256::from(11));
-        assert_eq!(paid.storage(&AT, &[1]), block.storage(&AT, &[1]));
+        assert_eq!(paid.storage_head(&AT, &[1]), block.storage_head(&AT, &[1]));
         let most = after(&block, |journal| journal.credit(&AT, U256::MAX).unwrap());
         let mut journal = Journal::over(Arc::clone(&most));
         pays(1)(&mut journal);

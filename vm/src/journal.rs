@@ -1,15 +1,15 @@
 //! The journal: accounts, storage, code and logs as the running transaction has changed them, with checkpoints.
 //!
-//! Reads go to the state of the block once and are kept. Every change is written down with what was there before, so that a
-//! frame that fails goes back to its checkpoint. Knows nothing of frames, gas or contracts.
+//! Reads go to the state of the block once and are kept. A long value in storage is read when somebody asks for it, and not with
+//! its length. Every change is written down with what was there before, so that a frame that fails goes back to its checkpoint. Knows nothing of frames, gas or contracts.
 
 use crate::{
-    block_state::{BlockState, Changes, Entry, Payment, Slot, StateKeys, StateView},
+    block_state::{BlockState, Changes, Current, Entry, Payment, Slot, SlotEntry, StateKeys, StateView},
     code::CodeId,
     state::{Account, StateDiff},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
-use lockstep_host::{Fault, Log};
+use lockstep_host::{Fault, Log, ValueHead};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,7 @@ use std::{
 #[derive(Debug)]
 enum Undo {
     Account(Address, Option<Account>),
-    Slot(Address, Bytes, Option<Bytes>),
+    Slot(Address, Bytes, Current),
     Touched(Address),
     Destroyed(Address),
     Log(u32),
@@ -85,8 +85,8 @@ impl Journal {
                 }
                 Some(Undo::Slot(address, key, previous)) => {
                     let entry = self.changes.accounts.get_mut(&address);
-                    if let Some(slot) = entry.and_then(|entry| entry.slots.get_mut(&key)) {
-                        slot.current = previous;
+                    if let Some(entry) = entry.and_then(|entry| entry.slots.get_mut(&key)) {
+                        entry.slot.current = previous;
                     }
                 }
                 Some(Undo::Touched(address)) => {
@@ -255,44 +255,103 @@ impl Journal {
         Ok(code)
     }
 
-    fn slot(&mut self, address: &Address, key: &[u8]) -> Result<(&Bytes, &mut Slot), Fault> {
+    fn slot(&mut self, address: &Address, key: &[u8]) -> Result<(&Bytes, &mut SlotEntry), Fault> {
         if !self.entry(address)?.slots.contains_key(key) {
-            let found = self.block.storage(address, key)?;
-            let slot = Slot { current: found.clone(), found };
-            self.entry(address)?.slots.insert(Bytes::copy_from_slice(key), slot);
+            let slot = Slot { found: self.block.storage_head(address, key)?, current: Current::Found };
+            let entry = SlotEntry { slot, before: None };
+            self.entry(address)?.slots.insert(Bytes::copy_from_slice(key), entry);
         }
         let slots = self.entry(address)?.slots.range_mut::<[u8], _>((Bound::Included(key), Bound::Included(key)));
         slots.last().ok_or_else(|| Fault::Broken("a storage slot vanished".into()))
     }
 
-    /// The value at `key` in the storage of `address`.
-    ///
-    /// # Errors
-    ///
-    /// A [`Fault`] if the view cannot be read.
-    pub fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        Ok(self.slot(address, key)?.1.current.clone())
+    /// The value at `key` in the storage of `address` as the transaction found it, which is read now if it was not before.
+    fn found(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        let block = Arc::clone(&self.block);
+        let slot = &mut self.slot(address, key)?.1.slot;
+        match &slot.found {
+            None => Ok(None),
+            Some(ValueHead::Known(value)) => Ok(Some(value.clone())),
+            // What the block wrote is known, so this is the view's.
+            Some(ValueHead::Unread { bytes }) => {
+                let value = block.read(address, key, *bytes)?;
+                slot.found = value.clone().map(ValueHead::Known);
+                Ok(value)
+            }
+        }
     }
 
-    /// The value at `key` in the storage of `address` as the block found it, whatever has changed since.
+    /// The length of the value at `key` in the storage of `address`, or the value if it is short or was read before.
     ///
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
+    pub fn storage_head(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        Ok(self.slot(address, key)?.1.slot.head())
+    }
+
+    /// The value at `key` in the storage of `address`. Reading it is work in proportion to its length: whoever asks has
+    /// been paid for that.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read, or has a value of another length than it said.
+    pub fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        match &self.slot(address, key)?.1.slot.current {
+            Current::Written(value) => Ok(value.clone()),
+            Current::Found => self.found(address, key),
+        }
+    }
+
+    /// [`storage_head`](Self::storage_head) as the block found it, however it has changed since.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
+    pub fn storage_head_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        let found = self.slot(address, key)?.1.slot.found.clone();
+        if self.block.is_as_found(address, key) { Ok(found) } else { self.block.storage_head_before(address, key) }
+    }
+
+    /// [`storage`](Self::storage) as the block found it, however it has changed since.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read, or has a value of another length than it said.
     pub fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        self.slot(address, key)?;
-        self.block.storage_before(address, key)
+        if self.block.is_as_found(address, key) {
+            return self.found(address, key);
+        }
+        let block = Arc::clone(&self.block);
+        let before = &mut self.slot(address, key)?.1.before;
+        if let Some(value) = before {
+            return Ok(value.clone());
+        }
+        let value = block.storage_before(address, key)?;
+        *before = Some(value.clone());
+        Ok(value)
     }
 
     /// Puts a value at `key` in the storage of `address`, or removes it. It does not outlast the transaction if there
-    /// is no account then.
+    /// is no account then. A long value of the same length that the block found there is read, to know whether anything
+    /// changes: whoever asks has been paid for that.
     ///
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn set_storage(&mut self, address: &Address, key: &[u8], value: Option<Bytes>) -> Result<(), Fault> {
-        let (key, slot) = self.slot(address, key)?;
-        let undo = Undo::Slot(*address, key.clone(), core::mem::replace(&mut slot.current, value));
+        let found = self.slot(address, key)?.1.slot.found.clone();
+        let before =
+            if self.block.is_as_found(address, key) { found } else { self.block.before(address, key).flatten() };
+        if let Some(value) = &value
+            && let Some(ValueHead::Unread { bytes }) = before
+            && usize::try_from(bytes) == Ok(value.len())
+        {
+            self.storage_before_block(address, key)?;
+        }
+        let (key, entry) = self.slot(address, key)?;
+        let previous = core::mem::replace(&mut entry.slot.current, Current::Written(value));
+        let undo = Undo::Slot(*address, key.clone(), previous);
         self.undo.push(undo);
         self.entry(address)?.written = true;
         self.touch(address);
@@ -384,7 +443,7 @@ impl Journal {
     /// Removes an account with its storage, for good.
     fn remove(&mut self, address: &Address) -> Result<(), Fault> {
         let entry = self.entry(address)?;
-        entry.slots.values_mut().for_each(|slot| slot.current = None);
+        entry.slots.values_mut().for_each(|entry| entry.slot.current = Current::Written(None));
         (entry.current, entry.removed) = (None, true);
         Ok(())
     }

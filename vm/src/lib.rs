@@ -90,7 +90,7 @@ pub use engine::wasmi::Dispatch;
 pub use executor::{Executor, Serial};
 pub use inspect::{Estimate, NoEstimate, ViewCall, Viewed};
 pub use lockstep_gas::{Abi, Gas, NewCode, Revision};
-pub use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, HaltReason, Log, U256, system};
+pub use lockstep_host::{Address, B256, BlockEnv, Bytes, Fault, HaltReason, Log, U256, ValueHead, system};
 pub use machine::{MODULE_CACHE_BYTES, Vm};
 pub use module::{InvalidModule, ValidModule};
 pub use outcome::{HaltSite, Outcome, Receipt, receipt_hashes, receipts_root};

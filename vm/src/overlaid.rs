@@ -2,10 +2,10 @@
 
 use crate::{
     block_state::StateView,
-    state::{Account, StateDiff, StateReader},
+    state::{Account, StateDiff, StateReader, head_of},
 };
 use alloy_primitives::{Address, B256, Bytes};
-use lockstep_host::Fault;
+use lockstep_host::{Fault, ValueHead};
 
 /// The state `below` as it is after `diff`.
 pub struct Overlaid {
@@ -18,6 +18,19 @@ impl Overlaid {
     pub const fn new(below: StateView, diff: StateDiff) -> Self {
         Self { below, diff }
     }
+
+    /// The value that the diff says is at `key`, `Some(None)` if it says that there is none; `None` if it says nothing.
+    fn changed(&self, address: &Address, key: &[u8]) -> Option<Option<&[u8]>> {
+        // A removed account goes with its storage, and an absent one has none.
+        if self.diff.accounts.get(address).is_some_and(Option::is_none) {
+            return Some(None);
+        }
+        let changes = self.diff.storage.get(address)?;
+        match changes.values.get(key) {
+            Some(value) => Some(value.as_deref()),
+            None => changes.cleared.then_some(None),
+        }
+    }
 }
 
 impl StateReader for Overlaid {
@@ -28,15 +41,16 @@ impl StateReader for Overlaid {
         }
     }
 
-    fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        // A removed account goes with its storage, and an absent one has none.
-        if self.diff.accounts.get(address).is_some_and(Option::is_none) {
-            return Ok(None);
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        match self.changed(address, key) {
+            Some(value) => Ok(value.map(head_of)),
+            None => self.below.storage_head(address, key),
         }
-        let Some(changes) = self.diff.storage.get(address) else { return self.below.storage(address, key) };
-        match changes.values.get(key) {
-            Some(value) => Ok(value.as_deref().map(Bytes::copy_from_slice)),
-            None if changes.cleared => Ok(None),
+    }
+
+    fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        match self.changed(address, key) {
+            Some(value) => Ok(value.map(Bytes::copy_from_slice)),
             None => self.below.storage(address, key),
         }
     }
@@ -65,6 +79,12 @@ mod tests {
         Address::repeat_byte(number % 4)
     }
 
+    /// Values of both kinds.
+    fn value_of(number: u8) -> Vec<u8> {
+        let bytes = [0, 1, 1_023, 1_024, 1_025, 65_536];
+        vec![number; bytes[usize::from(number) % bytes.len()]]
+    }
+
     fn diff() -> impl Strategy<Value = StateDiff> {
         let code = |number: u8| vec![number % 3; 4];
         let account = move |(nonce, with_code): (u8, Option<u8>)| Account {
@@ -80,7 +100,7 @@ mod tests {
             storage: storage
                 .into_iter()
                 .map(|(at, (cleared, values))| {
-                    let values = values.into_iter().map(|(key, value)| (vec![key], value.map(|value| vec![value])));
+                    let values = values.into_iter().map(|(key, value)| (vec![key], value.map(value_of)));
                     (address(at), StorageDiff { cleared, values: values.collect() })
                 })
                 .collect(),
@@ -108,6 +128,8 @@ mod tests {
                 for key in 0..4 {
                     let expected = StateReader::storage(&state, &at, &[key]).unwrap();
                     prop_assert_eq!(overlaid.storage(&at, &[key]).unwrap(), expected);
+                    let expected = StateReader::storage_head(&state, &at, &[key]).unwrap();
+                    prop_assert_eq!(overlaid.storage_head(&at, &[key]).unwrap(), expected);
                 }
             }
             for hash in state.code.keys() {

@@ -4,7 +4,7 @@
 
 use crate::journal::Journal;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use lockstep_host::{BlockEnv, Fault, Log, TransactionEnv, World};
+use lockstep_host::{BlockEnv, Fault, Log, TransactionEnv, ValueHead, World};
 
 /// What the frames of a transaction share.
 pub struct Session {
@@ -48,8 +48,16 @@ impl World for Session {
         }
     }
 
+    fn storage_head(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        self.journal.storage_head(address, key)
+    }
+
     fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         self.journal.storage(address, key)
+    }
+
+    fn storage_head_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        self.journal.storage_head_before_block(address, key)
     }
 
     fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

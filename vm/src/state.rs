@@ -8,9 +8,10 @@ use borsh::{BorshDeserialize, BorshSerialize, io};
 use core::fmt;
 use lockstep_gas::Abi;
 use lockstep_host::{
-    Fault,
+    Fault, ValueHead,
     system::{LAST_BLOCK_KEY, LastBlock, SYSTEM_ADDRESS, block_hash_key, block_hash_value},
 };
+use lockstep_proof::SHORT_VALUE_BYTES_MAX;
 use std::collections::BTreeMap;
 
 /// An account: everything but its storage. Its encoding is that of [`lockstep_proof::Account`].
@@ -92,7 +93,17 @@ pub trait StateReader: Send + Sync {
     /// A [`Fault`] if the state cannot be read.
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault>;
 
-    /// The value at `key` in the storage of the account at `address`.
+    /// The value at `key` in the storage of the account at `address` if it is short, or the length of a longer one. A frame
+    /// asks for it before it has paid for the value, so it must take no longer for a long value: at most 1,024 bytes
+    /// ([`lockstep_proof::SHORT_VALUE_BYTES_MAX`]) are read of any value.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be read.
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault>;
+
+    /// The value at `key` in the storage of the account at `address`. Asked only for a value that
+    /// [`storage_head`](Self::storage_head) did not return, once it is paid for.
     ///
     /// # Errors
     ///
@@ -115,6 +126,14 @@ pub trait StateReader: Send + Sync {
     /// A [`Fault`] if the state cannot be read, or holds no hashes.
     fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
         Err(Fault::State(format!("this state holds no hash of block {height} beside its accounts")))
+    }
+}
+
+/// What [`StateReader::storage_head`] returns of a value that is in memory.
+pub(crate) fn head_of(value: &[u8]) -> ValueHead {
+    match u32::try_from(value.len()) {
+        Ok(bytes) if value.len() > SHORT_VALUE_BYTES_MAX => ValueHead::Unread { bytes },
+        _ => ValueHead::Known(Bytes::copy_from_slice(value)),
     }
 }
 
@@ -202,6 +221,11 @@ impl MemoryState {
     pub fn put_storage(&mut self, address: Address, key: Vec<u8>, value: Vec<u8>) {
         self.storage.entry(address).or_default().insert(key, value);
     }
+
+    fn value(&self, address: &Address, key: &[u8]) -> Option<&[u8]> {
+        let storage = self.accounts.get(address).and_then(|_| self.storage.get(address));
+        storage.and_then(|storage| storage.get(key)).map(Vec::as_slice)
+    }
 }
 
 impl StateReader for MemoryState {
@@ -209,10 +233,12 @@ impl StateReader for MemoryState {
         Ok(self.accounts.get(address).cloned())
     }
 
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        Ok(self.value(address, key).map(head_of))
+    }
+
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        let storage = self.accounts.get(address).and_then(|_| self.storage.get(address));
-        let value = storage.and_then(|storage| storage.get(key));
-        Ok(value.map(|value| Bytes::copy_from_slice(value)))
+        Ok(self.value(address, key).map(Bytes::copy_from_slice))
     }
 
     fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault> {

@@ -4,7 +4,7 @@
 use crate::{ledger::commit, scene::address};
 use anyhow::Context as _;
 use lockstep_store::{Store, View};
-use lockstep_vm::{Account, Address, B256, Bytes, Fault, MemoryState, StateDiff, StateReader, StorageDiff};
+use lockstep_vm::{Account, Address, B256, Bytes, Fault, MemoryState, StateDiff, StateReader, StorageDiff, ValueHead};
 use std::sync::LazyLock;
 
 /// Accounts of the database, and values of 32 bytes in the storage of the first contract.
@@ -62,6 +62,13 @@ impl StateReader for Stored {
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
         match self.above.account(address)? {
             None => self.below.account(address),
+            found => Ok(found),
+        }
+    }
+
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        match self.above.storage_head(address, key)? {
+            None => self.below.storage_head(address, key),
             found => Ok(found),
         }
     }

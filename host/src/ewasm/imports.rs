@@ -169,7 +169,7 @@ fn storage_load(call: &mut HostCall<'_>, path: u32, result: u32) -> HostResult<(
     call.charge(F::StorageLoad)?;
     let key = call.guest.load_bytes32(path)?;
     let address = call.frame.message.address;
-    let value = storage::found(call, F::StorageLoad, &address, key.as_slice())?;
+    let value = storage::value(call, F::StorageLoad, &address, key.as_slice())?;
     // A contract of another ABI can have left a value of another length on this account: it is cut or filled with
     // zeros at its end.
     let mut word = [0; 32];

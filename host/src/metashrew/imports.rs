@@ -15,6 +15,7 @@ use crate::{
     import::{HostImport, host_imports},
     stop::HostResult,
     storage,
+    world::ValueHead,
 };
 use alloy_primitives::Bytes;
 use lockstep_gas::HostFunction as F;
@@ -141,10 +142,8 @@ fn next(call: &HostCall<'_>, items: &mut Items, message: Buffer) -> HostResult<(
 }
 
 fn get_len(call: &mut HostCall<'_>, key: u32) -> HostResult<u32> {
-    match read(call, key)? {
-        Some(value) => Ok(u32::try_from(value.len()).map_err(|_| HaltReason::LimitExceeded)?),
-        None => Ok(NO_LENGTH),
-    }
+    let Some((_, head)) = find(call, key)? else { return Ok(NO_LENGTH) };
+    Ok(head.map_or(0, |head| head.bytes()))
 }
 
 fn get_deployed(call: &mut HostCall<'_>, key: u32, result: u32) -> HostResult<()> {
@@ -170,21 +169,35 @@ fn get_documented(call: &mut HostCall<'_>, key: u32, result: u32) -> HostResult<
     Ok(u32::try_from(value.len()).map_err(|_| HaltReason::LimitExceeded)?)
 }
 
-/// The value at the key in a buffer as the last block left it, empty if there is none; `None` if the key is no buffer. A
-/// key that is too long for any value has none.
+/// The value at the key in a buffer as the last block left it, empty if there is none; `None` if the key is no buffer.
 fn read(call: &mut HostCall<'_>, key: u32) -> HostResult<Option<Bytes>> {
+    let Some((key, head)) = find(call, key)? else { return Ok(None) };
+    let value = match head {
+        Some(ValueHead::Known(value)) => Some(value),
+        Some(ValueHead::Unread { .. }) => {
+            let address = call.frame.message.address;
+            call.world.storage_before_block(&address, &key)?
+        }
+        None => None,
+    };
+    Ok(Some(value.unwrap_or_default()))
+}
+
+/// The key in a buffer, and whether it had a value after the last block, which is paid for; `None` if the key is no
+/// buffer. A key that is too long for any value has none.
+fn find(call: &mut HostCall<'_>, key: u32) -> HostResult<Option<(Bytes, Option<ValueHead>)>> {
     call.charge(F::StorageRead)?;
     let Some(key) = buffer(call, key) else { return Ok(None) };
     let price = call.price(F::StorageRead);
     call.guest.charge(price.more_bytes(u64::from(key.length)))?;
     if key.length > call.limits().storage_key_bytes_max {
-        return Ok(Some(Bytes::new()));
+        return Ok(Some((Bytes::new(), None)));
     }
     let address = call.frame.message.address;
-    let key = call.guest.load(key.offset, key.length)?;
-    let value = call.world.storage_before_block(&address, key)?;
-    storage::pay_for(call, F::StorageRead, value.as_ref())?;
-    Ok(Some(value.unwrap_or_default()))
+    let key = call.guest.load_bytes(key.offset, key.length)?;
+    let head = call.world.storage_head_before_block(&address, &key)?;
+    storage::pay_for(call, F::StorageRead, head.as_ref())?;
+    Ok(Some((key, head)))
 }
 
 fn abort(call: &mut HostCall<'_>, _message: u32, _file: u32, _line: u32, _column: u32) -> HostResult<()> {

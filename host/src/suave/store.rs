@@ -113,7 +113,7 @@ fn fits(bytes: usize, bytes_max: u32) -> bool {
 fn load(call: &mut HostCall<'_>, account: &Address, key: &[u8]) -> HostResult<Option<Bytes>> {
     let price = call.price(F::StorageRead).for_bytes(len_u64(key));
     call.guest.charge(price)?;
-    storage::found(call, F::StorageRead, account, key)
+    storage::value(call, F::StorageRead, account, key)
 }
 
 /// Writes, at the price of a contract's own storage. The account has a nonce, so that it is never an empty one.

@@ -3,7 +3,7 @@
 use lockstep_gas::{Abi, Gas, GasMeter, Revision};
 use lockstep_host::{
     AbiState, Address, B256, BlockEnv, Bytes, Entry, Fault, Frame, Guest, HaltReason, HostCall, HostImport, HostResult,
-    ImportTable, Log, Message, Process, Stop, TransactionEnv, U256, World,
+    ImportTable, Log, Message, Process, Stop, TransactionEnv, U256, ValueHead, World,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,8 +54,17 @@ impl World for Store {
         Ok(Bytes::new())
     }
 
+    fn storage_head(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        let value = self.storage(address, key)?;
+        Ok(value.map(|value| ValueHead::Unread { bytes: u32::try_from(value.len()).unwrap() }))
+    }
+
     fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         Ok(self.storage.get(&(*address, key.to_vec())).cloned())
+    }
+
+    fn storage_head_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        self.storage_head(address, key)
     }
 
     fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

@@ -8,7 +8,7 @@ use crate::{
 use lockstep_proof::CodeId;
 use lockstep_store::{StoreError, Witness, replay};
 use lockstep_vm::{
-    Account, Address, B256, BlockOutcome, Bytes, Fault, Gas, Revision, StateReader, U256, Vm, code_hash,
+    Account, Address, B256, BlockOutcome, Bytes, Fault, Gas, Revision, StateReader, U256, ValueHead, Vm, code_hash,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -123,6 +123,10 @@ struct Believed(Parts);
 impl StateReader for Believed {
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
         Ok(self.0.accounts.get(address).map(|leaf| Account::try_from(&leaf.account).unwrap()))
+    }
+
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        Ok(self.storage(address, key)?.map(ValueHead::Known))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

@@ -9,7 +9,7 @@ use crate::{
 };
 use lockstep_vm::{
     Abi, Account, Address, B256, Block, BlockEnv, BlockOutcome, Bytes, Fault, Gas, InvalidTx, MemoryState, Outcome,
-    Refused, Rejected, Revision, StateReader, StateView, Tx, TxKind, U256, Vm, engine::wasmi::Wasmi,
+    Refused, Rejected, Revision, StateReader, StateView, Tx, TxKind, U256, ValueHead, Vm, engine::wasmi::Wasmi,
 };
 use proptest::prelude::*;
 use std::sync::{
@@ -114,6 +114,10 @@ impl StateReader for Counting {
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         StateReader::account(&self.state, address)
+    }
+
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        StateReader::storage_head(&self.state, address, key)
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

@@ -4,7 +4,7 @@
 use crate::kit::{A, B, RETURN, SENDER, World, data, halt, main_of, module};
 use lockstep_vm::{
     Abi, Account, Address, B256, Bytes, CodeId, Fault, Gas, HaltReason, MemoryState, Outcome, Revision, StateReader,
-    StateView, Tx, ViewCall, code_hash,
+    StateView, Tx, ValueHead, ViewCall, code_hash,
 };
 use std::sync::{
     Arc,
@@ -21,6 +21,10 @@ struct Counting {
 impl StateReader for Counting {
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
         self.state.account(address)
+    }
+
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        self.state.storage_head(address, key)
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

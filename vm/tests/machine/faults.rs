@@ -7,7 +7,7 @@ use crate::{
 };
 use lockstep_vm::{
     Abi, Account, Address, B256, Block, Bytes, CodeId, Fault, HaltReason, MemoryState, Rejected, Revision, StateReader,
-    StateView, ValidTx,
+    StateView, ValidTx, ValueHead,
 };
 use std::sync::{
     Arc,
@@ -38,6 +38,10 @@ fn broken_disk() -> Fault {
 impl StateReader for Failing {
     fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
         self.read().and_then(|()| self.state.account(address))
+    }
+
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        self.read().and_then(|()| self.state.storage_head(address, key))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

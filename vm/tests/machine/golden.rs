@@ -146,6 +146,7 @@ const SECTIONS: &[&str] = &[
     "turns of loops",
     "two ABIs of one code",
     "unchecked code",
+    "value reads",
     "value stack of frames",
     "views",
     "views of accounts and exports",

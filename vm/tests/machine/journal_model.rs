@@ -1,8 +1,9 @@
 //! The journal against a model that keeps whole states: random operations with checkpoints, reverts and transactions.
 
 use crate::property;
+use lockstep_proof::SHORT_VALUE_BYTES_MAX;
 use lockstep_vm::{
-    Abi, Account, Address, Bytes, CodeId, Log, MemoryState, StateDiff, U256,
+    Abi, Account, Address, Bytes, CodeId, Log, MemoryState, StateDiff, StateReader, U256, ValueHead,
     engine::{Checkpoint, Journal},
 };
 use proptest::{collection::vec, prelude::*};
@@ -30,8 +31,11 @@ enum Op {
     Nonce(u8),
     Contract(u8),
     Code(u8, u8),
+    /// One of the values of [`value`].
     Store(u8, u8, Option<u8>),
     Load(u8, u8),
+    Head(u8, u8),
+    LoadBefore(u8, u8),
     Log(u8),
     Refund(u16),
     Destroy(u8, u8),
@@ -53,8 +57,10 @@ fn op() -> impl Strategy<Value = Op> {
         1 => account.clone().prop_map(Op::Nonce),
         1 => account.clone().prop_map(Op::Contract),
         1 => (account.clone(), 0..3_u8).prop_map(|(to, code)| Op::Code(to, code)),
-        6 => (account.clone(), key.clone(), proptest::option::of(0..3_u8)).prop_map(|(to, key, value)| Op::Store(to, key, value)),
-        4 => (account.clone(), key).prop_map(|(to, key)| Op::Load(to, key)),
+        6 => (account.clone(), key.clone(), proptest::option::of(0..VALUES)).prop_map(|(to, key, value)| Op::Store(to, key, value)),
+        4 => (account.clone(), key.clone()).prop_map(|(to, key)| Op::Load(to, key)),
+        3 => (account.clone(), key.clone()).prop_map(|(to, key)| Op::Head(to, key)),
+        1 => (account.clone(), key).prop_map(|(to, key)| Op::LoadBefore(to, key)),
         2 => (0..9_u8).prop_map(Op::Log),
         1 => (0..9_u16).prop_map(Op::Refund),
         2 => (account.clone(), account).prop_map(|(contract, heir)| Op::Destroy(contract, heir)),
@@ -63,6 +69,22 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn address(number: u8) -> Address {
     Address::repeat_byte(number + 1)
+}
+
+const VALUES: u8 = 8;
+
+/// Values of both kinds, some of the same length: a long one is not read with its length.
+fn value(number: u8) -> Vec<u8> {
+    match number {
+        0 => vec![],
+        1 => vec![7],
+        2 => vec![1; SHORT_VALUE_BYTES_MAX - 1],
+        3 => vec![1; SHORT_VALUE_BYTES_MAX],
+        4 => vec![2; SHORT_VALUE_BYTES_MAX],
+        5 => vec![1; SHORT_VALUE_BYTES_MAX + 1],
+        6 => vec![2; SHORT_VALUE_BYTES_MAX + 1],
+        _ => vec![1; 65_536],
+    }
 }
 
 fn code(number: u8) -> Bytes {
@@ -145,6 +167,9 @@ fn start() -> MemoryState {
     state.put_code(address(1), CodeId::of(&code(0), Abi::Ewasm), &code(0));
     state.put_storage(address(1), vec![0], vec![7]);
     state.put_storage(address(1), vec![1], vec![]);
+    state.put_storage(address(1), vec![2], value(5));
+    state.put_storage(address(0), vec![0], value(6));
+    state.put_storage(address(0), vec![1], value(4));
     // No chain can begin on that, but where it stands anyhow it goes with the account.
     state.put_storage(address(2), vec![0], vec![8]);
     state
@@ -191,13 +216,27 @@ impl Both {
                 self.account_step(op)?;
             }
             Op::Store(at, key, value) => {
-                let value = value.map(|byte| vec![byte; usize::from(byte)]);
+                let value = value.map(self::value);
                 journal.set_storage(&address(at), &[key], value.clone().map(Bytes::from)).unwrap();
                 model.store(address(at), vec![key], value);
             }
             Op::Load(at, key) => {
                 let found = journal.storage(&address(at), &[key]).unwrap();
                 prop_assert_eq!(found, model.value(address(at), &[key]));
+            }
+            Op::Head(at, key) => {
+                let found = journal.storage_head(&address(at), &[key]).unwrap();
+                let expected = model.value(address(at), &[key]);
+                prop_assert_eq!(found.as_ref().map(|head| head.bytes() as usize), expected.as_ref().map(|it| it.len()));
+                if let Some(ValueHead::Known(found)) = found {
+                    prop_assert_eq!(Some(found), expected);
+                }
+            }
+            Op::LoadBefore(at, key) => {
+                let before = StateReader::storage(&start(), &address(at), &[key]).unwrap();
+                let head = journal.storage_head_before_block(&address(at), &[key]).unwrap();
+                prop_assert_eq!(head.map(|head| head.bytes() as usize), before.as_ref().map(|it| it.len()));
+                prop_assert_eq!(journal.storage_before_block(&address(at), &[key]).unwrap(), before);
             }
             Op::Log(bytes) => {
                 let log = Log { address: address(0), topics: vec![], data: vec![bytes; usize::from(bytes)] };

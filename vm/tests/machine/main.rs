@@ -51,3 +51,4 @@ mod stack;
 mod tail_calls;
 mod traps;
 mod validity;
+mod value_reads;

@@ -271,6 +271,14 @@ impl lockstep_vm::StateReader for Counting {
         lockstep_vm::StateReader::account(&self.state, address)
     }
 
+    fn storage_head(
+        &self,
+        address: &Address,
+        key: &[u8],
+    ) -> Result<Option<lockstep_vm::ValueHead>, lockstep_vm::Fault> {
+        lockstep_vm::StateReader::storage_head(&self.state, address, key)
+    }
+
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<lockstep_vm::Bytes>, lockstep_vm::Fault> {
         lockstep_vm::StateReader::storage(&self.state, address, key)
     }
