@@ -34,9 +34,9 @@ enum Chore {
     Docs,
     /// Build the machine in a workspace outside this one, in each kind of profile
     Embed {
-        /// The cargo profile whose builds are made, `dev` or `release` [default: both]
-        #[arg(long, value_name = "PROFILE", value_parser = ["dev", "release"])]
-        profile: Option<String>,
+        /// The build that is made [default: each of them]
+        #[arg(long, value_name = "BUILD", value_parser = embed::BUILDS.map(|build| build.name))]
+        build: Option<String>,
     },
     /// Rebuild the prebuilt modules of the example contracts
     Guests {
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
         Chore::Bless => bless(&tree),
         Chore::Determinism { targets } => compare_targets(&tree, &targets),
         Chore::Docs => print_docs(&tree),
-        Chore::Embed { profile } => check_embedding(&tree, profile.as_deref()),
+        Chore::Embed { build } => check_embedding(&tree, build.as_deref()),
         Chore::Guests { check } => rebuild_guests(&tree, check),
     }
 }
@@ -66,9 +66,9 @@ fn print_docs(tree: &Tree) -> Result<()> {
 }
 
 /// Prints a row of a table for each build.
-fn check_embedding(tree: &Tree, profile: Option<&str>) -> Result<()> {
+fn check_embedding(tree: &Tree, build: Option<&str>) -> Result<()> {
     println!("| build | what came of it | seconds |\n|---|---|---|");
-    embed::check_all(tree, profile, |name, found, seconds| println!("| {name} | {found} | {seconds:.0} |"))
+    embed::check_all(tree, build, |name, found, seconds| println!("| {name} | {found} | {seconds:.0} |"))
 }
 
 fn rebuild_guests(tree: &Tree, check: bool) -> Result<()> {

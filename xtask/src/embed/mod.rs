@@ -176,15 +176,15 @@ fn check(workspace: &Workspace, build: &Build) -> Result<String> {
     Ok(found)
 }
 
-/// Makes every build of the cargo profile `profile`, or of both, and tells `report` its name, what came of it and how many seconds it took.
+/// Makes the build `only`, or every one, and tells `report` its name, what came of it and how many seconds it took.
 ///
 /// # Errors
 ///
 /// The first build that neither executes as the release does nor is cured by the lines that it says.
 #[expect(clippy::disallowed_types, reason = "how long it takes is printed; no result depends on it")]
-pub fn check_all(tree: &Tree, profile: Option<&str>, mut report: impl FnMut(&str, &str, f64)) -> Result<()> {
+pub fn check_all(tree: &Tree, only: Option<&str>, mut report: impl FnMut(&str, &str, f64)) -> Result<()> {
     let workspace = Workspace::new(tree)?;
-    for build in BUILDS.iter().filter(|build| profile.is_none_or(|profile| build.profile == profile)) {
+    for build in BUILDS.iter().filter(|build| only.is_none_or(|name| build.name == name)) {
         let start = std::time::Instant::now();
         let found = check(&workspace, build).with_context(|| build.name)?;
         report(build.name, &found, start.elapsed().as_secs_f64());
