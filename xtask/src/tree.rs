@@ -9,6 +9,9 @@ use std::{
 /// Folders, or links to them, that hold nothing of the project: built files, git's own, packages of other languages.
 const FOREIGN: [&str; 3] = [".git", "target", "node_modules"];
 
+/// The folder that mdBook makes of `docs`.
+const BOOK: &str = "book";
+
 /// A checkout.
 #[derive(Debug, Clone)]
 pub struct Tree {
@@ -48,7 +51,7 @@ impl Tree {
                 let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
                 let kind = entry.file_type()?;
                 // In a linked worktree `.git` is a file.
-                if FOREIGN.contains(&name.as_str()) {
+                if FOREIGN.contains(&name.as_str()) || path == BOOK {
                     continue;
                 }
                 if kind.is_file() {
