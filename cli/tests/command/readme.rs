@@ -1,7 +1,8 @@
 //! Console blocks of the README and of pages: every `lockstep` command in them prints what stands below it.
 //!
-//! A block that begins with "text" and a name is the file of that name. `LOCKSTEP_BLESS=1` rewrites what is printed.
-//! Commands of other programs are left alone.
+//! A block of "text" with a name is the file of that name as the commands left it. A block of another language with a name is
+//! a file that the commands find, unless the name is a path: then it is a file of the repository. `LOCKSTEP_BLESS=1` rewrites what is
+//! printed. Commands of other programs are left alone.
 
 use crate::{
     folder::Folder,
@@ -60,6 +61,29 @@ fn commands_print_what_the_page_of_indexers_says() {
     check_in(&folder, "docs/abi-metashrew.md", 4);
 }
 
+#[test]
+fn commands_print_what_the_pages_for_beginners_say() {
+    check("docs/ten-minutes.md", 6);
+    check("docs/abi-ewasm.md", 1);
+    check("docs/abi-packed.md", 4);
+    check("docs/operating.md", 14);
+}
+
+/// The modules lie where the compilers of the page put them.
+#[test]
+fn commands_print_what_the_page_of_first_contracts_says() {
+    let folder = Folder::with_contracts();
+    for (built, target) in [
+        ("first-rust/first_rust.wasm", "target/wasm32-unknown-unknown/release/first_rust.wasm"),
+        ("first-c/first_c.wasm", "first_c.wasm"),
+        ("first-as/counter.wasm", "counter.wasm"),
+        ("first-go/first_go.wasm", "first_go.wasm"),
+    ] {
+        folder.write(target, &folder.read(&format!("contracts/{built}")));
+    }
+    check_in(&folder, "docs/first-contract.md", 10);
+}
+
 /// Runs the commands of a page, of which there are at least `commands_min`.
 fn check(page: &str, commands_min: usize) {
     check_in(&Folder::with_contracts(), page, commands_min);
@@ -83,6 +107,13 @@ fn check_in(folder: &Folder, page: &str, commands_min: usize) {
             found.extend(content.lines().map(str::to_owned));
             found.push("```".to_owned());
             while lines.next().is_some_and(|line| line != "```") {}
+        } else if let Some((_, file)) = line.strip_prefix("```").and_then(|info| info.split_once(' ')) {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            if !file.contains('/') {
+                folder.write(file, format!("{}\n", block.join("\n")).as_bytes());
+            }
+            found.extend(block.into_iter().map(str::to_owned));
+            found.push("```".to_owned());
         }
     }
     assert!(commands >= commands_min, "{page} shows {commands} commands");

@@ -1,4 +1,4 @@
-//! Rules about links between pages, and about the book that the pages of `docs` are.
+//! Rules about links between pages, about files that pages show, and about the book that the pages of `docs` are.
 
 use crate::{hold, tree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,6 +104,37 @@ fn misplaced(summary: &str, pages: &[String]) -> Vec<String> {
     absent.chain(wrong.map(|path| format!("{path} is {} times in {SUMMARY}", times(path)))).collect()
 }
 
+/// The blocks of code of a page that name a file of the repository, each as its path and its text.
+fn quoted_files(text: &str) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let Some(info) = line.strip_prefix("```").filter(|info| !info.is_empty()) else { continue };
+        let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        if let Some((_, path)) = info.split_once(' ').filter(|(_, path)| path.contains('/')) {
+            files.push((path.to_owned(), format!("{}\n", block.join("\n"))));
+        }
+    }
+    files
+}
+
+#[test]
+fn files_on_pages_are_those_of_the_repository() {
+    let tree = tree();
+    let mut broken_by = Vec::new();
+    let mut files = 0;
+    for (page, text) in pages(&tree) {
+        for (path, block) in quoted_files(&text) {
+            files += 1;
+            if !tree.text(&path).is_ok_and(|text| text == block) {
+                broken_by.push(format!("{page}: {path}"));
+            }
+        }
+    }
+    assert!(files > 5, "only {files} files were found on pages");
+    hold(&broken_by, "A page shows a file of the repository as it is not. Copy the file into the block.");
+}
+
 #[test]
 fn each_page_is_in_the_book_once() {
     let tree = tree();
@@ -137,6 +168,12 @@ fn links_anchors_and_paths_are_found() {
     assert_eq!(resolve("README.md", "docs/a.md"), "docs/a.md");
     assert_eq!(resolve("docs/a.md", ""), "docs/a.md");
     assert_eq!(resolve("a.md", "../b"), "../b");
+}
+
+#[test]
+fn files_on_pages_are_found() {
+    let text = "```c a/b.c\none\n```\n```text\ntwo\n```\n```wat d.wat\nthree\n```\n```\nfour\n```\n";
+    assert_eq!(quoted_files(text), [("a/b.c".to_owned(), "one\n".to_owned())]);
 }
 
 #[test]
