@@ -94,8 +94,13 @@ fn offer(row: &HostImport, revision: &Revision) -> String {
 
 fn price(price: &HostPrice) -> String {
     let HostPrice { base, per_word, per_byte, per_topic, per_page, per_item } = *price;
-    let units =
-        [(per_word, "a word"), (per_byte, "a byte"), (per_topic, "a topic"), (per_page, "a page"), (per_item, "an entry")];
+    let units = [
+        (per_word, "a word"),
+        (per_byte, "a byte"),
+        (per_topic, "a topic"),
+        (per_page, "a page"),
+        (per_item, "an entry"),
+    ];
     let by_size = units.iter().filter(|(amount, _)| *amount > 0);
     let mut terms: Vec<String> = by_size.map(|(amount, unit)| format!("{} {unit}", grouped(*amount))).collect();
     if base > 0 || terms.is_empty() {

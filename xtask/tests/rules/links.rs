@@ -182,6 +182,10 @@ fn misplaced_pages_are_found() {
     let found = misplaced("[a](a.md) [b](b.md) [b](b.md) [d](d.md)", &pages);
     assert_eq!(
         found,
-        ["docs/d.md is not there", "docs/b.md is 2 times in docs/SUMMARY.md", "docs/c.md is 0 times in docs/SUMMARY.md"]
+        [
+            "docs/d.md is not there",
+            "docs/b.md is 2 times in docs/SUMMARY.md",
+            "docs/c.md is 0 times in docs/SUMMARY.md"
+        ]
     );
 }
