@@ -1,4 +1,5 @@
-// A counter for the ABI `json`: the method `increment` takes a number, adds it to the one in storage and returns the sum.
+// A counter for the ABI `json`: the method `increment` takes an array of one number, `[5]`, adds that number
+// to the one in storage and returns the sum.
 
 @external("env", "args_len") declare function args_len(): i32;
 @external("env", "args_read") declare function args_read(out: usize): void;
@@ -14,7 +15,9 @@ const COUNT_MAX: u64 = 9_999_999_999_999_999_999;
 export function increment(): void {
   const args = new ArrayBuffer(args_len());
   args_read(changetype<usize>(args));
-  const by = number(String.UTF8.decode(args));
+  const text = String.UTF8.decode(args);
+  if (!text.startsWith("[") || !text.endsWith("]")) throw new Error("an array of one number is expected");
+  const by = number(text.slice(1, -1));
   let count: u64 = 0;
   const length = storage_get_len(changetype<usize>(KEY), KEY.byteLength);
   if (length >= 0) {
