@@ -1,4 +1,4 @@
-//! The files of the repository as they stand on disk.
+//! The files of the repository on the disk.
 
 use anyhow::{Context, Result};
 use std::{

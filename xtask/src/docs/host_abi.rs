@@ -1,4 +1,4 @@
-//! `docs/host-abi.md`: what contracts can import, and the codes that they and receipts see.
+//! `docs/host-abi.md`: the imports of contracts, and the codes in receipts and return values.
 
 use super::{
     REVISIONS, heads,
