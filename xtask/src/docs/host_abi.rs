@@ -35,7 +35,7 @@ call itself costs what every call costs.
 const HALTS: &str = "
 ## Halt reasons
 
-The code stands in receipts. The last column is the error number that a caller by `callExport` gets for such an end.
+Receipts contain the code. The last column is the error number that a caller by `callExport` gets for such an end.
 
 ";
 
