@@ -1,4 +1,4 @@
-//! The store: what a commit of 1,000 keys and a read cost as the state grows.
+//! The store: the time of a commit of 1,000 keys and of a read as the state grows.
 //!
 //! States of 10^4 and 10^5 keys; `LOCKSTEP_LONG=1` adds 10^6.
 

@@ -1,4 +1,4 @@
-//! The files of a store, which count what is written to them and how long that takes.
+//! The files of a store. They count the bytes written and the time that writing takes.
 
 use lockstep_store::{FILE_NAME, LOG_NAME};
 use redb::{BackendError, DatabaseError, StorageBackend, backends::FileBackend};

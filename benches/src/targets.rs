@@ -1,4 +1,4 @@
-//! The speed that Lockstep promises, and what it measures for each promise.
+//! The targets of speed, and the measurement for each.
 //!
 //! Every figure is a ratio to, or a difference from, bare wasmi measured in turn in the same minutes, except the cost of
 //! a contract call, which bare wasmi has no equal of.

@@ -1,4 +1,4 @@
-//! Whatever is measured runs to its end, under the rules of `V1`, and takes the gas that its work costs.
+//! Each measured program runs to its end under the rules of `V1`, and takes the gas that its work costs.
 
 use lockstep_benches::{
     prices::measure_all,

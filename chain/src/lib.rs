@@ -21,6 +21,8 @@ pub mod indexer;
 mod memory;
 mod mempool;
 mod node;
+#[cfg(doctest)]
+mod pages;
 mod spec;
 pub mod state_file;
 pub mod transaction;

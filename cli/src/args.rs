@@ -1,4 +1,4 @@
-//! The arguments: what can be written on the command line, and what it is turned into.
+//! The arguments of the command line, and the values that they are turned into.
 
 use crate::{
     bytes::{
@@ -9,12 +9,14 @@ use crate::{
     dev_args::DevArguments,
     index_args::{IndexArguments, PreviewArguments},
 };
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use lockstep_vm::{Abi, Address, B256, Revision, U256};
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 /// The account that sends where none is named.
@@ -27,10 +29,10 @@ macro_rules! exit_codes {
     () => {
         "\
 Exit codes:
-  0  the contract returned, or the command did what it was asked for
+  0  the contract returned, or the command succeeded
   1  the contract reverted, or the traces that were compared differ
-  2  the contract halted: it did what it must not, and all its gas is gone
-  3  something given is invalid: arguments, file, module, transaction, state file,
+  2  the contract halted, and all its gas is consumed
+  3  the input is invalid: arguments, file, module, transaction, state file,
      database
   4  this machine failed
   5  some blocks of a file were applied, then one was not"
@@ -43,9 +45,9 @@ const AFTER_LONG_HELP: &str = concat!(
     "\
 A state file holds a chain: accounts, storage, code and the number of the last
 block. Every transaction of `deploy` and `call` is a block of its own, whose
-timestamp is its number. Gas costs nothing. What fails with code 3 or 4 leaves
-the file as it was. A database (--db) holds a chain with its past: states by
-height under one root, which can be proven, taken back and checked.
+timestamp is its number. Gas costs nothing. A command that fails with code 3 or
+4 leaves the file as it was. A database (--db) holds a chain with its past:
+states by height under one root, which can be proven, taken back and checked.
 
 ",
     exit_codes!(),
@@ -53,11 +55,11 @@ height under one root, which can be proven, taken back and checked.
 
 With --json a command prints one JSON object on one line of the standard output.
 Counts, gas among them, are numbers below 2^53 and strings of digits from there
-on; balances are always strings of digits; bytes are strings of 0x and hex
-digits; what is not there is null. A command that cannot be carried out prints
-{\"error\": {\"class\": ..., \"message\": ..., \"remedy\": ..., \"exit_code\": ...}}, where
-the class is usage, file, module, transaction, state_file, database, in_use (3) or
-fault (4). Where the exit code is 5, \"applied\" lists the blocks that were applied.
+on. Balances are always strings of digits. Bytes are strings of 0x and hex
+digits. An absent value is null. A command that fails prints
+{\"error\": {\"class\": ..., \"message\": ..., \"remedy\": ..., \"exit_code\": ...}}. The
+class is usage, file, module, transaction, state_file, database, in_use (3) or
+fault (4). With exit code 5, \"applied\" lists the blocks that were applied.
 docs/command.md has all classes, the limits and the formats of JSON files."
 );
 
@@ -78,7 +80,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a module once and print what it did; nothing is kept
     Run(RunArguments),
-    /// Validate a module and print all that is wrong with it, or what it is
+    /// Validate a module: print everything that is wrong with it, or its imports and exports
     Check(CheckArguments),
     /// Put a module on a new account of a state file
     Deploy(DeployArguments),
@@ -90,7 +92,7 @@ pub(crate) enum Command {
     Index(IndexArguments),
     /// Call a view of an indexer as it would be after one more block; nothing is kept
     Preview(PreviewArguments),
-    /// Find the smallest gas limit of a call, and what it reads and writes; nothing is kept
+    /// Find the smallest gas limit of a call, and the state that it reads and writes; nothing is kept
     Estimate(EstimateArguments),
     /// Print an account, or add to its balance
     Account(AccountArguments),
@@ -103,10 +105,10 @@ pub(crate) enum Command {
     /// Execute blocks of transactions on a database
     #[command(subcommand)]
     Block(BlockCommand),
-    /// Look at the blocks of a database, take them back, forget early states, check everything
+    /// Print, verify, take back, prune and check the blocks of a database
     #[command(subcommand)]
     Chain(ChainCommand),
-    /// Look at a database as a whole: what takes room, what differs between two heights
+    /// Print the sizes of a database or the differences of two heights, or copy it
     #[command(subcommand)]
     Db(DbCommand),
     /// Prove an account or a storage value of a database, or that there is none
@@ -123,6 +125,10 @@ pub(crate) enum Command {
     Export(ExportArguments),
     /// Begin a database with such a file
     Import(ImportArguments),
+    /// Print the completions of a shell
+    Completions(CompletionsArguments),
+    /// Write the manual pages, one for each command, into a folder
+    Man(ManArguments),
 }
 
 /// Where the chain lies.
@@ -146,14 +152,15 @@ pub(crate) struct DatabaseArgument {
     pub(crate) db: PathBuf,
 }
 
-/// What is called, with what, by whom.
+/// The export that is called, its input, and the caller.
 #[derive(Debug, Args)]
 pub(crate) struct EntryArguments {
-    /// The export to call, where the contract has named ones [default: main]
-    #[arg(long = "call", value_name = "EXPORT")]
-    pub(crate) export: Option<String>,
+    /// The export to call, if the contract has named ones [default: main]. For a contract of ABI `packed` its arguments can
+    /// follow: numbers in decimal or 0x and hex; buffers in hex or @FILE
+    #[arg(long = "call", value_names = ["EXPORT", "ARGUMENT"], num_args = 1.., allow_negative_numbers = true)]
+    pub(crate) call: Vec<String>,
 
-    /// The input: hex, a JSON object, array or string as it stands, @FILE for the bytes of a file, or - for those of the
+    /// The input: hex, a JSON object, array or string as it is, @FILE for the bytes of a file, or - for those of the
     /// standard input [default: empty]
     #[arg(long, value_name = "HEX", value_parser = parse_input, allow_hyphen_values = true)]
     pub(crate) input: Option<InputSource>,
@@ -163,19 +170,19 @@ pub(crate) struct EntryArguments {
     pub(crate) caller: Address,
 }
 
-/// What to look into. The transaction is executed a second time for it, on the reference interpreter: what it does,
-/// its receipt and its gas are the same with and without.
+/// A diagnosis. It executes the transaction a second time, on the reference interpreter. The receipt and the gas are the same
+/// with and without it.
 #[derive(Debug, Args)]
 pub(crate) struct DiagnosisArguments {
-    /// Print where each frame stopped that did not return, with the functions in progress
+    /// Print where each frame stopped that did not return, and the functions in progress
     #[arg(long)]
     pub(crate) backtrace: bool,
 
-    /// Write what happens into this file: one JSON object a line for each frame and each call of the host
+    /// Write a trace into this file: one JSON object a line for each frame and each call of the host
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
 
-    /// A line in the trace for each instruction as well; such a trace can have gigabytes
+    /// Write a line for each instruction into the trace as well; such a trace can have gigabytes
     #[arg(long, requires = "trace")]
     pub(crate) instructions: bool,
 
@@ -189,8 +196,8 @@ pub(crate) struct RunArguments {
     /// A module, binary (.wasm) or text (.wat)
     pub(crate) file: PathBuf,
 
-    /// Its ABI: ewasm, packed, wasi, json, dela, metashrew or metashrew-documented [default: guessed from the module]
-    #[arg(long, value_parser = parse_abi)]
+    /// Its ABI [default: guessed from the module]
+    #[arg(long, value_parser = abi_parser())]
     pub(crate) abi: Option<Abi>,
 
     #[command(flatten)]
@@ -208,7 +215,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true, default_value_t = U256::ZERO)]
     pub(crate) value: U256,
 
-    /// Begin with the state in this file instead of an empty one; the file is only read
+    /// Begin with the state in this file instead of an empty one; the file stays as it is
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
 
@@ -221,6 +228,16 @@ pub(crate) struct RunArguments {
 }
 
 impl EntryArguments {
+    /// The name of the export, if one is given.
+    pub(crate) fn export(&self) -> Option<&str> {
+        self.call.first().map(String::as_str)
+    }
+
+    /// The typed arguments behind the name.
+    pub(crate) fn values(&self) -> &[String] {
+        self.call.get(1..).unwrap_or_default()
+    }
+
     /// The file that the input is read from.
     pub(crate) fn input_file(&self) -> Option<&Path> {
         match &self.input {
@@ -235,8 +252,8 @@ pub(crate) struct CheckArguments {
     /// A module, binary (.wasm) or text (.wat)
     pub(crate) file: PathBuf,
 
-    /// Its ABI: ewasm, packed, wasi, json, dela, metashrew or metashrew-documented [default: guessed from the module]
-    #[arg(long, value_parser = parse_abi)]
+    /// Its ABI [default: guessed from the module]
+    #[arg(long, value_parser = abi_parser())]
     pub(crate) abi: Option<Abi>,
 
     /// The rules to check it by
@@ -252,8 +269,8 @@ pub(crate) struct DeployArguments {
     #[command(flatten)]
     pub(crate) place: PlaceArgument,
 
-    /// Its ABI: ewasm, packed, wasi, json, dela, metashrew or metashrew-documented [default: guessed from the module]
-    #[arg(long, value_parser = parse_abi)]
+    /// Its ABI [default: guessed from the module]
+    #[arg(long, value_parser = abi_parser())]
     pub(crate) abi: Option<Abi>,
 
     /// The account that sends the transaction
@@ -317,7 +334,7 @@ pub(crate) struct ViewArguments {
     #[arg(long, value_name = "HEIGHT", value_parser = parse_gas, requires = "db")]
     pub(crate) at: Option<u64>,
 
-    /// Gas that it may use; a view is no transaction and costs no gas as such
+    /// Gas that it may use; a view is not a transaction and has no intrinsic gas
     #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = DEFAULT_GAS)]
     pub(crate) gas: u64,
 }
@@ -348,7 +365,7 @@ pub(crate) struct AccountArguments {
     #[command(flatten)]
     pub(crate) place: PlaceArgument,
 
-    /// Add this to its balance first, without a transaction; for a state file, which is made if it does not exist
+    /// Add this to its balance first, without a transaction; a state file that does not exist is made
     #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true)]
     pub(crate) credit: Option<U256>,
 }
@@ -437,7 +454,7 @@ pub(crate) struct LogArguments {
     #[command(flatten)]
     pub(crate) database: DatabaseArgument,
 
-    /// Blocks to print at the most
+    /// Blocks to print, at most
     #[arg(long, value_name = "N", value_parser = parse_gas, default_value_t = 20)]
     pub(crate) limit: u64,
 }
@@ -477,7 +494,7 @@ pub(crate) struct VerifyArguments {
     /// A proof
     pub(crate) file: PathBuf,
 
-    /// The root that it is about, in hex: of a state, or of the receipts of a block
+    /// The root to check it against, in hex: of a state, or of the receipts of a block
     #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
     pub(crate) root: B256,
 }
@@ -496,11 +513,11 @@ pub(crate) struct ReplayArguments {
     /// A witness
     pub(crate) file: PathBuf,
 
-    /// The root of the state that the block is executed on, from a source that you trust; a witness of another one is refused
+    /// The root of the state that the block is executed on, from a source that you trust; a witness of another root is rejected
     #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
     pub(crate) root: Option<B256>,
 
-    /// The hash of the block, from a source that you trust; a witness of another block is refused
+    /// The hash of the block, from a source that you trust; a witness of another block is rejected
     #[arg(long, value_name = "HASH", value_parser = parse_hash)]
     pub(crate) hash: Option<B256>,
 }
@@ -523,7 +540,7 @@ pub(crate) struct ImportArguments {
     /// The file to read
     pub(crate) file: PathBuf,
 
-    /// The root of the state, from a source that you trust; a snapshot of another one is refused
+    /// The root of the state, from a source that you trust; a snapshot of another root is rejected
     #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
     pub(crate) root: Option<B256>,
 
@@ -537,6 +554,18 @@ pub(crate) struct ImportArguments {
 
     #[command(flatten)]
     pub(crate) database: DatabaseArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// The folder; it is made if it does not exist
+    pub(crate) folder: PathBuf,
 }
 
 /// A revision by its name.
@@ -578,8 +607,9 @@ pub(crate) fn command_of(arguments: &[OsString]) -> String {
     name
 }
 
-pub(crate) fn parse_abi(name: &str) -> Result<Abi, <Abi as FromStr>::Err> {
-    name.parse()
+/// The name of an ABI, one of those in the table.
+pub(crate) fn abi_parser() -> impl TypedValueParser<Value = Abi> {
+    PossibleValuesParser::new(Abi::CONTRACTS.iter().map(|abi| abi.name())).try_map(|name| name.parse::<Abi>())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The arguments of `lockstep db` and `lockstep chain`: what is done to a database as a whole, or to its blocks.
+//! The arguments of `lockstep db` and `lockstep chain`, which work on a database as a whole or on its blocks.
 
 use crate::{
     args::DatabaseArgument,
@@ -53,11 +53,11 @@ impl EngineName {
 /// What to look at of a database.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
-    /// Print what takes room, table by table; reads the whole database
+    /// Print the size of each table; reads the whole database
     Stats(DatabaseArgument),
     /// Print the accounts and storage values that differ between two heights
     Diff(DiffArguments),
-    /// Copy a database with all its heights, also while another process writes it
+    /// Copy a database with all its heights, even while another process writes it
     Backup(BackupArguments),
 }
 
@@ -76,14 +76,14 @@ pub(crate) struct DiffArguments {
     #[arg(value_parser = parse_gas)]
     pub(crate) from: u64,
 
-    /// The height to look at
+    /// The height to compare
     #[arg(value_parser = parse_gas)]
     pub(crate) to: u64,
 
     #[command(flatten)]
     pub(crate) database: DatabaseArgument,
 
-    /// Differences to print at the most
+    /// Differences to print, at most
     #[arg(long, value_name = "N", value_parser = parse_gas, default_value_t = 100)]
     pub(crate) limit: u64,
 

@@ -1,4 +1,4 @@
-//! What `--backtrace`, `--trace` and `--profile` ask for: a replay of the transaction, files, and lines of the report.
+//! The work of `--backtrace`, `--trace` and `--profile`: a replay of the transaction, files, and lines of the report.
 //!
 //! The replay comes after the execution and before anything is kept, and must give the same.
 

@@ -1,4 +1,4 @@
-//! What executing a transaction did, as fields of a report: outcome, output, logs, halts, changes.
+//! The execution of a transaction as fields of a report: outcome, output, logs, halts, changes.
 
 use crate::{
     bytes::{hex, printable},

@@ -1,6 +1,6 @@
 //! Why a command could not be carried out: a class that says whose fault it is, a text, and the exit code of each.
 //!
-//! How a contract ended is no failure: that stands in a report.
+//! The end of a contract is no failure: it is in the report.
 
 use crate::report::{Row, escaped};
 use core::fmt;

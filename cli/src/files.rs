@@ -1,4 +1,4 @@
-//! Reading what the user names: never more than a limit, and with an error that says which file and why.
+//! Reads files that the user names, up to a limit. Each error has the file and the reason.
 
 use crate::{
     bytes::InputSource,

@@ -1,14 +1,14 @@
 //! The arguments of `lockstep index` and `lockstep preview`.
 
 use crate::{
-    args::{EntryArguments, PlaceArgument, parse_abi},
+    args::{EntryArguments, PlaceArgument, abi_parser},
     bytes::{parse_address, parse_gas},
 };
 use clap::Args;
 use lockstep_vm::{Abi, Address};
 use std::path::PathBuf;
 
-/// Gas of a block that is indexed where none is named: minutes of work.
+/// Gas of a block that is indexed, unless another limit is given: minutes of work.
 pub(crate) const INDEX_GAS: u64 = 1_000_000_000_000;
 
 /// The highest height: an indexer is told heights of 32 bits.
@@ -19,11 +19,11 @@ pub(crate) struct IndexArguments {
     /// The indexer: a module, binary (.wasm) or text (.wat)
     pub(crate) file: PathBuf,
 
-    /// Its ABI: metashrew or metashrew-documented [default: guessed from the module]
-    #[arg(long, value_parser = parse_abi)]
+    /// Its ABI, one of indexers [default: guessed from the module]
+    #[arg(long, value_parser = abi_parser())]
     pub(crate) abi: Option<Abi>,
 
-    /// The blocks: files that hold one each, or folders of such files, which are taken by the numbers in their names
+    /// The blocks: files with one block each, or folders of such files, in the order of the numbers in their names
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
     pub(crate) blocks: Vec<PathBuf>,
 

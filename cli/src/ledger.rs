@@ -1,4 +1,4 @@
-//! A chain wherever it lies: in a state file, or in a database with its past.
+//! A chain in a state file, or in a database with its past.
 
 use crate::{
     args::PlaceArgument,

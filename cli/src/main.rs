@@ -25,6 +25,7 @@ mod output_file;
 mod progress;
 mod report;
 mod state_file;
+mod typed;
 
 use args::{Arguments, Command};
 use clap::{Parser, error::ErrorKind};
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let exit = match Arguments::try_parse_from(&arguments) {
         Ok(Arguments { command: Command::Dev(dev), json }) => serve(&dev, json),
+        Ok(Arguments { command: Command::Completions(arguments), .. }) => {
+            print(&commands::completions(&arguments), Exit::Return)
+        }
         Ok(arguments) => answer(&commands::run(arguments.command), arguments.json),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             print(&error.render().to_string(), Exit::Return)

@@ -1,4 +1,4 @@
-//! What a command has to say: named values, rendered as aligned lines or as one JSON object.
+//! The report of a command: named values, rendered as aligned lines or as one JSON object.
 //!
 //! Text and JSON come from the same values under the same names, so they cannot differ. Knows nothing of contracts.
 

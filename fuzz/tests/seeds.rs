@@ -1,4 +1,4 @@
-//! The inputs in `fuzz/seeds`: one folder for each target, with what it starts from and what it has failed on.
+//! The inputs in `fuzz/seeds`: one folder for each target, with its first inputs and those that it has failed on.
 
 use lockstep_fuzz::{TARGETS, runner, target};
 use std::{fs, path::Path};

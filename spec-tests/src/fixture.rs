@@ -1,4 +1,4 @@
-//! A GeneralStateTests file, read and resolved: each case has its transaction and what it is to end in.
+//! A GeneralStateTests file, read and resolved: each case has its transaction and its expected end.
 //!
 //! Only the fork Byzantium is read; post entries of other forks are counted. Executes nothing.
 

@@ -1,4 +1,4 @@
-//! Executes one case of a state test and compares what came out.
+//! Executes one case of a state test and compares the result.
 
 use crate::{
     fixture::{Case, Hashes, StateTest},

@@ -1,4 +1,4 @@
-//! The command `state-tests`: what it writes and how it exits.
+//! The command `state-tests`: its output and its exit codes.
 
 #![expect(
     clippy::panic,

@@ -1,4 +1,4 @@
-//! Goldens: files below `*/tests/golden/` that hold what a test expects.
+//! Goldens: files below `*/tests/golden/` with the expectations of a test.
 //!
 //! A test that compares with a golden writes it instead where the variable [`VARIABLE`] is set.
 

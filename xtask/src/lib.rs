@@ -1,6 +1,6 @@
 //! Chores of the repository: generated pages, example contracts, goldens.
 //!
-//! The command is in `main.rs`; what it does is here, so that the rules under `tests/rules` compare with the same code.
+//! The command is in `main.rs`, its work is here. So the rules under `tests/rules` compare with the same code.
 
 pub mod bless;
 pub mod determinism;

@@ -1,4 +1,4 @@
-//! The files of the repository as they stand on disk.
+//! The files of the repository on the disk.
 
 use anyhow::{Context, Result};
 use std::{
@@ -8,6 +8,9 @@ use std::{
 
 /// Folders, or links to them, that hold nothing of the project: built files, git's own, packages of other languages.
 const FOREIGN: [&str; 3] = [".git", "target", "node_modules"];
+
+/// The folder that mdBook makes of `docs`.
+const BOOK: &str = "book";
 
 /// A checkout.
 #[derive(Debug, Clone)]
@@ -48,7 +51,7 @@ impl Tree {
                 let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
                 let kind = entry.file_type()?;
                 // In a linked worktree `.git` is a file.
-                if FOREIGN.contains(&name.as_str()) {
+                if FOREIGN.contains(&name.as_str()) || path == BOOK {
                     continue;
                 }
                 if kind.is_file() {

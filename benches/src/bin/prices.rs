@@ -1,4 +1,4 @@
-//! Prints what everything that `V1` has a price for takes in time, and what that time is worth in gas.
+//! Prints the time of each thing that has a price under `V1`, and the gas that this time is worth.
 //!
 //! `--rounds N` measures longer. A row that is more than twice too cheap is marked.
 

@@ -1,4 +1,4 @@
-//! What a program takes of the host's memory, read from a counting allocator that the executable has set.
+//! The host's memory that a program takes, read from a counting allocator that the executable has set.
 //!
 //! A library must not set an allocator for all its users, so the executable hands over how its own is read.
 

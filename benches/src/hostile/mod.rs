@@ -1,4 +1,4 @@
-//! The bench of hostile programs: what a unit of gas buys at the worst, beside ordinary integer code in the same run.
+//! The bench of hostile programs: the most time that a unit of gas buys, beside ordinary integer code in the same run.
 //!
 //! A [`Recipe`] makes a program: contracts on a state, and transactions that a real [`Vm`](lockstep_vm::Vm) executes.
 //! [`recipes`] lists them all: every operator, every host function and every limit has some, which the compiler or a

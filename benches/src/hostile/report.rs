@@ -1,4 +1,4 @@
-//! What the bench prints.
+//! The output of the bench.
 
 use super::Measured;
 use core::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! What code costs before its first frame: validation and compilation, by the byte.
+//! The time of code before its first frame: validation and compilation, by the byte.
 
 use super::{Comparison, Row, Spent, in_gas};
 use crate::{

@@ -1,4 +1,4 @@
-//! Probes of what a frame costs before its first instruction.
+//! Probes of the price of a frame before its first instruction.
 
 use super::{Comparison, Probe, Row, data_text};
 use crate::{programs::module, scene::address};

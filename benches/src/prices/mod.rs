@@ -1,4 +1,4 @@
-//! What things cost in time, beside what `V1` charges for them.
+//! Times of operators, host functions and frames, beside their prices under `V1`.
 //!
 //! Prices are relative: gas is worth whatever a node's processor makes of it. What must hold is that no gas buys much
 //! more time than another, so every row is compared with one yardstick, measured in the same round.

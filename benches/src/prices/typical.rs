@@ -1,4 +1,4 @@
-//! What the gas of whole programs is worth: the kernels, and transfers of a token.
+//! The time that the gas of whole programs buys: the kernels, and transfers of a token.
 
 use super::{Comparison, Row, Spent, in_gas};
 use crate::{measure::nanoseconds, programs::KERNELS, scene::token_block};

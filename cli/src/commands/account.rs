@@ -1,4 +1,4 @@
-//! `lockstep account`: what stands at an address of a chain; can add to its balance.
+//! `lockstep account`: prints the account at an address of a chain; can add to its balance.
 
 use crate::{
     args::AccountArguments,

@@ -1,16 +1,15 @@
-//! `lockstep call`: a transaction to a contract of a chain; what it changed is kept.
+//! `lockstep call`: a transaction to a contract of a chain. Its changes are kept.
 
 use super::{
     add_receipt,
     explain::{Called, explain_call},
-    halt_sites, machine, note_missing_code,
+    halt_sites, machine, note_missing_code, typed_input,
 };
 use crate::{
-    args::{CallArguments, EntryArguments},
+    args::CallArguments,
     diagnosis::Diagnosis,
     execution::{add_changes, add_outcome},
     failure::Failure,
-    files,
     ledger::Ledger,
     report::{Report, Value},
     state_file::IfMissing,
@@ -27,23 +26,25 @@ pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
         (entry.input_file(), "the input"),
     ];
     let diagnosis = Diagnosis::plan(diagnosis, &taken)?;
-    let EntryArguments { export, input, caller } = entry;
+    let (export, caller) = (entry.export(), entry.caller);
     let vm = machine()?;
-    let input = files::input(input, vm.revision())?;
     let ledger = Ledger::write(&place, IfMissing::Refuse)?;
+    let input = typed_input(&vm, &ledger, &address, &entry)?;
     let mut report = Report::new("call");
     note_missing_code(&mut report, &ledger, &address)?;
-    let kind = TxKind::Call { to: address, export: export.clone().map(String::into_bytes) };
-    let attempt = ledger.execute(&vm, Order { sender: caller, gas_limit: gas, value, kind, input: input.clone() })?;
+    let kind = TxKind::Call { to: address, export: export.map(|name| name.as_bytes().to_vec()) };
+    let attempt =
+        ledger.execute(&vm, Order { sender: caller, gas_limit: gas, value, kind, input: input.bytes.clone() })?;
     let seen = diagnosis.carry_out(&vm, &attempt)?;
     let (outcome, halts) = (attempt.executed.receipt.outcome, attempt.executed.halts.clone());
-    let halts = halt_sites(outcome, halts, address, export.as_deref());
-    let called = Called { export: export.as_deref(), input: &input };
+    let halts = halt_sites(outcome, halts, address, export);
+    let called = Called { export, input: &input.bytes };
     explain_call(&mut report, &vm, &ledger, &address, &called, (outcome, &halts))?;
     let sealed = ledger.keep(attempt)?;
     let receipt = &sealed.executed.receipt;
     add_outcome(&mut report, receipt.outcome, &halts);
     add_receipt(&mut report, receipt, gas);
+    input.add_result(&mut report, receipt.outcome, &receipt.output);
     add_changes(&mut report, &sealed.changes);
     report.add("contract", Value::bytes(address));
     report.add("caller", Value::bytes(caller));

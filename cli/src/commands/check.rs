@@ -1,4 +1,4 @@
-//! `lockstep check`: all that is wrong with a module, or what it is and what it costs to deploy.
+//! `lockstep check`: everything that is wrong with a module, or its imports, its exports and the price of its deployment.
 
 use crate::{
     args::CheckArguments,

@@ -1,4 +1,4 @@
-//! `lockstep db`: a database as a whole, what takes room in it and what differs between two heights.
+//! `lockstep db`: sizes of a database, differences between two heights, backups.
 
 use crate::{
     args::DatabaseArgument,

@@ -2,14 +2,13 @@
 
 use super::{
     explain::{Called, explain_call},
-    halt_sites, machine, note_missing_code,
+    halt_sites, machine, note_missing_code, typed_input,
 };
 use crate::{
-    args::{EntryArguments, EstimateArguments},
+    args::EstimateArguments,
     bytes::hex,
     execution::{add_outcome, add_output},
     failure::Failure,
-    files,
     ledger::Ledger,
     report::{Report, Row, Value},
 };
@@ -19,21 +18,21 @@ use lockstep_vm::{Address, Estimate, NoEstimate, StateDiff, StateKeys, TxKind};
 /// Runs the command.
 pub(crate) fn estimate(arguments: EstimateArguments) -> Result<Report, Failure> {
     let EstimateArguments { address, place, entry, value } = arguments;
-    let EntryArguments { export, input, caller } = entry;
+    let (export, caller) = (entry.export(), entry.caller);
     let vm = machine()?;
-    let input = files::input(input, vm.revision())?;
     let ledger = Ledger::read(&place, None)?;
+    let input = typed_input(&vm, &ledger, &address, &entry)?.bytes;
     let mut report = Report::new("estimate");
     note_missing_code(&mut report, &ledger, &address)?;
-    let kind = TxKind::Call { to: address, export: export.clone().map(String::into_bytes) };
+    let kind = TxKind::Call { to: address, export: export.map(|name| name.as_bytes().to_vec()) };
     let tx =
         ledger.transaction(Order { sender: caller, gas_limit: BLOCK_GAS_LIMIT, value, kind, input: input.clone() })?;
     match vm.estimate(ledger.view(), &ledger.next_block(BLOCK_GAS_LIMIT)?, tx) {
         Ok(estimate) => add_estimate(&mut report, &estimate),
         Err(NoEstimate::Fails { receipt, halts }) => {
             report.note(format!("there is no gas limit up to {BLOCK_GAS_LIMIT} with which the call returns"));
-            let halts = halt_sites(receipt.outcome, halts, address, export.as_deref());
-            let called = Called { export: export.as_deref(), input: &input };
+            let halts = halt_sites(receipt.outcome, halts, address, export);
+            let called = Called { export, input: &input };
             explain_call(&mut report, &vm, &ledger, &address, &called, (receipt.outcome, &halts))?;
             add_outcome(&mut report, receipt.outcome, &halts);
             report.add("gas_used", Value::Number(receipt.gas_used.get()));

@@ -1,12 +1,12 @@
 //! What a halt at a contract's door leaves unsaid: the signature that was not met, the export that is not there, the code
 //! that was created. Remarks beside a report; no outcome depends on them.
 
-use crate::{diagnosis::replayed, failure::Failure, files::len, ledger::Ledger, report::Report};
+use crate::{diagnosis::replayed, failure::Failure, files::len, ledger::Ledger, report::Report, typed::descriptor};
 use lockstep_chain::Attempt;
 use lockstep_diagnosis::{Event, Observer};
 use lockstep_host::{
-    Stop, ValueType,
-    packed::{Descriptor, Parameter, ResultKind, StructLayout},
+    Stop,
+    packed::{Parameter, ResultKind, StructLayout},
 };
 use lockstep_vm::{
     Abi, Address, Bytes, HaltReason, HaltSite, Outcome, ValidModule, Vm,
@@ -16,17 +16,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Exports that a remark lists.
 const EXPORTS_MAX: usize = 20;
-
-/// Parameters and result of a function that can be called by name.
-fn values(ty: &FunctionType) -> Option<(Vec<ValueType>, Option<ValueType>)> {
-    let parameters: Option<Vec<_>> = ty.parameters.iter().map(|value| value.integer()).collect();
-    let result = match ty.results[..] {
-        [] => None,
-        [result] => Some(result.integer()?),
-        _ => return None,
-    };
-    Some((parameters?, result))
-}
 
 /// What was called, for the remark on a call that did not even begin.
 pub(super) struct Called<'a> {
@@ -44,12 +33,17 @@ pub(super) fn explain_call(
     ended: (Outcome, &[HaltSite]),
 ) -> Result<(), Failure> {
     let Some(reason) = at_the_door(ended) else { return Ok(()) };
-    let Some(id) = ledger.account(address)?.and_then(|account| account.code) else { return Ok(()) };
-    let Some(code) = ledger.view().code(&id.hash)? else { return Ok(()) };
-    if let Ok(module) = ValidModule::parse(code, id.abi, vm.revision()) {
+    if let Some(module) = module_at(vm, ledger, address)? {
         explain_entry(report, &module, called, reason);
     }
     Ok(())
+}
+
+/// The module of the contract at `address`, if it is one.
+pub(super) fn module_at(vm: &Vm, ledger: &Ledger, address: &Address) -> Result<Option<ValidModule>, Failure> {
+    let Some(id) = ledger.account(address)?.and_then(|account| account.code) else { return Ok(None) };
+    let Some(code) = ledger.view().code(&id.hash)? else { return Ok(None) };
+    Ok(ValidModule::parse(code, id.abi, vm.revision()).ok())
 }
 
 /// The reason of a halt before the first frame began, of those that are about the entry.
@@ -98,14 +92,7 @@ fn is_callable(module: &ValidModule, name: &str, ty: &ExternType) -> bool {
 /// The export's signature, and the input that it takes.
 fn expected(module: &ValidModule, name: &str, ty: &FunctionType, input: &[u8]) -> String {
     let given = len(input);
-    let declared = module
-        .abi_facts()
-        .packed()
-        .and_then(|packed| packed.descriptors.as_ref())
-        .and_then(|section| section.get(name.as_bytes()))
-        .cloned();
-    let of_types = || values(ty).and_then(|(parameters, result)| Descriptor::from_wasm_types(&parameters, result).ok());
-    let Some(descriptor) = declared.or_else(of_types) else {
+    let Some(descriptor) = descriptor(module, name) else {
         return format!("the export is `{name}` {ty}; {given} bytes of input were given");
     };
     let layout = StructLayout::new(&descriptor);

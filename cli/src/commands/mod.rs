@@ -13,6 +13,7 @@ mod estimate;
 mod explain;
 mod genesis;
 mod index;
+mod manual;
 mod preview;
 mod proof;
 mod replay;
@@ -25,16 +26,18 @@ mod verify_chain;
 mod view;
 
 use crate::{
-    args::{BlockCommand, ChainCommand, Command},
+    args::{BlockCommand, ChainCommand, Command, EntryArguments},
     db_args::DbCommand,
     execution::{add_logs, add_output},
     failure::{Class, Failure},
     ledger::Ledger,
     report::{Report, Value},
+    typed::{self, TypedInput},
 };
-use lockstep_vm::{Address, HaltSite, MemoryState, Outcome, Receipt, Revision, Vm};
+use lockstep_vm::{Abi, Address, HaltSite, MemoryState, Outcome, Receipt, Revision, Vm};
 
 pub(crate) use dev::start as serve;
+pub(crate) use manual::completions;
 
 /// Carries out a command.
 pub(crate) fn run(command: Command) -> Result<Report, Failure> {
@@ -66,6 +69,8 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Diverge(arguments) => diverge::diverge(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Dev(_) => Err(Failure::new(Class::Fault, anyhow::anyhow!("`dev` is served, not run"))),
+        Command::Completions(_) => Err(Failure::new(Class::Fault, anyhow::anyhow!("completions are printed, not run"))),
+        Command::Man(arguments) => manual::man(&arguments),
         Command::Export(arguments) => snapshot::export(&arguments),
         Command::Import(arguments) => snapshot::import(&arguments),
     }
@@ -74,6 +79,14 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
 /// The machine that transactions are executed on.
 fn machine() -> Result<Vm, Failure> {
     Ok(Vm::new(Revision::V1)?)
+}
+
+/// The input of a call of the contract at `address`. Its code is read only if types are needed.
+fn typed_input(vm: &Vm, ledger: &Ledger, address: &Address, entry: &EntryArguments) -> Result<TypedInput, Failure> {
+    let account = ledger.account(address)?;
+    let is_packed = account.and_then(|account| account.code).is_some_and(|code| code.abi == Abi::Packed);
+    let module = if is_packed && entry.export().is_some() { explain::module_at(vm, ledger, address)? } else { None };
+    typed::input(entry, vm.revision(), module.as_ref())
 }
 
 /// Adds which fields of a report were believed because a file says them, and the options that compare them.

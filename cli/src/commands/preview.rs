@@ -1,14 +1,13 @@
-//! `lockstep preview`: what a view would answer after one more block. The chain stays as it is.
+//! `lockstep preview`: the answer of a view after one more block. The chain stays as it is.
 
 use super::{halt_sites, index::read_block, machine, note_missing_code};
 use crate::{
-    args::EntryArguments,
     execution::{add_outcome, add_output},
     failure::Failure,
-    files,
     index_args::PreviewArguments,
     ledger::Ledger,
     report::{Report, Value},
+    typed,
 };
 use lockstep_chain::{Order, indexer::has_noted_failure};
 use lockstep_vm::{Gas, HaltSite, Outcome, Overlaid, TxKind, U256, ViewCall};
@@ -17,9 +16,10 @@ use std::sync::Arc;
 /// Runs the command.
 pub(crate) fn preview(arguments: PreviewArguments) -> Result<Report, Failure> {
     let PreviewArguments { address, place, block, entry, at, gas } = arguments;
-    let EntryArguments { export, input, caller } = entry;
+    let (export, caller) = (entry.export(), entry.caller);
     let vm = machine()?;
-    let input = files::input(input, vm.revision())?;
+    // An indexer has no typed exports.
+    let input = typed::input(&entry, vm.revision(), None)?.bytes;
     let block = read_block(&block, &vm)?;
     let ledger = Ledger::read(&place, at)?;
     let mut report = Report::new("preview");
@@ -49,10 +49,10 @@ pub(crate) fn preview(arguments: PreviewArguments) -> Result<Report, Failure> {
     }
     let next = attempt.next_block();
     let after = Arc::new(Overlaid::new(attempt.view, attempt.executed.diff));
-    let name = export.clone().map(String::into_bytes);
+    let name = export.map(|name| name.as_bytes().to_vec());
     let call = ViewCall { caller, to: address, export: name, input, gas_limit: Gas::new(gas) };
     let viewed = vm.view(after, &next, call)?;
-    let halts = halt_sites(viewed.outcome, viewed.halts, address, export.as_deref());
+    let halts = halt_sites(viewed.outcome, viewed.halts, address, export);
     add_outcome(&mut report, viewed.outcome, &halts);
     add_output(&mut report, &viewed.output);
     report.add("gas_used", Value::Number(viewed.gas_used.get()));

@@ -6,7 +6,7 @@ use super::{
     halt_sites, machine, put_storage,
 };
 use crate::{
-    args::{EntryArguments, RunArguments},
+    args::RunArguments,
     bytes::{Preset, hex},
     diagnosis::Diagnosis,
     execution::{add_changes, add_outcome},
@@ -14,7 +14,7 @@ use crate::{
     files,
     module_file::ModuleFile,
     report::{Report, Value},
-    state_file,
+    state_file, typed,
 };
 use anyhow::{Context as _, anyhow};
 use lockstep_chain::{MemoryChain, Order};
@@ -28,11 +28,11 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
         [(Some(file.as_path()), "the module"), (state.as_deref(), "the state file"), (entry.input_file(), "the input")];
     let diagnosis = Diagnosis::plan(diagnosis, &taken)?;
     refuse_twice(&storage)?;
-    let EntryArguments { export, input, caller } = entry;
+    let (export, caller) = (entry.export(), entry.caller);
     let vm = machine()?;
     let module = ModuleFile::read(&file, abi, vm.revision())?;
     let valid = module.valid(&vm)?;
-    let input = files::input(input, vm.revision())?;
+    let input = typed::input(&entry, vm.revision(), Some(&valid))?;
     let mut chain = match &state {
         Some(path) => state_file::read(path)?,
         None => MemoryChain::default(),
@@ -46,19 +46,20 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
     if let Some(given) = give_what_lacks(&mut chain, caller, value)? {
         report.note(format!("the caller was given {given} to send"));
     }
-    let kind = TxKind::Call { to: contract, export: export.clone().map(String::into_bytes) };
-    let order = Order { sender: caller, gas_limit: gas, value, kind, input };
+    let kind = TxKind::Call { to: contract, export: export.map(|name| name.as_bytes().to_vec()) };
+    let order = Order { sender: caller, gas_limit: gas, value, kind, input: input.bytes.clone() };
     let attempt = chain.execute(&vm, order.clone())?;
     let seen = diagnosis.carry_out(&vm, &attempt)?;
     let sealed = chain.keep(attempt)?;
     let receipt = &sealed.executed.receipt;
-    let halts = halt_sites(receipt.outcome, sealed.executed.halts, contract, export.as_deref());
+    let halts = halt_sites(receipt.outcome, sealed.executed.halts, contract, export);
     if let Some(reason) = at_the_door((receipt.outcome, &halts)) {
-        let called = Called { export: export.as_deref(), input: &order.input };
+        let called = Called { export, input: &order.input };
         explain_entry(&mut report, &valid, &called, reason);
     }
     add_outcome(&mut report, receipt.outcome, &halts);
     add_receipt(&mut report, receipt, gas);
+    input.add_result(&mut report, receipt.outcome, &receipt.output);
     add_changes(&mut report, &sealed.changes);
     report.add("contract", Value::bytes(contract));
     report.add("caller", Value::bytes(caller));

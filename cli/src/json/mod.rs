@@ -1,4 +1,4 @@
-//! JSON that people write: read strictly, and refused with the place of what is wrong.
+//! JSON that people write. It is read strictly, and each error has the place of the fault.
 //!
 //! `parse` makes a tree of the text, where each value knows its place; `reader` asks the tree for what a file must have.
 //! Names that nothing asks for, names that occur twice and values of another kind are errors. Knows no file format.

@@ -1,4 +1,4 @@
-//! What a file must have, asked of its tree: kinds, names, numbers, texts; with errors that say where.
+//! Reads the tree of a file: kinds, names, numbers, texts. Each error has the place.
 
 use super::parse::{Json, Member, Node, parse};
 use crate::{

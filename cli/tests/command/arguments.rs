@@ -237,3 +237,44 @@ fn wrong_arguments_are_errors_of_usage_for_every_command() {
         }
     }
 }
+
+/// The names of all commands below `name`, as `--help` lists them.
+fn commands_below(folder: &Folder, name: &[&str]) -> Vec<String> {
+    let help = folder.run(&[name, &["--help"]].concat()).stdout;
+    let listed = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let lines = listed.into_iter().flat_map(str::lines).filter_map(|line| line.split_whitespace().next());
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    let folder = Folder::new();
+    let ran = folder.run(&["man", "pages"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let commands = commands_below(&folder, &[]);
+    assert!(commands.len() > 20, "{commands:?}");
+    for command in commands {
+        let page = String::from_utf8(folder.read(&format!("pages/lockstep-{command}.1"))).unwrap();
+        assert!(page.starts_with(".ie ") && page.contains(".SH DESCRIPTION"), "{command}: {page}");
+        for below in commands_below(&folder, &[&command]) {
+            assert!(folder.path(&format!("pages/lockstep-{command}-{below}.1")).is_file(), "{command} {below}");
+        }
+    }
+    folder.write("file", b"");
+    let ran = folder.run(&["man", "file"]);
+    assert_eq!(ran.code, 3, "{}", ran.stdout);
+    assert!(ran.stderr.starts_with("error: cannot make file"), "{}", ran.stderr);
+}
+
+#[test]
+fn completions_name_every_command() {
+    let folder = Folder::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ran = folder.run(&["completions", shell]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{shell}");
+        for command in commands_below(&folder, &[]) {
+            assert!(ran.stdout.contains(&command), "{shell}: {command}");
+        }
+    }
+    assert_eq!(folder.run(&["completions", "tcsh"]).code, 3);
+}

@@ -1,4 +1,4 @@
-//! A chain in a database: what it survives, and what can be shown of it without it.
+//! A chain in a database: it survives kills, and proofs of it hold without it.
 
 use crate::folder::Folder;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What a diagnosis leaves alone, and what is in its files.
+//! A diagnosis changes no receipt and no state. Its files hold the events of the execution.
 
 use crate::folder::Folder;
 use serde_json::Value;

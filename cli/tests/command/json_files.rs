@@ -1,4 +1,4 @@
-//! Files of JSON: what is wrong is refused with file, line, column, block, transaction and field, and nothing is applied.
+//! Files of JSON: an error has file, line, column, block, transaction and field, and nothing is applied.
 
 use crate::folder::Folder;
 use serde_json::Value;

@@ -11,6 +11,7 @@
 mod arguments;
 mod databases;
 mod diagnosis;
+mod first_contract;
 mod folder;
 mod honest_nodes;
 mod indexers;

@@ -1,7 +1,8 @@
-//! Console blocks of the README and of pages: every `lockstep` command in them prints what stands below it.
+//! Console blocks of the README and of pages: every `lockstep` command in them prints the lines below it.
 //!
-//! A block that begins with "text" and a name is the file of that name. `LOCKSTEP_BLESS=1` rewrites what is printed.
-//! Commands of other programs are left alone.
+//! A block of "text" with a name is the file of that name as the commands left it. A block of another language with a name is
+//! a file that the commands find, unless the name is a path: then it is a file of the repository. `LOCKSTEP_BLESS=1` rewrites what is
+//! printed. Commands of other programs are left alone.
 
 use crate::{
     folder::Folder,
@@ -60,6 +61,69 @@ fn commands_print_what_the_page_of_indexers_says() {
     check_in(&folder, "docs/abi-metashrew.md", 4);
 }
 
+#[test]
+fn commands_print_what_the_pages_for_beginners_say() {
+    check("docs/ten-minutes.md", 6);
+    check("docs/abi-ewasm.md", 1);
+    check("docs/abi-packed.md", 4);
+    check("docs/operating.md", 14);
+}
+
+/// The modules lie where the compilers of the page put them.
+#[test]
+fn commands_print_what_the_page_of_first_contracts_says() {
+    let folder = Folder::with_contracts();
+    for (built, target) in [
+        ("first-rust/first_rust.wasm", "target/wasm32-unknown-unknown/release/first_rust.wasm"),
+        ("first-c/first_c.wasm", "first_c.wasm"),
+        ("first-as/counter.wasm", "counter.wasm"),
+        ("first-go/first_go.wasm", "first_go.wasm"),
+    ] {
+        folder.write(target, &folder.read(&format!("contracts/{built}")));
+    }
+    check_in(&folder, "docs/first-contract.md", 10);
+}
+
+/// A number as pages write it: a comma behind each three digits from the right.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| core::str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+/// What the prose of the page says of the files that its commands write.
+#[test]
+fn the_figures_of_the_worked_call_are_those_of_its_files() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/abi-packed.md")).unwrap();
+    let file = |name: &str| page.split(&format!("```text {name}\n")).nth(1).unwrap().split("\n```").next().unwrap();
+    let stacks: Vec<(&str, u64)> = file("call.folded")
+        .lines()
+        .map(|line| line.rsplit_once(' ').unwrap())
+        .map(|(stack, gas)| (stack, gas.parse().unwrap()))
+        .collect();
+    let sum = |of: &dyn Fn(&str) -> bool| stacks.iter().filter(|(stack, _)| of(stack)).map(|(_, gas)| gas).sum::<u64>();
+    let parts = [
+        sum(&|stack| stack.ends_with(";ethereum.callExport")),
+        sum(&|stack| stack.contains(";ethereum.callExport;") && stack.ends_with(";start of the frame")),
+        sum(&|stack| stack.ends_with(";concat")),
+        sum(&|stack| stack.contains(";concat;")),
+    ];
+    for gas in parts {
+        assert!(gas > 0 && page.contains(&format!("\n| {} | ", grouped(gas))), "no row for {gas}");
+    }
+    let total = grouped(sum(&|_| true));
+    assert!(page.contains(&format!("receipt's {total} ")), "{total}");
+    let passed = 1_000_000 - parts[1..].iter().sum::<u64>();
+    assert!(
+        page.contains(&format!("\n{}", grouped(passed))) || page.contains(&format!(" {} came back", grouped(passed)))
+    );
+    let resumed = file("call.trace").lines().find(|line| line.starts_with("{\"event\":\"resume\"")).unwrap();
+    assert!(resumed.contains(&format!("\"gas_returned\":\"{passed}\"")), "{resumed}");
+    assert!(resumed.contains(&format!("\"result\":\"{}\"", 5 << 24)) && page.contains(&grouped(5 << 24)), "{resumed}");
+    assert!(page.contains("\noutput        0x00000005000000006162636465\n"));
+}
+
 /// Runs the commands of a page, of which there are at least `commands_min`.
 fn check(page: &str, commands_min: usize) {
     check_in(&Folder::with_contracts(), page, commands_min);
@@ -83,6 +147,13 @@ fn check_in(folder: &Folder, page: &str, commands_min: usize) {
             found.extend(content.lines().map(str::to_owned));
             found.push("```".to_owned());
             while lines.next().is_some_and(|line| line != "```") {}
+        } else if let Some((_, file)) = line.strip_prefix("```").and_then(|info| info.split_once(' ')) {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            if !file.contains('/') {
+                folder.write(file, format!("{}\n", block.join("\n")).as_bytes());
+            }
+            found.extend(block.into_iter().map(str::to_owned));
+            found.push("```".to_owned());
         }
     }
     assert!(commands >= commands_min, "{page} shows {commands} commands");

@@ -192,6 +192,7 @@ transcripts! {
     halts "halts.txt";
     run "run.txt";
     selftest "selftest.txt";
+    typed_arguments "typed.txt";
     wrong_arguments "wrong-arguments.txt";
     wrong_files "wrong-files.txt";
     wrong_transactions "wrong-transactions.txt";

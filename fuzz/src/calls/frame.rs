@@ -1,4 +1,4 @@
-//! A frame of the model: what it has left, what it has seen, and how it is charged.
+//! A frame of the model: its gas, its return data, and its charges.
 
 use super::{
     contract::TRACE_SLOT,

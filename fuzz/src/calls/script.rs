@@ -1,4 +1,4 @@
-//! What contracts of the model world do: a list of actions and an end.
+//! Scripts of the contracts of the model world: a list of actions and an end.
 
 use crate::input::Input;
 use lockstep_host::{Address, CallKind};

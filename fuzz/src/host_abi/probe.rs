@@ -1,4 +1,4 @@
-//! A probe: a call of a host function with everything that it can see, and what happened.
+//! A probe: a call of a host function with everything that it can see, and its results.
 
 use crate::{
     frame::{CONTRACT, Loaded},

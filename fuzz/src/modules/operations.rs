@@ -1,4 +1,4 @@
-//! Operators by the type that they give.
+//! Operators by the type of their result.
 
 use crate::input::Input;
 use wasm_encoder::{

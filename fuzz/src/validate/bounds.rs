@@ -1,4 +1,4 @@
-//! The limits of a module, and what a module asks of each of them.
+//! The limits of a module, and the numbers of a module that they bound.
 
 use lockstep_gas::Limits;
 

@@ -1,4 +1,4 @@
-//! What a directive expects, held against what an engine gave.
+//! Compares the expectation of a directive with the result of an engine.
 
 use lockstep_host::HaltReason;
 use lockstep_vm::engine::embedding::Value;

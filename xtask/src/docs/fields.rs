@@ -43,13 +43,31 @@ fn descriptions<'a>(source: &'a str, structure: &str) -> BTreeMap<&'a str, Strin
         if let Some(text) = line.strip_prefix("///") {
             comment.push(text.trim());
         } else if let Some((name, _)) = line.strip_prefix("pub ").and_then(|field| field.split_once(':')) {
-            let text = comment.join(" ").replace("[`", "`").replace("`]", "`");
-            let sentence = text.split_once(". ").map(|(first, _)| format!("{first}."));
-            descriptions.insert(name, sentence.unwrap_or(text));
+            descriptions.insert(name, first_sentence(&comment.join(" ")));
             comment.clear();
         }
     }
     descriptions
+}
+
+/// The first sentence of the comment above the constant `name` in `source`.
+pub(super) fn description_of(source: &str, name: &str) -> String {
+    let head = format!("pub const {name}: ");
+    let lines: Vec<&str> = source.lines().map(str::trim).take_while(|line| !line.starts_with(&head)).collect();
+    let comment = lines.rsplit(|line| !line.starts_with("///")).next().unwrap_or_default();
+    first_sentence(&comment.iter().map(|line| line.trim_start_matches("///").trim()).collect::<Vec<_>>().join(" "))
+}
+
+/// The first sentence of a comment, its links without their targets.
+fn first_sentence(comment: &str) -> String {
+    let mut parts = comment.split("`](");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text.push('`');
+        text.push_str(part.split_once(')').map_or(part, |(_, rest)| rest));
+    }
+    let text = text.replace("[`", "`").replace("`]", "`");
+    text.split_once(". ").map_or(text.clone(), |(first, _)| format!("{first}."))
 }
 
 /// A number that only some revisions have.
@@ -69,5 +87,12 @@ mod tests {
         assert_eq!(descriptions.get("a").map(String::as_str), Some("One `A`, two."));
         assert_eq!(descriptions.get("b").map(String::as_str), Some("Three."));
         assert_eq!(descriptions.len(), 2);
+    }
+
+    #[test]
+    fn links_lose_their_targets() {
+        assert_eq!(first_sentence("Beside [`A`](Self::A) and [`B`]. More."), "Beside `A` and `B`.");
+        let source = "/// No.\npub const ONE: u8 = 1;\n\n/// Two,\n/// three. Four.\npub const TWO: u8 = 2;\n";
+        assert_eq!(description_of(source, "TWO"), "Two, three.");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     REVISIONS,
-    fields::{Field, field_table, fields, optional},
+    fields::{Field, description_of, field_table, fields, optional},
     heads,
     markdown::{Cell, code, grouped, table},
 };
@@ -19,17 +19,17 @@ const SCHEDULE_RS: &str = include_str!("../../../gas/src/schedule.rs");
 const HEAD: &str = "\
 # Gas table
 
-Printed from the tables in `gas` by `cargo xtask docs`; not to be edited. Prices are in gas. When each of them is charged
-stands in [spec.md](spec.md); the prices of host functions stand in [host-abi.md](host-abi.md).
+Printed from the tables in `gas` by `cargo xtask docs`; not to be edited. Prices are in gas. [spec.md](spec.md) says when each of
+them is charged. The prices of host functions are in [host-abi.md](host-abi.md).
 
 ";
 
 const INSTRUCTIONS: &str = "
 ## Instructions
 
-The price of one operator in a region; entering the region costs 1 more. `0` throughout a column means that the revision
+The price of one operator in a region; entering the region costs 1 more. `–`, and `0` throughout a column, mean that the revision
 does not meter instructions. `forbidden`: a module that contains the operator is invalid. Operators of a Wasm feature that
-the revision leaves out are invalid there whatever their price.
+the revision leaves out are invalid there, also if they have a price.
 
 ";
 
@@ -40,8 +40,11 @@ pub(super) fn text() -> String {
     text.push_str(&revisions());
     text.push('\n');
     text.push_str(&field_table(REVISION_RS, "Rules", rules));
-    for (title, source, structure, of) in sections() {
+    for (title, note, source, structure, of) in sections() {
         text.push_str(&format!("\n## {title}\n\n"));
+        if !note.is_empty() {
+            text.push_str(&format!("{note}\n\n"));
+        }
         text.push_str(&field_table(source, structure, of));
     }
     text.push_str(INSTRUCTIONS);
@@ -51,28 +54,52 @@ pub(super) fn text() -> String {
     text
 }
 
+/// Every revision. Of `SPEC`, which executes suites of plain Wasm, nothing else is printed.
 fn revisions() -> String {
-    let rows = REVISIONS.iter().map(|(name, revision)| {
+    let rows = REVISIONS.iter().chain([&("SPEC", Revision::SPEC)]).map(|(name, revision)| {
         let digest: String = revision.digest().iter().map(|byte| format!("{byte:02x}")).collect();
         let released = Revision::RELEASED.iter().any(|(released, _)| released == revision);
-        vec![code(name), revision.number.cell(), released.cell(), code(&digest)]
+        let meaning = description_of(REVISION_RS, name);
+        vec![code(name), revision.number.cell(), released.cell(), code(&digest), meaning]
     });
-    table(&["revision", "number", "released", "digest (sha3-256 of the borsh encoding)"], rows)
+    table(&["revision", "number", "released", "digest (sha3-256 of the borsh encoding)", "what it is for"], rows)
 }
 
-type Section = (&'static str, &'static str, &'static str, fn(&Revision) -> Vec<Field>);
+/// A title, what is to be known about the table below it, the structure in a source file, and its fields.
+type Section = (&'static str, &'static str, &'static str, &'static str, fn(&Revision) -> Vec<Field>);
 
+/// Limits that no function of the ABIs of a class can reach are named: every class has every limit.
 fn sections() -> [Section; 9] {
     [
-        ("Wasm features beyond version 1", FEATURES_RS, "Features", features),
-        ("Limits of a contract", LIMITS_RS, "Limits", |revision| limits(&revision.limits.contract)),
-        ("Limits of a program", LIMITS_RS, "Limits", |revision| limits(&revision.limits.program)),
-        ("Limits of an indexer", LIMITS_RS, "Limits", |revision| limits(&revision.limits.indexer)),
-        ("Limits of a transaction", LIMITS_RS, "TransactionLimits", transaction_limits),
-        ("Transactions", SCHEDULE_RS, "TransactionPrices", transactions),
-        ("Frames", SCHEDULE_RS, "FramePrices", frames),
-        ("Calls and accounts", SCHEDULE_RS, "AccountPrices", accounts),
-        ("Refunds", SCHEDULE_RS, "Refunds", refunds),
+        ("Wasm features beyond version 1", "", FEATURES_RS, "Features", features),
+        (
+            "Limits of a contract",
+            "For the ABIs `ewasm` and `packed`. Their functions store keys and values of 32 bytes, so `storage_key_bytes_max` and \
+             `storage_value_bytes_max` are not reached.",
+            LIMITS_RS,
+            "Limits",
+            |revision| limits(&revision.limits.contract),
+        ),
+        (
+            "Limits of a program",
+            "For the ABIs `wasi`, `json` and `dela`. Of `dela` no function stores or logs anything.",
+            LIMITS_RS,
+            "Limits",
+            |revision| limits(&revision.limits.program),
+        ),
+        (
+            "Limits of an indexer",
+            "For the ABIs `metashrew` and `metashrew-documented`. Their functions log nothing, and their reverts have one \
+             text, so `log_bytes_max` and `revert_bytes_max` are not reached.",
+            LIMITS_RS,
+            "Limits",
+            |revision| limits(&revision.limits.indexer),
+        ),
+        ("Limits of a transaction", "", LIMITS_RS, "TransactionLimits", transaction_limits),
+        ("Transactions", "", SCHEDULE_RS, "TransactionPrices", transactions),
+        ("Frames", "", SCHEDULE_RS, "FramePrices", frames),
+        ("Calls and accounts", "", SCHEDULE_RS, "AccountPrices", accounts),
+        ("Refunds", "", SCHEDULE_RS, "Refunds", refunds),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! `docs/host-abi.md`: what contracts can import, and the codes that they and receipts see.
+//! `docs/host-abi.md`: the imports of contracts, and the codes in receipts and return values.
 
 use super::{
     REVISIONS, heads,
@@ -12,14 +12,14 @@ use lockstep_host::{Errno, HaltReason, HostImport, ImportTable, ValueType, packe
 const HEAD: &str = "\
 # Host ABI
 
-Printed from the tables in `host` by `cargo xtask docs`; not to be edited. The order of checks and charges of each function
-stands in [spec.md](spec.md).
+Printed from the tables in `host` by `cargo xtask docs`; not to be edited. [spec.md](spec.md) has the order of checks and charges of
+each function.
 
 ## Imports
 
 A module imports these functions by module and name, with exactly the type given here. A price is in gas: the base, and
 what is added for each *word* of 32 bytes that is copied or hashed (the last counted as whole), each *byte* that is kept,
-each *topic* of a log, each *page* that is added to the callee's memory, each *entry* of a vector that is read. `–` means that
+each *topic* of a log, each *page* that is added to a memory, each *entry* of a vector that is read. `–` means that
 the revision does not offer the import. An ABI in brackets means that contracts of no other ABI can have it.
 
 ";
@@ -35,7 +35,7 @@ call itself costs what every call costs.
 const HALTS: &str = "
 ## Halt reasons
 
-The code stands in receipts. The last column is the error number that a caller by `callExport` gets for such an end.
+Receipts contain the code. The last column is the error number that a caller by `callExport` gets for such an end.
 
 ";
 
@@ -94,9 +94,15 @@ fn offer(row: &HostImport, revision: &Revision) -> String {
 
 fn price(price: &HostPrice) -> String {
     let HostPrice { base, per_word, per_byte, per_topic, per_page, per_item } = *price;
-    let units = [(per_word, "word"), (per_byte, "byte"), (per_topic, "topic"), (per_page, "page"), (per_item, "entry")];
+    let units = [
+        (per_word, "a word"),
+        (per_byte, "a byte"),
+        (per_topic, "a topic"),
+        (per_page, "a page"),
+        (per_item, "an entry"),
+    ];
     let by_size = units.iter().filter(|(amount, _)| *amount > 0);
-    let mut terms: Vec<String> = by_size.map(|(amount, unit)| format!("{} a {unit}", grouped(*amount))).collect();
+    let mut terms: Vec<String> = by_size.map(|(amount, unit)| format!("{} {unit}", grouped(*amount))).collect();
     if base > 0 || terms.is_empty() {
         terms.insert(0, grouped(base));
     }

@@ -1,4 +1,4 @@
-//! Rules about what is made from something else: printed pages, prebuilt modules.
+//! Rules about generated files: printed pages, prebuilt modules.
 
 use crate::{hold, tree};
 use xtask::{

@@ -7,6 +7,7 @@ mod circles;
 mod crates;
 mod engine;
 mod generated;
+mod links;
 mod pages;
 mod project;
 mod sources;

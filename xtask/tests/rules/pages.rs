@@ -1,37 +1,6 @@
-//! Rules about pages: links, names of tests, decisions, the change log.
+//! Rules about pages: names of tests, decisions, the change log. Links are in `links.rs`.
 
 use crate::{hold, rust_sources, tree};
-use xtask::Tree;
-
-fn pages(tree: &Tree) -> Vec<(String, String)> {
-    let paths = tree.files().unwrap().into_iter().filter(|path| path.ends_with(".md"));
-    paths.map(|path| (path.clone(), tree.text(&path).unwrap())).collect()
-}
-
-/// The targets of a page's links within the repository, without anchors.
-fn links(text: &str) -> Vec<&str> {
-    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
-    let paths = targets.filter(|target| !target.contains("://") && !target.starts_with("mailto:"));
-    paths.filter_map(|target| target.split('#').next()).filter(|path| !path.is_empty()).collect()
-}
-
-#[test]
-fn links_lead_somewhere() {
-    let tree = tree();
-    let mut broken_by = Vec::new();
-    for (page, text) in pages(&tree) {
-        let folder = page.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-        let lost = links(&text).into_iter().filter(|target| !tree.has(&format!("{folder}{target}")));
-        broken_by.extend(lost.map(|target| format!("{page}: {target}")));
-    }
-    hold(&broken_by, "A link within the repository leads nowhere. Correct its path.");
-}
-
-#[test]
-fn links_are_found() {
-    let text = "[a](docs/a.md) [b](../b.md#part) [c](https://example.org/c) [d](#d)";
-    assert_eq!(links(text), ["docs/a.md", "../b.md"]);
-}
 
 /// The paths and the names of tests between backquotes behind the word "Guarded" of a paragraph.
 fn guards(text: &str) -> (Vec<&str>, Vec<&str>) {
@@ -114,6 +83,9 @@ fn decisions_are_numbered_and_complete() {
             broken_by.push(format!("{path}: number {number:04} expected"));
         }
         let text = tree.text(path).unwrap();
+        if !text.starts_with(&format!("# {number}. ")) {
+            broken_by.push(format!("{path}: its heading does not begin with `# {number}. `"));
+        }
         let missing = ["## Context", "## Decision", "## Consequences"];
         let missing = missing.into_iter().filter(|heading| !text.contains(&format!("\n{heading}\n")));
         broken_by.extend(missing.map(|heading| format!("{path}: no {heading}")));
