@@ -1,8 +1,9 @@
 //! HTTP and WebSocket on one port.
 
-use crate::{methods, node::DevNode, subscription};
+use crate::{front::FrontLayer, methods, node::DevNode, subscription, turns::Turns};
 use jsonrpsee::server::{BatchRequestConfig, PingConfig, ServerBuilder, ServerConfig, ServerHandle};
 use std::{io, net::SocketAddr, sync::Arc};
+use tower::ServiceBuilder;
 
 /// How much is taken from clients at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub struct Limits {
     pub subscriptions_max: u32,
     /// Messages that wait for a slow reader of a WebSocket before it is dropped.
     pub messages_waiting_max: u32,
+    /// Requests that are executed at once: each can take the memory of a transaction (docs/spec.md, section 3).
+    pub executing_max: u32,
+    /// Requests that wait to be executed; one more is refused.
+    pub executing_waiting_max: u32,
 }
 
 impl Default for Limits {
@@ -30,6 +35,8 @@ impl Default for Limits {
             connections_max: 1_024,
             subscriptions_max: 64,
             messages_waiting_max: 1_024,
+            executing_max: 8,
+            executing_waiting_max: 256,
         }
     }
 }
@@ -58,8 +65,8 @@ impl Served {
     }
 }
 
-/// Answers for `node` at `address`; port 0 takes a free one. Needs a runtime of tokio, whose blocking threads
-/// (`max_blocking_threads`) bound how many requests are executed at once: each can take the memory of a transaction.
+/// Answers for `node` at `address`; port 0 takes a free one. Needs a runtime of tokio. Work is done on its blocking threads, of
+/// which `limits` and what else is bound here take fewer than 64: an embedder that makes blocks there is not kept waiting.
 ///
 /// # Errors
 ///
@@ -75,9 +82,10 @@ pub async fn serve(node: Arc<DevNode>, address: SocketAddr, limits: Limits) -> i
         .enable_ws_ping(PingConfig::new())
         .set_id_provider(subscription::HexIds::default())
         .build();
-    let mut module = methods::module(node).map_err(io::Error::other)?;
+    let mut module = methods::module(node, Turns::new(&limits)).map_err(io::Error::other)?;
     subscription::register(&mut module).map_err(io::Error::other)?;
-    let server = ServerBuilder::with_config(config).build(address).await?;
+    let front = ServiceBuilder::new().layer(FrontLayer::new(&limits));
+    let server = ServerBuilder::with_config(config).set_http_middleware(front).build(address).await?;
     let address = server.local_addr()?;
     Ok(Served { address, handle: server.start(module) })
 }
