@@ -81,7 +81,7 @@ function meter(part, of) {
   const width = `${Number((BigInt(part) * 1000n) / (BigInt(of) || 1n)) / 10}%`;
   const bar = make('span');
   bar.style.width = width;
-  return make('span', { class: 'meter', title: `${width} of the gas limit` }, bar);
+  return make('span', { class: 'meter', title: `${width} of the gas limit` }, BigInt(part) > 0n ? bar : null);
 }
 
 const fields = rows => make('dl', { class: 'card fields' },
@@ -240,7 +240,7 @@ function eventOf(event) {
     case 'resume':
       return [event.status === 'return' ? '' : 'stop', `${event.host} goes on: ${event.status}${event.status_reason ? `, ${event.status_reason}` : ''}`, ''];
     case 'end':
-      return [event.ends === 'return' ? '' : 'stop', `${event.ends}${event.reason ? `: ${event.reason}` : ''}`, ''];
+      return [event.ends === 'revert' || event.reason ? 'stop' : '', `${event.ends}${event.reason ? `: ${event.reason}` : ''}`, ''];
     case 'outcome':
       return [event.outcome === 'return' ? 'begin' : 'stop', `${event.outcome}${event.reason ? `: ${event.reason}` : ''}`, `${whole(event.gas_used)} gas`];
     default:
@@ -275,7 +275,7 @@ function colour(name) {
 function flameGraph({ stacks, gasLeftOut }) {
   const root = treeOf(stacks);
   const caption = make('div', { class: 'caption' });
-  const holder = make('div');
+  const holder = make('div', { class: 'scrolls' });
   const told = part => `${part.name}: ${whole(part.gas)} gas, ${((100 * part.gas) / (root.gas || 1)).toFixed(1)} %`;
   const rest = BigInt(gasLeftOut) > 0n ? ` ${whole(gasLeftOut)} gas is in stacks that the node left out.` : '';
   const idle = `Width is gas. Point at a part to read it, click it to look closer.${rest}`;
@@ -374,6 +374,7 @@ async function search(event) {
   else if (/^0x[0-9a-f]{40}$/i.test(text)) location.hash = `#/address/${text}`;
   else if (/^0x[0-9a-f]{64}$/i.test(text)) location.hash = `#/${await ask('eth_getTransactionByHash', text) ? 'tx' : 'block'}/${text}`;
   else location.hash = `#/nothing/${encodeURIComponent(text)}`;
+  document.getElementById('query').value = '';
 }
 
 document.getElementById('search').addEventListener('submit', search);
