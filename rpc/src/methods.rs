@@ -27,7 +27,7 @@ const PROOF_KEYS_MAX: usize = 1_024;
 type Method = fn(&DevNode, &Positions) -> Result<Value, RpcError>;
 
 /// Each method with its name, and what it does.
-const METHODS: [(&str, Work, Method); 32] = [
+const METHODS: [(&str, Work, Method); 34] = [
     ("web3_clientVersion", Work::Read, |_, _| Ok(json!(concat!("lockstep/", env!("CARGO_PKG_VERSION"))))),
     ("net_version", Work::Read, |node, _| Ok(json!(node.chain().spec().chain_id.to_string()))),
     ("net_listening", Work::Read, |_, _| Ok(json!(true))),
@@ -45,9 +45,17 @@ const METHODS: [(&str, Work, Method); 32] = [
         let header = positions.block(0, node)?;
         Ok(json!(quantity(count(&block_of(node, header.number)?.transactions))))
     }),
+    ("eth_getBlockTransactionCountByHash", Work::Read, |node, positions| {
+        let Some(header) = header_by_hash(node, positions)? else { return Ok(Value::Null) };
+        Ok(json!(quantity(count(&block_of(node, header.number)?.transactions))))
+    }),
     ("eth_getBlockReceipts", Work::Read, block_receipts),
     ("eth_getTransactionByHash", Work::Read, transaction_by_hash),
     ("eth_getTransactionByBlockNumberAndIndex", Work::Read, transaction_by_index),
+    ("eth_getTransactionByBlockHashAndIndex", Work::Read, |node, positions| {
+        let Some(header) = header_by_hash(node, positions)? else { return Ok(Value::Null) };
+        transaction_form(node, header.number, positions.required::<Quantity>(1, "quantity")?.0)
+    }),
     ("eth_getTransactionReceipt", Work::Read, transaction_receipt),
     ("eth_getTransactionCount", Work::Read, transaction_count),
     ("eth_getBalance", Work::Read, |node, positions| {
@@ -129,9 +137,13 @@ fn block_by_number(node: &DevNode, positions: &Positions) -> Result<Value, RpcEr
 }
 
 fn block_by_hash(node: &DevNode, positions: &Positions) -> Result<Value, RpcError> {
+    block_form(node, header_by_hash(node, positions)?, positions)
+}
+
+/// The block whose hash is the first parameter.
+fn header_by_hash(node: &DevNode, positions: &Positions) -> Result<Option<Header>, RpcError> {
     let height = node.chain().archive().height_of(&positions.required::<B256>(0, "hash")?)?;
-    let header = height.map(|height| node.chain().archive().header(height)).transpose()?.flatten();
-    block_form(node, header, positions)
+    Ok(height.map(|height| node.chain().archive().header(height)).transpose()?.flatten())
 }
 
 /// A block with its transactions, whole or by their hashes; `null` if there is none.

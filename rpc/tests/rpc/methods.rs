@@ -42,6 +42,9 @@ fn a_contract_is_deployed_and_called_in_all_three_envelopes() {
         let block = server.ask("eth_getBlockByHash", json!([receipt["blockHash"], true]));
         assert_eq!(block["transactions"], json!([transaction]));
         assert_eq!(block["number"], receipt["blockNumber"]);
+        let place = json!([receipt["blockHash"], "0x0"]);
+        assert_eq!(server.ask("eth_getTransactionByBlockHashAndIndex", place), transaction);
+        assert_eq!(server.ask("eth_getBlockTransactionCountByHash", json!([receipt["blockHash"]])), "0x1");
         assert_eq!(server.ask("eth_getBlockReceipts", json!([receipt["blockNumber"]])), json!([receipt]));
     }
     // The counter has counted to 3; a call executes the next one and throws it away.
