@@ -2,6 +2,7 @@
 //! on.
 
 use crate::{pages, serve::Limits};
+use alloy_primitives::bytes::Bytes;
 use jsonrpsee::{
     core::{
         BoxError,
@@ -71,8 +72,10 @@ pub(crate) struct Front<S> {
     layer: FrontLayer,
 }
 
-impl<S> Service<HttpRequest> for Front<S>
+impl<S, B> Service<HttpRequest<B>> for Front<S>
 where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
     S: Service<HttpRequest, Response = HttpResponse, Error = BoxError> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
@@ -84,7 +87,8 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: HttpRequest) -> Self::Future {
+    fn call(&mut self, request: HttpRequest<B>) -> Self::Future {
+        let request = request.map(HttpBody::new);
         if is_upgrade_request(&request) || (request.method() == "POST" && !content_type_is_json(&request)) {
             return Box::pin(self.inner.call(request));
         }

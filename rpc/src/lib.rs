@@ -16,6 +16,7 @@ mod pages;
 mod parameters;
 mod replays;
 mod serve;
+mod socket;
 mod subscription;
 mod turns;
 
