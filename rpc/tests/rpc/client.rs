@@ -135,7 +135,16 @@ pub(crate) fn sign<T: SignableTransaction<Signature>>(tx: T) -> Vec<u8>
 where
     TxEnvelope: From<alloy_consensus::Signed<T>>,
 {
-    let key = SigningKey::from_slice(dev_accounts()[0].key.as_slice()).unwrap();
+    sign_as(0, tx)
+}
+
+/// Signs with the key of a development account, or of one without money.
+pub(crate) fn sign_as<T: SignableTransaction<Signature>>(account: usize, tx: T) -> Vec<u8>
+where
+    TxEnvelope: From<alloy_consensus::Signed<T>>,
+{
+    let key = dev_accounts().get(account).map_or([7; 32], |rich| rich.key.0);
+    let key = SigningKey::from_slice(&key).unwrap();
     let (signature, parity) = key.sign_prehash_recoverable(&tx.signature_hash().0);
     let bytes = signature.to_bytes();
     let word = |range: std::ops::Range<usize>| U256::from_be_slice(&bytes[range]);
@@ -166,8 +175,15 @@ pub(crate) fn legacy(nonce: u64, to: TxKind, data: &[u8]) -> TxLegacy {
     TxLegacy { chain_id: Some(CHAIN_ID), nonce, gas_price: BASE_FEE, gas_limit, to, input, ..TxLegacy::default() }
 }
 
+/// A text message in one frame, with a mask of zeros.
+pub(crate) fn frame(message: &Value) -> Vec<u8> {
+    let text = message.to_string();
+    let length = u16::try_from(text.len()).unwrap();
+    [&[0x81, 0x80 | 126][..], &length.to_be_bytes(), &[0; 4], text.as_bytes()].concat()
+}
+
 /// A WebSocket (RFC 6455), as much of it as short text messages take.
-pub(crate) struct WebSocket(TcpStream);
+pub(crate) struct WebSocket(pub(crate) TcpStream);
 
 impl WebSocket {
     pub(crate) fn connect(server: &Server) -> Self {
@@ -188,14 +204,7 @@ impl WebSocket {
     }
 
     pub(crate) fn write(&mut self, message: &Value) {
-        let text = message.to_string();
-        let length = u16::try_from(text.len()).unwrap();
-        let mut frame = vec![0x81, 0x80 | 126];
-        frame.extend(length.to_be_bytes());
-        // A mask of zeros.
-        frame.extend([0; 4]);
-        frame.extend(text.as_bytes());
-        self.0.write_all(&frame).unwrap();
+        self.0.write_all(&frame(message)).unwrap();
     }
 
     /// The next message.
