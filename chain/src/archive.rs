@@ -2,12 +2,14 @@
 //!
 //! A log is found by its address and by each of its topics: a row for each in each block that has one. A filter asks for the
 //! heights of its rows and reads no other receipt.
+//!
+//! The database panics on some files that are damaged: each access is behind a [`Guard`], as the store's are.
 
 use crate::{
     header::{Header, SignedBlock},
     transaction::SignedTx,
 };
-use lockstep_store::StoreError;
+use lockstep_store::{Guard, StoreError};
 use lockstep_vm::{Address, B256, Receipt};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, backends::InMemoryBackend};
 use std::{collections::BTreeSet, path::Path};
@@ -57,6 +59,7 @@ impl LogFilter {
 pub struct Archive {
     db: Database,
     chain_id: u64,
+    guard: Guard,
 }
 
 impl Archive {
@@ -66,7 +69,7 @@ impl Archive {
     ///
     /// [`StoreError`] if the file cannot be opened or is no archive.
     pub fn open(folder: &Path, chain_id: u64) -> Result<Self, StoreError> {
-        Self::of(Database::create(folder.join(ARCHIVE_NAME))?, chain_id)
+        Self::of(|| Ok(Database::create(folder.join(ARCHIVE_NAME))?), chain_id)
     }
 
     /// An archive in memory.
@@ -75,24 +78,35 @@ impl Archive {
     ///
     /// [`StoreError`] if there is no memory for it.
     pub fn memory(chain_id: u64) -> Result<Self, StoreError> {
-        Self::of(Database::builder().create_with_backend(InMemoryBackend::new())?, chain_id)
+        Self::of(|| Ok(Database::builder().create_with_backend(InMemoryBackend::new())?), chain_id)
     }
 
-    fn of(db: Database, chain_id: u64) -> Result<Self, StoreError> {
-        let writing = db.begin_write()?;
-        {
-            let mut meta = writing.open_table(META)?;
-            let format = meta.get("format")?.map(|format| format.value().to_vec());
-            match format.as_deref() {
-                None => drop(meta.insert("format", FORMAT)?),
-                Some(FORMAT) => {}
-                Some(_) => return Err(StoreError::Foreign("its archive has another format".to_owned())),
-            }
-            let _ = (writing.open_table(BLOCKS)?, writing.open_table(HASHES)?);
-            let _ = (writing.open_table(TRANSACTIONS)?, writing.open_table(LOGS)?);
-        }
-        writing.commit()?;
-        Ok(Self { db, chain_id })
+    fn of(open: impl FnOnce() -> Result<Database, StoreError>, chain_id: u64) -> Result<Self, StoreError> {
+        let guard = Guard::default();
+        let db = guard.run(|| {
+            let db = open()?;
+            prepare(&db)?;
+            Ok(db)
+        })?;
+        Ok(Self { db, chain_id, guard })
+    }
+
+    /// A table as it is now, for `read`.
+    fn read<K: redb::Key, V: redb::Value, T>(
+        &self,
+        table: TableDefinition<'_, K, V>,
+        read: impl FnOnce(redb::ReadOnlyTable<K, V>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.guard.run(|| read(self.db.begin_read()?.open_table(table)?))
+    }
+
+    /// A transaction for `write`, committed if that succeeds.
+    fn write(&self, write: impl FnOnce(&redb::WriteTransaction) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.guard.run(|| {
+            let writing = self.db.begin_write()?;
+            write(&writing)?;
+            Ok(writing.commit()?)
+        })
     }
 
     /// Puts a block above the others. Those of its height and above are removed first.
@@ -103,11 +117,10 @@ impl Archive {
     pub fn append(&self, block: &SignedBlock, hash: B256, receipts: &[Receipt]) -> Result<(), StoreError> {
         let bytes = block.to_bytes().map_err(|error| StoreError::database(error.to_string()))?;
         let height = block.header.number;
-        let writing = self.db.begin_write()?;
-        self.remove_from(&writing, height)?;
-        writing.open_table(BLOCKS)?.insert(height, bytes.as_slice())?;
-        writing.open_table(HASHES)?.insert(hash.as_slice(), height)?;
-        {
+        self.write(|writing| {
+            self.remove_from(writing, height)?;
+            writing.open_table(BLOCKS)?.insert(height, bytes.as_slice())?;
+            writing.open_table(HASHES)?.insert(hash.as_slice(), height)?;
             let mut transactions = writing.open_table(TRANSACTIONS)?;
             for (position, tx) in (0..).zip(&block.transactions) {
                 transactions.insert(tx.hash().as_slice(), (height, position))?;
@@ -116,8 +129,8 @@ impl Archive {
             for key in log_keys(receipts, height) {
                 logs.insert(key.as_slice(), ())?;
             }
-        }
-        Ok(writing.commit()?)
+            Ok(())
+        })
     }
 
     /// Removes the blocks above `height`.
@@ -126,9 +139,7 @@ impl Archive {
     ///
     /// [`StoreError`] if the archive cannot be written. It is as it was then.
     pub fn truncate(&self, height: u64) -> Result<(), StoreError> {
-        let writing = self.db.begin_write()?;
-        self.remove_from(&writing, height.saturating_add(1))?;
-        Ok(writing.commit()?)
+        self.write(|writing| self.remove_from(writing, height.saturating_add(1)))
     }
 
     fn remove_from(&self, writing: &redb::WriteTransaction, height: u64) -> Result<(), StoreError> {
@@ -165,9 +176,10 @@ impl Archive {
     ///
     /// [`StoreError`] if the archive cannot be read.
     pub fn last(&self) -> Result<Option<Header>, StoreError> {
-        let blocks = self.db.begin_read()?.open_table(BLOCKS)?;
-        let last = blocks.last()?;
-        last.map(|(_, bytes)| header(bytes.value())).transpose()
+        self.read(BLOCKS, |blocks| {
+            let last = blocks.last()?;
+            last.map(|(_, bytes)| header(bytes.value())).transpose()
+        })
     }
 
     /// The header of a block.
@@ -176,9 +188,7 @@ impl Archive {
     ///
     /// As [`last`](Self::last).
     pub fn header(&self, height: u64) -> Result<Option<Header>, StoreError> {
-        let blocks = self.db.begin_read()?.open_table(BLOCKS)?;
-        let bytes = blocks.get(height)?;
-        bytes.map(|bytes| header(bytes.value())).transpose()
+        self.read(BLOCKS, |blocks| blocks.get(height)?.map(|bytes| header(bytes.value())).transpose())
     }
 
     /// A block.
@@ -187,9 +197,7 @@ impl Archive {
     ///
     /// As [`last`](Self::last).
     pub fn block(&self, height: u64) -> Result<Option<SignedBlock>, StoreError> {
-        let blocks = self.db.begin_read()?.open_table(BLOCKS)?;
-        let bytes = blocks.get(height)?;
-        bytes.map(|bytes| self.decode(bytes.value())).transpose()
+        self.read(BLOCKS, |blocks| blocks.get(height)?.map(|bytes| self.decode(bytes.value())).transpose())
     }
 
     /// The height of the block with that hash.
@@ -198,8 +206,7 @@ impl Archive {
     ///
     /// As [`last`](Self::last).
     pub fn height_of(&self, hash: &B256) -> Result<Option<u64>, StoreError> {
-        let hashes = self.db.begin_read()?.open_table(HASHES)?;
-        Ok(hashes.get(hash.as_slice())?.map(|height| height.value()))
+        self.read(HASHES, |hashes| Ok(hashes.get(hash.as_slice())?.map(|height| height.value())))
     }
 
     /// Height and position of the transaction with that hash.
@@ -208,8 +215,7 @@ impl Archive {
     ///
     /// As [`last`](Self::last).
     pub fn transaction(&self, hash: &B256) -> Result<Option<(u64, u64)>, StoreError> {
-        let transactions = self.db.begin_read()?.open_table(TRANSACTIONS)?;
-        Ok(transactions.get(hash.as_slice())?.map(|place| place.value()))
+        self.read(TRANSACTIONS, |transactions| Ok(transactions.get(hash.as_slice())?.map(|place| place.value())))
     }
 
     /// The heights from `from` to `to` whose blocks can have a log that `filter` looks for, ascending, at most `count_max`
@@ -229,21 +235,22 @@ impl Archive {
             topics.iter().map(|topic| topic_name(position, topic)).collect::<Vec<[u8; 33]>>()
         });
         let wanted: Vec<_> = std::iter::once(addresses).chain(topics).filter(|names| !names.is_empty()).collect();
-        let logs = self.db.begin_read()?.open_table(LOGS)?;
-        let mut found: Option<BTreeSet<u64>> = None;
-        for names in wanted {
-            let mut heights = BTreeSet::new();
-            for name in names {
-                for row in logs.range(log_key(&name, from).as_slice()..=log_key(&name, to).as_slice())? {
-                    heights.extend(height_of(row?.0.value()));
+        self.read(LOGS, |logs| {
+            let mut found: Option<BTreeSet<u64>> = None;
+            for names in wanted {
+                let mut heights = BTreeSet::new();
+                for name in names {
+                    for row in logs.range(log_key(&name, from).as_slice()..=log_key(&name, to).as_slice())? {
+                        heights.extend(height_of(row?.0.value()));
+                    }
                 }
+                found = Some(match found {
+                    Some(found) => found.intersection(&heights).copied().collect(),
+                    None => heights,
+                });
             }
-            found = Some(match found {
-                Some(found) => found.intersection(&heights).copied().collect(),
-                None => heights,
-            });
-        }
-        Ok(found.map(|heights| heights.into_iter().take(count_max.saturating_add(1)).collect()))
+            Ok(found.map(|heights| heights.into_iter().take(count_max.saturating_add(1)).collect()))
+        })
     }
 
     /// The transaction at `position` of the block at `height`.
@@ -256,6 +263,23 @@ impl Archive {
         let position = usize::try_from(position).ok();
         Ok(block.and_then(|block| block.transactions.into_iter().nth(position?)))
     }
+}
+
+/// Writes what an archive says of itself, or compares it, and makes the tables that it lacks.
+fn prepare(db: &Database) -> Result<(), StoreError> {
+    let writing = db.begin_write()?;
+    {
+        let mut meta = writing.open_table(META)?;
+        let format = meta.get("format")?.map(|format| format.value().to_vec());
+        match format.as_deref() {
+            None => drop(meta.insert("format", FORMAT)?),
+            Some(FORMAT) => {}
+            Some(_) => return Err(StoreError::Foreign("its archive has another format".to_owned())),
+        }
+        let _ = (writing.open_table(BLOCKS)?, writing.open_table(HASHES)?);
+        let _ = (writing.open_table(TRANSACTIONS)?, writing.open_table(LOGS)?);
+    }
+    Ok(writing.commit()?)
 }
 
 /// The header alone: the transactions are not read.

@@ -60,5 +60,5 @@ pub use lines::FORMAT_VERSION;
 pub use lockstep_reference::{Event, Observer, Position, SharedObserver, Write};
 pub use names::{FunctionNames, Names};
 pub use profile::{Profile, Sums};
-pub use replay::{Execution, replay};
+pub use replay::{Execution, InBlock, replay, replay_in_block};
 pub use trace::{Detail, Trace};

@@ -15,7 +15,7 @@ export async function connect(url, mnemonic, id) {
   const wallet = createWalletClient({ account, chain, transport });
   const done = async hash => {
     const receipt = await client.waitForTransactionReceipt({ hash });
-    return { ok: receipt.status === 'success', contract: receipt.contractAddress, logs: receipt.logs.length };
+    return { hash, ok: receipt.status === 'success', contract: receipt.contractAddress, logs: receipt.logs.length };
   };
   return {
     chainId: () => client.getChainId(),

@@ -58,6 +58,11 @@ impl RpcError {
         Self::new(LIMIT, why.into())
     }
 
+    /// This node failed.
+    pub fn internal(why: impl Into<String>) -> Self {
+        Self::new(INTERNAL, why.into())
+    }
+
     /// The transaction is refused, or the call failed.
     pub fn refused(why: impl Into<String>) -> Self {
         Self::new(REFUSED, why.into())

@@ -9,11 +9,16 @@ mod call;
 mod error;
 mod filter;
 mod forms;
+mod front;
 mod methods;
 mod node;
+mod pages;
 mod parameters;
+mod replays;
 mod serve;
+mod socket;
 mod subscription;
+mod turns;
 
 pub use accounts::{DEV_MNEMONIC, DevAccount, dev_accounts};
 pub use error::RpcError;

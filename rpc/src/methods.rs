@@ -7,6 +7,8 @@ use crate::{
     forms::{self, Place, quantity},
     node::DevNode,
     parameters::{BlockParameter, CallRequest, Positions, Quantity},
+    replays,
+    turns::{Turns, Work},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use jsonrpsee::{RpcModule, server::RegisterMethodError, types::ErrorObjectOwned};
@@ -24,70 +26,87 @@ const PROOF_KEYS_MAX: usize = 1_024;
 
 type Method = fn(&DevNode, &Positions) -> Result<Value, RpcError>;
 
-/// Each method with its name.
-const METHODS: [(&str, Method); 30] = [
-    ("web3_clientVersion", |_, _| Ok(json!(concat!("lockstep/", env!("CARGO_PKG_VERSION"))))),
-    ("net_version", |node, _| Ok(json!(node.chain().spec().chain_id.to_string()))),
-    ("net_listening", |_, _| Ok(json!(true))),
-    ("eth_chainId", |node, _| Ok(json!(quantity(node.chain().spec().chain_id)))),
-    ("eth_blockNumber", |node, _| Ok(json!(quantity(node.chain().head()?.number)))),
-    ("eth_syncing", |_, _| Ok(json!(false))),
+/// Each method with its name, and what it does.
+const METHODS: [(&str, Work, Method); 34] = [
+    ("web3_clientVersion", Work::Read, |_, _| Ok(json!(concat!("lockstep/", env!("CARGO_PKG_VERSION"))))),
+    ("net_version", Work::Read, |node, _| Ok(json!(node.chain().spec().chain_id.to_string()))),
+    ("net_listening", Work::Read, |_, _| Ok(json!(true))),
+    ("eth_chainId", Work::Read, |node, _| Ok(json!(quantity(node.chain().spec().chain_id)))),
+    ("eth_blockNumber", Work::Read, |node, _| Ok(json!(quantity(node.chain().head()?.number)))),
+    ("eth_syncing", Work::Read, |_, _| Ok(json!(false))),
     // Keys are the clients' own.
-    ("eth_accounts", |_, _| Ok(json!([]))),
-    ("eth_gasPrice", |node, _| Ok(json!(U256::from(node.chain().spec().fees.base_fee)))),
-    ("eth_maxPriorityFeePerGas", |_, _| Ok(json!(quantity(0)))),
-    ("eth_feeHistory", fee_history),
-    ("eth_getBlockByNumber", block_by_number),
-    ("eth_getBlockByHash", block_by_hash),
-    ("eth_getBlockTransactionCountByNumber", |node, positions| {
+    ("eth_accounts", Work::Read, |_, _| Ok(json!([]))),
+    ("eth_gasPrice", Work::Read, |node, _| Ok(json!(U256::from(node.chain().spec().fees.base_fee)))),
+    ("eth_maxPriorityFeePerGas", Work::Read, |_, _| Ok(json!(quantity(0)))),
+    ("eth_feeHistory", Work::Read, fee_history),
+    ("eth_getBlockByNumber", Work::Read, block_by_number),
+    ("eth_getBlockByHash", Work::Read, block_by_hash),
+    ("eth_getBlockTransactionCountByNumber", Work::Read, |node, positions| {
         let header = positions.block(0, node)?;
         Ok(json!(quantity(count(&block_of(node, header.number)?.transactions))))
     }),
-    ("eth_getBlockReceipts", block_receipts),
-    ("eth_getTransactionByHash", transaction_by_hash),
-    ("eth_getTransactionByBlockNumberAndIndex", transaction_by_index),
-    ("eth_getTransactionReceipt", transaction_receipt),
-    ("eth_getTransactionCount", transaction_count),
-    ("eth_getBalance", |node, positions| {
+    ("eth_getBlockTransactionCountByHash", Work::Read, |node, positions| {
+        let Some(header) = header_by_hash(node, positions)? else { return Ok(Value::Null) };
+        Ok(json!(quantity(count(&block_of(node, header.number)?.transactions))))
+    }),
+    ("eth_getBlockReceipts", Work::Read, block_receipts),
+    ("eth_getTransactionByHash", Work::Read, transaction_by_hash),
+    ("eth_getTransactionByBlockNumberAndIndex", Work::Read, transaction_by_index),
+    ("eth_getTransactionByBlockHashAndIndex", Work::Read, |node, positions| {
+        let Some(header) = header_by_hash(node, positions)? else { return Ok(Value::Null) };
+        transaction_form(node, header.number, positions.required::<Quantity>(1, "quantity")?.0)
+    }),
+    ("eth_getTransactionReceipt", Work::Read, transaction_receipt),
+    ("eth_getTransactionCount", Work::Read, transaction_count),
+    ("eth_getBalance", Work::Read, |node, positions| {
         let account = state_at(node, positions, 1)?.account(&positions.required(0, "address")?)?;
         Ok(json!(account.map_or(U256::ZERO, |account| account.balance)))
     }),
-    ("eth_getCode", code),
-    ("eth_getStorageAt", storage_at),
-    ("eth_call", |node, positions| {
+    ("eth_getCode", Work::Read, code),
+    ("eth_getStorageAt", Work::Read, storage_at),
+    ("eth_call", Work::Execute, |node, positions| {
         let header = positions.block(1, node)?;
         Ok(json!(call::call(node, &header, positions.required::<CallRequest>(0, "call")?)?))
     }),
-    ("eth_estimateGas", |node, positions| {
+    ("eth_estimateGas", Work::Execute, |node, positions| {
         let header = positions.block(1, node)?;
         Ok(json!(quantity(call::estimate(node, &header, positions.required::<CallRequest>(0, "call")?)?)))
     }),
-    ("eth_sendRawTransaction", |node, positions| Ok(json!(node.submit(positions.required::<Bytes>(0, "bytes")?)?))),
-    ("eth_getLogs", |node, positions| {
+    ("eth_sendRawTransaction", Work::Submit, |node, positions| {
+        Ok(json!(node.submit(positions.required::<Bytes>(0, "bytes")?)?))
+    }),
+    ("eth_getLogs", Work::Read, |node, positions| {
         Ok(json!(filter::logs(node, &positions.required::<FilterRequest>(0, "filter")?)?))
     }),
-    ("eth_getProof", |_, _| {
+    ("eth_getProof", Work::Read, |_, _| {
         Err(RpcError::no_method(
             "the state of Lockstep is no Merkle-Patricia trie, so there is no proof of that form: lockstep_getProof \
              gives one of its own form (docs/chain.md)",
         ))
     }),
-    ("evm_mine", |node, _| node.make_block().map(|()| json!(quantity(0)))),
-    ("lockstep_getProof", proof),
-    ("lockstep_getWitness", witness),
-    ("lockstep_getBlock", |node, positions| {
+    ("evm_mine", Work::Submit, |node, _| node.make_block().map(|()| json!(quantity(0)))),
+    ("lockstep_getProof", Work::Execute, proof),
+    ("lockstep_getWitness", Work::Execute, witness),
+    ("lockstep_traceTransaction", Work::Replay, replays::trace),
+    ("lockstep_profileTransaction", Work::Replay, replays::profile),
+    ("lockstep_getBlock", Work::Read, |node, positions| {
         let header = positions.block(0, node)?;
         Ok(json!(Bytes::from(bytes_of(&block_of(node, header.number)?)?)))
     }),
 ];
 
 /// All methods over `node`.
-pub(crate) fn module(node: Arc<DevNode>) -> Result<RpcModule<DevNode>, RegisterMethodError> {
-    let mut module = RpcModule::from_arc(node);
-    for (name, method) in METHODS {
-        module.register_blocking_method(name, move |params, node, _| {
-            let positions = Positions::of(&params)?;
-            method(&node, &positions).map_err(ErrorObjectOwned::from)
+pub(crate) fn module(node: Arc<DevNode>, turns: Turns) -> Result<RpcModule<DevNode>, RegisterMethodError> {
+    let (mut module, turns) = (RpcModule::from_arc(node), Arc::new(turns));
+    for (name, work, method) in METHODS {
+        let turns = Arc::clone(&turns);
+        module.register_async_method(name, move |params, node, _| {
+            let (positions, turns) = (Positions::of(&params), Arc::clone(&turns));
+            async move {
+                let positions = positions?;
+                let answer = turns.run(work, move || method(&node, &positions)).await;
+                answer.map_err(ErrorObjectOwned::from)
+            }
         })?;
     }
     Ok(module)
@@ -118,9 +137,13 @@ fn block_by_number(node: &DevNode, positions: &Positions) -> Result<Value, RpcEr
 }
 
 fn block_by_hash(node: &DevNode, positions: &Positions) -> Result<Value, RpcError> {
+    block_form(node, header_by_hash(node, positions)?, positions)
+}
+
+/// The block whose hash is the first parameter.
+fn header_by_hash(node: &DevNode, positions: &Positions) -> Result<Option<Header>, RpcError> {
     let height = node.chain().archive().height_of(&positions.required::<B256>(0, "hash")?)?;
-    let header = height.map(|height| node.chain().archive().header(height)).transpose()?.flatten();
-    block_form(node, header, positions)
+    Ok(height.map(|height| node.chain().archive().header(height)).transpose()?.flatten())
 }
 
 /// A block with its transactions, whole or by their hashes; `null` if there is none.

@@ -1,8 +1,16 @@
 //! HTTP and WebSocket on one port.
 
-use crate::{methods, node::DevNode, subscription};
-use jsonrpsee::server::{BatchRequestConfig, PingConfig, ServerBuilder, ServerConfig, ServerHandle};
-use std::{io, net::SocketAddr, sync::Arc};
+use crate::{front::FrontLayer, methods, node::DevNode, socket::Socket, subscription, turns::Turns};
+use jsonrpsee::server::{
+    BatchRequestConfig, Methods, PingConfig, ServerBuilder, ServerConfig, ServerHandle, serve_with_graceful_shutdown,
+    stop_channel,
+};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+
+/// How long it is waited for a descriptor of the system where there is none for a connection.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// How much is taken from clients at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,12 +21,16 @@ pub struct Limits {
     pub response_bytes_max: u32,
     /// Requests in a batch.
     pub batch_max: u32,
-    /// Connections.
+    /// Connections with a request that is being answered, or a WebSocket.
     pub connections_max: u32,
     /// Subscriptions of a connection.
     pub subscriptions_max: u32,
     /// Messages that wait for a slow reader of a WebSocket before it is dropped.
     pub messages_waiting_max: u32,
+    /// Requests that are executed at once: each can take the memory of a transaction (docs/spec.md, section 3).
+    pub executing_max: u32,
+    /// Requests that wait to be executed; one more is refused.
+    pub executing_waiting_max: u32,
 }
 
 impl Default for Limits {
@@ -29,7 +41,9 @@ impl Default for Limits {
             batch_max: 100,
             connections_max: 1_024,
             subscriptions_max: 64,
-            messages_waiting_max: 1_024,
+            messages_waiting_max: 256,
+            executing_max: 8,
+            executing_waiting_max: 256,
         }
     }
 }
@@ -58,8 +72,8 @@ impl Served {
     }
 }
 
-/// Answers for `node` at `address`; port 0 takes a free one. Needs a runtime of tokio, whose blocking threads
-/// (`max_blocking_threads`) bound how many requests are executed at once: each can take the memory of a transaction.
+/// Answers for `node` at `address`; port 0 takes a free one. Needs a runtime of tokio. Work is done on its blocking threads, of
+/// which `limits` and what else is bound here take fewer than 64: an embedder that makes blocks there is not kept waiting.
 ///
 /// # Errors
 ///
@@ -75,9 +89,34 @@ pub async fn serve(node: Arc<DevNode>, address: SocketAddr, limits: Limits) -> i
         .enable_ws_ping(PingConfig::new())
         .set_id_provider(subscription::HexIds::default())
         .build();
-    let mut module = methods::module(node).map_err(io::Error::other)?;
+    let mut module = methods::module(node, Turns::new(&limits)).map_err(io::Error::other)?;
     subscription::register(&mut module).map_err(io::Error::other)?;
-    let server = ServerBuilder::with_config(config).build(address).await?;
-    let address = server.local_addr()?;
-    Ok(Served { address, handle: server.start(module) })
+    let front = ServiceBuilder::new().layer(FrontLayer::new(&limits));
+    let services = ServerBuilder::with_config(config).set_http_middleware(front).to_service_builder();
+    let services = services.max_connections(limits.connections_max);
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let (stop, handle) = stop_channel();
+    tokio::spawn(async move {
+        let methods = Methods::from(module);
+        let stopped = stop.clone().shutdown();
+        tokio::pin!(stopped);
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = &mut stopped => return,
+            };
+            let Ok((stream, _)) = accepted else {
+                // There are no descriptors left: some may be given back.
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            };
+            // An answer is not held back for the next one. Where that cannot be said, it comes later.
+            let _ = stream.set_nodelay(true);
+            let service = services.clone().build(methods.clone(), stop.clone());
+            let stopped = stop.clone().shutdown();
+            tokio::spawn(serve_with_graceful_shutdown(Socket::new(stream), service, stopped));
+        }
+    });
+    Ok(Served { address, handle })
 }

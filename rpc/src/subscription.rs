@@ -14,11 +14,17 @@ use jsonrpsee::{
 };
 use lockstep_chain::LogFilter;
 use serde_json::{Value, json, value::to_raw_value};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+/// How long a reader may take for a message before its subscription ends.
+const SLOW_READER_TIME: Duration = Duration::from_secs(10);
 
 /// Ids of subscriptions are hex strings: viem drops the events of others without a word.
 #[derive(Debug, Default)]
@@ -104,7 +110,7 @@ pub(crate) fn register(module: &mut RpcModule<DevNode>) -> Result<(), RegisterMe
 }
 
 /// Sends what comes to a subscriber, until it goes, or is further behind than it may be.
-async fn forward<T: Clone>(mut sink: SubscriptionSink, mut from: Receiver<T>, form: impl Fn(T) -> Vec<Value>) {
+async fn forward<T: Clone>(sink: SubscriptionSink, mut from: Receiver<T>, form: impl Fn(T) -> Vec<Value>) {
     loop {
         let new = tokio::select! {
             () = sink.closed() => return,
@@ -115,8 +121,8 @@ async fn forward<T: Clone>(mut sink: SubscriptionSink, mut from: Receiver<T>, fo
         };
         for value in form(new) {
             let Ok(raw) = to_raw_value(&value) else { return };
-            // A reader whose buffer is full is too slow.
-            if sink.try_send(SubscriptionMessage::from(raw)).is_err() {
+            // A block may have more logs than may wait, so a full buffer alone is no sign of a slow reader.
+            if sink.send_timeout(SubscriptionMessage::from(raw), SLOW_READER_TIME).await.is_err() {
                 return;
             }
         }

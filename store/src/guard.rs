@@ -6,15 +6,19 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Whether the database can still be used.
+/// Whether a database can still be used: the store's own, or one that is kept beside it.
 #[derive(Debug, Default)]
-pub(crate) struct Guard {
+pub struct Guard {
     failed: Mutex<Option<StoreError>>,
 }
 
 impl Guard {
     /// Runs `work`, unless something failed before.
-    pub(crate) fn run<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    ///
+    /// # Errors
+    ///
+    /// That of `work`; [`StoreError::Damaged`] if it panics, and from then on.
+    pub fn run<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         if let Some(error) = self.failed.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             return Err(error.clone());
         }

@@ -46,6 +46,7 @@ pub use check::{Checked, DIFFERENCES_MAX, check};
 pub use commit::{BODY_BYTES_MAX, ExecutedBlock, HEIGHT_MAX};
 pub use differences::Difference;
 pub use error::{Cause, StoreError};
+pub use guard::Guard;
 pub use history::PruneStep;
 pub use load::{Import, Missing};
 pub use lockstep_proof::{LogProof, ReceiptProof};

@@ -9,6 +9,7 @@
     reason = "tests panic to fail and count what is small"
 )]
 
+mod archives;
 mod blocks;
 mod envelopes;
 mod floods;

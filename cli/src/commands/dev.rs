@@ -16,10 +16,6 @@ use lockstep_vm::{Account, Address, Revision, StateDiff, U256};
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::runtime::{Builder, Runtime};
 
-/// Requests that are executed at once; others wait. Each can take what a transaction may, which is 256 MiB of instances and
-/// the stacks of its frames, so tokio's 512 would be more than a machine has.
-const EXECUTING_MAX: usize = 8;
-
 /// The least that a transaction pays for one gas.
 const BASE_FEE: u128 = 1_000_000_000;
 
@@ -46,7 +42,7 @@ pub(crate) fn start(arguments: &DevArguments) -> Result<(Report, Running), Failu
     };
     let head = chain.head()?.number;
     let node = Arc::new(DevNode::new(chain, block_time.is_none(), Address::ZERO, Box::new(seconds)));
-    let runtime = Builder::new_multi_thread().max_blocking_threads(EXECUTING_MAX).enable_all().build();
+    let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io(Class::Fault, error, "cannot start threads"))?;
     let served = runtime.block_on(serve(Arc::clone(&node), *listen, Limits::default()));
     let served = served.map_err(|error| {

@@ -4,10 +4,13 @@ use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEnvelope, TxL
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, Signature, TxKind, U256, hex};
 use k256::ecdsa::SigningKey;
-use lockstep_chain::{Archive, Chain, ChainSpec, Schedule, transaction::FeePolicy};
+use lockstep_chain::{
+    Archive, Chain, ChainSpec, Schedule,
+    transaction::{FeePolicy, deploy_data},
+};
 use lockstep_rpc::{DevNode, Limits, Served, dev_accounts, serve};
 use lockstep_store::Store;
-use lockstep_vm::{Account, Revision, StateDiff};
+use lockstep_vm::{Abi, Account, Revision, StateDiff};
 use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
@@ -23,6 +26,23 @@ use tokio::runtime::Runtime;
 pub(crate) const CHAIN_ID: u64 = 31_337;
 pub(crate) const BASE_FEE: u128 = 1_000_000_000;
 
+pub(crate) const COUNTER: &[u8] = include_bytes!("../../../contracts/counter/counter.wasm");
+
+/// The data of a creation that deploys a module of ABI `ewasm`.
+pub(crate) fn creation(code: &[u8]) -> Vec<u8> {
+    deploy_data(Abi::Ewasm, code, &[]).unwrap()
+}
+
+/// The first development account.
+pub(crate) fn sender() -> Address {
+    dev_accounts()[0].address
+}
+
+/// An account that does nothing.
+pub(crate) const fn stranger() -> Address {
+    Address::repeat_byte(5)
+}
+
 /// A chain that is served, with a clock that goes a second for each block.
 pub(crate) struct Server {
     _runtime: Runtime,
@@ -36,6 +56,15 @@ impl Server {
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
+        Self::new(limits, true)
+    }
+
+    /// One that makes blocks by `evm_mine` alone.
+    pub(crate) fn by_hand() -> Self {
+        Self::new(Limits::default(), false)
+    }
+
+    fn new(limits: Limits, block_for_each: bool) -> Self {
         let account = Account { balance: U256::from(10).pow(U256::from(22)), ..Account::default() };
         let accounts = dev_accounts().into_iter().map(|rich| (rich.address, Some(account.clone()))).collect();
         let spec = ChainSpec {
@@ -49,7 +78,7 @@ impl Server {
         let chain = Chain::open(spec, Store::memory().unwrap(), Archive::memory(CHAIN_ID).unwrap()).unwrap();
         let now = AtomicU64::new(1_700_000_000);
         let clock = Box::new(move || now.fetch_add(1, Ordering::Relaxed));
-        let node = Arc::new(DevNode::new(chain, true, Address::ZERO, clock));
+        let node = Arc::new(DevNode::new(chain, block_for_each, Address::ZERO, clock));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let served = runtime.block_on(serve(node, "127.0.0.1:0".parse().unwrap(), limits)).unwrap();
         Self { address: served.address(), _served: served, _runtime: runtime }
@@ -106,7 +135,16 @@ pub(crate) fn sign<T: SignableTransaction<Signature>>(tx: T) -> Vec<u8>
 where
     TxEnvelope: From<alloy_consensus::Signed<T>>,
 {
-    let key = SigningKey::from_slice(dev_accounts()[0].key.as_slice()).unwrap();
+    sign_as(0, tx)
+}
+
+/// Signs with the key of a development account, or of one without money.
+pub(crate) fn sign_as<T: SignableTransaction<Signature>>(account: usize, tx: T) -> Vec<u8>
+where
+    TxEnvelope: From<alloy_consensus::Signed<T>>,
+{
+    let key = dev_accounts().get(account).map_or([7; 32], |rich| rich.key.0);
+    let key = SigningKey::from_slice(&key).unwrap();
     let (signature, parity) = key.sign_prehash_recoverable(&tx.signature_hash().0);
     let bytes = signature.to_bytes();
     let word = |range: std::ops::Range<usize>| U256::from_be_slice(&bytes[range]);
@@ -137,8 +175,15 @@ pub(crate) fn legacy(nonce: u64, to: TxKind, data: &[u8]) -> TxLegacy {
     TxLegacy { chain_id: Some(CHAIN_ID), nonce, gas_price: BASE_FEE, gas_limit, to, input, ..TxLegacy::default() }
 }
 
+/// A text message in one frame, with a mask of zeros.
+pub(crate) fn frame(message: &Value) -> Vec<u8> {
+    let text = message.to_string();
+    let length = u16::try_from(text.len()).unwrap();
+    [&[0x81, 0x80 | 126][..], &length.to_be_bytes(), &[0; 4], text.as_bytes()].concat()
+}
+
 /// A WebSocket (RFC 6455), as much of it as short text messages take.
-pub(crate) struct WebSocket(TcpStream);
+pub(crate) struct WebSocket(pub(crate) TcpStream);
 
 impl WebSocket {
     pub(crate) fn connect(server: &Server) -> Self {
@@ -159,14 +204,7 @@ impl WebSocket {
     }
 
     pub(crate) fn write(&mut self, message: &Value) {
-        let text = message.to_string();
-        let length = u16::try_from(text.len()).unwrap();
-        let mut frame = vec![0x81, 0x80 | 126];
-        frame.extend(length.to_be_bytes());
-        // A mask of zeros.
-        frame.extend([0; 4]);
-        frame.extend(text.as_bytes());
-        self.0.write_all(&frame).unwrap();
+        self.0.write_all(&frame(message)).unwrap();
     }
 
     /// The next message.

@@ -12,4 +12,6 @@
 mod client;
 mod hostile;
 mod methods;
+mod replays;
 mod subscriptions;
+mod turns;

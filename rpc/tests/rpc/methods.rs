@@ -1,13 +1,8 @@
 //! Each method, on a chain with a contract.
 
-use crate::client::{BASE_FEE, Server, eip1559, eip2930, legacy, sign};
+use crate::client::{BASE_FEE, COUNTER, Server, creation, eip1559, eip2930, legacy, sender, sign};
 use alloy_primitives::{Address, TxKind, hex};
-use lockstep_chain::transaction::deploy_data;
-use lockstep_rpc::dev_accounts;
-use lockstep_vm::Abi;
 use serde_json::{Value, json};
-
-const COUNTER: &[u8] = include_bytes!("../../../contracts/counter/counter.wasm");
 
 /// Reverts with its input.
 const REVERTS: &str = r#"(module
@@ -18,14 +13,6 @@ const REVERTS: &str = r#"(module
     (func (export "main")
         (call $copy (i32.const 0) (i32.const 0) (call $size))
         (call $revert (i32.const 0) (call $size))))"#;
-
-fn creation(code: &[u8]) -> Vec<u8> {
-    deploy_data(Abi::Ewasm, code, &[]).unwrap()
-}
-
-fn sender() -> Address {
-    dev_accounts()[0].address
-}
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -55,6 +42,9 @@ fn a_contract_is_deployed_and_called_in_all_three_envelopes() {
         let block = server.ask("eth_getBlockByHash", json!([receipt["blockHash"], true]));
         assert_eq!(block["transactions"], json!([transaction]));
         assert_eq!(block["number"], receipt["blockNumber"]);
+        let place = json!([receipt["blockHash"], "0x0"]);
+        assert_eq!(server.ask("eth_getTransactionByBlockHashAndIndex", place), transaction);
+        assert_eq!(server.ask("eth_getBlockTransactionCountByHash", json!([receipt["blockHash"]])), "0x1");
         assert_eq!(server.ask("eth_getBlockReceipts", json!([receipt["blockNumber"]])), json!([receipt]));
     }
     // The counter has counted to 3; a call executes the next one and throws it away.

@@ -1,30 +1,24 @@
 //! What comes over a WebSocket without being asked for again.
 
-use crate::client::{Server, WebSocket, eip1559, sign};
+use crate::client::{COUNTER, Server, WebSocket, creation, eip1559, sender, sign};
 use alloy_primitives::{TxKind, hex};
-use lockstep_chain::transaction::deploy_data;
-use lockstep_rpc::dev_accounts;
-use lockstep_vm::Abi;
 use serde_json::json;
-
-const COUNTER: &[u8] = include_bytes!("../../../contracts/counter/counter.wasm");
 
 #[test]
 fn blocks_logs_and_transactions_come_to_those_who_subscribed() {
     let server = Server::start();
     let mut socket = WebSocket::connect(&server);
     assert_eq!(socket.ask("eth_chainId", json!([])), "0x7a69");
-    let contract = dev_accounts()[0].address.create(0);
+    let contract = sender().create(0);
     let heads = socket.ask("eth_subscribe", json!(["newHeads"]));
     let logs = socket.ask("eth_subscribe", json!(["logs", { "address": contract }]));
-    let others = socket.ask("eth_subscribe", json!(["logs", { "address": dev_accounts()[0].address }]));
+    let others = socket.ask("eth_subscribe", json!(["logs", { "address": sender() }]));
     let hashes = socket.ask("eth_subscribe", json!(["newPendingTransactions"]));
     // viem drops the events of ids that are no hex strings.
     for id in [&heads, &logs, &others, &hashes] {
         assert!(id.as_str().is_some_and(|id| id.starts_with("0x")), "{id}");
     }
-    let data = deploy_data(Abi::Ewasm, COUNTER, &[]).unwrap();
-    server.send(&sign(eip1559(0, TxKind::Create, &data)));
+    server.send(&sign(eip1559(0, TxKind::Create, &creation(COUNTER))));
     let receipt = server.send(&sign(eip1559(1, TxKind::Call(contract), &[])));
     let mut came: Vec<_> = (0..5)
         .map(|_| {

@@ -15,7 +15,7 @@ const LIBRARIES: [(&str, &[&str]); 10] = [
     ("lockstep-diagnosis", &["lockstep-gas", "lockstep-host", "lockstep-reference", "lockstep-vm"]),
     ("lockstep-store", &["lockstep-proof", "lockstep-vm"]),
     ("lockstep-chain", &["lockstep-host", "lockstep-proof", "lockstep-store", "lockstep-vm"]),
-    ("lockstep-rpc", &["lockstep-chain", "lockstep-store", "lockstep-vm"]),
+    ("lockstep-rpc", &["lockstep-chain", "lockstep-diagnosis", "lockstep-store", "lockstep-vm"]),
     ("lockstep-selftest", &["lockstep-gas", "lockstep-host", "lockstep-vm"]),
 ];
 

@@ -1,0 +1,161 @@
+//! What a hostile client costs: connections, floods, answers that it never reads. The memory of this process, which the server is
+//! part of, is looked at before and after; so the tests have a process of their own, and come one after the other.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests panic to fail and count what is small"
+)]
+
+#[allow(dead_code, reason = "the other tests of the server use the rest")]
+#[path = "../rpc/client.rs"]
+mod client;
+
+use alloy_primitives::{TxKind, hex};
+use client::{COUNTER, Server, WebSocket, creation, eip1559, frame, sender, sign, sign_as, stranger};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::Write,
+    net::TcpStream,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Memory of this process in bytes, where the system says it: the server is part of it.
+fn memory_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1_024)
+}
+
+/// Runs `attack` and holds the memory to what it was before and `more_max` bytes. What is there is asked for afterwards.
+fn bounded(server: &Server, more_max: u64, attack: impl FnOnce()) {
+    let before = memory_bytes();
+    attack();
+    assert_eq!(server.ask("eth_chainId", json!([])), "0x7a69");
+    if let (Some(before), Some(after)) = (before, memory_bytes()) {
+        let more = after.saturating_sub(before);
+        assert!(more <= more_max, "{more} bytes more than before, {more_max} allowed");
+    }
+}
+
+#[test]
+fn a_thousand_connections_leave_room_for_one_more() {
+    let _alone = alone();
+    let server = Server::start();
+    // A half request each, in thirds: no head, half a head, half a body.
+    let halves: [&[u8]; 3] = [
+        b"",
+        b"POST / HTTP/1.1\r\nhost:",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9000\r\n\r\n[",
+    ];
+    // The descriptors of this process are those of both ends.
+    let count = descriptors_max().map_or(1_000, |max| max.saturating_sub(200) / 2).min(1_000);
+    bounded(&server, 256 * 1_024 * 1_024, || {
+        let mut open = Vec::new();
+        for number in 0..count {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(halves[number % halves.len()]).unwrap();
+            open.push(stream);
+        }
+        assert_eq!(server.ask("eth_chainId", json!([])), "0x7a69");
+        assert_eq!(server.send(&sign(eip1559(0, TxKind::Call(stranger()), &[])))["status"], "0x1");
+    });
+    // Large bodies that never end leave room for small ones.
+    let large = "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9000000\r\n\r\n[";
+    let open: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(large.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(server.ask("eth_chainId", json!([])), "0x7a69");
+    drop(open);
+}
+
+/// Files that this process may have open, where the system says it.
+fn descriptors_max() -> Option<usize> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
+    line.split_whitespace().nth(3)?.parse().ok()
+}
+
+/// Writes a message again and again without reading. Returns how many the other side took before it took no more for two
+/// seconds.
+fn flood(socket: &mut WebSocket, message: &Value, count: usize) -> usize {
+    socket.0.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+    let frame = frame(message);
+    (0..count).find(|_| socket.0.write_all(&frame).is_err()).unwrap_or(count)
+}
+
+/// Who asks on and on and reads nothing is not read from any more.
+#[test]
+fn a_peer_that_reads_nothing_is_not_answered_without_end() {
+    let _alone = alone();
+    let server = Server::start();
+    server.send(&sign(eip1559(0, TxKind::Create, &creation(COUNTER))));
+    let mut socket = WebSocket::connect(&server);
+    assert!(socket.ask("eth_subscribe", json!(["newHeads"])).is_string());
+    bounded(&server, 256 * 1_024 * 1_024, || {
+        // More than the system keeps on the way, 60 MB.
+        let long = "x".repeat(3_000);
+        let params = json!([sender().create(0), "latest", long]);
+        let sent = flood(
+            &mut socket,
+            &json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_getCode", "params": params }),
+            20_000,
+        );
+        assert!(sent < 20_000, "all {sent} requests were read, though no answer was");
+        // Blocks go on meanwhile.
+        for nonce in 1..4 {
+            assert_eq!(server.send(&sign(eip1559(nonce, TxKind::Call(sender().create(0)), &[])))["status"], "0x1");
+        }
+    });
+}
+
+/// A flood over the RPC: what waits is bounded, what is refused says why, and blocks go on.
+#[test]
+fn a_flood_of_transactions_leaves_a_pool_that_works() {
+    let _alone = alone();
+    let server = Server::by_hand();
+    let call = TxKind::Call(stranger());
+    let send = |raw: &[u8]| server.answer("eth_sendRawTransaction", json!([hex::encode_prefixed(raw)]));
+    bounded(&server, 128 * 1_024 * 1_024, || {
+        let mut refused: Vec<String> = Vec::new();
+        for account in 0..4 {
+            for nonce in (0..80).rev() {
+                let answer = send(&sign_as(account, eip1559(nonce, call, &[7; 2_000])));
+                refused.extend(answer["error"]["message"].as_str().map(str::to_owned));
+            }
+        }
+        // 64 of a sender wait.
+        assert_eq!(refused.len(), 4 * 16);
+        assert!(refused.iter().all(|message| message.starts_with("nonce too high: ")), "{refused:?}");
+        // The same again, and one that does not pay enough more.
+        assert_eq!(send(&sign_as(0, eip1559(5, call, &[7; 2_000])))["error"]["message"], "already known");
+        let underpriced = send(&sign_as(0, eip1559(5, call, &[8; 2_000])));
+        let message = underpriced["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with("replacement transaction underpriced: "), "{underpriced}");
+        // A stranger has no money.
+        let poor = send(&sign_as(200, eip1559(0, call, &[])));
+        assert!(poor["error"]["message"].as_str().unwrap().starts_with("insufficient funds: "), "{poor}");
+    });
+    for _ in 0..20 {
+        server.ask("evm_mine", json!([]));
+    }
+    for account in 0..4 {
+        let address = lockstep_rpc::dev_accounts()[account].address;
+        assert_eq!(server.ask("eth_getTransactionCount", json!([address, "latest"])), "0x40", "account {account}");
+    }
+}
