@@ -1,7 +1,7 @@
 //! HTTP and WebSocket on one port.
 
 use crate::{methods, node::DevNode, subscription};
-use jsonrpsee::server::{BatchRequestConfig, PingConfig, ServerBuilder, ServerConfig, ServerHandle};
+use jsonrpsee::server::{BatchRequestConfig, Methods, PingConfig, ServerBuilder, ServerConfig, ServerHandle};
 use std::{io, net::SocketAddr, sync::Arc};
 
 /// How much is taken from clients at once.
@@ -65,6 +65,20 @@ impl Served {
 ///
 /// An [`io::Error`] if the address cannot be listened at.
 pub async fn serve(node: Arc<DevNode>, address: SocketAddr, limits: Limits) -> io::Result<Served> {
+    serve_with(node, address, limits, Methods::new()).await
+}
+
+/// The same with `others` beside the methods of this crate.
+///
+/// # Errors
+///
+/// As [`serve()`], and if one of `others` has the name of a method of this crate.
+pub async fn serve_with(
+    node: Arc<DevNode>,
+    address: SocketAddr,
+    limits: Limits,
+    others: Methods,
+) -> io::Result<Served> {
     let config = ServerConfig::builder()
         .max_request_body_size(limits.request_bytes_max)
         .max_response_body_size(limits.response_bytes_max)
@@ -77,6 +91,7 @@ pub async fn serve(node: Arc<DevNode>, address: SocketAddr, limits: Limits) -> i
         .build();
     let mut module = methods::module(node).map_err(io::Error::other)?;
     subscription::register(&mut module).map_err(io::Error::other)?;
+    module.merge(others).map_err(io::Error::other)?;
     let server = ServerBuilder::with_config(config).build(address).await?;
     let address = server.local_addr()?;
     Ok(Served { address, handle: server.start(module) })
