@@ -11,7 +11,7 @@ pub(crate) fn transfer(account: usize, nonce: u64, value: u64) -> Bytes {
     let tx = TxEip1559 {
         chain_id: 31_337,
         nonce,
-        gas_limit: 100_000,
+        gas_limit: 300_000,
         max_fee_per_gas: 2_000_000_000,
         max_priority_fee_per_gas: 1,
         to: TxKind::Call(Address::repeat_byte(0x77)),
