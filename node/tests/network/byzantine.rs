@@ -3,7 +3,7 @@
 
 use super::{
     simulation::{CHAIN_ID, key},
-    transactions::transfer,
+    transactions::transaction,
 };
 use bytes::Bytes;
 use commonware_codec::{DecodeExt as _, Encode as _};
@@ -38,9 +38,9 @@ pub(crate) const LIES: [(&str, fn(&mut Parts)); 14] = [
     ("a timestamp that no clock shows", |(header, _)| header.timestamp = u64::MAX),
     ("a timestamp of tomorrow", |(header, _)| header.timestamp += 86_400),
     ("a timestamp of yesterday", |(header, _)| header.timestamp = 0),
-    ("a nonce that is too high", |(_, envelopes)| envelopes.push(transfer(9, 1_000_000, 1).to_vec())),
+    ("a nonce that is too high", |(_, envelopes)| envelopes.push(transaction(9, 1_000_000).to_vec())),
     ("a transaction twice", |(_, envelopes)| {
-        let again = envelopes.first().cloned().unwrap_or_else(|| transfer(9, 7, 1).to_vec());
+        let again = envelopes.first().cloned().unwrap_or_else(|| transaction(9, 7).to_vec());
         envelopes.push(again);
     }),
     ("an envelope that is none", |(_, envelopes)| envelopes.push(vec![0x05; 100])),

@@ -1,6 +1,7 @@
 //! Networks of validators on a deterministic runtime.
 
 mod byzantine;
+mod encoding;
 mod simulation;
 mod transactions;
 
@@ -8,6 +9,7 @@ use byzantine::{Byzantine, LIES};
 use commonware_runtime::Clock as _;
 use lockstep_node::{Application, ChainApplication, Interpreter};
 use lockstep_rpc::DevNode;
+use lockstep_vm::Outcome;
 use simulation::{NODES, Running, application, blocks, lossy, node, send, simulate};
 use std::{sync::Arc, time::Duration};
 
@@ -27,8 +29,10 @@ fn same_blocks(nodes: &[&Arc<DevNode>], height: u64) -> Vec<(lockstep_vm::B256, 
     chains[0].clone()
 }
 
+/// Transactions that succeeded.
 fn transactions_up_to(node: &DevNode, height: u64) -> usize {
-    (1..=height).map(|height| node.chain().archive().block(height).unwrap().unwrap().transactions.len()).sum()
+    let receipts = (1..=height).flat_map(|height| node.chain().receipts(height).unwrap());
+    receipts.filter(|receipt| receipt.outcome == Outcome::Return).count()
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Four validators on a deterministic runtime, over links that lose messages.
 
+use super::transactions::transaction;
 use commonware_cryptography::{Signer as _, ed25519};
 use commonware_p2p::simulated::{Config, Link, Network, Oracle};
 use commonware_runtime::{
@@ -18,8 +19,6 @@ use lockstep_store::Store;
 use lockstep_vm::{Address, B256, StateReader as _};
 use std::{path::Path, sync::Arc, time::{Duration, UNIX_EPOCH}};
 use tokio::sync::mpsc::UnboundedReceiver;
-
-use super::transactions::transfer;
 
 pub(crate) const CHAIN_ID: u64 = 31_337;
 pub(crate) const NODES: usize = 4;
@@ -159,13 +158,13 @@ pub(crate) fn blocks(node: &DevNode, height: u64) -> Vec<(B256, B256)> {
     (0..=height).map(of).collect()
 }
 
-/// Submits the next transfer of an account, unless enough of them wait. Nothing else waits in that node.
+/// Submits the next transaction of an account, unless enough of them wait. Nothing else waits in that node.
 pub(crate) fn send(node: &DevNode, account: usize) {
     let waiting = u64::try_from(node.waiting()).unwrap();
     if waiting < 8 {
         let head = node.chain().head().unwrap().number;
         let sender = node.chain().view(head).unwrap().account(&dev_accounts()[account].address).unwrap();
         let nonce = sender.unwrap().nonce + waiting;
-        node.submit(transfer(account, nonce, nonce + 1)).unwrap();
+        node.submit(transaction(account, nonce)).unwrap();
     }
 }

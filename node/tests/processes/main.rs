@@ -22,9 +22,9 @@ fn block_count() -> u64 {
     if std::env::var_os("LOCKSTEP_LONG").is_some() { 1_000 } else { 100 }
 }
 
-/// Sends a transfer to one validator, and waits for its receipt at another.
-fn transfer(network: &Network, nonce: u64, to: usize, at: usize) {
-    let raw = hex::encode_prefixed(transactions::transfer(0, nonce, 5));
+/// Sends a transaction to one validator, and waits for its receipt at another.
+fn send(network: &Network, nonce: u64, to: usize, at: usize) {
+    let raw = hex::encode_prefixed(transactions::transaction(0, nonce));
     let hash = network.ask(to, "eth_sendRawTransaction", &json!([raw])).unwrap();
     let receipt = network.wait_for(at, "eth_getTransactionReceipt", &json!([hash]));
     assert_eq!(receipt["status"], "0x1", "{receipt}");
@@ -41,13 +41,13 @@ fn validators_as_processes_survive_what_happens_to_them() {
     let mut network = Network::prepare(NODES);
     ALL.iter().for_each(|node| network.start(*node));
     network.reach(&ALL, 3);
-    transfer(&network, 0, 0, 2);
+    send(&network, 0, 0, 2);
 
     // One is killed, and comes back.
     network.kill(3);
     let height = network.height(0).unwrap();
     network.reach(&[0, 1, 2], height + 5);
-    transfer(&network, 1, 1, 0);
+    send(&network, 1, 1, 0);
     network.start(3);
     network.reach(&[3], height + 5);
 
@@ -55,7 +55,7 @@ fn validators_as_processes_survive_what_happens_to_them() {
     ALL.iter().for_each(|node| network.kill(*node));
     ALL.iter().for_each(|node| network.start(*node));
     network.reach(&ALL, height + 10);
-    transfer(&network, 2, 2, 3);
+    send(&network, 2, 2, 3);
 
     // One loses its disk.
     network.kill(1);
@@ -63,7 +63,7 @@ fn validators_as_processes_survive_what_happens_to_them() {
     let height = network.height(0).unwrap();
     network.start(1);
     network.reach(&ALL, height + 5);
-    transfer(&network, 3, 1, 1);
+    send(&network, 3, 1, 1);
 
     // One loses its chain, and keeps what it knows of consensus.
     network.kill(2);
