@@ -251,6 +251,28 @@ impl Chain {
         self.archive.header(tip.height)?.ok_or(StoreError::Empty)
     }
 
+    /// Where a transaction is, as height and index, if its block is committed: the archive alone has it a moment before.
+    ///
+    /// # Errors
+    ///
+    /// As [`head`](Self::head).
+    pub fn transaction(&self, hash: &B256) -> Result<Option<(u64, u64)>, StoreError> {
+        let place = self.archive.transaction(hash)?;
+        let tip = self.store.tip()?.map(|tip| tip.height);
+        Ok(place.filter(|(height, _)| Some(*height) <= tip))
+    }
+
+    /// The height of the block with that hash, if it is committed.
+    ///
+    /// # Errors
+    ///
+    /// As [`head`](Self::head).
+    pub fn height_of(&self, hash: &B256) -> Result<Option<u64>, StoreError> {
+        let height = self.archive.height_of(hash)?;
+        let tip = self.store.tip()?.map(|tip| tip.height);
+        Ok(height.filter(|height| Some(*height) <= tip))
+    }
+
     /// The environment of the block after `parent`. Its timestamp is `timestamp`, or that of its parent if that is higher.
     pub fn next_env(&self, parent: &Header, timestamp: u64, beneficiary: Address) -> BlockEnv {
         BlockEnv {

@@ -69,7 +69,11 @@ where
             hash = admitted.recv() => {
                 let first = match hash {
                     Ok(hash) => hash,
-                    Err(RecvError::Lagged(_)) => continue,
+                    Err(RecvError::Lagged(_)) => {
+                        // Those that were missed are not heard of again.
+                        of_peers.clear();
+                        continue;
+                    }
                     Err(RecvError::Closed) => return,
                 };
                 context.sleep(GATHER).await;

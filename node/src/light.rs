@@ -18,7 +18,7 @@ use lockstep_vm::{B256, Bytes};
 use serde_json::{Value, json};
 
 /// Blocks in a row that may lack a certificate of their own: that of a later block makes them final.
-const UNCERTIFIED_MAX: usize = 256;
+const UNCERTIFIED_MAX: usize = 16;
 
 /// What a light client knows of a chain before it asks anybody.
 struct Known {

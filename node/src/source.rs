@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Bytes of the largest answer that is taken in: a witness can have all that a block reads.
-const ANSWER_BYTES_MAX: u64 = 1 << 30;
+const ANSWER_BYTES_MAX: u64 = 256 * 1_024 * 1_024;
 
 /// How long an answer may take.
 const ANSWER_SECONDS: u64 = 60;

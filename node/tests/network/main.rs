@@ -2,6 +2,7 @@
 
 mod byzantine;
 mod encoding;
+mod failing;
 mod simulation;
 mod transactions;
 
@@ -10,6 +11,7 @@ use commonware_runtime::Clock as _;
 use lockstep_node::{Application, ChainApplication, Interpreter};
 use lockstep_rpc::DevNode;
 use lockstep_vm::Outcome;
+use failing::Failing;
 use simulation::{NODES, Running, application, blocks, lossy, node, send, simulate};
 use std::{sync::Arc, time::Duration};
 
@@ -149,5 +151,26 @@ fn validators_that_are_killed_at_any_point_go_on() {
             assert_eq!(running.faults.try_recv().ok(), None, "a validator has failed");
         }
         println!("{} blocks", last + 10);
+    });
+}
+
+#[test]
+fn a_validator_that_failed_does_not_vote() {
+    let last = 5;
+    simulate(19, lossy(), async |mut simulation| {
+        let nodes = nodes();
+        let mut running = Vec::new();
+        for (number, node) in nodes.iter().enumerate() {
+            let inner = application(node);
+            // Two of four: without their votes no block is final.
+            let from = if number < 2 { u64::MAX } else { last + 1 };
+            running.push(simulation.start(number, Arc::new(Failing { inner, from })).await);
+        }
+        simulation.reach(&nodes.iter().collect::<Vec<_>>(), last, || {}).await;
+        simulation.context.sleep(Duration::from_secs(30)).await;
+        for (number, (node, running)) in nodes.iter().zip(&mut running).enumerate() {
+            assert_eq!(node.chain().head().unwrap().number, last, "validator {number}");
+            assert_eq!(running.faults.try_recv().is_ok(), number >= 2, "validator {number}");
+        }
     });
 }
