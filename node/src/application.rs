@@ -6,9 +6,7 @@ use lockstep_chain::{BlockError, Chain, Proposal};
 use lockstep_reference::Reference;
 use lockstep_rpc::DevNode;
 use lockstep_store::{StoreError, Tip};
-use lockstep_vm::{
-    B256, Block, BlockOutcome, Fault, MODULE_CACHE_BYTES, Rejected, Revision, StateView, Vm,
-};
+use lockstep_vm::{B256, Block, BlockOutcome, Fault, MODULE_CACHE_BYTES, Rejected, Revision, StateView, Vm};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -119,8 +117,8 @@ impl Interpreter {
     fn execute(machines: &[(u64, Vm<Reference>)], view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
         let position = machines.partition_point(|(from, _)| *from <= block.env.number).saturating_sub(1);
         let machine = machines.get(position);
-        let (_, vm) = machine
-            .ok_or_else(|| Rejected::Fault(Fault::Broken("a schedule without a revision".to_owned())))?;
+        let (_, vm) =
+            machine.ok_or_else(|| Rejected::Fault(Fault::Broken("a schedule without a revision".to_owned())))?;
         vm.execute_block(view, block)
     }
 }

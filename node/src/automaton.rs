@@ -13,7 +13,10 @@ use commonware_consensus::{
     types::Height,
 };
 use commonware_cryptography::{Digested, Digestible as _};
-use commonware_runtime::{Clock, Metrics, Spawner, telemetry::metrics::{GaugeExt as _, MetricsExt as _}};
+use commonware_runtime::{
+    Clock, Metrics, Spawner,
+    telemetry::metrics::{GaugeExt as _, MetricsExt as _},
+};
 use commonware_utils::Acknowledgement as _;
 use futures::{StreamExt as _, future::pending};
 use std::{
@@ -184,7 +187,8 @@ impl Finaliser {
         let height = self.automaton.or_stop(self.automaton.application.height()).await;
         for height in height.saturating_add(1)..=acknowledged {
             let block = marshal.get_block(Height::new(height)).await;
-            let block = block.ok_or_else(|| NodeFault::new(format!("block {height} is neither in chain nor consensus")));
+            let block =
+                block.ok_or_else(|| NodeFault::new(format!("block {height} is neither in chain nor consensus")));
             let raw = Arc::clone(self.automaton.or_stop(block).await.inner().raw());
             self.automaton.run(&context, move |application| application.finalise(&raw)).await;
         }

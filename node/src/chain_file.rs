@@ -1,11 +1,11 @@
 //! The file `chain.toml`: what makes a chain this chain, the same for all its validators.
 
 use alloy_primitives::{Address, U256};
+use anyhow::{Context as _, anyhow, ensure};
 use commonware_codec::{Copying, DecodeExt as _};
 use commonware_cryptography::ed25519;
 use commonware_formatting::from_hex;
 use commonware_utils::ordered::Set;
-use anyhow::{Context as _, anyhow, ensure};
 use lockstep_chain::{BLOCK_GAS_LIMIT, ChainSpec, Schedule, transaction::FeePolicy};
 use lockstep_rpc::dev_accounts;
 use lockstep_vm::{Account, Revision, StateDiff};

@@ -38,7 +38,9 @@ impl fmt::Display for InvalidCertificate {
         match self {
             Self::Encoding(error) => write!(f, "no certificate: {error}"),
             Self::OtherBlock => f.write_str("the votes of the certificate are for another block than its header's"),
-            Self::Votes => f.write_str("the votes of the certificate are not those of a quorum of this chain's validators"),
+            Self::Votes => {
+                f.write_str("the votes of the certificate are not those of a quorum of this chain's validators")
+            }
         }
     }
 }
@@ -65,7 +67,8 @@ impl Certificate {
         use commonware_codec::Decode as _;
         let verifier = committee.verifier();
         let Self { finalization, placement, header } =
-            Self::decode_cfg(Copying(bytes), &verifier.certificate_codec_config()).map_err(InvalidCertificate::Encoding)?;
+            Self::decode_cfg(Copying(bytes), &verifier.certificate_codec_config())
+                .map_err(InvalidCertificate::Encoding)?;
         if finalization.proposal.payload != PlacedBlock::digest_of(&placement, &header.hash()) {
             return Err(InvalidCertificate::OtherBlock);
         }

@@ -49,7 +49,8 @@ fn number(params: &Params<'_>) -> Result<u64, ErrorObjectOwned> {
     let text: String = params.one()?;
     let number = text.strip_prefix("0x").map(|digits| u64::from_str_radix(digits, 16));
     number.and_then(Result::ok).ok_or_else(|| {
-        let message = format!("`{}` is no number of a block: 0x and hex digits are", text.chars().take(40).collect::<String>());
+        let message =
+            format!("`{}` is no number of a block: 0x and hex digits are", text.chars().take(40).collect::<String>());
         ErrorObjectOwned::owned(INVALID_PARAMS_CODE, message, None::<()>)
     })
 }

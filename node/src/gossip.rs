@@ -4,7 +4,10 @@
 
 use commonware_cryptography::ed25519;
 use commonware_p2p::{Receiver, Recipients, Sender};
-use commonware_runtime::{Clock, Metrics, Spawner, telemetry::metrics::{GaugeExt as _, MetricsExt as _}};
+use commonware_runtime::{
+    Clock, Metrics, Spawner,
+    telemetry::metrics::{GaugeExt as _, MetricsExt as _},
+};
 use lockstep_chain::transaction::ENVELOPE_BYTES_MAX;
 use lockstep_rpc::DevNode;
 use lockstep_vm::{B256, Bytes};

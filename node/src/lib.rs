@@ -1,8 +1,8 @@
 //! Validators that agree on the blocks of a Lockstep chain.
 //!
 //! [`Application`] is what an engine of consensus asks of a chain, and [`ChainApplication`] the chain that answers.
-//! [`validator::start`] runs it under commonware's simplex and marshal, over any network of theirs, and [`process::run`] as a
-//! process with databases, network and JSON-RPC.
+//! [`validator::start`] runs it under commonware's simplex and marshal, over any network of theirs, and [`process::run`] as
+//! a process with databases, network and JSON-RPC.
 
 mod application;
 mod automaton;

@@ -72,7 +72,8 @@ pub fn verify(
 ) -> anyhow::Result<ProvenAccount> {
     let known = Known::new(file, url)?;
     let header = known.header(number)?;
-    let header = header.with_context(|| format!("{url} has no certificate of block {number}: ask for another block"))?;
+    let header =
+        header.with_context(|| format!("{url} has no certificate of block {number}: ask for another block"))?;
     let keys: Vec<&Bytes> = key.into_iter().collect();
     let answer = known.source.ask("lockstep_getProof", json!([address, keys, format!("{number:#x}")]))?;
     let proof = |value: Option<&Value>| bytes(value.unwrap_or(&Value::Null))?.context("an answer without a proof");

@@ -140,14 +140,21 @@ fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
         None => println!("account  there is none"),
         Some(account) => {
             let balance = U256::from_be_bytes(account.balance);
-            println!("account  nonce {}, balance {balance}, {}", account.nonce, match account.code {
-                Some(code) => format!("code {}", Bytes::from(code.hash)),
-                None => "no code".to_owned(),
-            });
+            println!(
+                "account  nonce {}, balance {balance}, {}",
+                account.nonce,
+                match account.code {
+                    Some(code) => format!("code {}", Bytes::from(code.hash)),
+                    None => "no code".to_owned(),
+                }
+            );
         }
     }
     if key.is_some() {
-        println!("value    {}", proven.value.map_or_else(|| "there is none".to_owned(), |value| Bytes::from(value).to_string()));
+        println!(
+            "value    {}",
+            proven.value.map_or_else(|| "there is none".to_owned(), |value| Bytes::from(value).to_string())
+        );
     }
     Ok(())
 }

@@ -74,7 +74,8 @@ pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
         .build()
         .context("cannot start threads")?;
     let finality = FinalityMethod::default();
-    let served = clients.block_on(serve_with(Arc::clone(&node), setup.file.rpc, Limits::default(), finality.methods()?));
+    let served =
+        clients.block_on(serve_with(Arc::clone(&node), setup.file.rpc, Limits::default(), finality.methods()?));
     let served = served.with_context(|| format!("cannot listen at {} for JSON-RPC", setup.file.rpc))?;
 
     let config = commonware_runtime::tokio::Config::new().with_storage_directory(setup.data.join("consensus"));
@@ -145,10 +146,9 @@ async fn start(
     network.start();
     let node = Arc::clone(node);
     context.child("gossip").spawn(move |context| gossip::run(context, node, transactions));
-    let (key, peers) = (setup.key.clone(), (oracle.clone(), oracle));
-    let context = context.child("validator");
     let timing = Timing { idle: Duration::from_millis(setup.file.idle_ms), ..Timing::default() };
-    Ok(validator::start(context, key, committee, timing, application, stopper, channels, peers).await?)
+    let validator = validator::Setup { key: setup.key.clone(), committee, timing, application, stopper };
+    Ok(validator::start(context.child("validator"), validator, channels, (oracle.clone(), oracle)).await?)
 }
 
 fn network_config(

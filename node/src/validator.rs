@@ -7,8 +7,8 @@ use crate::{
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
-    marshal::{self, Start, core::Actor, resolver::p2p as backfill, standard::Standard},
     marshal::standard::Deferred,
+    marshal::{self, Start, core::Actor, resolver::p2p as backfill, standard::Standard},
     simplex::{
         self, Engine, Floor,
         config::{ForwardPolicy, SkipBudget, SkipPolicy},
@@ -19,7 +19,7 @@ use commonware_consensus::{
     types::{Epoch, FixedEpocher, ViewDelta},
 };
 use commonware_cryptography::{
-    Digestible as _, Sha256, Signer as _, certificate::ConstantProvider, certificate::Verifier as _, ed25519,
+    Digested, Digestible as _, Sha256, Signer as _, certificate::ConstantProvider, certificate::Verifier as _, ed25519,
 };
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
@@ -46,6 +46,9 @@ const PENDING_MAX: NonZeroUsize = NZUsize!(16);
 
 /// Bytes of a read or write buffer of a file.
 const BUFFER: NonZeroUsize = NZUsize!(64 * 1_024);
+
+/// How long it waits before it asks again for what is missing.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// Items of a section of an archive on disk.
 const SECTION_ITEMS: NonZeroU64 = NZU64!(4_096);
@@ -101,11 +104,7 @@ pub struct Timing {
 impl Default for Timing {
     /// 1 s, 2 s and 500 ms.
     fn default() -> Self {
-        Self {
-            leader: Duration::from_secs(1),
-            certification: Duration::from_secs(2),
-            idle: Duration::from_millis(500),
-        }
+        Self { leader: Duration::from_secs(1), certification: Duration::from_secs(2), idle: Duration::from_millis(500) }
     }
 }
 
@@ -156,18 +155,28 @@ pub struct Validator {
     pub engine: Handle<()>,
 }
 
-/// Starts a validator with `key`. Faults of the application are said to `stopper`.
+/// What a validator starts with.
+pub struct Setup<'a> {
+    /// Its private key.
+    pub key: ed25519::PrivateKey,
+    /// The committee that it is a member of.
+    pub committee: &'a Committee,
+    /// How long it waits.
+    pub timing: Timing,
+    /// Its chain.
+    pub application: Arc<dyn Application>,
+    /// Whom it tells that it failed.
+    pub stopper: Stopper,
+}
+
+/// Starts a validator. `peers` says who they are, and `blocker` cuts off one that broke the protocol.
 ///
 /// # Errors
 ///
-/// [`NodeFault`] if its files cannot be read, or `key` is of no member of the committee.
+/// [`NodeFault`] if its files cannot be read, or its key is of no member of the committee.
 pub async fn start<E, S, R, P, B>(
     context: E,
-    key: ed25519::PrivateKey,
-    committee: &Committee,
-    timing: Timing,
-    application: Arc<dyn Application>,
-    stopper: Stopper,
+    setup: Setup<'_>,
     channels: Channels<S, R>,
     (peers, blocker): (P, B),
 ) -> Result<Validator, NodeFault>
@@ -178,74 +187,29 @@ where
     P: Provider<PublicKey = ed25519::PublicKey>,
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
+    let Setup { key, committee, timing, application, stopper } = setup;
     let me = key.public_key();
     let scheme = Scheme::signer(&committee.namespace, committee.members.clone(), key)
         .ok_or_else(|| NodeFault::new(format!("key {me} is of no validator of this chain")))?;
-    let page_cache = CacheRef::new(NZU16!(4_096), NZUsize!(1_024));
-    let epocher = FixedEpocher::new(EPOCH_BLOCKS);
+    let files = Files { prefix: me.to_string(), page_cache: CacheRef::new(NZU16!(4_096), NZUsize!(1_024)) };
 
-    let resolver = backfill::init(
-        context.child("backfill"),
-        backfill::Config {
-            public_key: me.clone(),
-            peer_provider: peers.clone(),
-            blocker: blocker.clone(),
-            mailbox_size: MAILBOX,
-            fetch_timeout: NZDuration!(Duration::from_secs(2)),
-            fetch_retry_delay: Duration::from_millis(100),
-            priority_requests: false,
-            priority_responses: false,
-        },
-        channels.backfill,
-    );
-    let (broadcast, buffer) = buffered::Engine::new(
-        context.child("broadcast"),
-        buffered::Config {
-            public_key: me.clone(),
-            mailbox_size: MAILBOX,
-            deque_size: 16,
-            priority: true,
-            codec_config: (),
-            peer_provider: peers,
-            strategy: Sequential,
-        },
-    );
+    let resolver = backfill_config(me.clone(), peers.clone(), blocker.clone());
+    let resolver = backfill::init(context.child("backfill"), resolver, channels.backfill);
+    let (broadcast, buffer) = buffered::Engine::new(context.child("broadcast"), broadcast_config(me, peers));
     broadcast.start(channels.blocks);
 
-    let archives = |name: &str| ArchiveFiles { name: format!("{me}-{name}"), page_cache: page_cache.clone() };
-    let certificates = immutable::Archive::init(
-        context.child("finalizations"),
-        archives("finalizations").with(Scheme::certificate_codec_config_unbounded()),
-    );
+    let unreadable = |what, error| NodeFault::new(format!("the {what} cannot be read: {error}"));
+    let config = files.archive("finalizations", Scheme::certificate_codec_config_unbounded());
+    let certificates = immutable::Archive::init(context.child("finalizations"), config).await;
     let certificates: immutable::Archive<_, BlockDigest, Finalization<Scheme, BlockDigest>> =
-        certificates.await.map_err(|error| NodeFault::new(format!("the certificates cannot be read: {error}")))?;
-    let blocks = immutable::Archive::init(context.child("blocks"), archives("blocks").with(()));
+        certificates.map_err(|error| unreadable("certificates", error))?;
+    let blocks = immutable::Archive::init(context.child("blocks"), files.archive("blocks", ())).await;
     let blocks: immutable::Archive<_, BlockDigest, Arc<PlacedBlock>> =
-        blocks.await.map_err(|error| NodeFault::new(format!("the blocks cannot be read: {error}")))?;
-    let genesis = commonware_cryptography::Digested::precomputed(committee.genesis.clone(), committee.genesis.digest());
-    let (actor, marshal, floor) = Actor::<_, Standard<PlacedBlock>, _, _, _, _, _>::init(
-        context.child("marshal"),
-        certificates,
-        blocks,
-        marshal::Config {
-            provider: ConstantProvider::<_, Epoch>::new(scheme.clone()),
-            epocher: epocher.clone(),
-            start: Start::Genesis(genesis.clone()),
-            partition_prefix: format!("{me}-marshal"),
-            mailbox_size: MAILBOX,
-            view_retention: VIEW_RETENTION,
-            prunable_items_per_section: SECTION_ITEMS,
-            page_cache: page_cache.clone(),
-            replay_buffer: BUFFER,
-            key_write_buffer: BUFFER,
-            value_write_buffer: BUFFER,
-            block_codec_config: (),
-            max_repair: NZUsize!(32),
-            max_pending_acks: PENDING_MAX,
-            strategy: Sequential,
-        },
-    )
-    .await;
+        blocks.map_err(|error| unreadable("blocks", error))?;
+    let config = files.marshal(&scheme, committee);
+    let (actor, marshal, floor) =
+        Actor::<_, Standard<PlacedBlock>, _, _, _, _, _>::init(context.child("marshal"), certificates, blocks, config)
+            .await;
 
     let automaton = Automaton::new(application, stopper, timing.idle);
     let (finaliser, finals) = Finaliser::new(automaton.clone());
@@ -253,48 +217,112 @@ where
     let (known, acknowledged) = (marshal.clone(), floor.processed().map_or(0, |processed| processed.height().get()));
     context.child("finaliser").spawn(move |context| finaliser.run(context, known, acknowledged));
 
+    let epocher = FixedEpocher::new(EPOCH_BLOCKS);
     let deferred = Deferred::new(context.child("application"), automaton, marshal.clone(), epocher);
-    let engine = Engine::new(
-        context.child("simplex"),
-        simplex::config::Config {
-            scheme,
-            elector: RoundRobin::<Sha256>::default(),
-            blocker,
-            automaton: deferred.clone(),
-            relay: deferred.clone(),
-            reporter: deferred,
-            track_historical_votes: false,
-            strategy: Sequential,
-            partition: format!("{me}-simplex"),
-            mailbox_size: MAILBOX,
-            epoch: Epoch::zero(),
-            floor: Floor::Genesis(genesis.digest()),
-            replay_buffer: BUFFER,
-            write_buffer: BUFFER,
-            page_cache,
-            leader_timeout: timing.leader,
-            certification_timeout: timing.certification,
-            timeout_retry: timing.certification.saturating_mul(2),
-            view_retention: VIEW_RETENTION,
-            skip: SkipPolicy::Enabled { timeout: timing.certification.saturating_mul(4), budget: SkipBudget::Participants },
-            fetch_timeout: NZDuration!(Duration::from_secs(1)),
-            fetch_retry_delay: Duration::from_millis(100),
-            forward: ForwardPolicy::SilentVoters,
-        },
-    );
+    let config = simplex::config::Config {
+        scheme,
+        elector: RoundRobin::<Sha256>::default(),
+        blocker,
+        automaton: deferred.clone(),
+        relay: deferred.clone(),
+        reporter: deferred,
+        track_historical_votes: false,
+        strategy: Sequential,
+        partition: format!("{}-simplex", files.prefix),
+        mailbox_size: MAILBOX,
+        epoch: Epoch::zero(),
+        floor: Floor::Genesis(committee.genesis.digest()),
+        replay_buffer: BUFFER,
+        write_buffer: BUFFER,
+        page_cache: files.page_cache,
+        leader_timeout: timing.leader,
+        certification_timeout: timing.certification,
+        timeout_retry: timing.certification.saturating_mul(2),
+        view_retention: VIEW_RETENTION,
+        skip: SkipPolicy::Enabled { timeout: timing.certification.saturating_mul(4), budget: SkipBudget::Participants },
+        fetch_timeout: NZDuration!(Duration::from_secs(1)),
+        fetch_retry_delay: RETRY,
+        forward: ForwardPolicy::SilentVoters,
+    };
+    let engine = Engine::new(context.child("simplex"), config);
     let engine = engine.start(channels.votes, channels.certificates, channels.resolver);
     Ok(Validator { marshal, engine })
 }
 
-/// The files of an archive, but for what they hold.
-struct ArchiveFiles {
-    name: String,
+fn backfill_config<P, B>(me: ed25519::PublicKey, peers: P, blocker: B) -> backfill::Config<ed25519::PublicKey, P, B>
+where
+    P: Provider<PublicKey = ed25519::PublicKey>,
+    B: Blocker<PublicKey = ed25519::PublicKey>,
+{
+    backfill::Config {
+        public_key: me,
+        peer_provider: peers,
+        blocker,
+        mailbox_size: MAILBOX,
+        fetch_timeout: NZDuration!(Duration::from_secs(2)),
+        fetch_retry_delay: RETRY,
+        priority_requests: false,
+        priority_responses: false,
+    }
+}
+
+fn broadcast_config<P>(me: ed25519::PublicKey, peers: P) -> buffered::Config<ed25519::PublicKey, (), P, Sequential>
+where
+    P: Provider<PublicKey = ed25519::PublicKey>,
+{
+    buffered::Config {
+        public_key: me,
+        mailbox_size: MAILBOX,
+        deque_size: 16,
+        priority: true,
+        codec_config: (),
+        peer_provider: peers,
+        strategy: Sequential,
+    }
+}
+
+/// Where the files of consensus are.
+struct Files {
+    /// What the name of each begins with: the key, since no other validator may go on from them.
+    prefix: String,
     page_cache: CacheRef,
 }
 
-impl ArchiveFiles {
-    fn with<C>(self, codec_config: C) -> immutable::Config<C> {
-        let Self { name, page_cache } = self;
+impl Files {
+    fn marshal(
+        &self,
+        scheme: &Scheme,
+        committee: &Committee,
+    ) -> marshal::Config<
+        ConstantProvider<Scheme, Epoch>,
+        FixedEpocher,
+        Sequential,
+        PlacedBlock,
+        Digested<PlacedBlock>,
+        BlockDigest,
+    > {
+        let genesis = Digested::precomputed(committee.genesis.clone(), committee.genesis.digest());
+        marshal::Config {
+            provider: ConstantProvider::new(scheme.clone()),
+            epocher: FixedEpocher::new(EPOCH_BLOCKS),
+            start: Start::Genesis(genesis),
+            partition_prefix: format!("{}-marshal", self.prefix),
+            mailbox_size: MAILBOX,
+            view_retention: VIEW_RETENTION,
+            prunable_items_per_section: SECTION_ITEMS,
+            page_cache: self.page_cache.clone(),
+            replay_buffer: BUFFER,
+            key_write_buffer: BUFFER,
+            value_write_buffer: BUFFER,
+            block_codec_config: (),
+            max_repair: NZUsize!(32),
+            max_pending_acks: PENDING_MAX,
+            strategy: Sequential,
+        }
+    }
+
+    fn archive<C>(&self, name: &str, codec_config: C) -> immutable::Config<C> {
+        let name = format!("{}-{name}", self.prefix);
         immutable::Config {
             metadata_partition: format!("{name}-metadata"),
             freezer_table_partition: format!("{name}-table"),
@@ -302,7 +330,7 @@ impl ArchiveFiles {
             freezer_table_resize_frequency: 4,
             freezer_table_resize_chunk_size: 16_384,
             freezer_key_partition: format!("{name}-keys"),
-            freezer_key_page_cache: page_cache,
+            freezer_key_page_cache: self.page_cache.clone(),
             freezer_value_partition: format!("{name}-values"),
             freezer_value_target_size: 1 << 30,
             freezer_value_compression: None,

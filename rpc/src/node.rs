@@ -2,9 +2,7 @@
 
 use crate::error::RpcError;
 use alloy_primitives::{Address, B256, Bytes};
-use lockstep_chain::{
-    BlockError, Chain, Mempool, Point, PoolLimits, Proposal, SignedBlock, transaction::SignedTx,
-};
+use lockstep_chain::{BlockError, Chain, Mempool, Point, PoolLimits, Proposal, SignedBlock, transaction::SignedTx};
 use lockstep_store::Pending;
 use lockstep_vm::Receipt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

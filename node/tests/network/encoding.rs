@@ -1,10 +1,6 @@
 //! Blocks as they come from a peer: nothing is taken in that is too large, has two encodings, or is not bound by its digest.
 
-use super::{
-    byzantine::bytes,
-    simulation::node,
-    transactions::transaction,
-};
+use super::{byzantine::bytes, simulation::node, transactions::transaction};
 use bytes::Bytes;
 use commonware_codec::{DecodeExt as _, Encode as _};
 use commonware_consensus::BoundedBlock as _;
@@ -70,7 +66,9 @@ fn a_block_beyond_a_limit_is_refused() {
     let bytes = bytes(&block(vec![]));
     let placement = decode(bytes.clone()).unwrap().placement().encode().len();
     let (length, count) = (placement..placement + 4, bytes.len() - 4..bytes.len());
-    for (range, value) in [(length.clone(), u32::MAX.to_be_bytes()), (length, 1_000_000_u32.to_be_bytes()), (count, [0xff; 4])] {
+    for (range, value) in
+        [(length.clone(), u32::MAX.to_be_bytes()), (length, 1_000_000_u32.to_be_bytes()), (count, [0xff; 4])]
+    {
         let mut lying = bytes.clone();
         lying[range].copy_from_slice(&value);
         assert!(decode(lying).is_err());

@@ -8,10 +8,10 @@ mod transactions;
 
 use byzantine::{Byzantine, LIES};
 use commonware_runtime::Clock as _;
+use failing::Failing;
 use lockstep_node::{Application, ChainApplication, Interpreter};
 use lockstep_rpc::DevNode;
 use lockstep_vm::Outcome;
-use failing::Failing;
 use simulation::{NODES, Running, application, blocks, lossy, node, send, simulate};
 use std::{sync::Arc, time::Duration};
 

@@ -12,12 +12,16 @@ use futures::future::pending;
 use lockstep_chain::{Archive, Chain};
 use lockstep_node::{
     Application, ChainApplication, ChainFile, Interpreter, NodeFault, RawBlock, Stopper,
-    validator::{self, Channels, Committee, Timing, channel},
+    validator::{self, Channels, Committee, Setup, Timing, channel},
 };
 use lockstep_rpc::{DevNode, dev_accounts};
 use lockstep_store::Store;
 use lockstep_vm::{Address, B256, StateReader as _};
-use std::{path::Path, sync::Arc, time::{Duration, UNIX_EPOCH}};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) const CHAIN_ID: u64 = 31_337;
@@ -28,11 +32,8 @@ pub(crate) fn lossy() -> Link {
     Link { latency: Duration::from_millis(10), jitter: Duration::from_millis(5), success_rate: probability!(0.95) }
 }
 
-const TIMING: Timing = Timing {
-    leader: Duration::from_millis(400),
-    certification: Duration::from_millis(800),
-    idle: Duration::ZERO,
-};
+const TIMING: Timing =
+    Timing { leader: Duration::from_millis(400), certification: Duration::from_millis(800), idle: Duration::ZERO };
 
 pub(crate) fn key(number: usize) -> ed25519::PrivateKey {
     ed25519::PrivateKey::from_seed(u64::try_from(number).unwrap())
@@ -131,8 +132,8 @@ impl Simulation {
         let context = self.context.child("validator").with_attribute("start", self.starts);
         let handle = context.with_attribute("number", number).spawn(move |context| async move {
             let (context, _task) = (context.child("consensus"), context);
-            let started =
-                validator::start(context, key(number), &committee, TIMING, application, stopper, channels, peers);
+            let setup = Setup { key: key(number), committee: &committee, timing: TIMING, application, stopper };
+            let started = validator::start(context, setup, channels, peers);
             let _validator = started.await.unwrap();
             pending().await
         });
