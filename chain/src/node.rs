@@ -12,7 +12,7 @@ use core::fmt;
 use lockstep_store::{ExecutedBlock, Pending, Store, StoreError, View};
 use lockstep_vm::{
     Address, B256, Block, BlockEnv, BlockOutcome, Fault, InvalidTx, MemoryState, Receipt, Refused, Rejected, StateView,
-    Vm, beginning,
+    beginning,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -241,13 +241,36 @@ impl Chain {
         &self.archive
     }
 
-    /// The header of the last block.
+    /// The header of the last block whose state is there: the archive has a block first, for the moment of its commit.
     ///
     /// # Errors
     ///
-    /// That the archive cannot be read.
+    /// That archive or store cannot be read.
     pub fn head(&self) -> Result<Header, StoreError> {
-        self.archive.last()?.ok_or(StoreError::Empty)
+        let tip = self.store.tip()?.ok_or(StoreError::Empty)?;
+        self.archive.header(tip.height)?.ok_or(StoreError::Empty)
+    }
+
+    /// Where a transaction is, as height and index, if its block is committed: the archive alone has it a moment before.
+    ///
+    /// # Errors
+    ///
+    /// As [`head`](Self::head).
+    pub fn transaction(&self, hash: &B256) -> Result<Option<(u64, u64)>, StoreError> {
+        let place = self.archive.transaction(hash)?;
+        let tip = self.store.tip()?.map(|tip| tip.height);
+        Ok(place.filter(|(height, _)| Some(*height) <= tip))
+    }
+
+    /// The height of the block with that hash, if it is committed.
+    ///
+    /// # Errors
+    ///
+    /// As [`head`](Self::head).
+    pub fn height_of(&self, hash: &B256) -> Result<Option<u64>, StoreError> {
+        let height = self.archive.height_of(hash)?;
+        let tip = self.store.tip()?.map(|tip| tip.height);
+        Ok(height.filter(|height| Some(*height) <= tip))
     }
 
     /// The environment of the block after `parent`. Its timestamp is `timestamp`, or that of its parent if that is higher.
@@ -314,6 +337,22 @@ impl Chain {
     ///
     /// [`BlockError`]: the block is invalid, or this node failed.
     pub fn verify(&self, ancestors: &[Proposal], block: SignedBlock) -> Result<Proposal, BlockError> {
+        let vm = self.machines.at(block.header.number)?;
+        self.verify_with(ancestors, block, |view, block| vm.execute_block(view, block))
+    }
+
+    /// The same with another interpreter: `execute` executes the block on the state below it, under the revision that the
+    /// schedule has for its height.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub fn verify_with(
+        &self,
+        ancestors: &[Proposal],
+        block: SignedBlock,
+        execute: impl FnOnce(StateView, Block) -> Result<BlockOutcome, Rejected>,
+    ) -> Result<Proposal, BlockError> {
         let header = &block.header;
         let pendings = pendings(ancestors);
         let parent = self.store.view_above(&pendings)?;
@@ -329,7 +368,7 @@ impl Chain {
             return Err(BlockError::Revision { height, actual: header.revision, expected });
         }
         same("the transactions root", header.transactions_root, root_of(&block.transactions))?;
-        let outcome = self.execute(self.machines.at(height)?, Arc::new(parent), &block)?;
+        let outcome = execute(Arc::new(parent), self.machine_block(&block)?)?;
         same("gas used", number(header.gas_used), number(outcome.gas_used.get()))?;
         same("the receipts root", header.receipts_root, outcome.receipts_root())?;
         match pending(&self.store, &pendings, header, &outcome) {
@@ -339,10 +378,6 @@ impl Chain {
             }
             pending => Ok(Proposal { pending: pending?, block }),
         }
-    }
-
-    fn execute(&self, vm: &Vm, view: StateView, block: &SignedBlock) -> Result<BlockOutcome, BlockError> {
-        Ok(vm.execute_block(view, self.machine_block(block)?)?)
     }
 
     /// The block as the machine executes it, for a replay.

@@ -72,7 +72,7 @@ impl FilterRequest {
             if self.from_block.is_some() || self.to_block.is_some() {
                 return Err(RpcError::parameters("a filter has a blockHash, or fromBlock and toBlock"));
             }
-            let height = node.chain().archive().height_of(&hash)?;
+            let height = node.chain().height_of(&hash)?;
             let height = height.ok_or_else(|| RpcError::not_found("there is no block with that hash"))?;
             return Ok(Some((height, height)));
         }

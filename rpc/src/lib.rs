@@ -23,4 +23,4 @@ mod turns;
 pub use accounts::{DEV_MNEMONIC, DevAccount, dev_accounts};
 pub use error::RpcError;
 pub use node::{Clock, DevNode, NewBlock};
-pub use serve::{Limits, Served, serve};
+pub use serve::{Limits, Served, serve, serve_with};

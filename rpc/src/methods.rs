@@ -142,7 +142,7 @@ fn block_by_hash(node: &DevNode, positions: &Positions) -> Result<Value, RpcErro
 
 /// The block whose hash is the first parameter.
 fn header_by_hash(node: &DevNode, positions: &Positions) -> Result<Option<Header>, RpcError> {
-    let height = node.chain().archive().height_of(&positions.required::<B256>(0, "hash")?)?;
+    let height = node.chain().height_of(&positions.required::<B256>(0, "hash")?)?;
     Ok(height.map(|height| node.chain().archive().header(height)).transpose()?.flatten())
 }
 
@@ -176,7 +176,7 @@ fn receipts_of(node: &DevNode, height: u64) -> Result<Vec<Value>, RpcError> {
 
 fn transaction_by_hash(node: &DevNode, positions: &Positions) -> Result<Value, RpcError> {
     let hash: B256 = positions.required(0, "hash")?;
-    match node.chain().archive().transaction(&hash)? {
+    match node.chain().transaction(&hash)? {
         Some((height, index)) => transaction_form(node, height, index),
         None => {
             let pool = node.pool();
@@ -200,7 +200,7 @@ fn transaction_form(node: &DevNode, height: u64, index: u64) -> Result<Value, Rp
 }
 
 fn transaction_receipt(node: &DevNode, positions: &Positions) -> Result<Value, RpcError> {
-    let place = node.chain().archive().transaction(&positions.required::<B256>(0, "hash")?)?;
+    let place = node.chain().transaction(&positions.required::<B256>(0, "hash")?)?;
     let Some((height, index)) = place else { return Ok(Value::Null) };
     let index = usize::try_from(index).unwrap_or(usize::MAX);
     Ok(receipts_of(node, height)?.into_iter().nth(index).unwrap_or(Value::Null))

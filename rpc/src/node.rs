@@ -2,7 +2,8 @@
 
 use crate::error::RpcError;
 use alloy_primitives::{Address, B256, Bytes};
-use lockstep_chain::{Chain, Mempool, Point, PoolLimits, SignedBlock, transaction::SignedTx};
+use lockstep_chain::{BlockError, Chain, Mempool, Point, PoolLimits, Proposal, SignedBlock, transaction::SignedTx};
+use lockstep_store::Pending;
 use lockstep_vm::Receipt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
@@ -29,13 +30,21 @@ enum Empty {
     Refuse,
 }
 
+/// When blocks are made, and by whom.
+enum Making {
+    /// Here, of each transaction at once.
+    ForEach(Clock),
+    /// Here, when it is asked for.
+    OnRequest(Clock),
+    /// By validators, of which this node is one.
+    Elsewhere,
+}
+
 /// A chain of one process.
 pub struct DevNode {
     chain: Chain,
     pool: Mutex<Mempool>,
-    clock: Clock,
-    /// Whether each transaction is made a block of at once.
-    block_for_each: bool,
+    making: Making,
     beneficiary: Address,
     blocks: broadcast::Sender<NewBlock>,
     waiting: broadcast::Sender<B256>,
@@ -45,11 +54,20 @@ impl DevNode {
     /// A node of `chain`. With `block_for_each` a transaction is a block before it is answered for; without it, blocks are
     /// made by [`make_block`](Self::make_block) alone.
     pub fn new(chain: Chain, block_for_each: bool, beneficiary: Address, clock: Clock) -> Self {
+        let making = if block_for_each { Making::ForEach(clock) } else { Making::OnRequest(clock) };
+        Self::making(chain, beneficiary, making)
+    }
+
+    /// A node of `chain` whose blocks validators agree on: it makes none, and takes in those of [`commit`](Self::commit).
+    pub fn of_validator(chain: Chain, beneficiary: Address) -> Self {
+        Self::making(chain, beneficiary, Making::Elsewhere)
+    }
+
+    fn making(chain: Chain, beneficiary: Address, making: Making) -> Self {
         Self {
             chain,
             pool: Mutex::new(Mempool::new(PoolLimits::default())),
-            clock,
-            block_for_each,
+            making,
             beneficiary,
             blocks: broadcast::Sender::new(BLOCKS_BEHIND_MAX),
             waiting: broadcast::Sender::new(BLOCKS_BEHIND_MAX),
@@ -102,8 +120,8 @@ impl DevNode {
         drop(view);
         // Nobody has to listen.
         let _ = self.waiting.send(hash);
-        if self.block_for_each {
-            self.make_block_of(&mut pool, Empty::Refuse)?;
+        if let Making::ForEach(clock) = &self.making {
+            self.make_block_of(&mut pool, clock(), Empty::Refuse)?;
         }
         Ok(hash)
     }
@@ -112,33 +130,80 @@ impl DevNode {
     ///
     /// # Errors
     ///
-    /// [`RpcError`] if this node failed.
+    /// [`RpcError`] if this node failed, or validators make the blocks.
     pub fn make_block(&self) -> Result<(), RpcError> {
-        self.make_block_of(&mut self.pool(), Empty::Make)
+        match &self.making {
+            Making::ForEach(clock) | Making::OnRequest(clock) => {
+                self.make_block_of(&mut self.pool(), clock(), Empty::Make)
+            }
+            Making::Elsewhere => Err(RpcError::refused("blocks are made by the validators")),
+        }
     }
 
-    fn make_block_of(&self, pool: &mut Mempool, empty: Empty) -> Result<(), RpcError> {
+    fn make_block_of(&self, pool: &mut Mempool, timestamp: u64, empty: Empty) -> Result<(), RpcError> {
         let head = self.chain.head()?;
-        let env = self.chain.next_env(&head, (self.clock)(), self.beneficiary);
+        let env = self.chain.next_env(&head, timestamp, self.beneficiary);
         let view = self.chain.view(head.number)?;
         let candidates = pool.best(&view, env.gas_limit)?;
         if candidates.is_empty() && empty == Empty::Refuse {
             return Ok(());
         }
         let (proposal, invalid) = self.chain.propose(&[], &env, candidates)?;
-        self.chain.commit(&proposal)?;
         invalid.iter().for_each(|(hash, _)| pool.remove_hash(hash));
-        let view = self.chain.view(env.number)?;
-        let machine = self.chain.machines().at(env.number.saturating_add(1))?;
+        Ok(self.commit_in(pool, &proposal)?)
+    }
+
+    /// Transactions that wait.
+    pub fn waiting(&self) -> usize {
+        self.pool().len()
+    }
+
+    /// A transaction that waits.
+    pub fn waiting_transaction(&self, hash: &B256) -> Option<SignedTx> {
+        self.pool().get(hash).cloned()
+    }
+
+    /// Transactions for a block above `ancestors`, as long as their gas limits fit into `gas` together.
+    ///
+    /// # Errors
+    ///
+    /// [`BlockError`] if this node failed.
+    pub fn candidates(&self, ancestors: &[Proposal], gas: u64) -> Result<Vec<SignedTx>, BlockError> {
+        let pendings: Vec<Pending> = ancestors.iter().map(|ancestor| ancestor.pending.clone()).collect();
+        let view = self.chain.store().view_above(&pendings)?;
+        Ok(self.pool().best(&view, gas)?)
+    }
+
+    /// Forgets transactions that wait, as those that a proposer found invalid.
+    pub fn forget(&self, hashes: impl IntoIterator<Item = B256>) {
+        let mut pool = self.pool();
+        hashes.into_iter().for_each(|hash| pool.remove_hash(&hash));
+    }
+
+    /// Makes a block that was executed on the last one the last one, and says so to those who listen. When this returns,
+    /// it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::commit`].
+    pub fn commit(&self, proposal: &Proposal) -> Result<(), BlockError> {
+        self.commit_in(&mut self.pool(), proposal)
+    }
+
+    fn commit_in(&self, pool: &mut Mempool, proposal: &Proposal) -> Result<(), BlockError> {
+        self.chain.commit(proposal)?;
+        let (header, pending) = (&proposal.block.header, &proposal.pending);
+        let view = self.chain.view(header.number)?;
+        let machine = self.chain.machines().at(header.number.saturating_add(1))?;
         let point = Point {
             state: &view,
             revision: machine.revision(),
-            gas_limit: env.gas_limit,
+            gas_limit: header.gas_limit,
             fees: self.chain.spec().fees,
         };
-        pool.after_block(proposal.pending.diff().accounts.keys(), &point)?;
-        let receipts = Arc::new(proposal.pending.receipts().to_vec());
-        let _ = self.blocks.send(NewBlock { block: Arc::new(proposal.block), receipts });
+        pool.after_block(pending.diff().accounts.keys(), &point)?;
+        let receipts = Arc::new(pending.receipts().to_vec());
+        let _ = self.blocks.send(NewBlock { block: Arc::new(proposal.block.clone()), receipts });
         Ok(())
     }
 }

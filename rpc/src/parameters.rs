@@ -102,7 +102,7 @@ impl BlockParameter {
                 text => Quantity::try_from(Value::from(text)).map_err(RpcError::parameters)?.0,
             },
             Self::Object { block_hash: Some(hash), .. } => {
-                return Ok(node.chain().archive().height_of(hash)?);
+                return Ok(node.chain().height_of(hash)?);
             }
             Self::Object { block_number: Some(number), .. } => number.0,
             Self::Object { .. } => return Err(RpcError::parameters("a block has a blockHash or a blockNumber")),

@@ -79,6 +79,20 @@ impl Served {
 ///
 /// An [`io::Error`] if the address cannot be listened at.
 pub async fn serve(node: Arc<DevNode>, address: SocketAddr, limits: Limits) -> io::Result<Served> {
+    serve_with(node, address, limits, Methods::new()).await
+}
+
+/// The same with `others` beside the methods of this crate.
+///
+/// # Errors
+///
+/// As [`serve()`], and if one of `others` has the name of a method of this crate.
+pub async fn serve_with(
+    node: Arc<DevNode>,
+    address: SocketAddr,
+    limits: Limits,
+    others: Methods,
+) -> io::Result<Served> {
     let config = ServerConfig::builder()
         .max_request_body_size(limits.request_bytes_max)
         .max_response_body_size(limits.response_bytes_max)
@@ -91,6 +105,7 @@ pub async fn serve(node: Arc<DevNode>, address: SocketAddr, limits: Limits) -> i
         .build();
     let mut module = methods::module(node, Turns::new(&limits)).map_err(io::Error::other)?;
     subscription::register(&mut module).map_err(io::Error::other)?;
+    module.merge(others).map_err(io::Error::other)?;
     let front = ServiceBuilder::new().layer(FrontLayer::new(&limits));
     let services = ServerBuilder::with_config(config).set_http_middleware(front).to_service_builder();
     let services = services.max_connections(limits.connections_max);
