@@ -99,7 +99,7 @@ pub fn replay_in_block(
     let Some((_, receipt, halts)) = last.filter(|(number, ..)| *number == position) else {
         return Err(Fault::Broken(format!("the block has no transaction {position} with a receipt")));
     };
-    Ok(Executed { receipt, diff: builder.finish()?.diff, halts })
+    Ok(Executed { receipt, diff: builder.finish().diff, halts })
 }
 
 /// A machine on the reference interpreter, and whom it tells.

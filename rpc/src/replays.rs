@@ -45,7 +45,7 @@ impl<'a> Replay<'a> {
     /// The transaction whose hash is the first parameter.
     fn of(node: &'a DevNode, positions: &Positions) -> Result<Self, RpcError> {
         let hash: B256 = positions.required(0, "hash")?;
-        let place = node.chain().archive().transaction(&hash)?;
+        let place = node.chain().transaction(&hash)?;
         let (height, index) = place.ok_or_else(|| RpcError::not_found("no block has that transaction"))?;
         let nothing = || RpcError::not_found("there is no such block");
         let signed: SignedBlock = node.chain().archive().block(height)?.ok_or_else(nothing)?;

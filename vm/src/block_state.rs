@@ -433,7 +433,7 @@ mod tests {
         state.put_storage(AT, vec![1], vec![2]);
         let block = Arc::new(BlockState::new(Arc::new(state)));
         let mut journal = Journal::over(Arc::clone(&block));
-        assert_eq!(journal.storage(&AT, &[1]).unwrap().as_deref(), Some([2].as_slice()));
+        assert_eq!(journal.storage(&AT, &[1]).unwrap().as_ref(), Some(&Bytes::from(vec![2])));
         (block, journal.end_transaction().unwrap().0)
     }
 
