@@ -256,7 +256,7 @@ fn each_command_has_a_manual_page() {
     for command in commands {
         let page = String::from_utf8(folder.read(&format!("pages/lockstep-{command}.1"))).unwrap();
         assert!(page.starts_with(".ie ") && page.contains(".SH DESCRIPTION"), "{command}: {page}");
-        for below in commands_below(&folder, &[&command]) {
+        for below in commands_below(&folder, &[command.as_str()]) {
             assert!(folder.path(&format!("pages/lockstep-{command}-{below}.1")).is_file(), "{command} {below}");
         }
     }
