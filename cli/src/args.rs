@@ -5,6 +5,7 @@ use crate::{
         Hex, InputSource, Preset, parse_address, parse_amount, parse_any_key, parse_gas, parse_hash, parse_input,
         parse_key, parse_preset, parse_value,
     },
+    commands::{CompletionsArguments, ExportArguments, ImportArguments, ManArguments},
     db_args::{DbCommand, PruneArguments, RollbackArguments, ShowArguments, VerifyChainArguments},
     dev_args::DevArguments,
     index_args::{IndexArguments, PreviewArguments},
@@ -520,52 +521,6 @@ pub(crate) struct ReplayArguments {
     /// The hash of the block, from a source that you trust; a witness of another block is rejected
     #[arg(long, value_name = "HASH", value_parser = parse_hash)]
     pub(crate) hash: Option<B256>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExportArguments {
-    /// The file to write
-    pub(crate) file: PathBuf,
-
-    #[command(flatten)]
-    pub(crate) database: DatabaseArgument,
-
-    /// The height [default: the last]
-    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas)]
-    pub(crate) at: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImportArguments {
-    /// The file to read
-    pub(crate) file: PathBuf,
-
-    /// The root of the state, from a source that you trust; a snapshot of another root is rejected
-    #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
-    pub(crate) root: Option<B256>,
-
-    /// The hash of the block, from a source that you trust
-    #[arg(long, value_name = "HASH", value_parser = parse_hash)]
-    pub(crate) hash: Option<B256>,
-
-    /// The number of the block, from a source that you trust
-    #[arg(long, value_name = "NUMBER")]
-    pub(crate) number: Option<u64>,
-
-    #[command(flatten)]
-    pub(crate) database: DatabaseArgument,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CompletionsArguments {
-    /// The shell
-    pub(crate) shell: clap_complete::Shell,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ManArguments {
-    /// The folder; it is made if it does not exist
-    pub(crate) folder: PathBuf,
 }
 
 /// A revision by its name.

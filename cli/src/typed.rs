@@ -115,7 +115,7 @@ fn number(text: &str, bits: u32) -> Result<u64, Failure> {
     let not_one = || usage(format!("{text:?} is not a number"), "give decimal digits, or 0x and hex digits");
     // The standard library reads a sign of its own.
     let value = parsed.ok().filter(|_| !digits.contains('+')).ok_or_else(not_one)?;
-    let mask = u64::MAX >> 64_u32.saturating_sub(bits);
+    let mask = u64::MAX.checked_shr(64_u32.saturating_sub(bits)).unwrap_or(0);
     // The most negative number has the highest bit and no other.
     let least = mask.wrapping_shr(1).saturating_add(1);
     match is_negative {
@@ -186,6 +186,6 @@ mod tests {
             b"abcde",
         ];
         assert_eq!(input, expected.concat());
-        assert!(encode(&descriptor, "f", &values[..2], &Revision::V1).is_err());
+        assert!(encode(&descriptor, "f", &values.map(|_| "1".to_owned()), &Revision::V1).is_err());
     }
 }

@@ -1,12 +1,24 @@
 //! `lockstep completions` and `lockstep man`: the arguments as shells and `man` want them, made of their definition.
 
 use crate::{
-    args::{Arguments, CompletionsArguments, ManArguments},
+    args::Arguments,
     failure::{Class, Failure},
     report::{Report, Value},
 };
-use clap::CommandFactory;
-use std::fs;
+use clap::{Args, CommandFactory};
+use std::{fs, path::PathBuf};
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// The folder; it is made if it does not exist
+    pub(crate) folder: PathBuf,
+}
 
 /// The completions of a shell: a script for its folder of completions.
 pub(crate) fn completions(arguments: &CompletionsArguments) -> String {

@@ -37,7 +37,8 @@ use crate::{
 use lockstep_vm::{Abi, Address, HaltSite, MemoryState, Outcome, Receipt, Revision, Vm};
 
 pub(crate) use dev::start as serve;
-pub(crate) use manual::completions;
+pub(crate) use manual::{CompletionsArguments, ManArguments, completions};
+pub(crate) use snapshot::{ExportArguments, ImportArguments};
 
 /// Carries out a command.
 pub(crate) fn run(command: Command) -> Result<Report, Failure> {

@@ -2,7 +2,8 @@
 
 use super::note_trusted;
 use crate::{
-    args::{ExportArguments, ImportArguments},
+    args::DatabaseArgument,
+    bytes::{parse_gas, parse_hash},
     database_folder,
     failure::{Class, Classify, Failure},
     files::Source,
@@ -11,8 +12,47 @@ use crate::{
     state_file::IfMissing,
 };
 use anyhow::Context;
+use clap::Args;
 use lockstep_store::{Expected, SnapshotHead, StoreError};
-use std::io::{self, BufWriter, Read, Write};
+use lockstep_vm::B256;
+use std::{
+    io::{self, BufWriter, Read, Write},
+    path::PathBuf,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// The file to write
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+
+    /// The height [default: the last]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas)]
+    pub(crate) at: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The file to read
+    pub(crate) file: PathBuf,
+
+    /// The root of the state, from a source that you trust; a snapshot of another root is rejected
+    #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
+    pub(crate) root: Option<B256>,
+
+    /// The hash of the block, from a source that you trust
+    #[arg(long, value_name = "HASH", value_parser = parse_hash)]
+    pub(crate) hash: Option<B256>,
+
+    /// The number of the block, from a source that you trust
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) number: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgument,
+}
 
 /// Bytes of a snapshot that are written at once.
 const BUFFER_BYTES: usize = 1_024 * 1_024;

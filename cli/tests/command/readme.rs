@@ -142,7 +142,7 @@ fn check_in(folder: &Folder, page: &str, commands_min: usize) {
             commands += block.iter().filter(|line| STARTS.iter().any(|start| line.starts_with(start))).count();
             found.extend(rerun(folder, &block));
             found.push("```".to_owned());
-        } else if let Some(file) = line.strip_prefix("```text ") {
+        } else if let Some(file) = line.strip_prefix("```text ").filter(|file| !file.contains('/')) {
             let content = String::from_utf8(folder.read(file)).unwrap();
             found.extend(content.lines().map(str::to_owned));
             found.push("```".to_owned());
