@@ -1,9 +1,9 @@
 //! The replay must give what production gave; what differs is a fault that says what.
 
 use crate::kit::{A, World, block, module};
-use lockstep_diagnosis::{Execution, replay};
-use lockstep_vm::{Address, Executed, Fault, Gas, HaltReason, Outcome, U256, Vm};
-use std::sync::Arc;
+use lockstep_diagnosis::{Execution, InBlock, Profile, replay, replay_in_block};
+use lockstep_vm::{Abi, Address, Block, BlockEnv, Executed, Fault, Gas, HaltReason, Outcome, Receipt, Tx, U256, Vm};
+use std::sync::{Arc, Mutex};
 
 /// Changes what production gave.
 type Change = fn(&mut Executed);
@@ -47,4 +47,41 @@ fn a_difference_is_a_fault_that_names_it() {
         let message = format!("the replay differs from the execution in {what}");
         assert_eq!(replayed(&produced), Err(Fault::Broken(message)));
     }
+}
+
+/// The counter of a block: the second transaction finds what the first one left, and only it is seen.
+#[test]
+fn a_transaction_of_a_block_is_replayed_after_those_before_it() {
+    let code = include_bytes!("../../../contracts/counter/counter.wasm");
+    let world = World::new().with_code(A, Abi::Ewasm, code);
+    let call = world.call(A, &[]);
+    let transactions = (0..3).map(|more| Tx { nonce: call.nonce + more, ..call.clone() }).collect();
+    let block = Block { env: BlockEnv { number: 1, ..block() }, transactions };
+    let view = Arc::new(world.state.clone());
+    let vm = Vm::new(world.revision.clone()).unwrap();
+    let outcome = vm.execute_block(view.clone(), block.clone()).unwrap();
+    let replayed = |position, produced: &[Receipt]| {
+        let execution = InBlock { revision: &world.revision, view: view.clone(), block: &block, position };
+        let profile = Arc::new(Mutex::new(Profile::new(&execution.execution()?.tx, &world.revision)));
+        let executed = replay_in_block(execution, produced, vec![profile.clone()])?;
+        let sums = profile.lock().unwrap().finish(&executed);
+        Ok::<_, Fault>((executed, sums))
+    };
+    for (position, gas_used) in [(0, 495_170), (1, 345_170), (2, 345_170)] {
+        let (executed, sums) = replayed(position, &outcome.receipts).unwrap();
+        assert_eq!((executed.receipt.gas_used.get(), sums.stacks - sums.refund), (gas_used, gas_used));
+        assert_eq!(executed.receipt, outcome.receipts[position]);
+        assert_eq!(
+            executed.diff == outcome.diff,
+            position == 2,
+            "the diff is that of the block up to transaction {position}"
+        );
+    }
+    let broken = |message: &str| Err(Fault::Broken(message.to_owned()));
+    let mut other = outcome.receipts.clone();
+    other[0].gas_used = Gas::new(7);
+    let message = "the replay differs from the execution of transaction 0 in the gas used: 495170 was 7";
+    assert_eq!(replayed(2, &other).map(drop), broken(message));
+    assert_eq!(replayed(1, &outcome.receipts[..1]).map(drop), broken("the block has no transaction 1 with a receipt"));
+    assert_eq!(replayed(3, &outcome.receipts).map(drop), broken("a transaction is not there"));
 }
