@@ -254,3 +254,57 @@ pub(crate) fn leaf_hash(bytes: &[u8]) -> Result<B256, StoreError> {
     let hash = bytes.first_chunk::<32>();
     hash.map(|hash| B256::new(*hash)).ok_or_else(|| StoreError::Damaged("a row is too short".into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: &[u8], value: &[u8]) -> Row {
+        Row::storage(&B256::repeat_byte(3), key, value, 7).unwrap()
+    }
+
+    /// A row says the same as its leaf, and holds no more than a short value.
+    #[test]
+    fn a_row_is_short() {
+        for bytes in [0, 1, 1_023, 1_024, 1_025, 65_536] {
+            let value = vec![5; bytes];
+            let row = row(b"key", &value);
+            let (key, stored) = row.to_storage().unwrap();
+            assert_eq!((key, stored.bytes()), (b"key".as_slice(), bytes));
+            let tree = TreeId::storage(1, 0);
+            assert_eq!(row.value_hash(tree).unwrap(), storage_value_hash(&value), "{bytes}");
+            assert_eq!(row.hash(), hash_leaf(&B256::repeat_byte(3), &storage_value_hash(&value)));
+            match LongValue::of(&value) {
+                Some(value) => assert_eq!(stored, RowValue::Long(LongRow { value, height: 7 })),
+                None => assert_eq!(stored, RowValue::Short(&value)),
+            }
+            assert!(row.bytes().len() <= ROW_BYTES + 3 + 1_024);
+        }
+    }
+
+    /// There is one form for each length, and nothing behind it.
+    #[test]
+    fn another_form_is_no_row() {
+        let head = |bytes: u32| [&[9; 32], [0, 1].as_slice(), b"k", &bytes.to_be_bytes()].concat();
+        let cases = [
+            (0, vec![0]),
+            (3, vec![0; 2]),
+            (3, vec![0; 4]),
+            (40, vec![0; 39]),
+            (1_024, vec![0; 40]),
+            (1_025, vec![0; 1_025]),
+            (1_025, vec![0; 39]),
+            (1_025, vec![0; 41]),
+            (u32::MAX, vec![]),
+        ];
+        for (bytes, rest) in cases {
+            let row = Row::of(&[head(bytes), rest.clone()].concat()).unwrap();
+            assert!(row.to_storage().is_err(), "{bytes} bytes and {} behind", rest.len());
+        }
+        for (bytes, rest) in [(0, 0), (40, 40), (1_024, 1_024), (1_025, 40), (u32::MAX, 40)] {
+            let row = Row::of(&[head(bytes), vec![0; rest]].concat()).unwrap();
+            assert_eq!(row.to_storage().unwrap().1.bytes(), bytes as usize);
+        }
+        assert!(Row::of(&[0; 34]).unwrap().to_storage().is_err(), "no length of a value");
+    }
+}

@@ -178,7 +178,7 @@ impl Chain {
             5 => {
                 let values = self.state.storage.get(&contract);
                 let held = values.and_then(|values| values.keys().nth(random.index(values.len())));
-                input = [&[4], held.map_or(&[][..], Vec::as_slice)].concat();
+                input = [&[4_u8][..], held.map_or(&[], Vec::as_slice)].concat();
             }
             other => {
                 input.push(if other == 6 { 3 } else { 0 });

@@ -102,6 +102,16 @@ fn run(seed: u64, steps: u64, settings: Settings) {
     for (view, state) in &held {
         assert_is(view, state, &format!("seed {seed}, a view of height {} that was kept", view.height()));
     }
+    // What no kept height has is gone, also of storages that ended.
+    let Some((state, _)) = states.into_values().next_back() else { return };
+    drop(held);
+    store.prune(1, &mut |_, _| {}).unwrap();
+    let stats = store.stats().unwrap();
+    let rows = |name: &str| stats.tables.iter().find(|table| table.name == name).map(|table| table.rows as usize);
+    let values = || state.storage.values().flat_map(BTreeMap::values);
+    let long = values().filter(|value| value.len() > 1_024).count();
+    assert_eq!((rows("values"), rows("undo")), (Some(long), Some(0)), "seed {seed}: long values at the end");
+    assert_eq!(rows("rows"), Some(state.accounts.len() + values().count()), "seed {seed}: leaves at the end");
 }
 
 #[test]
