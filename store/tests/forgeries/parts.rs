@@ -86,12 +86,17 @@ pub(crate) fn storage_key(key: &[u8]) -> B256 {
     digest(&[&[1], key])
 }
 
+/// What the hash of a storage value is the hash of.
+pub(crate) fn preimage(value: &[u8]) -> Vec<u8> {
+    match Value::long(value) {
+        Value::Long { bytes, hash } if bytes > 1_024 => [&[8], &bytes.to_le_bytes()[..], &hash[..]].concat(),
+        _ => [&[1], value].concat(),
+    }
+}
+
 /// The hash of a storage value.
 pub(crate) fn storage_value(value: &[u8]) -> B256 {
-    match Value::long(value) {
-        Value::Long { bytes, hash } if bytes > 1_024 => digest(&[&[8], &bytes.to_le_bytes(), &hash[..]]),
-        _ => digest(&[&[1], value]),
-    }
+    digest(&[&preimage(value)])
 }
 
 /// The hash of an address.
