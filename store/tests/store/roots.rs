@@ -33,7 +33,7 @@ fn roots_of_known_states() {
     let golden = [
         "0xe2d5d4caef56afc2da136ffa1cab05aad717f27ca842607a35ce2af12a7af163",
         "0x3760b7c93c1f67b2af6c910c891f5f42f51745b7e5cc625bd66e7a9ef87f72ff",
-        "0x",
+        "0x6eeea2941d88ba49827848d6b011e9f74f1cfe67cc946014d81c9239c4a881af",
     ];
     assert_eq!(found, golden);
 }

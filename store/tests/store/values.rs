@@ -151,7 +151,7 @@ fn a_frame_that_cannot_pay_makes_the_node_read_pages() {
         if reads {
             assert!(bytes >= LONGEST as u64, "kind {kind} with {gas}: {bytes}");
         } else {
-            assert!(bytes <= 131_072, "kind {kind} with {gas}: {bytes} bytes were read");
+            assert!(bytes <= 32_768, "kind {kind} with {gas}: {bytes} bytes were read");
         }
         drop(store);
     }
