@@ -383,9 +383,28 @@ fn asked_with(row: &Row, memory: &[u8], value: &Bytes, gas: u64) -> Asked {
         world: &mut world,
         revision: &Revision::V1,
     };
-    // The result does not matter: a value that is of no use was read all the same.
+    // The result does not matter: a value that is of no use was found all the same.
     let is_out_of_gas = row.begin(&mut call, &arguments(row)) == Err(Stop::Halt(HaltReason::OutOfGas));
     Asked { used: gas - meter.left().get(), lengths: world.lengths, values: world.values, is_out_of_gas }
+}
+
+/// A memory of zeros, one with a message that writes a key and one that removes it, and one with JSON.
+fn memories() -> [Vec<u8>; 5] {
+    let message = |bytes: &[u8]| {
+        let mut memory = vec![0; MEMORY_BYTES];
+        memory[252..256].copy_from_slice(&u32::try_from(bytes.len()).unwrap().to_le_bytes());
+        memory[256..256 + bytes.len()].copy_from_slice(bytes);
+        memory
+    };
+    let documented = |bytes: &[u8]| [vec![0; 4], message(bytes)].concat()[..MEMORY_BYTES].to_vec();
+    let json = b"{}              ";
+    [
+        vec![0; MEMORY_BYTES],
+        message(b"\x0a\x01k\x0a\x01v"),
+        message(b"\x0a\x01k\x0a\x00"),
+        documented(b"\x0a\x01k\x0a\x01v"),
+        message(json),
+    ]
 }
 
 /// Whoever has the state find a value pays for its words: to read it, to write over it, to remove it, to look whether it is
@@ -397,22 +416,7 @@ fn every_value_that_is_read_is_paid_for_by_its_words() {
     const LONG_GAS: u64 = (LONG as u64 / 32 - 1) * 128;
     let long = Bytes::from(vec![7; LONG]);
     let (mut asking, mut reading) = (Vec::new(), Vec::new());
-    // A memory of zeros, one with a message that writes a key and one that removes it, and one with JSON.
-    let message = |bytes: &[u8]| {
-        let mut memory = vec![0; MEMORY_BYTES];
-        memory[252..256].copy_from_slice(&u32::try_from(bytes.len()).unwrap().to_le_bytes());
-        memory[256..256 + bytes.len()].copy_from_slice(bytes);
-        memory
-    };
-    let documented = |bytes: &[u8]| [vec![0; 4], message(bytes)].concat()[..MEMORY_BYTES].to_vec();
-    let json = b"{}              ";
-    let memories = [
-        vec![0; MEMORY_BYTES],
-        message(b"\x0a\x01k\x0a\x01v"),
-        message(b"\x0a\x01k\x0a\x00"),
-        documented(b"\x0a\x01k\x0a\x01v"),
-        message(json),
-    ];
+    let memories = memories();
     for &abi in Abi::CONTRACTS {
         for import in ImportTable::of(abi, &Revision::V1).rows() {
             let row = Row { abi, import };

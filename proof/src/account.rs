@@ -1,6 +1,9 @@
 //! Accounts and storage values as the state root commits to them. This encoding is consensus.
 
-use crate::hash::{EMPTY_ROOT, Hash, digest};
+use crate::{
+    hash::{EMPTY_ROOT, Hash, digest},
+    long_value::LongValue,
+};
 use alloc::{vec, vec::Vec};
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -15,10 +18,6 @@ const ACCOUNT_DOMAIN: u8 = 0;
 
 /// What the preimages of storage begin with.
 const STORAGE_DOMAIN: u8 = 1;
-
-/// Bytes of the longest value that is hashed into its leaf as a whole. A state that is asked for the length of a value
-/// reads no more than that.
-pub const SHORT_VALUE_BYTES_MAX: usize = 1_024;
 
 /// What an account says of its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
@@ -76,19 +75,18 @@ pub fn account_value(leaf: &AccountLeaf) -> Vec<u8> {
     value
 }
 
-/// The bytes whose hash is in a storage leaf. The empty value is one, unlike none at all.
-pub fn storage_value(value: &[u8]) -> Vec<u8> {
-    [&[STORAGE_DOMAIN], value].concat()
-}
-
 /// The value hash of an account.
 pub fn account_value_hash(leaf: &AccountLeaf) -> Hash {
     digest(&[&account_value(leaf)])
 }
 
-/// The value hash of a storage value.
+/// The value hash of a storage value: of a short one as a whole, or of the length and the hash of a [long one](LongValue).
+/// The empty value is one, unlike none at all.
 pub fn storage_value_hash(value: &[u8]) -> Hash {
-    digest(&[&[STORAGE_DOMAIN], value])
+    match LongValue::of(value) {
+        Some(long) => long.value_hash(),
+        None => digest(&[&[STORAGE_DOMAIN], value]),
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +112,6 @@ mod tests {
         assert_ne!(account_key(&address), storage_key(&address));
         let leaf = AccountLeaf { account: Account::default(), storage_root: EMPTY_ROOT };
         assert_ne!(account_value_hash(&leaf), storage_value_hash(&account_value(&leaf)[1..]));
-        assert_eq!(storage_value_hash(b"value"), digest(&[&storage_value(b"value")]));
+        assert_eq!(storage_value_hash(b"value"), digest(&[b"\x01value"]));
     }
 }

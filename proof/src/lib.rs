@@ -24,6 +24,7 @@ mod coverage;
 mod hash;
 mod invalid;
 mod list;
+mod long_value;
 mod place;
 mod range;
 mod receipts;
@@ -32,8 +33,8 @@ mod transactions;
 mod walk;
 
 pub use account::{
-    Account, AccountLeaf, Address, CodeId, KeyValue, SHORT_VALUE_BYTES_MAX, account_key, account_value,
-    account_value_hash, storage_key, storage_value, storage_value_hash,
+    Account, AccountLeaf, Address, CodeId, KeyValue, account_key, account_value, account_value_hash, storage_key,
+    storage_value_hash,
 };
 pub use change_proof::{AccountChange, ChangeProof, StorageChanges, ValueChange};
 pub use changes::{Beside, ChangeStep, ChangedLeaf, TreeChanges, tree_changes};
@@ -42,6 +43,7 @@ pub use coverage::Coverage;
 pub use hash::{EMPTY_ROOT, Hash, Kind, LEAF_DOMAIN, PAIR_DOMAIN, bit, leaf_hash, pair_hash};
 pub use invalid::InvalidProof;
 pub use list::ListPath;
+pub use long_value::{LongValue, SHORT_VALUE_BYTES_MAX};
 pub use place::{FIRST_KEY, KeyRange, LAST_KEY, Leaves};
 pub use range::{AccountRange, RangeStep, StorageRange, range_steps};
 pub use receipts::{

@@ -9,6 +9,7 @@ use crate::{
     row::{AccountRow, Row, RowKey, StorageTree, TreeId},
     update::{Change, Source, Updated, update},
 };
+use lockstep_proof::SHORT_VALUE_BYTES_MAX;
 use lockstep_vm::{Address, B256, Executor, StateDiff, StorageDiff};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,8 @@ pub(crate) struct Applied {
     pub(crate) root: B256,
     /// Leaves that change; `None` for removed.
     pub(crate) rows: Vec<(RowKey, Option<Row>)>,
+    /// The long values of these.
+    pub(crate) values: Vec<(RowKey, Box<[u8]>)>,
     /// Storages that ended with values in them.
     pub(crate) dead: Vec<TreeId>,
     pub(crate) updated: Updated,
@@ -35,6 +38,23 @@ pub(crate) struct Applied {
 
 /// Bytes that one permutation of sha3-256 takes in.
 const RATE: usize = 136;
+
+const fn permutations(bytes: usize) -> usize {
+    (bytes / RATE).saturating_add(1)
+}
+
+const fn is_long(value: &[u8]) -> bool {
+    value.len() > SHORT_VALUE_BYTES_MAX
+}
+
+/// Permutations of the value hash of a storage value. That of a long one is the hash of a hash.
+fn permutations_of(value: &[u8]) -> usize {
+    if is_long(value) {
+        permutations(value.len()).saturating_add(1)
+    } else {
+        permutations(value.len().saturating_add(1))
+    }
+}
 
 /// Computes what `diff` makes of `state`, as the block of `height`.
 pub(crate) fn apply(
@@ -54,8 +74,9 @@ pub(crate) fn apply_from(
     first: u32,
     diff: &StateDiff,
 ) -> Result<Applied, StoreError> {
-    let applied = Applied { root: state.root(), rows: Vec::new(), dead: Vec::new(), updated: Updated::default() };
-    let mut apply = Apply { state, executor, applied, accounts: BTreeMap::new() };
+    let (rows, values, dead, updated) = (Vec::new(), Vec::new(), Vec::new(), Updated::default());
+    let applied = Applied { root: state.root(), rows, values, dead, updated };
+    let mut apply = Apply { state, executor, height, applied, accounts: BTreeMap::new() };
     let addresses: BTreeSet<&Address> = diff.accounts.keys().chain(diff.storage.keys()).collect();
     for (number, address) in (first..).zip(addresses) {
         apply.account(TreeId::storage(height, number), address, diff)?;
@@ -72,6 +93,7 @@ pub(crate) fn apply_from(
 struct Apply<'a> {
     state: &'a dyn State,
     executor: &'a dyn Executor,
+    height: u64,
     applied: Applied,
     /// Hashes of the leaves of accounts that change.
     accounts: BTreeMap<B256, Option<B256>>,
@@ -144,12 +166,14 @@ impl Apply<'_> {
         self.applied.rows.reserve(values.len());
         for (key, value) in values {
             let hash = storage_key(key);
-            let row = value.as_ref().map(|value| Row::storage(&hash, key, value)).transpose()?;
-            let permutations = |bytes: usize| (bytes / RATE).saturating_add(1);
-            let of_value =
-                value.as_ref().map_or(0, |value| permutations(value.len().saturating_add(1)).saturating_add(1));
+            let row = value.as_ref().map(|value| Row::storage(&hash, key, value, self.height)).transpose()?;
+            let of_value = value.as_ref().map_or(0, |value| permutations_of(value).saturating_add(1));
             self.hashed(permutations(key.len().saturating_add(1)).saturating_add(of_value));
-            self.applied.rows.push((RowKey { tree, key: hash }, row));
+            let key = RowKey { tree, key: hash };
+            if let Some(long) = value.as_deref().filter(|value| is_long(value)) {
+                self.applied.values.push((key, long.into()));
+            }
+            self.applied.rows.push((key, row));
         }
         let rows = self.applied.rows.get_mut(from..).unwrap_or_default();
         rows.sort_unstable_by_key(|(key, _)| *key);

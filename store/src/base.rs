@@ -7,14 +7,14 @@ use crate::{
     error::StoreError,
     page::{LEAVES_MAX, LEVELS, Leaf, Page, Place, Sub, bit, hash_of_leaves},
     proof::{EMPTY_ROOT, Kind},
-    row::{Row, RowKey, TreeId},
+    row::{LongRow, Row, RowKey, RowValue, TreeId},
     tables::{
         BLOCKS, BODIES, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT,
-        PAGES, RECEIPTS, ROWS, Reading, UNDO, body_sum, decode, height_key, numbered_key, old_row, undo_key,
+        PAGES, RECEIPTS, ROWS, Reading, UNDO, VALUES, body_sum, dated_key, decode, height_key, numbered_key, old_row,
     },
     update::{Slot, Source},
 };
-use lockstep_proof::{Hash, KeyRange};
+use lockstep_proof::{Hash, KeyRange, LongValue};
 use lockstep_vm::{B256, Receipt};
 use redb::ReadTransaction;
 use std::{
@@ -42,6 +42,7 @@ pub(crate) struct Base {
 /// The tables of a snapshot. While they are there, redb writes over nothing of it, and the file grows.
 struct Tables {
     rows: Reading,
+    values: Reading,
     undo: Reading,
     pages: Reading,
     code: Reading,
@@ -50,6 +51,14 @@ struct Tables {
     changes: Reading,
     ended: Reading,
     bodies: Reading,
+}
+
+/// Rows of trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counts {
+    pub(crate) leaves: u64,
+    pub(crate) values: u64,
+    pub(crate) pages: u64,
 }
 
 /// Places that were read, each held against the hash of its node.
@@ -114,6 +123,7 @@ impl Base {
         let meta = open(META)?;
         let tables = Tables {
             rows: open(ROWS)?,
+            values: open(VALUES)?,
             undo: open(UNDO)?,
             pages: open(PAGES)?,
             code: open(CODE)?,
@@ -206,6 +216,13 @@ impl Base {
         self.tables()?.rows.get(&key.bytes(), Row::of)
     }
 
+    /// A long value, which has the length and the hash that the row of its leaf says.
+    pub(crate) fn value(&self, key: &RowKey, long: &LongRow) -> Result<Vec<u8>, StoreError> {
+        let value = self.tables()?.values.get(&dated_key(key, long.height), |value| Ok(value.to_vec()))?;
+        let value = value.filter(|value| LongValue::of(value) == Some(long.value));
+        value.ok_or_else(|| StoreError::Damaged(format!("the value of the leaf {} is not what its row says", key.key)))
+    }
+
     /// The leaf in the tree with that root.
     pub(crate) fn row(&self, root: &B256, key: &RowKey) -> Result<Option<Row>, StoreError> {
         let (mut hash, mut depth) = (*root, 0);
@@ -278,13 +295,13 @@ impl Base {
     /// What a leaf was before a height that changed it.
     pub(crate) fn old_at(&self, key: &RowKey, height: u64) -> Result<Option<Row>, StoreError> {
         let row =
-            self.tables()?.undo.get(&undo_key(key, height), |content| old_row(content)?.map(Row::of).transpose())?;
+            self.tables()?.undo.get(&dated_key(key, height), |content| old_row(content)?.map(Row::of).transpose())?;
         row.ok_or_else(|| StoreError::Damaged(format!("what leaf {} was before height {height} is missing", key.key)))
     }
 
     /// Everything that a leaf was above a height, the earliest first.
     pub(crate) fn all_old(&self, key: &RowKey, height: u64) -> Result<Vec<Option<Row>>, StoreError> {
-        let (from, to) = (undo_key(key, height.saturating_add(1)), undo_key(key, u64::MAX));
+        let (from, to) = (dated_key(key, height.saturating_add(1)), dated_key(key, u64::MAX));
         let rows = self.tables()?.undo.between(from.as_slice(), to.as_slice())?;
         rows.map(|row| old_row(&row?.1)?.map(Row::of).transpose()).collect()
     }
@@ -321,24 +338,28 @@ impl Base {
         }))
     }
 
-    /// Leaves and pages of a tree.
-    pub(crate) fn count_of(&self, tree: TreeId) -> Result<(u64, u64), StoreError> {
-        let (mut leaves, mut pages) = (0_u64, 0_u64);
+    /// Leaves, long values and pages of a tree.
+    pub(crate) fn count_of(&self, tree: TreeId) -> Result<Counts, StoreError> {
+        let (mut leaves, mut values, mut pages) = (0_u64, 0_u64, 0_u64);
         for row in self.below(&Place::root(tree))? {
-            row?;
             leaves = leaves.saturating_add(1);
+            if let RowValue::Long(_) = row?.1.to_storage()?.1 {
+                values = values.saturating_add(1);
+            }
         }
         let (from, to) = pages_of(tree);
         for page in self.tables()?.pages.between(&from, &to)? {
             Page::decode(&page?.1)?;
             pages = pages.saturating_add(1);
         }
-        Ok((leaves, pages))
+        Ok(Counts { leaves, values, pages })
     }
 
-    /// Rows of leaves, old rows and pages.
-    pub(crate) fn counts(&self) -> Result<(u64, u64, u64), StoreError> {
-        Ok((self.tables()?.rows.len()?, self.tables()?.undo.len()?, self.tables()?.pages.len()?))
+    /// Leaves, long values and pages of all trees, and old rows.
+    pub(crate) fn counts(&self) -> Result<(Counts, u64), StoreError> {
+        let tables = self.tables()?;
+        let (leaves, values, pages) = (tables.rows.len()?, tables.values.len()?, tables.pages.len()?);
+        Ok((Counts { leaves, values, pages }, tables.undo.len()?))
     }
 }
 

@@ -5,13 +5,13 @@
 //! each of which must lead to the root of the one before it. What is left at the oldest height is what belongs to it.
 
 use crate::{
-    base::Base,
+    base::{Base, Counts},
     copy_on_write::CopyOnWrite,
     error::StoreError,
     open::{LogFile, builder, log_is_missing},
     page::{LEAVES_MAX, Leaf, Place, Sub, bit},
     proof::{EMPTY_ROOT, Kind, account_key, hash_leaf, hash_pair, storage_key},
-    row::{Row, StorageTree, TreeId},
+    row::{Row, RowKey, RowValue, StorageTree, TreeId},
     settings::Settings,
     store::{FILE_NAME, LOG_NAME, Store},
     stream::Stream,
@@ -116,9 +116,8 @@ struct Walk<'a> {
     checked: &'a mut Checked,
     progress: &'a mut dyn FnMut(u64, u64),
     rows_max: u64,
-    /// Leaves and pages that some tree has.
-    leaves: u64,
-    pages: u64,
+    /// Leaves, long values and pages that some tree has or had.
+    counts: Counts,
     /// Account rows by the code that they have, and the lengths that they say of it.
     uses: BTreeMap<B256, u64>,
     lengths: BTreeSet<(B256, u32)>,
@@ -130,16 +129,16 @@ impl<'a> Walk<'a> {
         checked.heights = Some((oldest, tip));
         store.fold()?;
         let base = store.chain()?.base;
-        let (rows, undo, pages) = base.counts()?;
-        let rows_max = rows.saturating_add(undo).saturating_add(pages);
+        let (there, undo) = base.counts()?;
+        let rows_max = there.leaves.saturating_add(undo).saturating_add(there.pages);
         let (uses, lengths) = (BTreeMap::new(), BTreeSet::new());
-        let mut walk = Self { checked, progress, rows_max, leaves: 0, pages: 0, uses, lengths };
+        let mut walk = Self { checked, progress, rows_max, counts: Counts::default(), uses, lengths };
         walk.state(&base)?;
         walk.ended(&base, oldest, tip)?;
-        if (walk.leaves, walk.pages) != (rows, pages) {
-            walk.checked.differs("leaves or pages that no tree has");
+        walk.old_rows(store, &base)?;
+        if walk.counts != there {
+            walk.checked.differs("leaves, values or pages that no tree has");
         }
-        walk.old_rows(store)?;
         walk.code(store)?;
         drop(base);
         walk.back(store, oldest, tip)
@@ -176,7 +175,7 @@ impl<'a> Walk<'a> {
 
     fn leaf(&mut self, all: &mut Stream, tree: TreeId, key: B256, row: &Row) -> Result<(), StoreError> {
         self.step();
-        self.leaves = self.leaves.saturating_add(1);
+        self.counts.leaves = self.counts.leaves.saturating_add(1);
         if hash_leaf(&key, &row.value_hash(tree)?) != row.hash() {
             self.checked.differs(format!("the leaf {key} has another hash than it says"));
         }
@@ -195,10 +194,23 @@ impl<'a> Walk<'a> {
             if storage_key(row.to_storage()?.0) != key.key {
                 self.checked.differs(format!("a storage value is in the wrong place: {}", key.key));
             }
+            self.value(base, &key, &row)?;
             self.leaf(&mut all, tree, key.key, &row)?;
         }
         if all.finish()? != root {
             self.checked.differs("the values of a storage are not those of its root");
+        }
+        Ok(())
+    }
+
+    /// The long value of a row, if it has one: it must be there, with the length and the hash that the row says.
+    fn value(&mut self, base: &Base, key: &RowKey, row: &Row) -> Result<(), StoreError> {
+        if let RowValue::Long(long) = row.to_storage()?.1 {
+            self.counts.values = self.counts.values.saturating_add(1);
+            match base.value(key, &long) {
+                Err(StoreError::Damaged(what)) => self.checked.differs(what),
+                other => drop(other?),
+            }
         }
         Ok(())
     }
@@ -216,7 +228,7 @@ impl<'a> Walk<'a> {
                 Sub::Leaves(_) => return Err(StoreError::Damaged(format!("a page is missing: {place:?}"))),
             };
             self.step();
-            self.pages = self.pages.saturating_add(1);
+            self.counts.pages = self.counts.pages.saturating_add(1);
             let mut nodes = vec![(1_usize, place, hash)];
             while let Some((number, at, hash)) = nodes.pop() {
                 if Kind::of(&hash) != Kind::Internal {
@@ -262,22 +274,26 @@ impl<'a> Walk<'a> {
         }
         // A pruning that was interrupted goes on the next time.
         for tree in base.ended()? {
-            let (leaves, pages) = base.count_of(tree?)?;
-            self.leaves = self.leaves.saturating_add(leaves);
-            self.pages = self.pages.saturating_add(pages);
+            let Counts { leaves, values, pages } = base.count_of(tree?)?;
+            let counts = &mut self.counts;
+            counts.leaves = counts.leaves.saturating_add(leaves);
+            counts.values = counts.values.saturating_add(values);
+            counts.pages = counts.pages.saturating_add(pages);
         }
         Ok(())
     }
 
     /// Rows of earlier heights are counted here, and held against the trees where the blocks are taken back.
-    fn old_rows(&mut self, store: &Store) -> Result<(), StoreError> {
+    fn old_rows(&mut self, store: &Store, base: &Base) -> Result<(), StoreError> {
         let reading = store.begin_read()?;
         for row in Reading::open(&reading, UNDO)?.all()? {
             let (key, content) = row?;
             self.step();
-            let (key, _) = crate::tables::split_undo(&key)?;
-            if let Some(old) = crate::tables::old_row(&content)?.filter(|_| key.tree == TreeId::ACCOUNTS) {
-                self.count_code(&Row::of(old)?)?;
+            let (key, _) = crate::tables::split_dated(&key)?;
+            let Some(old) = crate::tables::old_row(&content)?.map(Row::of).transpose()? else { continue };
+            match key.tree {
+                TreeId::ACCOUNTS => self.count_code(&old)?,
+                _ => self.value(base, &key, &old)?,
             }
         }
         Ok(())

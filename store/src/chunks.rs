@@ -6,7 +6,7 @@ use crate::{
     error::StoreError,
     proof::account_key,
     ranges::{ACCOUNT_BYTES, Cut, Values, not_the_trees, value_bytes},
-    row::{StorageTree, TreeId},
+    row::{RowKey, StorageTree, TreeId},
     view::View,
 };
 use lockstep_proof::{
@@ -109,12 +109,12 @@ impl Chunks<'_, '_> {
     fn small(&self, key: &B256, storage: StorageTree) -> Result<Option<(Values, usize)>, StoreError> {
         let (mut values, mut bytes) = (Values::new(), 0_usize);
         let found = self.view.locate(key, storage)?;
-        self.view.rows_in(storage.tree, found.root_in_base, &KeyRange::ALL, &mut |_, row| {
+        self.view.rows_in(storage.tree, found.root_in_base, &KeyRange::ALL, &mut |key_hash, row| {
             let (key, value) = row.to_storage()?;
-            bytes = bytes.saturating_add(value_bytes(key, value));
+            bytes = bytes.saturating_add(value_bytes(key, value.bytes()));
             let small = bytes < APART_BYTES;
             if small {
-                values.push((key.to_vec(), value.to_vec()));
+                values.push(self.view.key_value(&RowKey { tree: storage.tree, key: *key_hash }, row)?);
             }
             Ok(small)
         })?;
@@ -150,9 +150,9 @@ impl Chunks<'_, '_> {
             if let Some(range) = cut.before(key) {
                 self.give(&chunk(range, core::mem::take(&mut values))?)?;
             }
-            let (key, value) = row.to_storage()?;
-            cut.add(value_bytes(key, value));
-            values.push((key.to_vec(), value.to_vec()));
+            let value = view.key_value(&RowKey { tree: storage.tree, key: *key }, row)?;
+            cut.add(value_bytes(&value.0, value.1.len()));
+            values.push(value);
             Ok(true)
         })?;
         self.give(&chunk(KeyRange { first: cut.first(), last: LAST_KEY }, values)?)

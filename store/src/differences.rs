@@ -6,7 +6,7 @@ use crate::{
     cursor::Cursor,
     error::StoreError,
     page::{Place, bit},
-    proof::{EMPTY_ROOT, Kind},
+    proof::{EMPTY_ROOT, Kind, storage_key},
     row::{Row, RowKey, StorageTree, TreeId},
     view::View,
 };
@@ -97,18 +97,25 @@ impl View {
                 let [before, after] = [&old, &new].map(|side| side.as_ref().and_then(|(_, row)| row.storage));
                 let account = |side: Option<(_, crate::row::AccountRow)>| side.map(|(_, row)| row.account);
                 each(&Difference::Account { address, old: account(old), new: account(new) })?;
-                walk(Side::storage(older, before), Side::storage(self, after), &mut |pair| {
-                    each(&value(address, &pair)?)
-                })
+                let (before, after) = (Side::storage(older, before), Side::storage(self, after));
+                walk(before, after, &mut |(old, new)| each(&value(address, (&before, old), (&after, new))?))
             })
         })
     }
 }
 
-fn value(address: Address, (old, new): &Pair) -> Result<Difference, StoreError> {
-    let read = |row: &Option<Row>| {
-        let parts = row.as_ref().map(Row::to_storage).transpose()?;
-        Ok::<_, StoreError>(parts.map(|(key, value)| (key.to_vec(), value.to_vec())))
+/// What a storage value was and is. A row is that of the leaf in the tree of its side.
+fn value(
+    address: Address,
+    old: (&Side<'_>, Option<Row>),
+    new: (&Side<'_>, Option<Row>),
+) -> Result<Difference, StoreError> {
+    let read = |(side, row): (&Side<'_>, Option<Row>)| {
+        let value = |row: Row| {
+            let key = storage_key(row.to_storage()?.0);
+            side.view.key_value(&RowKey { tree: side.tree, key }, &row)
+        };
+        row.map(value).transpose()
     };
     let (old, new) = (read(old)?, read(new)?);
     let key = new.as_ref().or(old.as_ref()).map(|(key, _)| key.clone()).unwrap_or_default();

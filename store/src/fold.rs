@@ -9,7 +9,8 @@ use crate::{
     store::{Chain, Store},
     tables::{
         BLOCKS, BODIES, BODY_PART_BYTES, BlockRow, CHANGES, CHANGES_MAX, CODE, CODE_USES, Changes, Kept, META,
-        META_KEPT, PAGES, RECEIPTS, ROWS, UNDO, Writing, body_sum, decode, encode, height_key, numbered_key, undo_key,
+        META_KEPT, PAGES, RECEIPTS, ROWS, UNDO, VALUES, Writing, body_sum, dated_key, decode, encode, height_key,
+        numbered_key,
     },
     update::Slot,
 };
@@ -69,6 +70,7 @@ fn write_rows(writing: &WriteTransaction, layers: &[Arc<Layer>], begins: bool) -
         folding.leaf(layers, versions)?;
     }
     let Folding { changed, uses, .. } = folding;
+    write_values(writing, layers)?;
     write_code(writing, layers, &uses)?;
     write_blocks(writing, layers, changed)
 }
@@ -88,7 +90,7 @@ impl Folding<'_> {
             let row = row_of(&key, at);
             let height = layers.get(at).map_or(0, |layer| layer.height);
             if (before.is_some() || row.is_some()) && !(self.begins && at == 0) {
-                let key_then = undo_key(&key, height);
+                let key_then = dated_key(&key, height);
                 match before {
                     Some(before) => self.undo.put(&key_then, &[&[1], before])?,
                     None => self.undo.put(&key_then, &[&[0]])?,
@@ -107,6 +109,17 @@ impl Folding<'_> {
         }
         Ok(())
     }
+}
+
+/// Writes every long value: the row that says where it is has become a row or an old one.
+fn write_values(writing: &WriteTransaction, layers: &[Arc<Layer>]) -> Result<(), StoreError> {
+    let mut values = Writing::open(writing, VALUES)?;
+    for layer in layers {
+        for (key, value) in layer.patch.values() {
+            values.put(&dated_key(key, layer.height), &[value])?;
+        }
+    }
+    Ok(())
 }
 
 fn write_code(writing: &WriteTransaction, layers: &[Arc<Layer>], uses: &BTreeMap<B256, u64>) -> Result<(), StoreError> {

@@ -6,11 +6,11 @@ use crate::{
     fold::write_page,
     log::rollback_payload,
     page::Place,
-    row::{Row, RowKey, TreeId},
+    row::{Row, RowKey, RowValue, TreeId},
     store::{Chain, Store},
     tables::{
         BLOCKS, BODIES, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS,
-        ROWS, UNDO, Writing, decode, encode, height_key, numbered_key, old_row, undo_key,
+        ROWS, UNDO, VALUES, Writing, dated_key, decode, encode, height_key, numbered_key, old_row,
     },
     view::View,
 };
@@ -145,13 +145,14 @@ impl Store {
             let mut left = SWEPT_ROWS_MAX;
             for tree in ended {
                 let place = Place::root(tree);
-                let from = RowKey { tree, key: place.path }.bytes();
+                let from = RowKey { tree, key: place.path };
                 let (mut last, mut count) = (None, 0_usize);
                 for row in base.below(&place)?.take(left) {
                     (last, count) = (Some(row?.0), count.saturating_add(1));
                 }
                 if let Some(last) = last {
-                    tables.rows.remove_between(&from, &last.bytes())?;
+                    tables.rows.remove_between(&from.bytes(), &last.bytes())?;
+                    tables.values.remove_between(&dated_key(&from, 0), &dated_key(&last, u64::MAX))?;
                 }
                 left = left.saturating_sub(count);
                 if left == 0 {
@@ -216,6 +217,7 @@ struct Tables<'a> {
     bodies: Writing<'a>,
     changes: Writing<'a>,
     rows: Writing<'a>,
+    values: Writing<'a>,
     undo: Writing<'a>,
     code: Writing<'a>,
     code_uses: Writing<'a>,
@@ -232,6 +234,7 @@ impl<'a> Tables<'a> {
             bodies: open(BODIES)?,
             changes: open(CHANGES)?,
             rows: open(ROWS)?,
+            values: open(VALUES)?,
             undo: open(UNDO)?,
             code: open(CODE)?,
             code_uses: open(CODE_USES)?,
@@ -248,15 +251,24 @@ impl<'a> Tables<'a> {
             None => self.rows.remove(&bytes)?,
         };
         let later = base.all_old(key, height)?;
-        if key.tree == TreeId::ACCOUNTS {
-            let gone = now.as_deref().map(Row::of).transpose()?;
-            // The first of them is what the leaf becomes.
-            for gone in later.iter().skip(1).filter_map(Option::as_ref).chain(&gone) {
-                self.drop_code(gone)?;
-            }
+        let gone = now.as_deref().map(Row::of).transpose()?;
+        // The first of them is what the leaf becomes.
+        for gone in later.iter().skip(1).filter_map(Option::as_ref).chain(&gone) {
+            self.drop_row(key, gone)?;
         }
-        let (from, to) = (undo_key(key, height.saturating_add(1)), undo_key(key, u64::MAX));
+        let (from, to) = (dated_key(key, height.saturating_add(1)), dated_key(key, u64::MAX));
         self.undo.remove_between(from.as_slice(), to.as_slice())
+    }
+
+    /// Removes what a row that is gone had elsewhere: the use of its code, or its long value.
+    fn drop_row(&mut self, key: &RowKey, gone: &Row) -> Result<(), StoreError> {
+        if key.tree == TreeId::ACCOUNTS {
+            return self.drop_code(gone);
+        }
+        if let RowValue::Long(long) = gone.to_storage()?.1 {
+            self.values.remove(&dated_key(key, long.height))?;
+        }
+        Ok(())
     }
 
     /// Removes the use of an account row that is gone, and code that no row has any more.
@@ -287,10 +299,10 @@ impl<'a> Tables<'a> {
             let Some(changes) = self.changes.remove(&key)? else { continue };
             let Changes { rows, dead } = decode(&changes)?;
             for key in rows {
-                let old = self.undo.remove(&undo_key(&key, height))?;
+                let old = self.undo.remove(&dated_key(&key, height))?;
                 let old = old.as_deref().map(old_row).transpose()?.flatten();
-                if let Some(old) = old.filter(|_| key.tree == TreeId::ACCOUNTS) {
-                    self.drop_code(&Row::of(old)?)?;
+                if let Some(old) = old {
+                    self.drop_row(&key, &Row::of(old)?)?;
                 }
             }
             // However large they are, this step is not: their rows go later.

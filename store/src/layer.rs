@@ -39,7 +39,7 @@ impl Layer {
         if let Some(actual) = body.map(<[u8]>::len).filter(|actual| *actual > BODY_BYTES_MAX) {
             return Err(StoreError::Diff(format!("a body of {actual} bytes, and the limit is {BODY_BYTES_MAX}")));
         }
-        let Applied { root, rows, dead, updated } = apply(view, executor, height, diff)?;
+        let Applied { root, rows, values, dead, updated } = apply(view, executor, height, diff)?;
         let code = new_code(view, diff, &rows)?;
         Ok(Self {
             height,
@@ -47,7 +47,7 @@ impl Layer {
             parent_hash,
             root_before: view.root(),
             root,
-            patch: Patch::new(rows, updated.slots),
+            patch: Patch::new(rows, values, updated.slots),
             code,
             dead,
             receipts: receipts.to_vec(),

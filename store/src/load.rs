@@ -17,7 +17,7 @@ use crate::{
     store::{Chain, Store},
     tables::{
         BLOCKS, BlockRow, CODE, CODE_USES, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT, PAGES, ROWS, Reading,
-        Writing, decode, encode, height_key,
+        VALUES, Writing, dated_key, decode, encode, height_key,
     },
     view::View,
 };
@@ -108,7 +108,7 @@ impl Store {
         let (accounts, apart) = (Coverage::default(), BTreeMap::new());
         let progress = Progress { head: head.clone(), root, storages, accounts, apart };
         let writing = self.begin_write()?;
-        for table in [ROWS, PAGES, CODE] {
+        for table in [ROWS, VALUES, PAGES, CODE] {
             writing.delete_table(table.definition)?;
             writing.open_table(table.definition)?;
         }
@@ -223,7 +223,7 @@ impl Import<'_> {
     fn values(&mut self, address: Address, values: &[(Vec<u8>, Vec<u8>)]) {
         let waiting = &mut self.waiting.storage.entry(address).or_default().values;
         for (key, value) in values {
-            self.waiting_bytes = self.waiting_bytes.saturating_add(crate::ranges::value_bytes(key, value));
+            self.waiting_bytes = self.waiting_bytes.saturating_add(crate::ranges::value_bytes(key, value.len()));
             waiting.insert(key.clone(), Some(value.clone()));
         }
     }
@@ -245,15 +245,15 @@ impl Import<'_> {
             is_empty(chain)?;
             let (view, height) = (self.view()?, self.progress.head.height);
             let executor = store.settings.executor();
-            let Applied { root, rows, updated, .. } =
+            let Applied { root, rows, values, updated, .. } =
                 apply_from(&view, executor, height, self.progress.storages, &waiting)?;
             self.progress.root = root;
             let count = u32::try_from(waiting.accounts.len()).unwrap_or(u32::MAX);
             let storages = self.progress.storages.checked_add(count);
             self.progress.storages = storages.ok_or_else(|| StoreError::Diff("too many storages".into()))?;
-            let patch = Patch::new(rows, updated.slots);
+            let patch = Patch::new(rows, values, updated.slots);
             let writing = store.begin_write()?;
-            write_patch(&writing, &patch, &waiting)?;
+            write_patch(&writing, height, &patch, &waiting)?;
             Writing::open(&writing, META)?.put(META_IMPORT, &[&encode(&self.progress)?])?;
             writing.commit()?;
             drop(view);
@@ -300,13 +300,17 @@ impl Import<'_> {
     }
 }
 
-fn write_patch(writing: &WriteTransaction, patch: &Patch, waiting: &StateDiff) -> Result<(), StoreError> {
+fn write_patch(writing: &WriteTransaction, height: u64, patch: &Patch, waiting: &StateDiff) -> Result<(), StoreError> {
     let mut rows = Writing::open(writing, ROWS)?;
     for (key, row) in patch.rows() {
         match row {
             Some(row) => rows.put(&key.bytes(), &[row.bytes()])?,
             None => rows.remove(&key.bytes())?,
         };
+    }
+    let mut values = Writing::open(writing, VALUES)?;
+    for (key, value) in patch.values() {
+        values.put(&dated_key(key, height), &[value])?;
     }
     let mut pages = Writing::open(writing, PAGES)?;
     for (place, slot) in patch.slots() {

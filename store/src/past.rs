@@ -118,6 +118,6 @@ impl Past {
         if !rows.iter().any(|(key, _)| key.tree == TreeId::ACCOUNTS) && base.root != *root {
             return Err(StoreError::Damaged(format!("the root of height {} is not what changed since", self.height)));
         }
-        Ok((Patch::new(rows, updated.slots), born))
+        Ok((Patch::new(rows, Vec::new(), updated.slots), born))
     }
 }

@@ -15,6 +15,8 @@ const FILTER_WORDS: usize = 1_024;
 pub(crate) struct Patch {
     /// In the order of their keys; `None` for removed.
     rows: Vec<(RowKey, Option<Row>)>,
+    /// Long values of these rows that are not in the database yet, in the order of their keys.
+    values: Vec<(RowKey, Box<[u8]>)>,
     /// In the order of the places.
     slots: Vec<(Place, Slot)>,
     filter: Box<[u64]>,
@@ -22,8 +24,13 @@ pub(crate) struct Patch {
 }
 
 impl Patch {
-    pub(crate) fn new(mut rows: Vec<(RowKey, Option<Row>)>, mut slots: Vec<(Place, Slot)>) -> Self {
+    pub(crate) fn new(
+        mut rows: Vec<(RowKey, Option<Row>)>,
+        mut values: Vec<(RowKey, Box<[u8]>)>,
+        mut slots: Vec<(Place, Slot)>,
+    ) -> Self {
         rows.sort_unstable_by_key(|(key, _)| *key);
+        values.sort_unstable_by_key(|(key, _)| *key);
         slots.sort_unstable_by_key(|(place, _)| *place);
         let mut filter = vec![0_u64; FILTER_WORDS].into_boxed_slice();
         let bits = rows.iter().map(|(key, _)| row_bit(key)).chain(slots.iter().map(|(place, _)| slot_bit(place)));
@@ -33,9 +40,11 @@ impl Patch {
             }
         }
         let of_row = |row: &Option<Row>| 96_usize.saturating_add(row.as_ref().map_or(0, |row| row.bytes().len()));
+        let of_value = |value: &[u8]| 64_usize.saturating_add(value.len());
         let bytes = rows.iter().map(|(_, row)| of_row(row)).chain(slots.iter().map(|(_, slot)| slot.bytes()));
+        let bytes = bytes.chain(values.iter().map(|(_, value)| of_value(value)));
         let bytes = bytes.fold(FILTER_WORDS.saturating_mul(8), usize::saturating_add);
-        Self { rows, slots, filter, bytes }
+        Self { rows, values, slots, filter, bytes }
     }
 
     fn passes(&self, bit: u16) -> bool {
@@ -44,6 +53,10 @@ impl Patch {
 
     pub(crate) fn rows(&self) -> &[(RowKey, Option<Row>)] {
         &self.rows
+    }
+
+    pub(crate) fn values(&self) -> &[(RowKey, Box<[u8]>)] {
+        &self.values
     }
 
     pub(crate) fn slots(&self) -> &[(Place, Slot)] {
@@ -57,6 +70,12 @@ impl Patch {
         }
         let at = self.rows.binary_search_by(|(there, _)| there.cmp(key)).ok()?;
         self.rows.get(at).map(|(_, row)| row.as_ref())
+    }
+
+    /// The long value of a leaf, if it is not in the database yet.
+    pub(crate) fn value(&self, key: &RowKey) -> Option<&[u8]> {
+        let at = self.values.binary_search_by(|(there, _)| there.cmp(key)).ok()?;
+        self.values.get(at).map(|(_, value)| &**value)
     }
 
     /// The place, if what lies below it changed.

@@ -83,8 +83,8 @@ impl Cut {
 pub(crate) const ACCOUNT_BYTES: usize = 160;
 
 /// Bytes of a value in a chunk.
-pub(crate) fn value_bytes(key: &[u8], value: &[u8]) -> usize {
-    key.len().saturating_add(value.len()).saturating_add(8)
+pub(crate) fn value_bytes(key: &[u8], value_bytes: usize) -> usize {
+    key.len().saturating_add(value_bytes).saturating_add(8)
 }
 
 impl View {
@@ -154,9 +154,9 @@ impl View {
                             proven = part;
                             return Ok(false);
                         }
-                        let (key, value) = row.to_storage()?;
-                        cut.add(value_bytes(key, value));
-                        values.push((key.to_vec(), value.to_vec()));
+                        let value = self.key_value(&RowKey { tree: storage.tree, key: *key }, row)?;
+                        cut.add(value_bytes(&value.0, value.1.len()));
+                        values.push(value);
                         Ok(true)
                     })?;
                 }
@@ -226,8 +226,12 @@ impl View {
             let key = RowKey { tree: new.tree, key: B256::new(leaf.key) };
             let view = if leaf.new.is_some() { self } else { older };
             let row = view.changed_row(&key)?;
-            let (key, value) = row.to_storage()?;
-            Ok::<_, StoreError>(ValueChange { key: key.to_vec(), old: leaf.old, new: leaf.new.map(|_| value.to_vec()) })
+            // What a value was is said by its hash: it is not read.
+            let (key, new) = match leaf.new {
+                Some(_) => view.key_value(&key, &row).map(|(key, value)| (key, Some(value)))?,
+                None => (row.to_storage()?.0.to_vec(), None),
+            };
+            Ok::<_, StoreError>(ValueChange { key, old: leaf.old, new })
         };
         Ok(StorageChanges::Changed { values: leaves.iter().map(value).collect::<Result<_, _>>()?, steps })
     }
@@ -235,9 +239,8 @@ impl View {
     /// Every key and value of the storage of an account, in the order of the key hashes.
     fn values_of(&self, account: &B256, storage: StorageTree) -> Result<Values, StoreError> {
         let (found, mut values) = (self.locate(account, storage)?, Values::new());
-        self.rows_in(storage.tree, found.root_in_base, &KeyRange::ALL, &mut |_, row| {
-            let (key, value) = row.to_storage()?;
-            values.push((key.to_vec(), value.to_vec()));
+        self.rows_in(storage.tree, found.root_in_base, &KeyRange::ALL, &mut |key, row| {
+            values.push(self.key_value(&RowKey { tree: storage.tree, key: *key }, row)?);
             Ok(true)
         })?;
         Ok(values)

@@ -5,8 +5,8 @@ use crate::{
     error::StoreError,
     node::{Child, Path, TreeNode, nibble_of, nibbles_of, range, range_hash},
     page::{BOTTOM, Page, Place, Sub},
-    proof::{EMPTY_ROOT, Kind, account_key, account_value_hash, storage_key, storage_value_hash},
-    row::{AccountRow, StorageTree, TreeId},
+    proof::{EMPTY_ROOT, Kind, account_key, account_value_hash, storage_key},
+    row::{AccountRow, LeafValue, StorageTree, TreeId},
     update::Source,
     witness::{Nodes, Witness},
 };
@@ -87,13 +87,22 @@ impl WitnessState {
         for (address, values) in &state.witness.values {
             for (key, value) in values {
                 let hash = storage_key(key);
-                if state.storage_leaf(address, key)? != Some((hash, storage_value_hash(value))) {
+                if state.storage_leaf(address, key)? != Some((hash, value.value_hash())) {
                     let key = Bytes::copy_from_slice(key);
                     return Err(StoreError::Refused(format!("the witness has a false value at {key} of {address}")));
                 }
             }
         }
         Ok(state)
+    }
+
+    /// What the witness has of a value, `None` if the nodes show that there is none.
+    fn leaf_value(&self, address: &Address, key: &[u8]) -> Result<Option<&LeafValue>, Fault> {
+        let value = self.witness.values.get(address).and_then(|values| values.get(key));
+        if value.is_none() && self.storage_leaf(address, key).map_err(said)?.is_some() {
+            return Err(lacks_value(address, key));
+        }
+        Ok(value)
     }
 
     /// The leaf of a storage key, `None` if the nodes show that there is none.
@@ -293,20 +302,14 @@ impl StateReader for WitnessState {
     }
 
     fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
-        Ok(self.storage(address, key)?.map(ValueHead::Known))
+        Ok(self.leaf_value(address, key)?.map(LeafValue::head))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        let value = self.witness.values.get(address).and_then(|values| values.get(key));
-        if let Some(value) = value {
-            return Ok(Some(Bytes::copy_from_slice(value)));
-        }
-        match self.storage_leaf(address, key).map_err(said)? {
+        match self.leaf_value(address, key)? {
+            Some(LeafValue::Whole(value)) => Ok(Some(Bytes::copy_from_slice(value))),
+            Some(LeafValue::Long(_)) => Err(lacks_value(address, key)),
             None => Ok(None),
-            Some(_) => {
-                let key = Bytes::copy_from_slice(key);
-                Err(Fault::State(format!("the witness lacks storage {key} of {address}")))
-            }
         }
     }
 
@@ -316,6 +319,10 @@ impl StateReader for WitnessState {
             None => Err(Fault::State(format!("the witness lacks code {hash}"))),
         }
     }
+}
+
+fn lacks_value(address: &Address, key: &[u8]) -> Fault {
+    Fault::State(format!("the witness lacks storage {} of {address}", Bytes::copy_from_slice(key)))
 }
 
 fn said(error: StoreError) -> Fault {

@@ -7,7 +7,8 @@ use crate::{
     proof::{AccountLeaf, EMPTY_ROOT, account_value_hash, hash_leaf, storage_value_hash},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
-use lockstep_vm::{Account, Address, B256};
+use lockstep_proof::{LongValue, SHORT_VALUE_BYTES_MAX};
+use lockstep_vm::{Account, Address, B256, Bytes, ValueHead};
 
 /// A tree: that of the accounts, or the storage of one account from its first value to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
@@ -113,17 +114,29 @@ impl Row {
         Ok(Self(bytes.into_boxed_slice()))
     }
 
-    /// The row of a storage value.
-    pub(crate) fn storage(key_hash: &B256, key: &[u8], value: &[u8]) -> Result<Self, StoreError> {
-        let hash = hash_leaf(key_hash, &storage_value_hash(value));
+    /// The row of a storage value that is written at `height`. It holds a short value, and of a long one what its leaf
+    /// says.
+    pub(crate) fn storage(key_hash: &B256, key: &[u8], value: &[u8], height: u64) -> Result<Self, StoreError> {
+        let long = LongValue::of(value);
+        let value_hash = long.map_or_else(|| storage_value_hash(value), |long| long.value_hash().into());
+        let hash = hash_leaf(key_hash, &value_hash);
         let length = u16::try_from(key.len());
         let length = length.map_err(|_| StoreError::Diff(format!("a storage key of {} bytes", key.len())))?;
-        let mut bytes = Vec::with_capacity(34_usize.saturating_add(key.len()).saturating_add(value.len()));
-        bytes.extend_from_slice(hash.as_slice());
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(key);
-        bytes.extend_from_slice(value);
-        Ok(Self(bytes.into_boxed_slice()))
+        let bytes = u32::try_from(value.len());
+        let bytes = bytes.map_err(|_| StoreError::Diff(format!("a storage value of {} bytes", value.len())))?;
+        let mut row = Vec::with_capacity(ROW_BYTES.saturating_add(key.len()).saturating_add(value.len().min(40)));
+        row.extend_from_slice(hash.as_slice());
+        row.extend_from_slice(&length.to_be_bytes());
+        row.extend_from_slice(key);
+        row.extend_from_slice(&bytes.to_be_bytes());
+        match long {
+            Some(long) => {
+                row.extend_from_slice(long.hash());
+                row.extend_from_slice(&height.to_be_bytes());
+            }
+            None => row.extend_from_slice(value),
+        }
+        Ok(Self(row.into_boxed_slice()))
     }
 
     /// The row with that content, which has the hash of a leaf at least.
@@ -147,26 +160,151 @@ impl Row {
         borsh::from_slice(body).map_err(|error| StoreError::Damaged(format!("the row of an account: {error}")))
     }
 
-    /// The key and the value, if it is the row of a storage value.
-    pub(crate) fn to_storage(&self) -> Result<(&[u8], &[u8]), StoreError> {
-        let body = self.0.get(32..).unwrap_or_default();
-        let parts = body
-            .split_first_chunk::<2>()
-            .and_then(|(length, rest)| rest.split_at_checked(usize::from(u16::from_be_bytes(*length))));
-        parts.ok_or_else(|| StoreError::Damaged("the row of a storage value is too short".into()))
+    /// The key and what is there of the value, if it is the row of a storage value. A long value has no short form, nor a
+    /// short one a long form.
+    pub(crate) fn to_storage(&self) -> Result<(&[u8], RowValue<'_>), StoreError> {
+        let split = || {
+            let (length, rest) = self.0.get(32..)?.split_first_chunk::<2>()?;
+            let (key, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+            let (bytes, rest) = rest.split_first_chunk::<4>()?;
+            let bytes = u32::from_be_bytes(*bytes);
+            if usize::try_from(bytes).is_ok_and(|bytes| bytes <= SHORT_VALUE_BYTES_MAX && bytes == rest.len()) {
+                return Some((key, RowValue::Short(rest)));
+            }
+            let (hash, height) = rest.split_first_chunk::<32>()?;
+            let height = u64::from_be_bytes(height.try_into().ok()?);
+            Some((key, RowValue::Long(LongRow { value: LongValue::new(bytes, *hash)?, height })))
+        };
+        split().ok_or_else(|| StoreError::Damaged("the row of a storage value is not well-formed".into()))
     }
 
     /// The hash of what it holds, as its leaf has it.
     pub(crate) fn value_hash(&self, tree: TreeId) -> Result<B256, StoreError> {
         Ok(match tree {
             TreeId::ACCOUNTS => account_value_hash(&self.to_account()?.1.leaf()),
-            _ => storage_value_hash(self.to_storage()?.1),
+            _ => match self.to_storage()?.1 {
+                RowValue::Short(value) => storage_value_hash(value),
+                RowValue::Long(long) => long.value.value_hash().into(),
+            },
         })
     }
 }
+
+/// What the row of a storage value has of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowValue<'a> {
+    /// A short value.
+    Short(&'a [u8]),
+    /// A long value, which is somewhere else.
+    Long(LongRow),
+}
+
+/// Where a long value is: with its leaf key and the height at which it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LongRow {
+    pub(crate) value: LongValue,
+    pub(crate) height: u64,
+}
+
+impl RowValue<'_> {
+    /// Bytes of the value.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Short(value) => value.len(),
+            Self::Long(long) => usize::try_from(long.value.bytes()).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// A value, or what the leaf of a long one says of it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) enum LeafValue {
+    /// The value, long or short.
+    Whole(Vec<u8>),
+    /// The length and the hash of a long value.
+    Long(LongValue),
+}
+
+impl LeafValue {
+    /// The value hash of its leaf.
+    pub(crate) fn value_hash(&self) -> B256 {
+        match self {
+            Self::Whole(value) => storage_value_hash(value),
+            Self::Long(long) => long.value_hash().into(),
+        }
+    }
+
+    /// What the machine is told before the value is paid for.
+    pub(crate) fn head(&self) -> ValueHead {
+        match self {
+            Self::Whole(value) => match u32::try_from(value.len()) {
+                Ok(bytes) if value.len() > SHORT_VALUE_BYTES_MAX => ValueHead::Unread { bytes },
+                _ => ValueHead::Known(Bytes::copy_from_slice(value)),
+            },
+            Self::Long(long) => ValueHead::Unread { bytes: long.bytes() },
+        }
+    }
+}
+
+/// Bytes of the row of a storage value beside the key and the value: leaf hash, length of the key, length of the value.
+const ROW_BYTES: usize = 38;
 
 /// The hash of the leaf that the content of a row begins with.
 pub(crate) fn leaf_hash(bytes: &[u8]) -> Result<B256, StoreError> {
     let hash = bytes.first_chunk::<32>();
     hash.map(|hash| B256::new(*hash)).ok_or_else(|| StoreError::Damaged("a row is too short".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: &[u8], value: &[u8]) -> Row {
+        Row::storage(&B256::repeat_byte(3), key, value, 7).unwrap()
+    }
+
+    /// A row says the same as its leaf, and holds no more than a short value.
+    #[test]
+    fn a_row_is_short() {
+        for bytes in [0, 1, 1_023, 1_024, 1_025, 65_536] {
+            let value = vec![5; bytes];
+            let row = row(b"key", &value);
+            let (key, stored) = row.to_storage().unwrap();
+            assert_eq!((key, stored.bytes()), (b"key".as_slice(), bytes));
+            let tree = TreeId::storage(1, 0);
+            assert_eq!(row.value_hash(tree).unwrap(), storage_value_hash(&value), "{bytes}");
+            assert_eq!(row.hash(), hash_leaf(&B256::repeat_byte(3), &storage_value_hash(&value)));
+            match LongValue::of(&value) {
+                Some(value) => assert_eq!(stored, RowValue::Long(LongRow { value, height: 7 })),
+                None => assert_eq!(stored, RowValue::Short(&value)),
+            }
+            assert!(row.bytes().len() <= ROW_BYTES + 3 + 1_024);
+        }
+    }
+
+    /// There is one form for each length, and nothing behind it.
+    #[test]
+    fn another_form_is_no_row() {
+        let head = |bytes: u32| [&[9; 32], [0, 1].as_slice(), b"k", &bytes.to_be_bytes()].concat();
+        let cases = [
+            (0, vec![0]),
+            (3, vec![0; 2]),
+            (3, vec![0; 4]),
+            (40, vec![0; 39]),
+            (1_024, vec![0; 40]),
+            (1_025, vec![0; 1_025]),
+            (1_025, vec![0; 39]),
+            (1_025, vec![0; 41]),
+            (u32::MAX, vec![]),
+        ];
+        for (bytes, rest) in cases {
+            let row = Row::of(&[head(bytes), rest.clone()].concat()).unwrap();
+            assert!(row.to_storage().is_err(), "{bytes} bytes and {} behind", rest.len());
+        }
+        for (bytes, rest) in [(0, 0), (40, 40), (1_024, 1_024), (1_025, 40), (u32::MAX, 40)] {
+            let row = Row::of(&[head(bytes), vec![0; rest]].concat()).unwrap();
+            assert_eq!(row.to_storage().unwrap().1.bytes(), bytes as usize);
+        }
+        assert!(Row::of(&[0; 34]).unwrap().to_storage().is_err(), "no length of a value");
+    }
 }

@@ -17,7 +17,7 @@ use redb::{
 };
 
 /// The version of the format that `docs/store.md` describes.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// A table: every key and value is a string of bytes.
 type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -59,9 +59,12 @@ pub(crate) const ENDED: TableId = table(9, "ended");
 /// By height and number: a part of the body of a block.
 pub(crate) const BODIES: TableId = table(10, "bodies");
 
+/// By [`RowKey`] and the height at which it was written: a long value.
+pub(crate) const VALUES: TableId = table(11, "values");
+
 /// Every table.
-pub(crate) const TABLES: [TableId; 11] =
-    [META, BLOCKS, RECEIPTS, ROWS, UNDO, CHANGES, PAGES, CODE, CODE_USES, ENDED, BODIES];
+pub(crate) const TABLES: [TableId; 12] =
+    [META, BLOCKS, RECEIPTS, ROWS, UNDO, CHANGES, PAGES, CODE, CODE_USES, ENDED, BODIES, VALUES];
 
 /// Bytes of a part of a body: no row asks redb for much room at once.
 pub(crate) const BODY_PART_BYTES: usize = 1_024 * 1_024;
@@ -131,8 +134,8 @@ pub(crate) fn numbered_key(height: u64, number: u32) -> [u8; 12] {
     key
 }
 
-/// The key of what a leaf was before a height.
-pub(crate) fn undo_key(row: &RowKey, height: u64) -> [u8; 52] {
+/// The key of what a leaf was before a height, and of a long value that was written at a height.
+pub(crate) fn dated_key(row: &RowKey, height: u64) -> [u8; 52] {
     let mut key = [0; 52];
     for (to, from) in key.iter_mut().zip(row.bytes().iter().chain(&height.to_be_bytes())) {
         *to = *from;
@@ -140,10 +143,11 @@ pub(crate) fn undo_key(row: &RowKey, height: u64) -> [u8; 52] {
     key
 }
 
-/// The leaf and the height of a key of [`UNDO`].
-pub(crate) fn split_undo(key: &[u8]) -> Result<(RowKey, u64), StoreError> {
+/// The leaf and the height of such a key.
+pub(crate) fn split_dated(key: &[u8]) -> Result<(RowKey, u64), StoreError> {
     let (row, rest) = RowKey::split(key)?;
-    let height = <[u8; 8]>::try_from(rest).map_err(|_| StoreError::Damaged("the key of an old row".into()))?;
+    let height =
+        <[u8; 8]>::try_from(rest).map_err(|_| StoreError::Damaged("the key of an old row or of a value".into()))?;
     Ok((row, u64::from_be_bytes(height)))
 }
 

@@ -13,7 +13,7 @@ use crate::{
     past::Past,
     patch::{Patch, newest},
     proof::{AccountProof, EMPTY_ROOT, Kind, MerklePath, StorageProof, account_key, storage_key},
-    row::{AccountRow, Row, RowKey, StorageTree, TreeId},
+    row::{AccountRow, LeafValue, Row, RowKey, RowValue, StorageTree, TreeId},
     settings::Settings,
     update::Source,
 };
@@ -219,14 +219,16 @@ impl View {
         }
     }
 
-    /// Calls `read` with the row of a storage value.
+    /// Calls `read` with the key and the row of the value at `key` in the storage of `address`.
     fn storage_row<T>(
         &self,
-        found: &Found,
-        key: B256,
-        read: impl Fn(&Row) -> Result<T, StoreError>,
+        address: &Address,
+        key: &[u8],
+        read: impl Fn(&RowKey, &Row) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let key = RowKey { tree: found.storage.tree, key };
+        let Some(found) = self.storage_of(address)? else { return Ok(None) };
+        let key = RowKey { tree: found.storage.tree, key: storage_key(key) };
+        let read = |row: &Row| read(&key, row);
         match newest(self.patches(), &key) {
             Some(row) => row.map(read).transpose(),
             None => self.row_below(&key, found.root_in_base.as_ref())?.as_ref().map(read).transpose(),
@@ -234,8 +236,33 @@ impl View {
     }
 
     fn read_value(&self, address: &Address, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(found) = self.storage_of(address)? else { return Ok(None) };
-        self.storage_row(&found, storage_key(key), |row| Ok(row.to_storage()?.1.to_vec()))
+        self.storage_row(address, key, |key, row| Ok(self.key_value(key, row)?.1))
+    }
+
+    /// A short value, or what the leaf of a long one says. Nothing is read beside the row.
+    pub(crate) fn leaf_value(&self, address: &Address, key: &[u8]) -> Result<Option<LeafValue>, StoreError> {
+        self.storage_row(address, key, |_, row| {
+            Ok(match row.to_storage()?.1 {
+                RowValue::Short(value) => LeafValue::Whole(value.to_vec()),
+                RowValue::Long(long) => LeafValue::Long(long.value),
+            })
+        })
+    }
+
+    /// The key and the value of a row of this view.
+    pub(crate) fn key_value(&self, leaf: &RowKey, row: &Row) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+        let (key, value) = row.to_storage()?;
+        let value = match value {
+            RowValue::Short(value) => value.to_vec(),
+            RowValue::Long(long) => {
+                let written = self.layers.iter().rev().find(|layer| layer.height == long.height);
+                match written.and_then(|layer| layer.patch.value(leaf)) {
+                    Some(value) => value.to_vec(),
+                    None => self.base.value(leaf, &long)?,
+                }
+            }
+        };
+        Ok((key.to_vec(), value))
     }
 
     /// The value at `key` in the storage of `address`.
@@ -327,9 +354,9 @@ impl View {
         self.guard.run(|| {
             let mut values = BTreeMap::new();
             let Some(Found { storage, root_in_base }) = self.storage_of(address)? else { return Ok(values) };
-            self.for_each_row(storage.tree, &storage.root, root_in_base, &mut |_, row| {
-                let (key, value) = row.to_storage()?;
-                values.insert(key.to_vec(), value.to_vec());
+            self.for_each_row(storage.tree, &storage.root, root_in_base, &mut |key, row| {
+                let (key, value) = self.key_value(&RowKey { tree: storage.tree, key: *key }, row)?;
+                values.insert(key, value);
                 Ok(())
             })?;
             Ok(values)
@@ -482,7 +509,7 @@ impl StateReader for View {
     }
 
     fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
-        Ok(self.storage(address, key)?.map(ValueHead::Known))
+        Ok(self.guard.run(|| self.leaf_value(address, key))?.map(|value| value.head()))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

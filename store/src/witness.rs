@@ -8,7 +8,7 @@ use crate::{
     node::{Path, TreeNode, nibbles_of},
     page::Place,
     proof::{AccountLeaf, Kind, account_key, storage_key},
-    row::{AccountRow, RowKey, TreeId},
+    row::{AccountRow, LeafValue, RowKey, TreeId},
     tables::{decode, encode},
     view::View,
 };
@@ -23,7 +23,7 @@ use std::{
 const MAGIC: &[u8; 8] = b"LOCKWITN";
 
 /// The version of the witness format.
-pub const WITNESS_VERSION: u32 = 2;
+pub const WITNESS_VERSION: u32 = 3;
 
 /// A block and the part of the state that it needs. Nothing of it is believed before [`replay`](crate::replay()) has
 /// checked it against the root.
@@ -37,8 +37,8 @@ pub struct Witness {
     pub code: Vec<Vec<u8>>,
     /// Accounts that it reads and that are there.
     pub(crate) accounts: BTreeMap<Address, AccountLeaf>,
-    /// Storage values that it reads and that are there.
-    pub(crate) values: BTreeMap<Address, BTreeMap<Vec<u8>, Vec<u8>>>,
+    /// Storage values that it reads and that are there, and of those that it only asks for what their leaf says.
+    pub(crate) values: BTreeMap<Address, BTreeMap<Vec<u8>, LeafValue>>,
     /// Nodes of the tree of accounts.
     pub(crate) account_nodes: Nodes,
     /// Nodes of storage trees.
@@ -83,7 +83,7 @@ pub struct Recorder {
 #[derive(Default)]
 struct Read {
     accounts: BTreeMap<Address, AccountLeaf>,
-    values: BTreeMap<Address, BTreeMap<Vec<u8>, Vec<u8>>>,
+    values: BTreeMap<Address, BTreeMap<Vec<u8>, LeafValue>>,
     code: BTreeMap<B256, Vec<u8>>,
     account_nodes: Nodes,
     storage_nodes: BTreeMap<Address, Nodes>,
@@ -169,11 +169,23 @@ impl Recorder {
         Ok(nodes)
     }
 
+    fn leaf_value(&self, address: &Address, key: &[u8]) -> Result<Option<LeafValue>, StoreError> {
+        let value = self.view.leaf_value(address, key)?;
+        self.storage_way(address, key)?;
+        if let Some(value) = &value {
+            // A value that was read says more.
+            let mut read = self.read();
+            read.values.entry(*address).or_default().entry(key.to_vec()).or_insert_with(|| value.clone());
+        }
+        Ok(value)
+    }
+
     fn value(&self, address: &Address, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let value = self.view.value(address, key)?;
         self.storage_way(address, key)?;
         if let Some(value) = &value {
-            self.read().values.entry(*address).or_default().insert(key.to_vec(), value.clone());
+            let whole = LeafValue::Whole(value.clone());
+            self.read().values.entry(*address).or_default().insert(key.to_vec(), whole);
         }
         Ok(value)
     }
@@ -185,7 +197,7 @@ impl StateReader for Recorder {
     }
 
     fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
-        Ok(self.storage(address, key)?.map(ValueHead::Known))
+        Ok(self.view.guarded(|| self.leaf_value(address, key))?.map(|value| value.head()))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {

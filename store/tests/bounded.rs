@@ -74,7 +74,8 @@ fn dense() -> Vec<Vec<u8>> {
     let nibbles = |number: u32| [12, 8, 4, 0].map(|shift| (number >> shift & 15) as u8).to_vec();
     let count = 0..65_536_u32;
     let strings: Vec<Vec<u8>> = vec![Vec::new(); 250_000];
-    let values = count.clone().map(|number| (number.to_be_bytes().to_vec(), Vec::new())).collect();
+    // Empty values.
+    let values = count.clone().map(|number| (number.to_be_bytes().to_vec(), (0_u8, Vec::new()))).collect();
     // An internal node without children.
     let nodes = count.map(|number| (nibbles(number), (1_u8, 0_u32))).collect();
     let none = Values::new();
@@ -86,7 +87,7 @@ fn dense() -> Vec<Vec<u8>> {
     .into()
 }
 
-type Values = BTreeMap<Vec<u8>, Vec<u8>>;
+type Values = BTreeMap<Vec<u8>, (u8, Vec<u8>)>;
 type EmptyNodes = BTreeMap<Vec<u8>, (u8, u32)>;
 
 fn content(code: Vec<Vec<u8>>, values: BTreeMap<Address, Values>, nodes: EmptyNodes) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use crate::{
     kit::{Random, Tally, small_changes},
-    model::{Subtree, Values, leaves, near_keys, range, root, values},
+    model::{Subtree, Values, leaves, near_keys, preimage, range, root, value, values},
 };
 use lockstep_proof::{
     Account, AccountChange, AccountLeaf, Beside, ChangeProof, ChangeStep, ChangedLeaf, EMPTY_ROOT, Hash, KeyRange,
@@ -43,7 +43,7 @@ impl Case {
             };
             match random.below(3) {
                 0 => drop(new.remove(&storage_key(&key))),
-                _ => drop(new.insert(storage_key(&key), (key, vec![random.next() as u8 % 4]))),
+                _ => drop(new.insert(storage_key(&key), (key, value(random, 4)))),
             }
         }
         Self { old, new: new.into_values().collect() }
@@ -124,7 +124,10 @@ fn claim(random: &mut Random, case: &Case) -> Vec<ValueChange> {
                     hash
                 })
             }
-            1 if at < claim.len() => claim[at].new = Some(vec![9]),
+            1 if at < claim.len() && random.below(2) == 0 => claim[at].new = Some(vec![9]),
+            1 if at < claim.len() => {
+                claim[at].new = claim[at].new.as_deref().map(|value| preimage(value)[1..].to_vec())
+            }
             2 if at < claim.len() => claim.insert(at, claim[at].clone()),
             3 if !case.old.is_empty() => {
                 let position = random.below(case.old.len());

@@ -4,7 +4,7 @@ use crate::kit::Random;
 use core::convert::Infallible;
 use lockstep_proof::{
     Account, AccountLeaf, AccountProof, EMPTY_ROOT, Hash, KeyRange, MerklePath, Node, account_key, account_value_hash,
-    storage_key, storage_value_hash,
+    storage_key,
 };
 use sha3::{Digest, Sha3_256};
 use std::collections::BTreeMap;
@@ -63,7 +63,21 @@ impl Node for Subtree<'_> {
 pub(crate) type Values = Vec<(Vec<u8>, Vec<u8>)>;
 
 pub(crate) fn leaves(values: &Values) -> Vec<(Hash, Hash)> {
-    values.iter().map(|(key, value)| (storage_key(key), storage_value_hash(value))).collect()
+    values.iter().map(|(key, value)| (storage_key(key), Sha3_256::digest(preimage(value)).into())).collect()
+}
+
+/// What the value hash of a value is the hash of: the value, or of a long one the length and the hash.
+pub(crate) fn preimage(value: &[u8]) -> Vec<u8> {
+    match value.len() {
+        0..=1_024 => [&[1], value].concat(),
+        bytes => [&[8], &u32::try_from(bytes).unwrap().to_le_bytes()[..], &Sha3_256::digest(value)].concat(),
+    }
+}
+
+/// A value of one byte, or now and then of the length of a long one.
+pub(crate) fn value(random: &mut Random, contents: u8) -> Vec<u8> {
+    let bytes = [1, 1, 1, 1, 1, 1, 1_024, 1_025][random.below(8)];
+    vec![random.next() as u8 % contents; bytes]
 }
 
 pub(crate) fn root(leaves: &[(Hash, Hash)]) -> Hash {
@@ -85,7 +99,7 @@ pub(crate) fn values(random: &mut Random, keys: &[Vec<u8>], count: usize) -> Val
     let mut values: BTreeMap<Hash, (Vec<u8>, Vec<u8>)> = BTreeMap::new();
     for _ in 0..count {
         let key = keys[random.below(keys.len())].clone();
-        values.insert(storage_key(&key), (key, vec![random.next() as u8 % 3]));
+        values.insert(storage_key(&key), (key, value(random, 3)));
     }
     values.into_values().collect()
 }

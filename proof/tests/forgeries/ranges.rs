@@ -2,7 +2,7 @@
 
 use crate::{
     kit::{Random, Tally, small_changes},
-    model::{Subtree, Values, bit, leaves, near_keys, only_account, range, root, values},
+    model::{Subtree, Values, bit, leaves, near_keys, only_account, preimage, range, root, values},
 };
 use lockstep_proof::{AccountProof, Hash, KeyRange, Node, RangeStep, StorageRange, range_steps, storage_key};
 
@@ -49,7 +49,9 @@ fn claim(random: &mut Random, case: &Case, keys: &[Vec<u8>]) -> Values {
     for _ in 0..=random.below(2) {
         let at = random.below(claim.len() + 1);
         match random.below(5) {
-            0 if at < claim.len() => claim[at].1.push(1),
+            0 if at < claim.len() && random.below(2) == 0 => claim[at].1.push(1),
+            // A value that has the bytes of what a leaf says of a long one.
+            0 if at < claim.len() => claim[at].1 = preimage(&claim[at].1)[random.below(2)..].to_vec(),
             1 => {
                 claim.push((keys[random.below(keys.len())].clone(), vec![1]));
                 claim.sort_by_key(|(key, _)| storage_key(key));

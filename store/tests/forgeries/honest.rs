@@ -7,12 +7,13 @@ use lockstep_vm::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Stores (0), destroys itself (1), asks for a balance (2), or stores and fails (3), by the first byte of its input. The rest
-/// is keys and values of 32 bytes, or an address.
+/// Stores (0), destroys itself (1), asks for a balance (2), stores and fails (3), or loads (4), by the first byte of its
+/// input. The rest is keys and values of 32 bytes, or an address.
 const KEEPER: &str = r#"(module
   (import "ethereum" "getCallDataSize" (func $size (result i32)))
   (import "ethereum" "callDataCopy" (func $copy (param i32 i32 i32)))
   (import "ethereum" "storageStore" (func $store (param i32 i32)))
+  (import "ethereum" "storageLoad" (func $load (param i32 i32)))
   (import "ethereum" "getExternalBalance" (func $balance (param i32 i32)))
   (import "ethereum" "selfDestruct" (func $destroy (param i32)))
   (memory (export "memory") 1)
@@ -21,6 +22,7 @@ const KEEPER: &str = r#"(module
     (local.set $kind (i32.load8_u (i32.const 0)))
     (if (i32.eq (local.get $kind) (i32.const 1)) (then (call $destroy (i32.const 1))))
     (if (i32.eq (local.get $kind) (i32.const 2)) (then (call $balance (i32.const 1) (i32.const 60000)) (return)))
+    (if (i32.eq (local.get $kind) (i32.const 4)) (then (call $load (i32.const 1) (i32.const 60000)) (return)))
     (local.set $at (i32.const 1))
     (loop $next
       (if (i32.lt_u (local.get $at) (call $size))
@@ -126,8 +128,12 @@ impl Chain {
             // A storage of one value is a tree of one leaf.
             let count = [1, 2, 6, KEYS][random.index(4)];
             let (count, keys) = if scene == Scene::Everything { (count, KEYS) } else { (200, 256) };
-            let values =
-                (0..count).map(|_| (key(random.below(keys)).to_vec(), Some(vec![random.next() as u8 | 1; 32])));
+            // Some are long. A block asks for the length of what it writes over or removes, and reads what it loads.
+            let long = scene == Scene::Everything;
+            let values = (0..count).map(|_| {
+                let bytes = if long { [32, 32, 1_024, 1_025, 3_000][random.index(5)] } else { 32 };
+                (key(random.below(keys)).to_vec(), Some(vec![random.next() as u8 | 1; bytes]))
+            });
             diff.storage.insert(keeper(seed, number), StorageDiff { cleared: false, values: values.collect() });
         }
         let (store, state) = (Store::memory().unwrap(), MemoryState::default());
@@ -168,7 +174,12 @@ impl Chain {
                 kind = TxKind::Call { to: keeper(self.seed, self.number), export: None };
                 input = [&[1], address(1).as_slice()].concat();
             }
-            4 | 5 => input = [&[1], address(random.below(40)).as_slice()].concat(),
+            4 => input = [&[1], address(random.below(40)).as_slice()].concat(),
+            5 => {
+                let values = self.state.storage.get(&contract);
+                let held = values.and_then(|values| values.keys().nth(random.index(values.len())));
+                input = [&[4_u8][..], held.map_or(&[], Vec::as_slice)].concat();
+            }
             other => {
                 input.push(if other == 6 { 3 } else { 0 });
                 let held: Vec<_> =

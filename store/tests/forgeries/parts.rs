@@ -17,9 +17,31 @@ pub(crate) struct Parts {
     pub(crate) root: B256,
     pub(crate) code: Vec<Vec<u8>>,
     pub(crate) accounts: BTreeMap<Address, AccountLeaf>,
-    pub(crate) values: BTreeMap<Address, BTreeMap<Vec<u8>, Vec<u8>>>,
+    pub(crate) values: BTreeMap<Address, BTreeMap<Vec<u8>, Value>>,
     pub(crate) account_nodes: Nodes,
     pub(crate) storage_nodes: BTreeMap<Address, Nodes>,
+}
+
+/// A storage value, or what the leaf of a long one says of it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) enum Value {
+    Whole(Vec<u8>),
+    Long { bytes: u32, hash: B256 },
+}
+
+impl Value {
+    /// What a leaf would say of a value, were it long.
+    pub(crate) fn long(value: &[u8]) -> Self {
+        Self::Long { bytes: value.len() as u32, hash: digest(&[value]) }
+    }
+
+    /// Bytes of the value.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Whole(value) => value.len(),
+            Self::Long { bytes, .. } => *bytes as usize,
+        }
+    }
 }
 
 /// The nodes of a tree by path, one nibble a byte.
@@ -64,9 +86,17 @@ pub(crate) fn storage_key(key: &[u8]) -> B256 {
     digest(&[&[1], key])
 }
 
+/// What the hash of a storage value is the hash of.
+pub(crate) fn preimage(value: &[u8]) -> Vec<u8> {
+    match Value::long(value) {
+        Value::Long { bytes, hash } if bytes > 1_024 => [&[8], &bytes.to_le_bytes()[..], &hash[..]].concat(),
+        _ => [&[1], value].concat(),
+    }
+}
+
 /// The hash of a storage value.
 pub(crate) fn storage_value(value: &[u8]) -> B256 {
-    digest(&[&[1], value])
+    digest(&[&preimage(value)])
 }
 
 /// The hash of an address.

@@ -2,7 +2,7 @@
 
 use crate::{
     honest::{Chain, Random, Scene, key},
-    parts::EMPTY,
+    parts::{EMPTY, preimage},
     tally::Tally,
 };
 use lockstep_proof::CodeId;
@@ -115,6 +115,8 @@ fn storage_proofs(
         Some(Vec::new()),
         other.value.clone(),
         honest.value.as_ref().map(|value| [value.as_slice(), &[0]].concat()),
+        // What a leaf says of a long value, as a value.
+        honest.value.as_ref().map(|value| preimage(value)[1..].to_vec()),
     ];
     for value in values {
         forged.push(("a value", StorageProof { value: value.clone(), ..honest.clone() }));

@@ -2,7 +2,7 @@
 
 use crate::{
     honest::{Chain, Honest, Random, Scene},
-    parts::{Child, EMPTY, Node, Parts, range_hash, storage_key, storage_value, within},
+    parts::{Child, EMPTY, Node, Parts, Value, range_hash, storage_key, storage_value, within},
     tally::Tally,
 };
 use lockstep_proof::CodeId;
@@ -19,7 +19,7 @@ const BLOCKS: u64 = 20;
 type Verifier<'a> = &'a dyn Fn(&[u8], &Honest) -> Option<(BlockOutcome, B256)>;
 
 /// Values of a storage by key.
-type Values = BTreeMap<Vec<u8>, Vec<u8>>;
+type Values = BTreeMap<Vec<u8>, Value>;
 
 /// A changed witness with its class.
 type Forgery = (&'static str, Parts);
@@ -126,11 +126,18 @@ impl StateReader for Believed {
     }
 
     fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
-        Ok(self.storage(address, key)?.map(ValueHead::Known))
+        Ok(self.0.values.get(address).and_then(|values| values.get(key)).map(|value| match value {
+            Value::Whole(value) => ValueHead::Known(value.clone().into()),
+            Value::Long { bytes, .. } => ValueHead::Unread { bytes: *bytes },
+        }))
     }
 
     fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        Ok(self.0.values.get(address).and_then(|values| values.get(key)).cloned().map(Bytes::from))
+        match self.0.values.get(address).and_then(|values| values.get(key)) {
+            Some(Value::Whole(value)) => Ok(Some(value.clone().into())),
+            Some(Value::Long { .. }) => Err(Fault::State("a value that the witness does not have".into())),
+            None => Ok(None),
+        }
     }
 
     fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault> {
@@ -345,11 +352,27 @@ fn values(honest: &Parts, random: &mut Random, forged: &mut Vec<Forgery>) {
                 change(parts.values.get_mut(owner).unwrap());
                 forged.push((class, parts));
             };
-            let at = random.index(value.len());
+            let at = random.index(value.bytes());
+            let mut set = |class, value: Value| put(class, &|values| drop(values.insert(key.clone(), value.clone())));
+            match value {
+                Value::Whole(value) => {
+                    let mut changed = value.clone();
+                    changed[at] ^= 1;
+                    set("a value changed", Value::Whole(changed));
+                    set("a value longer", Value::Whole([value.as_slice(), &[0]].concat()));
+                    set("a value as a long one", Value::long(value));
+                }
+                Value::Long { bytes, hash } => {
+                    set("a longer length", Value::Long { bytes: bytes + 1, hash: *hash });
+                    set("the length of a short value", Value::Long { bytes: 1_024, hash: *hash });
+                    set("another hash of a value", Value::Long { bytes: *bytes, hash: storage_key(key) });
+                    set("another value of that length", Value::Whole(vec![0; *bytes as usize]));
+                    let preimage = [&bytes.to_le_bytes()[..], &hash[..]].concat();
+                    set("what a leaf says as a value", Value::Whole(preimage));
+                }
+            }
+            set("an empty value", Value::Whole(Vec::new()));
             put("a value dropped", &|values| drop(values.remove(key)));
-            put("a value changed", &|values| values.get_mut(key).unwrap()[at] ^= 1);
-            put("a value longer", &|values| values.get_mut(key).unwrap().push(0));
-            put("an empty value", &|values| values.get_mut(key).unwrap().clear());
             put("a value at another key", &|values| {
                 let value = values.remove(key).unwrap();
                 values.insert(crate::honest::key(at as u64).to_vec(), value);
@@ -363,7 +386,7 @@ fn values(honest: &Parts, random: &mut Random, forged: &mut Vec<Forgery>) {
             let at = |node: &Node| matches!(node, Node::Leaf { key: found, .. } if *found == storage_key(key));
             let path = tree.iter().find(|(_, node)| at(node)).unwrap().0.clone();
             tree.insert(path.clone(), leaf);
-            parts.values.get_mut(owner).unwrap().insert(key.clone(), forged_value);
+            parts.values.get_mut(owner).unwrap().insert(key.clone(), Value::Whole(forged_value));
             forged.push(("a value with its leaf", parts.clone()));
             let consistent = parts.made_consistent(Some(owner), &path);
             forged.extend(consistent.map(|parts| ("consistent up to a false root", parts)));
@@ -395,7 +418,7 @@ fn rest(honest: &Parts, random: &mut Random, forged: &mut Vec<Forgery>) {
         parts.storage_nodes.insert(stranger, parts.account_nodes.clone());
     });
     put("an empty storage of nobody", &|parts| drop(parts.storage_nodes.insert(stranger, Default::default())));
-    put("values of nobody", &|parts| drop(parts.values.insert(stranger, [(vec![1], vec![2])].into())));
+    put("values of nobody", &|parts| drop(parts.values.insert(stranger, [(vec![1], Value::Whole(vec![2]))].into())));
     for at in 0..honest.code.len() {
         put("code dropped", &|parts| drop(parts.code.remove(at)));
         put("code changed", &|parts| *parts.code[at].last_mut().unwrap() ^= 1);

@@ -156,6 +156,8 @@ enum Change {
     Bit,
     BitAndChecksum,
     Removal,
+    /// The same content once more, at another key.
+    Addition,
 }
 
 /// Damage that redb's checksums do not see, because it was written through redb: rows that are damaged, or missing, or
@@ -163,9 +165,10 @@ enum Change {
 #[test]
 fn rows_that_contradict_each_other_are_found() {
     let tables = ["blocks", "receipts", "rows", "undo", "changes", "pages", "code", "code_uses"];
-    let tables = (1..).zip(tables).chain([(10, "bodies")]);
+    let tables = (1..).zip(tables).chain([(10, "bodies"), (11, "values")]);
     let changes = [Change::Bit, Change::BitAndChecksum, Change::Removal];
-    for ((number, table), change) in tables.flat_map(|table| changes.map(|change| (table, change))) {
+    let cases = tables.flat_map(|table| changes.map(|change| (table, change)));
+    for ((number, table), change) in cases.chain([((11, "values"), Change::Addition)]) {
         let folder = tempfile::tempdir().unwrap();
         large(folder.path());
         let redb = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();
@@ -181,6 +184,11 @@ fn rows_that_contradict_each_other_are_found() {
             assert_eq!(checksum(number, &key, &content), value[value.len() - 8..], "{table}");
             if let Change::Removal = change {
                 rows.remove(key.as_slice()).unwrap();
+            } else if let Change::Addition = change {
+                let mut key = key;
+                *key.last_mut().unwrap() ^= 1;
+                let sum = checksum(number, &key, &content);
+                rows.insert(key.as_slice(), [content.as_slice(), &sum].concat().as_slice()).unwrap();
             } else {
                 *content.last_mut().unwrap() ^= 1;
                 let sum = match change {
@@ -207,6 +215,7 @@ fn large(folder: &Path) {
     }
     let mut state = MemoryState::default();
     state.put_code(Address::repeat_byte(9), CodeId::of(b"code", Abi::Ewasm), b"code");
+    state.put_storage(Address::repeat_byte(9), vec![1], vec![7; 3_000]);
     commit(&store, 34, &crate::kit::whole(&state));
     store.close().unwrap();
 }

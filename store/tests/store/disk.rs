@@ -25,6 +25,8 @@ struct State {
     /// That of the database and that of the log.
     files: [Content; 2],
     calls: u64,
+    /// Bytes of all reads.
+    read_bytes: u64,
     /// The call that fails, counted from 0, and all after it.
     fails_at: Option<u64>,
     /// Whether a write that fails has written its first half.
@@ -71,6 +73,11 @@ impl Disk {
         (state.calls, state.fails_at, state.tears) = (0, Some(at), tears);
     }
 
+    /// Bytes that were read so far.
+    pub(crate) fn read_bytes(&self) -> u64 {
+        self.0.lock().unwrap().read_bytes
+    }
+
     fn calls(&self) -> u64 {
         self.0.lock().unwrap().calls
     }
@@ -103,6 +110,7 @@ impl StorageBackend for DiskFile {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let mut state = self.0.0.lock().unwrap();
         state.call()?;
+        state.read_bytes += out.len() as u64;
         out.copy_from_slice(&state.files[self.1].bytes[offset as usize..offset as usize + out.len()]);
         Ok(())
     }

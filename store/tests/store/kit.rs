@@ -92,11 +92,19 @@ fn random_account(random: &mut Random, code: &mut BTreeMap<B256, Vec<u8>>) -> Ac
     Account { nonce: random.below(3), balance: U256::from(random.next()), code: brings.then_some(id) }
 }
 
+/// Lengths of values on both sides of the longest short one.
+const LENGTHS: [usize; 6] = [1, 1_023, 1_024, 1_025, 2_000, 65_536];
+
 fn random_storage(random: &mut Random) -> StorageDiff {
     let values = (0..random.below(6)).map(|_| {
-        let value = match random.below(5) {
+        let value = match random.below(6) {
             0 | 1 => None,
             2 => Some(Vec::new()),
+            // Few values, so that one comes back that was there before.
+            3 => {
+                let bytes = LENGTHS[random.below(LENGTHS.len() as u64) as usize];
+                Some(vec![random.below(3) as u8; bytes])
+            }
             _ => {
                 let count = random.below(70) as usize;
                 Some(random.bytes(count))

@@ -27,6 +27,7 @@ mod refusals;
 mod roots;
 mod snapshots;
 mod soak;
+mod values;
 mod views;
 mod witnesses;
 mod wrong_bytes;

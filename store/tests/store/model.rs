@@ -2,7 +2,7 @@
 
 use crate::kit::{ADDRESSES, KEYS, Random, address, block_hash, body, commit, fresh_root, key, random_diff, receipts};
 use lockstep_store::{Settings, Store, StoreError, View};
-use lockstep_vm::{Account, B256, MemoryState, StateReader};
+use lockstep_vm::{Account, B256, MemoryState, StateReader, ValueHead};
 use redb::backends::InMemoryBackend;
 use std::collections::BTreeMap;
 
@@ -29,6 +29,12 @@ pub(crate) fn assert_is(view: &View, model: &MemoryState, context: &str) {
         let values = model.storage.get(&address).cloned().unwrap_or_default();
         assert_eq!(view.values(&address).unwrap(), values, "{context}");
         for key in (0..=KEYS).map(key) {
+            let head = view.storage_head(&address, &key).unwrap();
+            let expected = values.get(&key).map(|value| match value.len() {
+                0..=1_024 => ValueHead::Known(value.clone().into()),
+                bytes => ValueHead::Unread { bytes: bytes as u32 },
+            });
+            assert_eq!(head, expected, "{context}");
             let value = view.storage(&address, &key).unwrap();
             let value = value.map(|value| value.to_vec());
             assert_eq!(value.as_deref(), values.get(&key).map(Vec::as_slice), "{context}");
@@ -96,6 +102,16 @@ fn run(seed: u64, steps: u64, settings: Settings) {
     for (view, state) in &held {
         assert_is(view, state, &format!("seed {seed}, a view of height {} that was kept", view.height()));
     }
+    // What no kept height has is gone, also of storages that ended.
+    let Some((state, _)) = states.into_values().next_back() else { return };
+    drop(held);
+    store.prune(1, &mut |_, _| {}).unwrap();
+    let stats = store.stats().unwrap();
+    let rows = |name: &str| stats.tables.iter().find(|table| table.name == name).map(|table| table.rows as usize);
+    let values = || state.storage.values().flat_map(BTreeMap::values);
+    let long = values().filter(|value| value.len() > 1_024).count();
+    assert_eq!((rows("values"), rows("undo")), (Some(long), Some(0)), "seed {seed}: long values at the end");
+    assert_eq!(rows("rows"), Some(state.accounts.len() + values().count()), "seed {seed}: leaves at the end");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use lockstep_vm::{B256, MemoryState, StateDiff};
 use sha3::{Digest, Sha3_256};
 
 /// sha3-256 with the kind of the node in its first bit, as docs/store.md says. What jmt hashes first is the domain of a
-/// node, or a value, which begins with 0 or 1.
+/// node, or a value, which begins with 0, 1 or 8.
 struct Sha3(Sha3_256, Option<Vec<u8>>);
 
 impl SimpleHasher for Sha3 {
@@ -57,11 +57,18 @@ fn tree(leaves: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> B256 {
     B256::new(root.0)
 }
 
+/// The preimage of a value: the value, or of a long one the length and the hash.
+fn stored(value: &[u8]) -> Vec<u8> {
+    match value.len() {
+        0..=1_024 => [&[1], value].concat(),
+        bytes => [&[8], &(bytes as u32).to_le_bytes()[..], &Sha3_256::digest(value)].concat(),
+    }
+}
+
 fn root(state: &MemoryState) -> B256 {
     tree(state.accounts.iter().map(|(address, account)| {
         let values = state.storage.get(address).cloned().unwrap_or_default();
-        let tagged = |bytes: &[u8]| [&[1], bytes].concat();
-        let storage_root = tree(values.iter().map(|(key, value)| (tagged(key), tagged(value))));
+        let storage_root = tree(values.iter().map(|(key, value)| ([&[1], key.as_slice()].concat(), stored(value))));
         let leaf = AccountLeaf { account: account.into(), storage_root: storage_root.0 };
         ([&[0], address.as_slice()].concat(), [vec![0], borsh::to_vec(&leaf).unwrap()].concat())
     }))

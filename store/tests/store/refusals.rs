@@ -148,8 +148,8 @@ fn another_format_is_refused_and_left_as_it_is() {
         let redb = redb::Database::open(&file).unwrap();
         let transaction = redb.begin_write().unwrap();
         if other < FORMAT_VERSION {
-            // The table of bodies came with this one.
-            transaction.delete_table(redb::TableDefinition::<'_, &[u8], &[u8]>::new("bodies")).unwrap();
+            // The table of values came with this one.
+            transaction.delete_table(redb::TableDefinition::<'_, &[u8], &[u8]>::new("values")).unwrap();
         }
         transaction.open_table(meta).unwrap().insert(b"format".as_slice(), other.to_le_bytes().as_slice()).unwrap();
         transaction.commit().unwrap();
@@ -159,7 +159,7 @@ fn another_format_is_refused_and_left_as_it_is() {
         assert_eq!(error.to_string(), format!("format version {other}; this lockstep reads version {FORMAT_VERSION}"));
         let redb = redb::Database::open(&file).unwrap();
         let tables = redb::ReadableDatabase::begin_read(&redb).unwrap().list_tables().unwrap().count();
-        assert_eq!(tables, if other < FORMAT_VERSION { 10 } else { 11 }, "a refusal makes no table");
+        assert_eq!(tables, if other < FORMAT_VERSION { 11 } else { 12 }, "a refusal makes no table");
     }
 }
 

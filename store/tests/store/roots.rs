@@ -2,7 +2,7 @@
 
 use crate::kit::{Random, address, commit, fresh_root, key, random_diff, whole};
 use lockstep_store::{EMPTY_ROOT, Store};
-use lockstep_vm::{Account, B256, CodeId, MemoryState, StateDiff, StorageDiff, U256};
+use lockstep_vm::{Account, B256, CodeId, MemoryState, StateDiff, StorageDiff, U256, code_hash};
 
 fn sample() -> MemoryState {
     let mut state = MemoryState::default();
@@ -24,11 +24,16 @@ fn roots_of_known_states() {
     assert_eq!(fresh_root(&MemoryState::default()), EMPTY_ROOT);
     let mut one = MemoryState::default();
     one.accounts.insert(address(1), Account { nonce: 1, ..Account::default() });
-    let found = [fresh_root(&one), fresh_root(&sample())].map(|root| root.to_string());
+    let mut long = sample();
+    for (number, bytes) in (0..).zip([1_023, 1_024, 1_025, 65_536, 4 * 1_024 * 1_024]) {
+        long.put_storage(address(7), key(number), vec![number as u8; bytes]);
+    }
+    let found = [fresh_root(&one), fresh_root(&sample()), fresh_root(&long)].map(|root| root.to_string());
     // The first can be computed by hand: one leaf, of the account's key and value (docs/store.md).
     let golden = [
         "0xe2d5d4caef56afc2da136ffa1cab05aad717f27ca842607a35ce2af12a7af163",
         "0x3760b7c93c1f67b2af6c910c891f5f42f51745b7e5cc625bd66e7a9ef87f72ff",
+        "0x6eeea2941d88ba49827848d6b011e9f74f1cfe67cc946014d81c9239c4a881af",
     ];
     assert_eq!(found, golden);
 }
@@ -67,6 +72,7 @@ fn different_content_has_different_roots() {
         fresh_root(&state)
     };
     let storage = |key: &[u8], value: &[u8]| with(&|state| state.put_storage(address(7), key.to_vec(), value.to_vec()));
+    let said = [&1_025_u32.to_le_bytes()[..], code_hash(&[5; 1_025]).as_slice()].concat();
     let roots = [
         fresh_root(&base),
         storage(b"a", b""),
@@ -75,6 +81,12 @@ fn different_content_has_different_roots() {
         storage(b"b", b"a"),
         storage(b"ab", b""),
         storage(address(1).as_slice(), b""),
+        storage(b"a", &[5; 1_024]),
+        storage(b"a", &[5; 1_025]),
+        storage(b"a", &[5; 1_026]),
+        // What the leaf of the second of these says, as values.
+        storage(b"a", &[&[8], said.as_slice()].concat()),
+        storage(b"a", &said),
         with(&|state| state.put_storage(address(6), b"a".to_vec(), b"b".to_vec())),
         with(&|state| {
             state.accounts.get_mut(&address(7)).unwrap().code.as_mut().unwrap().abi = lockstep_vm::Abi::Ewasm
