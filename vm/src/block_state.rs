@@ -449,7 +449,7 @@ mod tests {
     fn an_account_that_came_back_has_lost_its_storage() {
         let (block, changes) = looked();
         assert!(block.holds(&changes));
-        let gone = after(&block, |journal| drop(journal.self_destruct(&AT, &AT).unwrap()));
+        let gone = after(&block, |journal| assert!(journal.self_destruct(&AT, &AT).unwrap()));
         assert!(!gone.holds(&changes), "the account is gone");
         let back = after(&gone, |journal| journal.create_contract(&AT).unwrap());
         assert_eq!(back.account(&AT), block.account(&AT));
