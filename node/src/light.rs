@@ -12,9 +12,8 @@ use alloy_primitives::Address;
 use anyhow::{Context as _, anyhow, bail, ensure};
 use borsh::BorshDeserialize;
 use lockstep_chain::{Archive, Chain, Header, SignedBlock};
-use lockstep_proof::Account;
 use lockstep_store::{AccountProof, StorageProof, Store, Witness, replay};
-use lockstep_vm::{B256, Bytes};
+use lockstep_vm::{Account, B256, Bytes};
 use serde_json::{Value, json};
 
 /// Blocks in a row that may lack a certificate of their own: that of a later block makes them final.
@@ -87,7 +86,7 @@ pub fn verify(
             value.map(<[u8]>::to_vec)
         }
     };
-    let account = leaf.map(|leaf| leaf.account.clone());
+    let account = leaf.map(|leaf| Account::try_from(&leaf.account)).transpose().map_err(|_| invalid())?;
     Ok(ProvenAccount { header, account, value })
 }
 

@@ -1,6 +1,6 @@
 //! The command `lockstep-node`: validators of a Lockstep chain.
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, Bytes};
 use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
 use commonware_cryptography::Signer as _;
@@ -139,15 +139,8 @@ fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
     match &proven.account {
         None => println!("account  there is none"),
         Some(account) => {
-            let balance = U256::from_be_bytes(account.balance);
-            println!(
-                "account  nonce {}, balance {balance}, {}",
-                account.nonce,
-                match account.code {
-                    Some(code) => format!("code {}", Bytes::from(code.hash)),
-                    None => "no code".to_owned(),
-                }
-            );
+            let code = account.code.map_or_else(|| "no code".to_owned(), |code| format!("code {}", code.hash));
+            println!("account  nonce {}, balance {}, {code}", account.nonce, account.balance);
         }
     }
     if key.is_some() {

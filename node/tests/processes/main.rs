@@ -4,7 +4,7 @@ mod network;
 #[path = "../network/transactions.rs"]
 mod transactions;
 
-use alloy_primitives::hex;
+use alloy_primitives::{U256, hex};
 use lockstep_node::{
     ChainFile,
     light::{self, Follower},
@@ -97,7 +97,9 @@ fn light_clients(network: &Network) {
     let sender = dev_accounts()[0].address;
     let proven = light::verify(&chain, &url, number, &sender, None).unwrap();
     assert_eq!(proven.header.hash(), follower.last().hash());
-    assert!(proven.account.unwrap().nonce > 0);
+    let (account, begun) = (proven.account.unwrap(), U256::from(10).pow(U256::from(22)));
+    assert!(account.nonce > 0);
+    assert!(account.balance < begun && account.balance > begun / U256::from(2), "it has {}", account.balance);
 
     // The same certificates are none of another chain's validators.
     let mut validators = chain.validators.clone();
