@@ -1,17 +1,15 @@
 //! Building a block: transactions executed one after the other on one state, each taken or refused.
 //!
 //! A proposer refuses a transaction and goes on with the next one; for a block that another node proposed, every refusal is
-//! the end. It is one code for both. Does not choose transactions: that is the embedder's.
+//! the end (`parallel.rs`). It is one code for both. Does not choose transactions: that is the embedder's.
 
 use crate::{
-    block::{Block, BlockOutcome, Rejected},
+    block::{BlockOutcome, Rejected},
     block_state::{BlockState, StateView},
     engine::{Engine, wasmi::Wasmi},
-    executor::{Executor, Serial},
     journal::Journal,
     machine::Vm,
     outcome::{HaltSite, Receipt},
-    parallel::execute_all,
     transaction::{Refused, Tried, Tx},
 };
 use lockstep_gas::{Gas, NewCode};
@@ -155,44 +153,7 @@ impl<E: Engine> Vm<E> {
         Ok(self.begin(view, env)?)
     }
 
-    /// Executes a block on a state view. Nothing is written: the diff says what would be.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`]: the block is invalid, the revision is for conformance only, or this node failed.
-    pub fn execute_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
-        self.execute_block_with(view, block, &Serial)
-    }
-
-    /// As [`execute_block`](Self::execute_block), on the threads of `executor`. The outcome is the same.
-    ///
-    /// Each thread needs the native stack of one that executes alone.
-    ///
-    /// # Errors
-    ///
-    /// As [`execute_block`](Self::execute_block).
-    pub fn execute_block_with(
-        &self,
-        view: StateView,
-        block: Block,
-        executor: &dyn Executor,
-    ) -> Result<BlockOutcome, Rejected> {
-        let Block { env, transactions } = block;
-        execute_all(self.build_block(view, env)?, transactions, executor)
-    }
-
-    /// As [`execute_block`](Self::execute_block), for conformance suites: any revision, even one under which a contract
-    /// can loop for ever, and any number, timestamp and parent hash.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`]: the block is invalid, or this node failed.
-    pub fn execute_conformance_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
-        let Block { env, transactions } = block;
-        execute_all(self.begin(view, env)?, transactions, &Serial)
-    }
-
-    fn begin(&self, view: StateView, env: BlockEnv) -> Result<BlockBuilder<'_, E>, Fault> {
+    pub(crate) fn begin(&self, view: StateView, env: BlockEnv) -> Result<BlockBuilder<'_, E>, Fault> {
         let state = self.begin_block(view, &env)?;
         let (receipts, gas_used, gas_budget) = (Vec::new(), Gas::ZERO, Gas::new(env.gas_limit));
         Ok(BlockBuilder { vm: self, env, state, receipts, gas_used, gas_budget })

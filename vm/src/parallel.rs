@@ -1,4 +1,4 @@
-//! The transactions of a block on several threads, with the outcome of one after the other.
+//! A block of another node: every transaction is valid in its place, on one thread or on several with the same outcome.
 //!
 //! A window of transactions is tried on the state that the block has before it, each as if it were the next one. Then they
 //! are taken in their order: a transaction that looked at nothing which the ones before it changed did what it does in its
@@ -6,10 +6,12 @@
 //! threads, on their timing or on the size of a window.
 
 use crate::{
-    block::{BlockOutcome, Rejected},
+    block::{Block, BlockOutcome, Rejected},
+    block_state::StateView,
     builder::BlockBuilder,
     engine::Engine,
-    executor::Executor,
+    executor::{Executor, Serial},
+    machine::Vm,
     transaction::{Refused, Tried, Tx},
 };
 use lockstep_gas::Gas;
@@ -30,8 +32,47 @@ const VAIN_DIVISOR: usize = 4;
 /// Windows that are executed one transaction after the other where the smallest was in vain, at most.
 const SERIAL_WINDOWS_MAX: usize = 64;
 
+impl<E: Engine> Vm<E> {
+    /// Executes a block on a state view. Nothing is written: the diff says what would be.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`]: the block is invalid, the revision is for conformance only, or this node failed.
+    pub fn execute_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
+        self.execute_block_with(view, block, &Serial)
+    }
+
+    /// As [`execute_block`](Self::execute_block), on the threads of `executor`. The outcome is the same.
+    ///
+    /// Each thread needs the native stack of one that executes alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute_block`](Self::execute_block).
+    pub fn execute_block_with(
+        &self,
+        view: StateView,
+        block: Block,
+        executor: &dyn Executor,
+    ) -> Result<BlockOutcome, Rejected> {
+        let Block { env, transactions } = block;
+        execute_all(self.build_block(view, env)?, transactions, executor)
+    }
+
+    /// As [`execute_block`](Self::execute_block), for conformance suites: any revision, even one under which a contract
+    /// can loop for ever, and any number, timestamp and parent hash.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`]: the block is invalid, or this node failed.
+    pub fn execute_conformance_block(&self, view: StateView, block: Block) -> Result<BlockOutcome, Rejected> {
+        let Block { env, transactions } = block;
+        execute_all(self.begin(view, env)?, transactions, &Serial)
+    }
+}
+
 /// Executes every transaction of a block: each must be valid in its place.
-pub(crate) fn execute_all<E: Engine>(
+fn execute_all<E: Engine>(
     mut builder: BlockBuilder<'_, E>,
     transactions: Vec<Tx>,
     executor: &dyn Executor,

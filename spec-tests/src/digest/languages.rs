@@ -51,7 +51,38 @@ const TOKEN: &[(&str, &[u8])] = &[
     ("balance_of", &[0; 19]),
 ];
 
+/// A number that is added to a counter.
+const ADDED: &[(&str, &[u8])] = &[("increment", b"\x05\0\0\0\0\0\0\0"), ("increment", b"\x07\0\0\0\0\0\0\0")];
+
 const EXAMPLES: &[Example] = &[
+    Example {
+        name: "first contract in Rust",
+        abi: Abi::Packed,
+        code: contract!("first-rust/first_rust.wasm"),
+        constructor: b"",
+        calls: ADDED,
+    },
+    Example {
+        name: "first contract in C",
+        abi: Abi::Packed,
+        code: contract!("first-c/first_c.wasm"),
+        constructor: b"",
+        calls: ADDED,
+    },
+    Example {
+        name: "first contract in AssemblyScript",
+        abi: Abi::Json,
+        code: contract!("first-as/counter.wasm"),
+        constructor: b"",
+        calls: &[("increment", b"[5]"), ("increment", b"[7]"), ("increment", b"[\"five\"]")],
+    },
+    Example {
+        name: "first contract in Go",
+        abi: Abi::Wasi,
+        code: contract!("first-go/first_go.wasm"),
+        constructor: b"",
+        calls: ADDED,
+    },
     Example {
         name: "token in Go",
         abi: Abi::Wasi,
