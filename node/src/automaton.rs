@@ -45,7 +45,7 @@ impl Stopper {
     /// Says that the node must stop.
     pub(crate) fn stop(&self, fault: NodeFault) {
         tracing::error!(%fault, "the node stops");
-        // Nobody hears it if the node is stopping already.
+        // The receiver is gone if the node is stopping already.
         let _ = self.0.send(fault);
     }
 }

@@ -1,5 +1,5 @@
 //! `lockstep_traceTransaction` and `lockstep_profileTransaction`: a transaction of the chain is replayed, after those before it
-//! in its block, on the reference interpreter. What is answered is bounded, whatever the transaction did.
+//! in its block, on the reference interpreter. The answer to any transaction is bounded.
 
 use crate::{error::RpcError, forms::quantity, node::DevNode, parameters::Positions};
 use alloy_primitives::B256;

@@ -97,7 +97,7 @@ impl<E: Engine> BlockBuilder<'_, E> {
     /// Takes a transaction that was executed on this state of the block, or on an earlier one that did not differ for it.
     pub(crate) fn take(&mut self, tried: Tried) -> Result<Added<'_>, Fault> {
         let Tried { receipt, halts, changes } = tried;
-        // Nobody else has it: each try ends before this.
+        // No try has it any more: each ends before this.
         Arc::make_mut(&mut self.state).apply(changes)?;
         self.gas_used = self.gas_used.plus(receipt.gas_used);
         self.receipts.push(receipt);

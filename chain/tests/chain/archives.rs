@@ -1,4 +1,4 @@
-//! An archive whose file is damaged: an error, whatever byte it is, and never a panic.
+//! An archive whose file is damaged: damage of any byte is an error and never a panic.
 
 use crate::signer::{COUNTER, Signer, block, memory, spec, v1};
 use lockstep_chain::{ARCHIVE_NAME, Archive, LogFilter};

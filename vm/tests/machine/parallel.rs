@@ -1,4 +1,4 @@
-//! Blocks on several threads: the outcome is that of one transaction after the other, whatever the threads do.
+//! Blocks on several threads: the outcome is that of one transaction after the other, on any threads.
 
 use crate::{
     kit::{A, B, BENEFICIARY, C, main_of, module},
