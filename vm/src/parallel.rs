@@ -78,11 +78,16 @@ fn execute_all<E: Engine>(
     executor: &dyn Executor,
 ) -> Result<BlockOutcome, Rejected> {
     let mut pace = Pace::new(executor.threads());
+    // A transaction that looks at what others change can burn on an earlier state what it does not use in its place. So gas
+    // that is burnt in vain is counted for the whole block, and there is a block's gas of it.
+    let mut vain_gas_left = builder.gas_left();
     let mut left = transactions.into_iter();
     let mut position = 0;
     while !left.as_slice().is_empty() {
-        let size = fitting(left.as_slice(), pace.window(), builder.gas_left());
-        let tried = if pace.tries() {
+        let affords = |tx: &Tx| tx.gas_limit <= vain_gas_left;
+        let tries = pace.tries() && left.as_slice().first().is_some_and(affords);
+        let size = fitting(left.as_slice(), pace.window(), builder.gas_left().min(vain_gas_left));
+        let tried = if tries {
             try_all(&builder, left.as_slice().get(..size).unwrap_or_default(), executor)
         } else {
             Vec::new()
@@ -91,7 +96,11 @@ fn execute_all<E: Engine>(
         let mut vain = 0_usize;
         for tx in left.by_ref().take(size) {
             let tried = tried.next().flatten();
+            let gas_tried = tried.as_ref().map_or(Gas::ZERO, |tried| tried.receipt.gas_used);
             let tried = tried.filter(|tried| tx.gas_limit <= builder.gas_left() && builder.state.holds(&tried.changes));
+            if tried.is_none() {
+                vain_gas_left = vain_gas_left.less(gas_tried);
+            }
             vain = vain.saturating_add(usize::from(tried.is_none()));
             let taken = match tried {
                 Some(tried) => builder.take(tried).map(drop).map_err(Rejected::Fault),
