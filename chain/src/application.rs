@@ -100,7 +100,7 @@ impl Place {
             return Ok(Application::WasThere(Applied { number, hash, root, receipts, was_there }));
         }
         let (outcome, witness) = match purpose {
-            Purpose::Commit => (vm.execute_block(Arc::new(parent), block.clone())?, None),
+            Purpose::Commit => (vm.execute_block_with(Arc::new(parent), block.clone(), store.executor())?, None),
             Purpose::Witness => {
                 let recorder = Arc::new(Recorder::new(parent));
                 let outcome = vm.execute_block(Arc::clone(&recorder) as StateView, block.clone())?;

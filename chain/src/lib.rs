@@ -25,6 +25,7 @@ mod node;
 mod pages;
 mod spec;
 pub mod state_file;
+mod threads;
 pub mod transaction;
 
 pub use amendment::{amendment_hash, check_amendment, storage_diff};
@@ -41,3 +42,4 @@ pub use memory::MemoryChain;
 pub use mempool::{Admitted, Mempool, NotAdmitted, Point, PoolLimits};
 pub use node::{BlockError, Chain, Proposal};
 pub use spec::{ChainSpec, InvalidSchedule, Machines, Schedule};
+pub use threads::Threads;

@@ -338,7 +338,7 @@ impl Chain {
     /// [`BlockError`]: the block is invalid, or this node failed.
     pub fn verify(&self, ancestors: &[Proposal], block: SignedBlock) -> Result<Proposal, BlockError> {
         let vm = self.machines.at(block.header.number)?;
-        self.verify_with(ancestors, block, |view, block| vm.execute_block(view, block))
+        self.verify_with(ancestors, block, |view, block| vm.execute_block_with(view, block, self.store.executor()))
     }
 
     /// The same with another interpreter: `execute` executes the block on the state below it, under the revision that the

@@ -431,6 +431,10 @@ pub(crate) struct ApplyArguments {
     /// Blocks that wait in the log until they are put into the database
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 64)]
     pub(crate) fold_blocks: u32,
+
+    /// Threads that execute the transactions of a block and hash its changes; the outcome is the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024), default_value_t = 1)]
+    pub(crate) threads: u32,
 }
 
 /// What to do with a chain.

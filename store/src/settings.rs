@@ -18,7 +18,8 @@ pub struct Settings {
     /// held for ever makes it grow without end. A view that has come of age answers with
     /// [`StoreError::Expired`](crate::StoreError::Expired).
     pub view_foldings: usize,
-    /// Who runs the hashing.
+    /// Who runs the hashing, and the transactions of a block for those who execute it by
+    /// [`Store::executor`](crate::Store::executor).
     pub executor: Arc<dyn Executor>,
 }
 

@@ -11,7 +11,7 @@ use crate::{
     view::View,
 };
 use lockstep_proof::{LogProof, ReceiptProof};
-use lockstep_vm::{B256, Receipt, receipt_hashes, receipts_root};
+use lockstep_vm::{B256, Executor, Receipt, receipt_hashes, receipts_root};
 use redb::{Database, ReadableDatabase, WriteTransaction};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -181,6 +181,11 @@ impl Store {
     pub(crate) fn view_of(&self, chain: &Chain, height: u64) -> Result<View, StoreError> {
         chain.check_kept(height)?;
         view(chain, height, &self.settings, &self.guard)
+    }
+
+    /// Who runs the hashing: an embedder may execute blocks with it too.
+    pub fn executor(&self) -> &dyn Executor {
+        self.settings.executor()
     }
 
     /// The last block, `None` if there is none yet.

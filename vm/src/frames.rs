@@ -425,6 +425,10 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         }
         let created = frame.creates.filter(|_| status == Status::Success);
         let gas_left = frame.instance.gas().left();
+        // Init code runs once.
+        if frame.creates.is_none() {
+            self.vm.engine.take_back(frame.instance);
+        }
         Ok(Next::Told(FrameResult { status, output, gas_left, created }))
     }
 

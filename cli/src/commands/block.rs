@@ -12,9 +12,10 @@ use crate::{
     report::{Report, Row, Value},
     state_file::IfMissing,
 };
-use lockstep_chain::{Application, Applied, ChainError, Place, Purpose};
+use lockstep_chain::{Application, Applied, ChainError, Place, Purpose, Threads};
 use lockstep_store::{Settings, Store, Tip};
 use lockstep_vm::{Receipt, Vm};
+use std::{num::NonZeroUsize, sync::Arc};
 
 /// Runs the command.
 pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {
@@ -53,6 +54,7 @@ fn settings(arguments: &ApplyArguments) -> Settings {
     Settings {
         cache_bytes: count(arguments.cache_mib).saturating_mul(1_024 * 1_024),
         fold_blocks: count(arguments.fold_blocks),
+        executor: Arc::new(Threads::new(NonZeroUsize::new(count(arguments.threads)).unwrap_or(NonZeroUsize::MIN))),
         ..Settings::default()
     }
 }

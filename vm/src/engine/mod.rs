@@ -47,6 +47,12 @@ pub trait Engine: Send + Sync + Sized {
     ///
     /// A halt if a segment does not fit, a fault if the host has no memory.
     fn instantiate(&self, code: &Self::Code, state: FrameState) -> Result<Self::Instance, Stop>;
+
+    /// Takes back an instance whose frame has ended. An engine may make it as new for a frame of the same code: nothing
+    /// that this frame left behind may be seen there.
+    fn take_back(&self, instance: Self::Instance) {
+        drop(instance);
+    }
 }
 
 /// Why an instance handed back control.

@@ -6,12 +6,13 @@
 mod config;
 mod dispatch;
 mod embedding;
+mod exposed;
 mod host;
 mod instance;
+mod kept;
 mod limiter;
 mod link;
 mod normal;
-mod start;
 mod translate;
 mod trap;
 
@@ -22,20 +23,27 @@ pub use instance::WasmiInstance;
 use self::{
     config::{config, operator_cost},
     host::Host,
+    kept::{INSTANCE_BYTES_MAX, Kept, Renewal},
     limiter::Limiter,
     normal::NormalModule,
     trap::instantiation_stop,
 };
 use super::{Engine, FrameState};
-use crate::module::{InvalidModule, ValidModule};
-use lockstep_gas::Revision;
+use crate::module::{ExternType, InvalidModule, ValidModule};
+use lockstep_gas::{PAGE_BYTES, Revision};
 use lockstep_host::{Fault, Stop};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use wasmi::{Linker, Module, Store};
 
 /// wasmi set up for one revision.
 pub struct Wasmi {
     revision: Arc<Revision>,
+    kept: Kept,
+    /// Modules that were compiled so far.
+    compiled: AtomicU64,
 }
 
 /// A compiled module with its imports resolved.
@@ -45,6 +53,9 @@ pub struct Wasmi {
 pub struct WasmiCode {
     module: Module,
     linker: Linker<Host>,
+    /// Tells it from every other code that the engine has compiled.
+    number: u64,
+    renewal: Option<Arc<Renewal>>,
 }
 
 impl Wasmi {
@@ -59,7 +70,7 @@ impl Wasmi {
     /// A [`Fault`] if this build cannot run the revision as it must be run.
     pub fn where_panics_abort(revision: Arc<Revision>) -> Result<Self, Fault> {
         dispatch::check()?;
-        Ok(Self { revision })
+        Ok(Self { revision, kept: Kept::default(), compiled: AtomicU64::new(0) })
     }
 
     /// How this build goes from one instruction to the next.
@@ -88,8 +99,12 @@ impl Engine for Wasmi {
         for import in module.imports() {
             link::link(&mut linker, import)?;
         }
-        let code = start::exposed(normal.code())?;
-        Ok(WasmiCode { module: translate::translate(&engine, &code)?, linker })
+        let renewal = renewal(module, &self.revision).map(Arc::new);
+        let globals = renewal.as_ref().map_or(Default::default(), |renewal| renewal.globals.as_slice());
+        let code = exposed::exposed(normal.code(), globals)?;
+        let module = translate::translate(&engine, &code)?;
+        let number = self.compiled.fetch_add(1, Ordering::Relaxed);
+        Ok(WasmiCode { module, linker, number, renewal })
     }
 
     fn instantiate(&self, code: &WasmiCode, state: FrameState) -> Result<WasmiInstance, Stop> {
@@ -97,11 +112,44 @@ impl Engine for Wasmi {
         let limiter = Limiter::frame(revision.limits(state.frame.abi), state.memory_pages_max);
         let host =
             Host { state, revision, memory: None, session: None, stop: None, asked: None, held_back: 0, limiter };
+        if let Some(mut instance) = self.kept.take(code.number) {
+            instance.renew(host)?;
+            return Ok(instance);
+        }
         let mut store = Store::new(code.linker.engine(), host);
         store.limiter(|host| &mut host.limiter);
         let instance = code.linker.instantiate_and_start(&mut store, &code.module).map_err(instantiation_stop)?;
         let memory = instance.get_memory(&store, "memory");
         store.data_mut().memory = memory;
-        Ok(WasmiInstance { store, instance, suspended: None, result: Vec::new() })
+        let mut instance = WasmiInstance { store, instance, suspended: None, result: Vec::new(), renewable: None };
+        instance.note_renewal(code);
+        Ok(instance)
     }
+
+    fn take_back(&self, instance: WasmiInstance) {
+        self.kept.keep(instance);
+    }
+}
+
+/// What makes the instances of `module` as new, `None` if nothing does or they are too large to be kept.
+fn renewal(module: &ValidModule, revision: &Revision) -> Option<Renewal> {
+    let renewal = module.renewal()?;
+    // Without the feature a mutable global cannot be exported.
+    if !renewal.globals().is_empty() && !revision.features.mutable_globals {
+        return None;
+    }
+    let pages = module.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
+    let bytes = module.compiled_bytes().saturating_add(pages.saturating_mul(PAGE_BYTES));
+    let name = |index: &u32| (format!("(global {index})"), *index);
+    let globals: Vec<_> = renewal.globals().iter().map(name).collect();
+    // A module may export something by such a name itself.
+    let is_free = |(name, _): &(String, u32)| module.exports().all(|(own, _)| own != name);
+    let is_reached = module.memory().is_none()
+        || matches!(module.exports().find(|(name, _)| *name == "memory"), Some((_, ExternType::Memory(_))));
+    (bytes <= INSTANCE_BYTES_MAX && is_reached && globals.iter().all(is_free)).then(|| Renewal {
+        code: module.code().clone(),
+        data: renewal.active_data().to_vec(),
+        globals,
+        bytes,
+    })
 }

@@ -164,7 +164,10 @@ impl Pass<'_> {
             Some(priced) if !self.rules.revision.features.floats && has_floats(operator) => {
                 self.float(reported, offset, priced.name())
             }
-            Some(_) => Ok(()),
+            Some(priced) => {
+                self.facts.renewal.operator(priced);
+                Ok(())
+            }
             // Not in the price list, yet allowed by the specification with the revision's features: no such operator
             // exists as long as the two tables agree.
             None => Err(InvalidModule::rule(InvalidCode::ForbiddenOperator, offset, "operator without a price")),

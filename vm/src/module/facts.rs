@@ -1,6 +1,9 @@
 //! What is known of a module after the pass over it.
 
-use super::types::{ExternType, FunctionType, MemoryType};
+use super::{
+    renewal::Renewal,
+    types::{ExternType, FunctionType, MemoryType},
+};
 use crate::abi::facts::AbiFacts;
 use lockstep_host::HostImport;
 use std::collections::BTreeMap;
@@ -83,6 +86,8 @@ pub(crate) struct Facts {
     pub(crate) types: u32,
     /// Bytes that an engine keeps of bodies and constant expressions.
     pub(crate) translated_bytes: u64,
+    /// What makes an instance as new.
+    pub(crate) renewal: Renewal,
     /// What the ABI found out.
     pub(crate) abi: AbiFacts,
 }

@@ -14,6 +14,7 @@ mod outline;
 mod pass;
 mod payloads;
 mod reasons;
+pub(crate) mod renewal;
 mod sections;
 mod seen;
 mod size;
@@ -35,6 +36,7 @@ use alloy_primitives::{B256, Bytes};
 use facts::Facts;
 use findings::Extent;
 use lockstep_gas::{Abi, Revision};
+use renewal::Renewal;
 
 /// A module that is valid for an ABI under a revision, and what is known of it.
 #[derive(Debug, Clone)]
@@ -153,6 +155,7 @@ impl ValidModule {
             each(facts.exports.len() as u64, 192),
             each(facts.imports.len() as u64, 160),
             each(u64::from(facts.types), 160),
+            each(facts.renewal.active_data().len() as u64, 24),
             facts.data_bytes,
         ]
         .into_iter()
@@ -168,6 +171,11 @@ impl ValidModule {
     /// What its ABI found out about it.
     pub const fn abi_facts(&self) -> &AbiFacts {
         &self.facts.abi
+    }
+
+    /// What makes an instance of it as new, `None` if nothing does.
+    pub(crate) fn renewal(&self) -> Option<&Renewal> {
+        Some(&self.facts.renewal).filter(|renewal| renewal.is_possible())
     }
 
     /// What its protocol stands on.

@@ -8,7 +8,7 @@ use super::{
     invalid::{InvalidCode, InvalidModule},
     reasons::form_of_type,
 };
-use core::ops::ControlFlow;
+use core::ops::{ControlFlow, Range};
 use wasmparser::{
     BinaryReader, Chunk, ConstExpr, DataSectionReader, FuncType, Parser, Payload, SectionLimited, TypeSectionReader,
     ValType, WasmFeatures,
@@ -170,8 +170,8 @@ fn read_type(reader: &mut BinaryReader<'_>) -> Result<FuncType, InvalidModule> {
 pub(super) struct DataSegment<'a> {
     /// Where it starts in memory, `None` if it is passive.
     pub(super) start: Option<ConstExpr<'a>>,
-    /// How many bytes it has.
-    pub(super) bytes: u64,
+    /// Where its bytes stand in the module.
+    pub(super) content: Range<usize>,
 }
 
 /// Calls `visit` with each segment of the section.
@@ -206,8 +206,8 @@ fn read_data_segment<'a>(reader: &mut BinaryReader<'a>) -> Result<DataSegment<'a
             return Err(InvalidModule::rule(InvalidCode::Malformed, offset, detail));
         }
     };
-    let bytes = read_part(reader)?.bytes_remaining() as u64;
-    Ok(DataSegment { start, bytes })
+    let content = read_part(reader)?.range();
+    Ok(DataSegment { start, content })
 }
 
 /// Calls `visit` with the index and name of each function that the name section names, until it breaks. Diagnostics: a

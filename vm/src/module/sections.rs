@@ -195,6 +195,7 @@ impl Pass<'_> {
                 self.findings.report(InvalidModule::rule(InvalidCode::FloatsForbidden, offset, detail))?;
             }
             let constant = self.const_expr(&global.init_expr)?;
+            self.facts.renewal.global(self.spaces.globals.len(), &ty);
             self.spaces.globals.push(Global { ty, constant });
         }
         Ok(())
@@ -238,8 +239,9 @@ impl Pass<'_> {
         let (code, features) = (self.code, self.rules.features);
         for_each_data_segment(code, section, features, |segment| {
             if let Some(start) = &segment.start {
-                self.facts.data_bytes = self.facts.data_bytes.saturating_add(segment.bytes);
-                self.const_expr(start)?;
+                self.facts.data_bytes = self.facts.data_bytes.saturating_add(segment.content.len() as u64);
+                let start = self.const_expr(start)?;
+                self.facts.renewal.data(start, segment.content);
             }
             Ok(())
         })?;

@@ -4,6 +4,7 @@ use crate::{
     kit::{A, B, BENEFICIARY, C, main_of, module},
     property,
 };
+use lockstep_gas::HostFunction;
 use lockstep_vm::{
     Abi, Account, Address, Block, BlockEnv, CodeId, Executor, Gas, InvalidTx, MemoryState, Rejected, Revision, Serial,
     StateView, Tx, TxKind, U256, Vm, engine::wasmi::Wasmi,
@@ -74,6 +75,20 @@ impl Executor for Idle {
     }
 
     fn run<'a>(&self, _: Vec<Box<dyn FnOnce() + Send + 'a>>) {}
+}
+
+/// Says that it has two threads, and runs the jobs in turn.
+#[derive(Debug)]
+struct TwoInTurn;
+
+impl Executor for TwoInTurn {
+    fn threads(&self) -> usize {
+        2
+    }
+
+    fn run<'a>(&self, jobs: Vec<Box<dyn FnOnce() + Send + 'a>>) {
+        jobs.into_iter().for_each(|job| job());
+    }
 }
 
 fn executors() -> Vec<Box<dyn Executor>> {
@@ -222,7 +237,7 @@ fn what_does_not_conflict_is_executed_once() {
     };
     let env = BlockEnv { number: 1, gas_limit: u64::MAX, beneficiary: BENEFICIARY, ..BlockEnv::default() };
     let block = Block { env, transactions: (0..count).map(transfer).collect() };
-    let counting = Arc::new(Counting { state, accounts: AtomicUsize::new(0) });
+    let counting = Arc::new(Counting::of(state));
     let executor = OneByOne::default();
     let outcome = VM.execute_block_with(Arc::<Counting>::clone(&counting), block.clone(), &executor).unwrap();
     assert_eq!(Ok(outcome), VM.execute_block_with(Arc::<Counting>::clone(&counting), block, &Serial));
@@ -250,7 +265,7 @@ fn gas_that_is_not_there_is_not_tried() {
     };
     let env = BlockEnv { number: 1, gas_limit: 1_000_000, ..BlockEnv::default() };
     let block = Block { env, transactions: (100..200).map(transaction).collect() };
-    let counting = Arc::new(Counting { state, accounts: AtomicUsize::new(0) });
+    let counting = Arc::new(Counting::of(state));
     let expected =
         Rejected::Invalid { position: 1, error: InvalidTx::BlockGas { actual: Gas::new(1_000_000), limit: Gas::ZERO } };
     let rejected = VM.execute_block_with(Arc::<Counting>::clone(&counting), block, &OneByOne::default());
@@ -259,10 +274,78 @@ fn gas_that_is_not_there_is_not_tried() {
     assert!(reads < 10, "{reads} accounts were read");
 }
 
-/// A state that counts the accounts that are read.
+/// Gas that is burnt on an earlier state, and not in its place, is at most that of one block more: windows that are in vain only
+/// in part are tried one after the other all the same.
+#[test]
+fn gas_burnt_in_vain_is_a_blocks_gas_at_most() {
+    const WINDOW: u64 = 256;
+    const WINDOWS: u64 = 8;
+    const BURNERS: u64 = 63;
+    const BURNT: u64 = 3_000_000;
+    // With 32 bytes of input it keeps them. With 33 it burns all gas, unless it finds them: each turn reads another value.
+    let code = module(
+        r#"(func (export "main")
+            (call $callDataCopy (i32.const 32) (i32.const 0) (i32.const 32))
+            (if (i32.eq (call $getCallDataSize) (i32.const 32))
+                (then (call $storageStore (i32.const 0) (i32.const 32)))
+                (else
+                    (call $storageLoad (i32.const 0) (i32.const 64))
+                    (if (i64.ne (i64.load (i32.const 64)) (i64.load (i32.const 32)))
+                        (then (loop
+                            (i64.store (i32.const 96) (i64.add (i64.load (i32.const 96)) (i64.const 1)))
+                            (call $storageLoad (i32.const 96) (i32.const 128))
+                            (br 0)))))))"#,
+    );
+    let mut state = MemoryState::default();
+    state.accounts.insert(A, Account { nonce: 1, ..Account::default() });
+    state.put_code(A, CodeId::of(&code, Abi::Ewasm), &code);
+    let transaction = |number: u64| {
+        let (window, place) = (number / WINDOW, number % WINDOW);
+        let word = [(window + 1).to_le_bytes().as_slice(), &[0; 24]].concat();
+        let (to, gas_limit, input) = match place {
+            0 => (A, BURNT, word),
+            1..=BURNERS => (A, BURNT, [word, vec![0]].concat()),
+            _ => (Address::from_word(U256::from(0x1_0000 + number).into()), 300_000, Vec::new()),
+        };
+        Tx {
+            sender: Address::from_word(U256::from(0x2_0000 + number).into()),
+            nonce: 0,
+            gas_limit: Gas::new(gas_limit),
+            gas_price: U256::ZERO,
+            value: U256::ZERO,
+            kind: TxKind::Call { to, export: None },
+            input,
+        }
+    };
+    let env = BlockEnv { number: 1, gas_limit: u64::MAX, ..BlockEnv::default() };
+    let block = Block { env, transactions: (0..WINDOW * WINDOWS).map(transaction).collect() };
+    let counting = Arc::new(Counting::of(state));
+    let serial = VM.execute_block(Arc::<Counting>::clone(&counting), block.clone()).unwrap();
+    let needed = counting.values.swap(0, Ordering::Relaxed);
+    let gas_limit = serial.gas_used.get() + BURNT * 2;
+    let env = BlockEnv { gas_limit, ..block.env };
+    let block = Block { env, ..block };
+    let outcome = VM.execute_block_with(Arc::<Counting>::clone(&counting), block, &TwoInTurn).unwrap();
+    assert_eq!(outcome.receipts, serial.receipts);
+    let vain = counting.values.load(Ordering::Relaxed) - needed;
+    let read = Revision::V1.schedule.host(HostFunction::StorageLoad).base;
+    let turns = usize::try_from(gas_limit / read).unwrap();
+    println!("{vain} values were read in vain, {needed} are needed; a block's gas pays for {turns}");
+    assert!(vain > BURNERS as usize * 100, "{vain} values were read in vain: nothing was burnt");
+    assert!(vain <= turns, "{vain} values were read in vain, and a block's gas pays for {turns}");
+}
+
+/// A state that counts the accounts and the values that are read.
 struct Counting {
     state: MemoryState,
     accounts: AtomicUsize,
+    values: AtomicUsize,
+}
+
+impl Counting {
+    fn of(state: MemoryState) -> Self {
+        Self { state, accounts: AtomicUsize::new(0), values: AtomicUsize::new(0) }
+    }
 }
 
 impl lockstep_vm::StateReader for Counting {
@@ -276,6 +359,7 @@ impl lockstep_vm::StateReader for Counting {
         address: &Address,
         key: &[u8],
     ) -> Result<Option<lockstep_vm::ValueHead>, lockstep_vm::Fault> {
+        self.values.fetch_add(1, Ordering::Relaxed);
         lockstep_vm::StateReader::storage_head(&self.state, address, key)
     }
 

@@ -1,6 +1,6 @@
 //! One frame on wasmi: a store and the instance in it.
 
-use super::{config::fuel_slice, host::Host, link::FromBits, trap::trap_stop};
+use super::{config::fuel_slice, host::Host, kept::Renewable, link::FromBits, trap::trap_stop};
 use crate::{
     argument::Argument,
     engine::{Exit, FrameState, Instance},
@@ -16,6 +16,8 @@ pub struct WasmiInstance {
     pub(super) instance: wasmi::Instance,
     pub(super) suspended: Option<Suspended>,
     pub(super) result: Vec<Val>,
+    /// How it is made as new after its frame, if it can be.
+    pub(super) renewable: Option<Renewable>,
 }
 
 /// What waits for the result of a host function.
