@@ -43,6 +43,13 @@ fn load() -> String {
     text.split(' ').next().filter(|word| !word.is_empty()).unwrap_or("unknown").to_owned()
 }
 
+/// Figures that a peer has no equal of, for one reason.
+#[derive(PartialEq, Eq)]
+struct Gap {
+    reason: String,
+    figures: Vec<String>,
+}
+
 /// Everything that was measured.
 pub(crate) struct Page<'a> {
     pub(crate) machine: Machine,
@@ -136,24 +143,43 @@ impl Page<'_> {
         Some((ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp())
     }
 
-    /// What no peer was asked for, or could not do, and why: each reason once.
+    /// What peers have no equal of, and why: peers with the same gaps for the same reason together.
     fn missing(&self) -> String {
-        let mut text = String::new();
+        let mut gaps: Vec<(Gap, Vec<&str>)> = Vec::new();
         for (at, program) in self.programs.iter().enumerate() {
-            let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
-            for measured in self.results {
-                if let Taken::Missing(reason) = &measured.taken[at] {
-                    match reasons.iter_mut().find(|(known, _)| known == reason) {
-                        Some((_, figures)) => figures.push(measured.figure.name()),
-                        None => reasons.push((reason, vec![measured.figure.name()])),
-                    }
+            for gap in self.gaps(at) {
+                match gaps.iter_mut().find(|(known, _)| *known == gap) {
+                    Some((_, peers)) => peers.push(program.peer.id),
+                    None => gaps.push((gap, vec![program.peer.id])),
                 }
             }
-            for (reason, figures) in reasons {
-                let _ = writeln!(text, "* {}: no {}: {reason}.", program.peer.title, figures.join(", "));
+        }
+        let lines = gaps
+            .iter()
+            .map(|(gap, peers)| format!("* {}: no {}: {}.\n", peers.join(", "), gap.figures.join(", "), gap.reason));
+        let text: String = lines.collect();
+        if text.is_empty() { text } else { format!("\n### What is not there\n\n{text}") }
+    }
+
+    /// What one peer has no equal of.
+    fn gaps(&self, at: usize) -> Vec<Gap> {
+        let mut gaps: Vec<Gap> = Vec::new();
+        for measured in self.results {
+            let Taken::Missing(reason) = &measured.taken[at] else { continue };
+            // All kernels are one.
+            let figure = match measured.figure.group {
+                Group::Kernel if self.group(Group::Kernel).all(|one| one.taken[at].samples().is_none()) => {
+                    "kernels".to_owned()
+                }
+                _ => measured.figure.name(),
+            };
+            match gaps.iter_mut().find(|gap| gap.reason == *reason) {
+                Some(gap) if gap.figures.contains(&figure) => {}
+                Some(gap) => gap.figures.push(figure),
+                None => gaps.push(Gap { reason: reason.clone(), figures: vec![figure] }),
             }
         }
-        if text.is_empty() { text } else { format!("\n### What is not there\n\n{text}") }
+        gaps
     }
 
     /// Who needs less than Lockstep, and by how much.
