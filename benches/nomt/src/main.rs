@@ -2,33 +2,35 @@
 //! turn, each in a folder of its own. Prints Markdown.
 //!
 //! One thread asks for one commit at a time. Processor time is that of the whole process, so that threads which write count.
-//! `--folder PATH` is where the databases are made: the disk that is to be measured.
+//! `--folder PATH` is where the databases are made: the disk that is to be measured. lockstep-store folds after `--fold N` commits (16), and
+//! three times that many are measured.
 
 mod nomt_store;
 mod our_store;
 mod turn;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use nomt_store::{Blake3, Sha3, Theirs};
 use our_store::Ours;
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 use turn::{Store, Turns, measured};
-
-/// Commits that are measured.
-const COMMITS: u64 = 48;
 
 /// Keys that each changes.
 pub(crate) const KEYS: u64 = 1_000;
 
-/// Commits between two folds of lockstep-store.
-pub(crate) const FOLD: u64 = 16;
+/// Folds that are measured.
+const FOLDS: u64 = 3;
 
 fn main() -> Result<()> {
-    let (mut sizes, mut parent) = (Vec::new(), env::temp_dir());
+    let (mut sizes, mut parent, mut fold) = (Vec::new(), env::temp_dir(), 16);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--folder" => parent = PathBuf::from(arguments.next().context("--folder takes a path")?),
+            "--fold" => fold = arguments.next().context("--fold takes a number of commits")?.parse()?,
             keys => sizes.push(keys.parse()?),
         }
     }
@@ -40,25 +42,26 @@ fn main() -> Result<()> {
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for size in sizes {
-        measure(size, &parent)?;
+        measure(size, &parent, fold)?;
     }
     Ok(())
 }
 
-fn measure(size: u64, parent: &std::path::Path) -> Result<()> {
+fn measure(size: u64, parent: &Path, fold: u64) -> Result<()> {
+    ensure!(fold > 0 && size >= KEYS, "a fold after no commit, or fewer than {KEYS} keys");
     let mut stores: Vec<Box<dyn Store>> = vec![
         Box::new(Ours::create(parent, size)?),
         Box::new(Theirs::<Blake3>::create(parent, size)?),
         Box::new(Theirs::<Sha3>::create(parent, size)?),
     ];
-    let mut turns: Vec<Turns> = stores.iter().map(|_| Turns::default()).collect();
-    for round in 0..COMMITS {
+    let mut turns: Vec<Turns> = stores.iter().map(|_| Turns::new(fold)).collect();
+    for round in 0..FOLDS * fold {
         // The same keys, spread over all of them, others in each round.
         let keys: Vec<u64> = (0..KEYS).map(|at| (at * (size / KEYS).max(1) + round) % size).collect();
         for (store, turns) in stores.iter_mut().zip(&mut turns) {
             turns.reads.push(measured(|| store.read(&keys))?);
             turns.commits.push(measured(|| store.commit(round + 2))?);
-            if round % FOLD == FOLD - 1 {
+            if round % fold == fold - 1 {
                 turns.folds.push(measured(|| store.fold())?);
             }
         }

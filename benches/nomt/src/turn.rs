@@ -1,6 +1,5 @@
 //! What a store does in a round, and the clock.
 
-use crate::FOLD;
 use anyhow::Result;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Instant;
@@ -40,23 +39,28 @@ fn cpu() -> f64 {
 }
 
 /// What the rounds of a store took.
-#[derive(Default)]
 pub(crate) struct Turns {
+    commits_of_a_fold: f64,
     pub(crate) reads: Vec<Time>,
     pub(crate) commits: Vec<Time>,
     pub(crate) folds: Vec<Time>,
 }
 
 impl Turns {
+    /// No rounds yet. A fold comes after `fold` of them.
+    pub(crate) fn new(fold: u64) -> Self {
+        Self { commits_of_a_fold: fold as f64, reads: Vec::new(), commits: Vec::new(), folds: Vec::new() }
+    }
+
     /// Milliseconds of processor time of a round, its share of a fold included.
     pub(crate) fn cpu(&self) -> f64 {
         let cpu = |time: &Time| time.cpu;
-        median(&self.reads, cpu) + median(&self.commits, cpu) + median(&self.folds, cpu) / FOLD as f64
+        median(&self.reads, cpu) + median(&self.commits, cpu) + median(&self.folds, cpu) / self.commits_of_a_fold
     }
 
     fn wall(&self) -> f64 {
         let wall = |time: &Time| time.wall;
-        median(&self.reads, wall) + median(&self.commits, wall) + median(&self.folds, wall) / FOLD as f64
+        median(&self.reads, wall) + median(&self.commits, wall) + median(&self.folds, wall) / self.commits_of_a_fold
     }
 
     /// The cells of the table: medians, for the commit with the quarter below and above.
@@ -70,7 +74,7 @@ impl Turns {
             "{:.1} ms | {} | {:.1} ms | {:.1} ms | {} | {:.1} ms",
             median(&self.reads, cpu),
             spread(cpu),
-            median(&self.folds, cpu) / FOLD as f64,
+            median(&self.folds, cpu) / self.commits_of_a_fold,
             self.cpu(),
             spread(wall),
             self.wall()

@@ -14,7 +14,10 @@ type Bar = (String, f64);
 /// The geometric means of the kernels.
 pub(crate) fn kernels(page: &Page<'_>, path: &Path) -> anyhow::Result<()> {
     let bars = page.present(Group::Kernel).into_iter();
-    let bars = bars.filter_map(|at| Some((page.programs[at].peer.title.to_owned(), page.mean(at)?)));
+    let bars = bars.filter_map(|at| {
+        let (mean, part) = page.mean(at)?;
+        Some((format!("{}{part}", page.programs[at].peer.title), mean))
+    });
     let title = "Kernels: times the time of wasmi 2.0.0 without metering (geometric mean; shorter is faster)";
     draw(path, title, &bars.collect::<Vec<_>>())
 }

@@ -1,7 +1,8 @@
 //! `peers`: measures Lockstep and its peers in turn, and prints Markdown.
 //!
-//! `--rounds N` (7), `--only A,B` (ids of peers), `--figures A,B` (beginnings of names), `--write` puts the tables into
-//! docs/performance.md, the data and the charts beside it. Knows no engine: each is a program of its own.
+//! `--rounds N` (7), `--only A,B` (ids of peers), `--figures A,B` (beginnings of names); `--built` measures the programs that were built
+//! before, as they are; `--write` puts the tables into docs/performance.md, the data and the charts beside it. Knows no engine: each is a
+//! program of its own.
 
 mod chart;
 mod figures;
@@ -21,10 +22,11 @@ struct Arguments {
     only: Option<Vec<String>>,
     figures: Option<Vec<String>>,
     write: bool,
+    built: bool,
 }
 
 fn arguments() -> anyhow::Result<Arguments> {
-    let mut parsed = Arguments { rounds: 7, only: None, figures: None, write: false };
+    let mut parsed = Arguments { rounds: 7, only: None, figures: None, write: false, built: false };
     let words = |text: String| text.split(',').map(str::to_owned).collect();
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -34,7 +36,8 @@ fn arguments() -> anyhow::Result<Arguments> {
             "--only" => parsed.only = Some(words(value()?)),
             "--figures" => parsed.figures = Some(words(value()?)),
             "--write" => parsed.write = true,
-            _ => bail!("unknown argument {argument}; known: --rounds N, --only A,B, --figures A,B, --write"),
+            "--built" => parsed.built = true,
+            _ => bail!("unknown argument {argument}; known: --rounds N, --only A,B, --figures A,B, --write, --built"),
         }
     }
     Ok(parsed)
@@ -49,7 +52,7 @@ fn main() -> anyhow::Result<()> {
     let peers: Vec<_> = PEERS.iter().filter(|peer| asked(&arguments.only, &|word| word == peer.id)).collect();
     let mut programs = Vec::new();
     for peer in peers {
-        programs.push(Program::build(root, peer));
+        programs.push(if arguments.built { Program::as_built(root, peer) } else { Program::build(root, peer) });
     }
     let machine = page::Machine::now();
     let mut figures = figures::all(root)?;

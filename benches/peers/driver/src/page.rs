@@ -105,7 +105,7 @@ impl Page<'_> {
         for at in self.present(group) {
             let mut cells: Vec<String> = self.group(group).map(|measured| self.cell(measured, at)).collect();
             if kernels {
-                cells.push(self.mean(at).map_or("–".to_owned(), |mean| format!("{mean:.2}")));
+                cells.push(self.mean(at).map_or("–".to_owned(), |(mean, part)| format!("{}{part}", digits(mean))));
             }
             let _ = writeln!(text, "| {} | {} |", self.programs[at].peer.title, cells.join(" | "));
         }
@@ -132,15 +132,15 @@ impl Page<'_> {
         }
     }
 
-    /// The geometric mean of a peer's kernels in terms of the reference, if it has all.
-    pub(crate) fn mean(&self, at: usize) -> Option<f64> {
+    /// The geometric mean of a peer's kernels in terms of the reference, and how many of them it is of, if not of all.
+    pub(crate) fn mean(&self, at: usize) -> Option<(f64, String)> {
         let reference = self.position(REFERENCE)?;
-        let ratios: Option<Vec<f64>> = self
-            .group(Group::Kernel)
-            .map(|measured| Some(measured.taken[at].ratio(&measured.taken[reference])?.0))
-            .collect();
-        let ratios = ratios.filter(|ratios| !ratios.is_empty())?;
-        Some((ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp())
+        let ratios = self.group(Group::Kernel).map(|measured| measured.taken[at].ratio(&measured.taken[reference]));
+        let ratios: Vec<Option<f64>> = ratios.map(|ratio| ratio.map(|(middle, ..)| middle)).collect();
+        let (all, ratios) = (ratios.len(), ratios.into_iter().flatten().collect::<Vec<f64>>());
+        let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+        let part = if ratios.len() < all { format!(" ({} of {all})", ratios.len()) } else { String::new() };
+        (!ratios.is_empty()).then_some((mean, part))
     }
 
     /// What peers have no equal of, and why: peers with the same gaps for the same reason together.

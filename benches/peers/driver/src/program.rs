@@ -11,6 +11,9 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
+/// Where the programs are built, below the repository.
+const TARGET: &str = "target/peers";
+
 /// A peer, and its process if one could be built.
 pub(crate) struct Program {
     pub(crate) peer: &'static Peer,
@@ -42,6 +45,13 @@ impl Program {
     pub(crate) fn build(root: &Path, peer: &'static Peer) -> Self {
         eprintln!("building {} for {}", peer.package, peer.id);
         Self { peer, built: build(root, peer).map_err(|error| format!("does not build: {error:#}")), process: None }
+    }
+
+    /// The program as it was built before.
+    pub(crate) fn as_built(root: &Path, peer: &'static Peer) -> Self {
+        let path = executable(root, peer);
+        let built = if path.is_file() { Ok(path) } else { Err("was not built".to_owned()) };
+        Self { peer, built, process: None }
     }
 
     /// Asks the process that runs, or a new one.
@@ -117,13 +127,12 @@ impl Drop for Process {
 
 /// The executable of the peer's package: each is built alone, so that no two give features to a crate that they share.
 fn build(root: &Path, peer: &Peer) -> anyhow::Result<PathBuf> {
-    let target = root.join("target/peers");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "--quiet", "--locked", "--profile", peer.profile, "--package", peer.package, "--manifest-path"])
         .arg(root.join("benches/peers/Cargo.toml"))
         .arg("--target-dir")
-        .arg(&target)
+        .arg(root.join(TARGET))
         .stderr(Stdio::piped())
         .output()?;
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -132,5 +141,10 @@ fn build(root: &Path, peer: &Peer) -> anyhow::Result<PathBuf> {
         "{}",
         errors.lines().find(|line| line.starts_with("error")).unwrap_or("cargo failed")
     );
-    Ok(target.join(peer.profile).join(peer.package))
+    Ok(executable(root, peer))
+}
+
+/// Where cargo puts it.
+fn executable(root: &Path, peer: &Peer) -> PathBuf {
+    root.join(TARGET).join(peer.profile).join(peer.package)
 }
