@@ -60,10 +60,17 @@ impl Figure {
 
     /// The heading of the column.
     pub(crate) fn heading(&self) -> String {
-        match self.group {
-            Group::Kernel => self.subject.clone(),
-            Group::Engine | Group::Whole => self.name(),
-        }
+        let heading = match self.request {
+            Request::Run if self.group == Group::Kernel => return self.subject.clone(),
+            Request::Compile => return self.name(),
+            Request::Run if self.parts > 1.0 => "host call",
+            Request::Run => "call of an empty export",
+            Request::Instantiate => "instance",
+            Request::Keep => "memory of a module",
+            Request::Transfer => "transfer of a token",
+            Request::Nested => "nested call",
+        };
+        heading.to_owned()
     }
 
     /// Whether the numbers are bytes; they are nanoseconds otherwise.

@@ -104,7 +104,7 @@ fn plan(figure: &Figure, program: &mut Program) -> anyhow::Result<Plan> {
         // An error here is an answer: the engine does not take the module.
         match program.load(&figure.subject, &figure.path) {
             Ok(Answer::Missing(reason)) => return Ok(Plan::Not(reason)),
-            Err(error) => return Ok(Plan::Not(format!("{error:#}"))),
+            Err(error) => return Ok(Plan::Not(cause(&error))),
             Ok(_) => {}
         }
     }
@@ -112,7 +112,7 @@ fn plan(figure: &Figure, program: &mut Program) -> anyhow::Result<Plan> {
         Ok(Answer::Number(first)) => first,
         Ok(Answer::Missing(reason)) => return Ok(Plan::Not(reason)),
         Ok(_) => anyhow::bail!("{}: no number", program.peer.id),
-        Err(error) => return Ok(Plan::Not(format!("{error:#}"))),
+        Err(error) => return Ok(Plan::Not(cause(&error))),
     };
     if figure.is_memory() {
         return Ok(Plan::Times(1));
@@ -131,6 +131,11 @@ fn plan(figure: &Figure, program: &mut Program) -> anyhow::Result<Plan> {
         }
     }
     Ok(Plan::Times(times))
+}
+
+/// What an error is in the end, without where it happened.
+fn cause(error: &anyhow::Error) -> String {
+    error.root_cause().to_string().trim_end_matches('.').to_owned()
 }
 
 /// A kernel must leave the same bytes in every engine that lets one see them.

@@ -52,7 +52,13 @@ impl CosmWasm {
         }
         let instance = Some(cache.get_instance(&checksum, backend, GAS)?);
         let info = MessageInfo { sender: Addr::unchecked(address(0)), funds: vec![] };
-        Ok(Self { _folder: folder, cache, checksum, instance, is_live, env: mock_env(), info })
+        let mut peer = Self { _folder: folder, cache, checksum, instance, is_live, env: mock_env(), info };
+        peer.transfer_one(&address(1))?;
+        let mut instance = peer.instance.take().context("an instance is left")?;
+        let held = instance.with_storage(|storage| Ok(storage.get(address(1).as_bytes()).0?))?;
+        ensure!(held == Some(2_u64.to_le_bytes().to_vec()), "a transfer leaves {held:?}");
+        peer.instance = Some(instance);
+        Ok(peer)
     }
 
     fn transfer_one(&mut self, to: &str) -> anyhow::Result<()> {

@@ -51,16 +51,27 @@ impl Revm {
             put_code(&mut state, address(CHAIN + link), bytecode::link(&address(CHAIN + link - 1).into_array()));
         }
         put_code(&mut state, address(CHAIN), bytecode::link(&[0xee; 20]));
-        Ok(Self { evm: Context::mainnet().with_db(state).build_mainnet() })
+        let mut revm = Self { evm: Context::mainnet().with_db(state).build_mainnet() };
+        ensure!(revm.transfer_to(1)? == 2, "a transfer changes two balances");
+        Ok(revm)
     }
 
-    fn call(&mut self, to: Address, input: Vec<u8>) -> anyhow::Result<()> {
+    /// Returns how many slots of storage are not what they were.
+    fn call(&mut self, to: Address, input: Vec<u8>) -> anyhow::Result<usize> {
         let tx =
             TxEnv::builder().caller(address(0)).kind(TxKind::Call(to)).gas_limit(GAS_LIMIT).data(Bytes::from(input));
         let tx = tx.build().ok().context("a transaction")?;
         let executed = self.evm.transact(tx)?;
         ensure!(executed.result.is_success(), "{:?}", executed.result);
-        Ok(())
+        let account = executed.state.get(&to).context("the contract was touched")?;
+        Ok(account.storage.values().filter(|slot| slot.is_changed()).count())
+    }
+
+    /// A transfer to the holder of that number.
+    fn transfer_to(&mut self, holder: u64) -> anyhow::Result<usize> {
+        let amount: [u8; 32] = U256::ONE.to_be_bytes();
+        let input = [&bytecode::TRANSFER, address(holder).into_word().as_slice(), &amount].concat();
+        self.call(address(TOKEN), input)
     }
 }
 
@@ -77,13 +88,7 @@ impl Peer for Revm {
     }
 
     fn transfer(&mut self, times: u32) -> anyhow::Result<f64> {
-        nanoseconds(|| {
-            (0..u64::from(times)).try_for_each(|number| {
-                let recipient = address(1 + number % HOLDERS).into_word();
-                let amount: [u8; 32] = U256::ONE.to_be_bytes();
-                self.call(address(TOKEN), [&bytecode::TRANSFER, recipient.as_slice(), &amount].concat())
-            })
-        })
+        nanoseconds(|| (0..u64::from(times)).try_for_each(|number| self.transfer_to(1 + number % HOLDERS).map(|_| ())))
     }
 
     fn nested(&mut self, depth: u32, times: u32) -> anyhow::Result<f64> {
@@ -91,7 +96,7 @@ impl Peer for Revm {
             bail!("at most {DEPTH} contracts");
         }
         let first = address(CHAIN + u64::from(depth) - 1);
-        nanoseconds(|| (0..times).try_for_each(|_| self.call(first, Vec::new())))
+        nanoseconds(|| (0..times).try_for_each(|_| self.call(first, Vec::new()).map(|_| ())))
     }
 }
 

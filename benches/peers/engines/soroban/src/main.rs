@@ -51,7 +51,10 @@ impl Soroban {
             invocation(&contract(0), "transfer", arguments, true, [&read_only, &balances])
         };
         let transfers = (1..=HOLDERS).map(transfer).collect::<anyhow::Result<_>>()?;
-        Ok(Self { modules, source: encode(&account(0))?, transfers, link })
+        let soroban = Self { modules, source: encode(&account(0))?, transfers, link };
+        let first = soroban.transfers.first().context("a transfer")?;
+        ensure!(soroban.invoke(first)? == 2, "a transfer changes two balances");
+        Ok(soroban)
     }
 
     /// Contracts that call each other, `depth` of them.
@@ -64,7 +67,8 @@ impl Soroban {
         invocation(&contract(depth), "link", vec![ScVal::U32(depth - 1)], false, [&read_only, &[]])
     }
 
-    fn invoke(&self, invocation: &Invocation) -> anyhow::Result<()> {
+    /// Returns how many entries are not what they were.
+    fn invoke(&self, invocation: &Invocation) -> anyhow::Result<usize> {
         let ledger = LedgerInfo {
             protocol_version: PROTOCOL,
             sequence_number: LEDGER,
@@ -92,7 +96,9 @@ impl Soroban {
         );
         let result = result.map_err(failed)?;
         result.encoded_invoke_result.map_err(failed)?;
-        Ok(())
+        let is_new = |value: &Vec<u8>| invocation.entries.iter().all(|(entry, _)| entry != value);
+        let values = result.ledger_changes.iter().filter_map(|change| change.encoded_new_value.as_ref());
+        Ok(values.filter(|value| is_new(value)).count())
     }
 }
 
@@ -105,13 +111,13 @@ impl Peer for Soroban {
 
     fn transfer(&mut self, times: u32) -> anyhow::Result<f64> {
         let transfers = self.transfers.iter().cycle().take(usize::try_from(times)?);
-        nanoseconds(|| transfers.into_iter().try_for_each(|transfer| self.invoke(transfer)))
+        nanoseconds(|| transfers.into_iter().try_for_each(|transfer| self.invoke(transfer).map(|_| ())))
     }
 
     fn nested(&mut self, depth: u32, times: u32) -> anyhow::Result<f64> {
         ensure!((1..=DEPTH).contains(&depth), "at most {DEPTH} contracts");
         let chain = self.chain(depth).context("contracts that call each other")?;
-        nanoseconds(|| (0..times).try_for_each(|_| self.invoke(&chain)))
+        nanoseconds(|| (0..times).try_for_each(|_| self.invoke(&chain).map(|_| ())))
     }
 }
 
