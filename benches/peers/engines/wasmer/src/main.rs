@@ -4,9 +4,10 @@ use anyhow::Context as _;
 use lockstep_peer_protocol::{Peer, serve};
 use std::sync::Arc;
 use wasmer::{
-    CompilerConfig as _, Engine, Function, Instance, Module, Store, imports, sys::EngineBuilder, wasmparser::Operator,
+    Engine, Function, Instance, Module, Store, imports,
+    sys::{CompilerConfig as _, EngineBuilder, Singlepass},
+    wasmparser::Operator,
 };
-use wasmer_compiler_singlepass::Singlepass;
 use wasmer_middlewares::Metering;
 
 /// wasmer with nothing kept between modules: the middleware that meters belongs to one module, and is a part of the engine.
