@@ -1,7 +1,7 @@
 //! Rules about crates: who may depend on whom, features, lints.
 
 use crate::{hold, rust_sources, toml, tree};
-use ::toml::Table;
+use ::toml::{Table, Value};
 use std::{collections::BTreeSet, process::Command};
 use xtask::Tree;
 
@@ -54,15 +54,76 @@ pub(crate) fn dependencies(manifest: &Table) -> Vec<String> {
     dependencies_of(manifest, &["dependencies", "dev-dependencies", "build-dependencies"])
 }
 
+/// What is stale in the lock of another workspace: the crates of this one whose dependencies it has otherwise than `members`.
+fn stale(lock: &str, members: &[Member]) -> Vec<String> {
+    let lock: Table = lock.parse().unwrap();
+    let packages = lock["package"].as_array().unwrap().iter().filter(|package| package.get("source").is_none());
+    let stale = packages.filter_map(|package| {
+        let name = package["name"].as_str().unwrap();
+        let member = members.iter().find(|member| member.name == name)?;
+        let entries = package.get("dependencies").and_then(|entries| entries.as_array()).into_iter().flatten();
+        let locked: BTreeSet<&str> = entries.filter_map(|entry| entry.as_str()?.split(' ').next()).collect();
+        let needed = packages_of(&member.manifest, &["dependencies", "build-dependencies"]);
+        let needed: BTreeSet<&str> = needed.iter().map(String::as_str).collect();
+        let differences: Vec<_> = locked.symmetric_difference(&needed).copied().collect();
+        (!differences.is_empty()).then(|| format!("{name} ({})", differences.join(", ")))
+    });
+    stale.collect()
+}
+
+/// Not every workspace of the repository is built by CI, and `--locked` fails in one whose lock is stale.
+#[test]
+fn locks_of_other_workspaces_are_current() {
+    let tree = tree();
+    let members = members(&tree);
+    let locks = tree.files().unwrap().into_iter().filter(|path| path.ends_with("/Cargo.lock"));
+    let mut broken_by = Vec::new();
+    let mut read = 0;
+    for path in locks {
+        read += 1;
+        broken_by.extend(stale(&tree.text(&path).unwrap(), &members).into_iter().map(|what| format!("{path}: {what}")));
+    }
+    assert!(read > 3, "only {read} locks were read");
+    hold(
+        &broken_by,
+        "Run `cargo metadata --format-version 1 > /dev/null` in the folder of the lock: it changes as little as it must.",
+    );
+}
+
+#[test]
+fn stale_locks_are_found() {
+    let manifest =
+        "[package]\nname = \"lockstep-a\"\n[dependencies]\nb = \"1\"\n[dev-dependencies]\nc = \"1\"".parse().unwrap();
+    let members = [Member { folder: "a".to_owned(), name: "lockstep-a".to_owned(), manifest }];
+    let lock = |dependencies: &str| {
+        format!("[[package]]\nname = \"lockstep-a\"\nversion = \"0.1.0\"\ndependencies = [{dependencies}]\n")
+    };
+    assert!(stale(&lock("\"b 1.0.0\""), &members).is_empty());
+    assert_eq!(stale(&lock(""), &members), ["lockstep-a (b)"]);
+    assert_eq!(stale(&lock("\"b\", \"d\""), &members), ["lockstep-a (d)"]);
+}
+
 /// The names in the sections `kinds` of a manifest, on every target.
 fn dependencies_of(manifest: &Table, kinds: &[&str]) -> Vec<String> {
+    entries_of(manifest, kinds).map(|(name, _)| name.clone()).collect()
+}
+
+/// The packages in the sections `kinds` of a manifest: their own names, whatever the manifest calls them.
+fn packages_of(manifest: &Table, kinds: &[&str]) -> Vec<String> {
+    let name = |(name, entry): (&String, &Value)| {
+        entry.get("package").and_then(Value::as_str).map_or_else(|| name.clone(), str::to_owned)
+    };
+    entries_of(manifest, kinds).map(name).collect()
+}
+
+/// The entries of the sections `kinds` of a manifest, on every target.
+fn entries_of<'a>(manifest: &'a Table, kinds: &'a [&str]) -> impl Iterator<Item = (&'a String, &'a Value)> {
     let targets = manifest.get("target").and_then(|targets| targets.as_table());
     let tables = targets.into_iter().flat_map(Table::values).filter_map(|target| target.as_table());
-    let names = tables.chain([manifest]).flat_map(|table| {
+    tables.chain([manifest]).flat_map(|table| {
         let kinds = kinds.iter().filter_map(|kind| table.get(*kind)?.as_table());
-        kinds.flat_map(Table::keys).cloned()
-    });
-    names.collect()
+        kinds.flat_map(Table::iter)
+    })
 }
 
 /// What the tests of a library, and they alone, may depend on beside what is below it: whatever the machine's tests

@@ -15,11 +15,16 @@ fn is_engine(path: &str) -> bool {
     path == ENGINE || path.starts_with(&format!("{}/", ENGINE.trim_end_matches(".rs")))
 }
 
-/// The crates that may depend on the engine's crate: the machine, the bare engine that benches compare with, and the
+/// The crates that may depend on the engine's crate: the machine, the bare engines that benches compare with, and the
 /// workspace of libFuzzer, which asks for another dispatch and names nothing.
-const DEPENDANTS: [&str; 3] = ["vm/Cargo.toml", "benches/peers/Cargo.toml", "fuzz/libfuzzer/Cargo.toml"];
+const DEPENDANTS: [&str; 4] = [
+    "vm/Cargo.toml",
+    "benches/peers/Cargo.toml",
+    "benches/peers/engines/wasmi/Cargo.toml",
+    "fuzz/libfuzzer/Cargo.toml",
+];
 
-/// A workspace of its own that runs the bare engine, in order to compare with it.
+/// A workspace of its own that runs bare engines, in order to compare with them.
 const BARE: &str = "benches/peers/";
 
 /// The version of the engine, as manifests must give it.
