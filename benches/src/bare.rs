@@ -27,7 +27,7 @@ impl Bare {
     ///
     /// If cargo cannot be started or fails.
     pub fn start() -> anyhow::Result<Self> {
-        let mut child = Command::new(build()?).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut child = Command::new(build("bare-wasmi")?).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let requests = child.stdin.take().context("no pipe to the peer")?;
         let answers = BufReader::new(child.stdout.take().context("no pipe from the peer")?);
         Ok(Self { child, requests, answers })
@@ -67,7 +67,8 @@ impl Drop for Bare {
     }
 }
 
-fn build() -> anyhow::Result<PathBuf> {
+/// Builds the workspace `benches/peers` and gives the path of its program `name`.
+pub(crate) fn build(name: &str) -> anyhow::Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("this crate has a workspace")?;
     let target = root.join("target/peers");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -78,5 +79,5 @@ fn build() -> anyhow::Result<PathBuf> {
         .arg(&target)
         .status()?;
     ensure!(status.success(), "cargo build of benches/peers failed");
-    Ok(target.join("release/bare-wasmi"))
+    Ok(target.join("release").join(name))
 }

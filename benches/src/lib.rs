@@ -12,6 +12,7 @@ pub mod hostile;
 pub mod ledger;
 pub mod measure;
 pub mod prices;
+pub mod program;
 pub mod programs;
 pub mod scene;
 pub mod targets;

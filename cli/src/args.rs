@@ -23,8 +23,17 @@ use std::{
 /// The account that sends where none is named.
 pub(crate) const DEFAULT_CALLER: Address = Address::repeat_byte(0xca);
 
-/// Gas of a call where none is named.
+/// Gas of a call where none is named, and the contract is small.
 pub(crate) const DEFAULT_GAS: u64 = 100_000_000;
+
+/// Gas for each byte of a large contract's code where none is named: its first use in a transaction costs 80 to 100.
+const DEFAULT_GAS_PER_BYTE: u64 = 500;
+
+/// Gas of a call of a contract with that much code where none is named.
+pub(crate) fn default_gas(code_bytes: usize) -> u64 {
+    let code_bytes = u64::try_from(code_bytes).unwrap_or(u64::MAX);
+    DEFAULT_GAS.max(DEFAULT_GAS_PER_BYTE.saturating_mul(code_bytes))
+}
 
 macro_rules! exit_codes {
     () => {
@@ -208,9 +217,9 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "HEX", value_parser = parse_input, allow_hyphen_values = true)]
     pub(crate) constructor: Option<InputSource>,
 
-    /// Gas limit of the call, and of the constructor
-    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = DEFAULT_GAS)]
-    pub(crate) gas: u64,
+    /// Gas limit of the call, and of the constructor [default: 100000000, or 500 a byte of the code if that is more]
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true)]
+    pub(crate) gas: Option<u64>,
 
     /// Amount to send along, decimal or 0x and hex; the caller is given what it lacks
     #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true, default_value_t = U256::ZERO)]
@@ -307,9 +316,9 @@ pub(crate) struct CallArguments {
     #[command(flatten)]
     pub(crate) entry: EntryArguments,
 
-    /// Gas limit
-    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = DEFAULT_GAS)]
-    pub(crate) gas: u64,
+    /// Gas limit [default: 100000000, or 500 a byte of the code if that is more]
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true)]
+    pub(crate) gas: Option<u64>,
 
     /// Amount to send along, decimal or 0x and hex
     #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true, default_value_t = U256::ZERO)]
@@ -335,9 +344,9 @@ pub(crate) struct ViewArguments {
     #[arg(long, value_name = "HEIGHT", value_parser = parse_gas, requires = "db")]
     pub(crate) at: Option<u64>,
 
-    /// Gas that it may use; a view is not a transaction and has no intrinsic gas
-    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = DEFAULT_GAS)]
-    pub(crate) gas: u64,
+    /// Gas that it may use; a view is not a transaction and has no intrinsic gas [default: 100000000, or 500 a byte of the code if that is more]
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true)]
+    pub(crate) gas: Option<u64>,
 }
 
 #[derive(Debug, Args)]

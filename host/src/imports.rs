@@ -40,7 +40,9 @@ impl ImportTable {
                 (&[wasi::IMPORTS, lockstep::IMPORTS, suave::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused)
             }
             (Abi::Json, _) => (&[json::IMPORTS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
-            (Abi::Dela, _) => (&[dela::IMPORTS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
+            (Abi::Dela, _) => {
+                (&[dela::IMPORTS, dela::SYSTEM_CALLS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Halts)
+            }
             (Abi::Metashrew, _) => (&[METASHREW, DEPLOYED, crypto::imports::IMPORTS], UnknownImport::Halts),
             (Abi::MetashrewDocumented, _) => (&[METASHREW, DOCUMENTED, crypto::imports::IMPORTS], UnknownImport::Halts),
             (Abi::Linked, _) => (&[], UnknownImport::Linked),

@@ -3,7 +3,7 @@
 use super::{
     add_receipt,
     explain::{Called, explain_call},
-    halt_sites, machine, note_missing_code, typed_input,
+    gas_limit, halt_sites, machine, note_missing_code, typed_input,
 };
 use crate::{
     args::CallArguments,
@@ -32,6 +32,7 @@ pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
     let input = typed_input(&vm, &ledger, &address, &entry)?;
     let mut report = Report::new("call");
     note_missing_code(&mut report, &ledger, &address)?;
+    let gas = gas_limit(gas, &ledger, &address)?;
     let kind = TxKind::Call { to: address, export: export.map(|name| name.as_bytes().to_vec()) };
     let attempt =
         ledger.execute(&vm, Order { sender: caller, gas_limit: gas, value, kind, input: input.bytes.clone() })?;

@@ -26,7 +26,7 @@ mod verify_chain;
 mod view;
 
 use crate::{
-    args::{BlockCommand, ChainCommand, Command, EntryArguments},
+    args::{BlockCommand, ChainCommand, Command, EntryArguments, default_gas},
     db_args::DbCommand,
     execution::{add_logs, add_output},
     failure::{Class, Failure},
@@ -88,6 +88,16 @@ fn typed_input(vm: &Vm, ledger: &Ledger, address: &Address, entry: &EntryArgumen
     let is_packed = account.and_then(|account| account.code).is_some_and(|code| code.abi == Abi::Packed);
     let module = if is_packed && entry.export().is_some() { explain::module_at(vm, ledger, address)? } else { None };
     typed::input(entry, vm.revision(), module.as_ref())
+}
+
+/// The gas limit of a call of `to`: the given one, or what the size of its code suggests.
+fn gas_limit(gas: Option<u64>, ledger: &Ledger, to: &Address) -> Result<u64, Failure> {
+    if let Some(gas) = gas {
+        return Ok(gas);
+    }
+    let id = ledger.account(to)?.and_then(|account| account.code);
+    let code = id.map(|id| ledger.view().code(&id.hash)).transpose()?.flatten();
+    Ok(default_gas(code.map_or(0, |code| code.len())))
 }
 
 /// Adds which fields of a report were believed because a file says them, and the options that compare them.

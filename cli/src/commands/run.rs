@@ -6,7 +6,7 @@ use super::{
     halt_sites, machine, put_storage,
 };
 use crate::{
-    args::RunArguments,
+    args::{RunArguments, default_gas},
     bytes::{Preset, hex},
     diagnosis::Diagnosis,
     execution::{add_changes, add_outcome},
@@ -39,6 +39,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
     };
     let mut report = Report::new("run");
     let constructor = files::input(constructor, vm.revision())?;
+    let gas = gas.unwrap_or_else(|| default_gas(module.code.len()));
     let (contract, deploy_gas) = deploy(&vm, &mut chain, &module, caller, (constructor, gas))?;
     for preset in storage {
         put_storage(chain.prepare(), contract, preset.key.0, preset.value.0);

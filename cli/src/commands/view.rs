@@ -2,7 +2,7 @@
 
 use super::{
     explain::{Called, explain_call},
-    halt_sites, machine, note_missing_code, typed_input,
+    gas_limit, halt_sites, machine, note_missing_code, typed_input,
 };
 use crate::{
     args::ViewArguments,
@@ -22,6 +22,7 @@ pub(crate) fn view(arguments: ViewArguments) -> Result<Report, Failure> {
     let input = typed_input(&vm, &ledger, &address, &entry)?;
     let mut report = Report::new("view");
     note_missing_code(&mut report, &ledger, &address)?;
+    let gas = gas_limit(gas, &ledger, &address)?;
     let call = ViewCall {
         caller,
         to: address,

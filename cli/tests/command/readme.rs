@@ -42,6 +42,23 @@ fn commands_print_what_the_readme_says() {
     check("README.md", 4);
 }
 
+/// A command for each language stands in a table.
+#[test]
+fn commands_of_the_readmes_table_run() {
+    let folder = Folder::with_contracts();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let text = fs::read_to_string(path).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split("`lockstep ").nth(1)?.split('`').next());
+    let mut count = 0;
+    for command in rows {
+        let arguments: Vec<&str> = command.split_whitespace().map(|argument| argument.trim_matches('\'')).collect();
+        let ran = folder.run(&arguments);
+        assert!((0..=1).contains(&ran.code) && ran.stdout.starts_with("outcome"), "{command}: {}", ran.stderr);
+        count += 1;
+    }
+    assert!(count >= 9, "{count} commands");
+}
+
 #[test]
 fn commands_print_what_the_page_of_diagnosis_says() {
     check("docs/diagnosis.md", 6);

@@ -151,7 +151,12 @@ const JSON: &[Row] = &[
 const DELA: &[Row] = &[
     row("time", &[], &[], &[((0, Fixed(4)), true)]),
     row("emscripten_memcpy_big", &[(1, Arg(2))], &[(0, Arg(2))], &[]),
+    row("emscripten_memcpy_js", &[(1, Arg(2))], &[(0, Arg(2))], &[]),
+    row("_emscripten_memcpy_js", &[(1, Arg(2))], &[(0, Arg(2))], &[]),
 ];
+
+/// `clock_time_get` with its precision in two halves.
+const CLOCK_TIME_GET_HALVES: Row = row("clock_time_get", &[], &[], &[((3, Fixed(8)), true)]);
 
 /// The two types of `storeRetrieve`.
 const STORE_RETRIEVE: [Row; 2] = [
@@ -165,6 +170,9 @@ pub(super) fn row_of(abi: Abi, import: &HostImport) -> &'static Row {
     if import.name == "storeRetrieve" {
         let [seven, five] = const { &STORE_RETRIEVE };
         return if import.parameters().len() == 7 { seven } else { five };
+    }
+    if import.name == "clock_time_get" && import.parameters().len() == 4 {
+        return const { &CLOCK_TIME_GET_HALVES };
     }
     let rows = match (import.module, abi) {
         ("wasi_snapshot_preview1", _) => WASI,

@@ -28,6 +28,11 @@ pub(crate) fn module(input: &mut Input<'_>, abi: Abi, revision: &Revision) -> Ve
     let mut module = Module::new();
     let imports = imports(input, &mut declared, abi, revision);
     let mut own: Vec<u32> = (0..input.below(5)).map(|_| input.below(count(declared.types.len()).max(1))).collect();
+    if abi == Abi::Dela {
+        // Nothing is a contract of this ABI without an allocator.
+        let wanted = [(vec![ValType::I32], vec![ValType::I32]), (vec![ValType::I32], vec![])];
+        own.extend(wanted.iter().filter_map(|ty| declared.types.iter().position(|known| known == ty)).map(count));
+    }
     let made = own.len();
     if input.once_in(24) {
         // Functions that do nothing, of the type without parameters and results.
@@ -47,7 +52,7 @@ pub(crate) fn module(input: &mut Input<'_>, abi: Abi, revision: &Revision) -> Ve
     }
     tables_and_memories(input, &mut declared, &mut module);
     globals(input, &mut declared, &mut module);
-    exports(input, &declared, &mut module);
+    exports(input, &declared, abi, &mut module);
     if input.once_in(12) {
         module.section(&wasm_encoder::StartSection { function_index: function(input, &declared) });
     }
@@ -94,6 +99,9 @@ fn imports(input: &mut Input<'_>, declared: &mut Declared, abi: Abi, revision: &
     for _ in 0..input.below(4) {
         let results = if input.once_in(12) { 16 } else { 2 };
         declared.types.push((value_types(input, 4), value_types(input, results)));
+    }
+    for (_, parameters, results) in entries(abi) {
+        declared.types.push((parameters.to_vec(), results.to_vec()));
     }
     let mut section = ImportSection::new();
     // What links with modules may import anything: it gets the functions of contracts.
@@ -194,7 +202,21 @@ fn end_of(input: &mut Input<'_>, count: u32) -> u32 {
     if input.once_in(30) { count + 1 } else { count.max(1) }
 }
 
-fn exports(input: &mut Input<'_>, declared: &Declared, module: &mut Module) {
+/// What the ABI of a program looks for among the exports: functions of these types.
+fn entries(abi: Abi) -> &'static [(&'static str, &'static [ValType], &'static [ValType])] {
+    const I32: &[ValType] = &[ValType::I32];
+    match abi {
+        Abi::Ewasm | Abi::Packed | Abi::Linked => &[],
+        Abi::Wasi => &[("_start", &[], &[]), ("_initialize", &[], &[]), ("constructor", &[], I32)],
+        Abi::Json => &[("_initialize", &[], &[]), ("constructor", &[], &[])],
+        Abi::Dela => {
+            &[("malloc", I32, I32), ("free", I32, &[]), ("_initialize", &[], &[]), ("__wasm_call_ctors", &[], &[])]
+        }
+        Abi::Metashrew | Abi::MetashrewDocumented => &[("_start", &[], &[]), ("view", &[], I32), ("alloc", I32, I32)],
+    }
+}
+
+fn exports(input: &mut Input<'_>, declared: &Declared, abi: Abi, module: &mut Module) {
     let mut exports = ExportSection::new();
     let plain = |ty: &u32| declared.types[*ty as usize].0.is_empty() && declared.types[*ty as usize].1.is_empty();
     let functions = count(declared.functions.len());
@@ -206,6 +228,26 @@ fn exports(input: &mut Input<'_>, declared: &Declared, module: &mut Module) {
     if declared.memories > 0 && !input.once_in(12) {
         let is_memory = functions == 0 || !input.once_in(12);
         exports.export("memory", if is_memory { ExportKind::Memory } else { ExportKind::Func }, 0);
+    }
+    for (name, parameters, results) in entries(abi) {
+        let is_of = |ty: &u32| declared.types[*ty as usize] == (parameters.to_vec(), results.to_vec());
+        match input.below(12) {
+            0 => {}
+            1 if functions > 0 => {
+                exports.export(name, ExportKind::Func, function(input, declared));
+            }
+            2 if declared.memories > 0 => {
+                exports.export(name, ExportKind::Memory, 0);
+            }
+            _ => {
+                if let Some(index) = declared.functions.iter().rposition(is_of) {
+                    exports.export(name, ExportKind::Func, count(index));
+                }
+            }
+        }
+    }
+    if functions > 0 && !entries(abi).is_empty() && input.once_in(12) {
+        exports.export("(start)", ExportKind::Func, function(input, declared));
     }
     for name in ["input_base", "input_capacity"] {
         if declared.globals > 0 && input.once_in(3) {

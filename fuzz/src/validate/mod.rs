@@ -12,7 +12,7 @@ use crate::{
     input::Input,
     modules::{declarations, mutated, smith},
 };
-use lockstep_gas::{Abi, Revision};
+use lockstep_gas::{Abi, Class, Revision};
 use lockstep_vm::{
     engine::{Engine, wasmi::Wasmi},
     module::{self, InvalidCode, ValidModule},
@@ -28,21 +28,28 @@ fn narrowed(input: &mut Input<'_>, code: &[u8], abi: Abi) -> Revision {
         // Limits of bodies and those by bytes are the last: few modules get there.
         let last = input.choose(&[edges.len(), edges.len(), edges.len(), 8, 3]);
         let (chosen, edge) = input.choose(&edges[edges.len().saturating_sub(last)..]);
-        *bounds::limits_of(&mut revision.limits.contract)[chosen].1 = input.choose(&edge);
+        let limits = match abi.class() {
+            Class::Contract => &mut revision.limits.contract,
+            Class::Program => &mut revision.limits.program,
+            Class::Indexer => &mut revision.limits.indexer,
+        };
+        *bounds::limits_of(limits)[chosen].1 = input.choose(&edge);
     }
     revision
 }
 
 /// The revision and the ABI that a module is made for, and whether limits are narrowed for it.
 fn rules(input: &mut Input<'_>) -> (Revision, Abi, bool) {
-    match input.below(16) {
+    match input.below(22) {
         0 | 1 => (Revision::V1, Abi::Ewasm, false),
         2 => (Revision::V1, Abi::Packed, false),
         3 => (Revision::SPEC, Abi::Linked, false),
         4 | 5 => (Revision::EWASM_BYZANTIUM, if input.once_in(6) { Abi::Packed } else { Abi::Ewasm }, false),
         6 => (Revision::EWASM_BYZANTIUM, Abi::Ewasm, false),
         7..=10 => (Revision::V1, Abi::Ewasm, true),
-        _ => (Revision::V1, Abi::Packed, true),
+        11..=15 => (Revision::V1, Abi::Packed, true),
+        // Those of programs and indexers have rules and limits of their own.
+        _ => (Revision::V1, input.choose(Abi::CONTRACTS), input.once_in(2)),
     }
 }
 
@@ -120,6 +127,21 @@ mod tests {
     #[test]
     fn smoke() {
         runner::smoke_of(runner::VALIDATE_CASES, "validate", validate);
+    }
+
+    /// Each ABI accepts some modules, and refuses some.
+    #[test]
+    fn the_inputs_are_modules_of_every_abi() {
+        let mut met: BTreeMap<(Abi, bool), u32> = BTreeMap::new();
+        for case in 0..2 * runner::SMOKE_CASES {
+            let bytes = runner::input(runner::SMOKE_SEED, case);
+            let (_, abi, _) = rules(&mut Input::new(&bytes));
+            *met.entry((abi, against(&bytes, Revision::clone).is_ok())).or_default() += 1;
+        }
+        for abi in Abi::CONTRACTS {
+            let counts = [true, false].map(|accepted| met.get(&(*abi, accepted)).copied().unwrap_or_default());
+            assert!(counts.iter().all(|count| *count >= 4), "{abi}: {counts:?}");
+        }
     }
 
     /// Inputs that are all refused for the same reason would show nothing.

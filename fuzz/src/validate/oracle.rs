@@ -7,7 +7,7 @@ use super::{
 };
 use lockstep_gas::{Abi, Features, Limits, Operator, Revision, for_each_operator};
 use lockstep_host::{
-    ImportTable, ValueType,
+    HostImport, ImportTable, UnknownImport, ValueType,
     packed::{Descriptor, PackOrder, PackedAbi},
 };
 use lockstep_vm::module::ValidModule;
@@ -77,6 +77,7 @@ struct Count {
     imported_functions: u64,
     imports: u64,
     unknown_import: bool,
+    imported: BTreeMap<(String, String), FuncType>,
     tables: Vec<(u64, Option<u64>)>,
     own_tables: u64,
     memories: Vec<u64>,
@@ -127,7 +128,7 @@ pub(super) fn verdict(code: &[u8], abi: Abi, revision: &Revision) -> Result<Coun
     let features = wasm_features(&revision.features);
     Validator::new_with_features(features).validate_all(code).map_err(|error| error.to_string())?;
     let count = Count::of(code, features, abi, revision);
-    count.hold_to_limits(code, revision)?;
+    count.hold_to_limits(code, abi, revision)?;
     if abi != Abi::Linked {
         count.hold_to_abi(abi, revision)?;
     }
@@ -244,15 +245,22 @@ impl Count {
     }
 
     fn import(&mut self, import: &wasmparser::Import<'_>, abi: Abi, revision: &Revision) {
-        let row = ImportTable::of(abi, revision).find(import.module, import.name).next();
-        let is_row = row.is_some_and(|row| match import.ty {
+        let table = ImportTable::of(abi, revision);
+        let rows: Vec<_> = table.find(import.module, import.name).collect();
+        let is_there = match import.ty {
             TypeRef::Func(index) => {
                 let ty = &self.types[index as usize];
-                types_are(ty.params(), row.parameters()) && types_are(ty.results(), row.result().as_slice())
+                let name = (import.module.to_owned(), import.name.to_owned());
+                let is_first = self.imported.entry(name).or_insert_with(|| ty.clone()) == ty;
+                let is_of = |row: &&HostImport| {
+                    types_are(ty.params(), row.parameters()) && types_are(ty.results(), row.result().as_slice())
+                };
+                let may_be_unknown = rows.is_empty() && table.unknown() == UnknownImport::Halts;
+                is_first && (may_be_unknown || rows.iter().any(is_of))
             }
             _ => false,
-        });
-        self.unknown_import |= !is_row;
+        };
+        self.unknown_import |= !is_there;
         match import.ty {
             TypeRef::Func(index) => {
                 self.functions.push(index);
@@ -385,8 +393,8 @@ impl Count {
         core::array::from_fn(|_| bounds.next().expect("one for each limit"))
     }
 
-    fn hold_to_limits(&self, code: &[u8], revision: &Revision) -> Result<(), String> {
-        let mut limits = revision.limits.contract.clone();
+    fn hold_to_limits(&self, code: &[u8], abi: Abi, revision: &Revision) -> Result<(), String> {
+        let mut limits = revision.limits(abi).clone();
         for (bound, (what, limit)) in self.bounds(code).into_iter().zip(limits_of(&mut limits)) {
             if !bound.admits(*limit) {
                 return Err(format!("the limit of {what} is {limit}, it would have to be {bound:?}"));
@@ -397,45 +405,56 @@ impl Count {
 
     fn hold_to_abi(&self, abi: Abi, revision: &Revision) -> Result<(), String> {
         let check = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
-        check(!self.start, "it has a start function")?;
         check(!self.unknown_import, "it imports what the ABI does not have")?;
         check(!self.tail_call_of_import, "it has a tail call of an import")?;
         check(!(self.indirect_tail_call && self.refers_to_import), "a tail call can be of an import")?;
-        let main = self.exports.get("main").map(|main| match main {
-            Exported::Function(ty) => (ty.params().to_vec(), ty.results().to_vec()),
-            _ => (vec![ValType::I32], Vec::new()),
-        });
-        let plain = (Vec::new(), Vec::new());
         let memory = self.exports.get("memory").map(|memory| matches!(memory, Exported::Memory));
         check(memory != Some(false), "its memory is none")?;
+        check(memory == Some(true) || matches!(abi, Abi::Json | Abi::Packed), "it exports no memory")?;
+        let may_start = matches!(abi, Abi::Json | Abi::Metashrew | Abi::MetashrewDocumented);
+        check(!self.start || may_start, "it has a start function")?;
+        check(!may_start || !self.exports.contains_key("(start)"), "an export is called like a start function")?;
+        const I32: &[ValType] = &[ValType::I32];
         match abi {
             Abi::Ewasm => {
-                check(main == Some(plain), "main is not ()->()")?;
-                check(memory == Some(true), "it exports no memory")?;
+                check(self.exports.contains_key("main") && self.is("main", &[], &[&[]]), "main is not ()->()")?;
                 check(!revision.rules.exact_exports || self.exports.len() == 2, "it exports more than two")
             }
             Abi::Wasi => {
-                let is = |name: &str, results: &[&[ValType]]| match self.exports.get(name) {
-                    None => true,
-                    Some(Exported::Function(ty)) => ty.params().is_empty() && results.contains(&ty.results()),
-                    Some(_) => false,
-                };
-                check(is("_start", &[&[]]) && is("_initialize", &[&[]]), "it begins with another type")?;
-                check(is("constructor", &[&[], &[ValType::I32]]), "its constructor is of another type")?;
-                check(memory == Some(true), "it exports no memory")
+                check(self.is("_start", &[], &[&[]]) && self.is("_initialize", &[], &[&[]]), "it begins otherwise")?;
+                check(self.is("constructor", &[], &[&[], I32]), "its constructor is of another type")
             }
-            // Their exports are held to what they are by tests of their own.
-            Abi::Json | Abi::Metashrew | Abi::MetashrewDocumented | Abi::Dela => Ok(()),
+            Abi::Json => {
+                check(self.is("_initialize", &[], &[&[]]) && self.is("constructor", &[], &[&[]]), "it begins otherwise")
+            }
+            Abi::Metashrew | Abi::MetashrewDocumented => {
+                check(self.exports.contains_key("_start") && self.is("_start", &[], &[&[]]), "it indexes nothing")
+            }
+            Abi::Dela => {
+                check(self.exports.contains_key("malloc") && self.is("malloc", I32, &[I32]), "it allocates nothing")?;
+                check(self.exports.contains_key("free") && self.is("free", I32, &[&[]]), "it frees nothing")?;
+                let begins = ["_initialize", "__wasm_call_ctors"].iter().all(|name| self.is(name, &[], &[&[]]));
+                check(begins, "it begins otherwise")
+            }
             Abi::Linked => Ok(()),
             Abi::Packed => {
-                let buffers = (vec![ValType::I64], vec![ValType::I64]);
-                check(main.is_none_or(|main| main == plain || main == buffers), "main is of another type")?;
+                let is_main = self.is("main", &[], &[&[]]) || self.is("main", &[ValType::I64], &[&[ValType::I64]]);
+                check(is_main, "main is of another type")?;
                 let others = self.exports.iter().filter(|(name, _)| *name != "memory");
                 let memories = others.filter(|(_, exported)| matches!(exported, Exported::Memory)).count();
                 check(memories == 0, "it exports a memory by another name")?;
                 self.hold_to_sections()?;
                 check(self.input_area_holds(), "its input area is none")
             }
+        }
+    }
+
+    /// Whether what is exported as `name`, if anything is, is a function of these parameters and one of these results.
+    fn is(&self, name: &str, parameters: &[ValType], results: &[&[ValType]]) -> bool {
+        match self.exports.get(name) {
+            None => true,
+            Some(Exported::Function(ty)) => ty.params() == parameters && results.contains(&ty.results()),
+            Some(_) => false,
         }
     }
 

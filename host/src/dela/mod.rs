@@ -1,14 +1,17 @@
 //! `dela`: C and C++ contracts as emscripten builds them without its JavaScript, and whatever else takes one C string and
 //! gives another.
 //!
-//! The functions of module `env` are those that such modules import. There is no file, no environment and no random source
-//! behind them: what asks for one is told that it is not there, and goes on without.
+//! The functions of module `env` are those that such modules import, under the names that versions of emscripten have had for
+//! them. There is no file, no environment and no random source behind them: what asks for one is told that it is not there,
+//! and goes on without. JavaScript could offer any other function: one that is not listed halts when it is called.
 
 mod reply;
 mod state;
+mod system_calls;
 
 pub use reply::{DEPTH_MAX, Verdict, verdict};
 pub use state::DelaState;
+pub(crate) use system_calls::IMPORTS as SYSTEM_CALLS;
 
 use crate::{
     halt::HaltReason,
@@ -16,6 +19,7 @@ use crate::{
     import::{Answer, HostImport, host_imports},
     request::{FrameResult, Request, Status},
     stop::HostResult,
+    wasi::proc_exit,
 };
 use alloy_primitives::Bytes;
 use lockstep_gas::HostFunction as F;
@@ -27,22 +31,27 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "env":
     "__assert_fail" = Abort, assert_fail, (condition: u32, file: u32, line: u32, function: u32) -> ();
     /// Halts.
     "abort" = Abort, abort, () -> ();
+    /// Halts: `abort` as emscripten has called it since 2024.
+    "_abort_js" = Abort, abort, () -> ();
+    /// Ends the frame as `proc_exit` does.
+    "exit" = WasiAnswer, proc_exit, (code: u32) -> ();
     /// The low 32 bits of the block's timestamp, written at `result` too unless it is 0.
     "time" = GetBlockTimestamp, time, (result: u32) -> u32;
-    /// -44 (ENOENT): there is no file.
-    "__sys_stat64" = NoFile, stat, (path: u32, result: u32) -> u32;
-    /// -44 (ENOENT): there is no file.
-    "__sys_open" = NoFile, open, (path: u32, flags: u32, arguments: u32) -> u32;
     /// Makes the memory at least as large; 1 if it is, 0 if it cannot be.
     "emscripten_resize_heap" = GrowMemory, resize_heap => resized, (bytes: u32) -> u32;
     /// Copies within the memory, as `memmove` does, and gives the target.
     "emscripten_memcpy_big" = CopyMemory, memcpy_big, (target: u32, source: u32, length: u32) -> u32;
+    /// The same without a result.
+    "emscripten_memcpy_big" = CopyMemory, memcpy_js, (target: u32, source: u32, length: u32) -> ();
+    /// The same under a later name.
+    "emscripten_memcpy_js" = CopyMemory, memcpy_js, (target: u32, source: u32, length: u32) -> ();
+    /// The same under a later name.
+    "_emscripten_memcpy_js" = CopyMemory, memcpy_js, (target: u32, source: u32, length: u32) -> ();
+    /// Nothing: the memory has grown by itself, and no JavaScript holds a view of it.
+    "emscripten_notify_memory_growth" = SetTempRet, set_temp_ret, (memory: u32) -> ();
     /// Takes the high half of a 64-bit result for a caller in JavaScript: there is none.
     "setTempRet0" = SetTempRet, set_temp_ret, (value: u32) -> ();
 };
-
-/// emscripten's number for a file that is not there, negative as its system calls give it.
-const NO_ENTRY: u32 = (-44_i32).cast_unsigned();
 
 fn assert_fail(call: &mut HostCall<'_>, _condition: u32, _file: u32, _line: u32, _function: u32) -> HostResult<()> {
     abort(call)
@@ -61,16 +70,6 @@ fn time(call: &mut HostCall<'_>, result: u32) -> HostResult<u32> {
         call.guest.store(result, &low)?;
     }
     Ok(u32::from_le_bytes(low))
-}
-
-fn stat(call: &mut HostCall<'_>, _path: u32, _result: u32) -> HostResult<u32> {
-    call.charge(F::NoFile)?;
-    Ok(NO_ENTRY)
-}
-
-fn open(call: &mut HostCall<'_>, _path: u32, _flags: u32, _arguments: u32) -> HostResult<u32> {
-    call.charge(F::NoFile)?;
-    Ok(NO_ENTRY)
 }
 
 fn resize_heap(call: &mut HostCall<'_>, bytes: u32) -> HostResult<Answer<u32>> {
@@ -97,6 +96,10 @@ fn memcpy_big(call: &mut HostCall<'_>, target: u32, source: u32, length: u32) ->
     call.charge_bytes(F::CopyMemory, length)?;
     call.guest.copy_within(source, target, length)?;
     Ok(target)
+}
+
+fn memcpy_js(call: &mut HostCall<'_>, target: u32, source: u32, length: u32) -> HostResult<()> {
+    memcpy_big(call, target, source, length).map(|_| ())
 }
 
 fn set_temp_ret(call: &mut HostCall<'_>, _value: u32) -> HostResult<()> {

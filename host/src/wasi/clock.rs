@@ -34,6 +34,17 @@ pub(super) fn clock_time_get(call: &mut HostCall<'_>, clock: u32, _precision: i6
     Ok(WasiErrno::Success.code())
 }
 
+/// As [`clock_time_get`], with the precision in two halves: emscripten has no i64 in imports.
+pub(super) fn clock_time_get_halves(
+    call: &mut HostCall<'_>,
+    clock: u32,
+    _low: u32,
+    _high: u32,
+    result: u32,
+) -> HostResult<u32> {
+    clock_time_get(call, clock, 0, result)
+}
+
 pub(super) fn clock_res_get(call: &mut HostCall<'_>, clock: u32, result: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     if clock > CLOCK_LAST {

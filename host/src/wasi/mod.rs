@@ -38,6 +38,8 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "wasi_snapshot_preview
     "environ_get" = WasiAnswer, no::texts_get, (pointers: u32, texts: u32) -> u32;
     /// Writes the nanoseconds of a clock: 0 the time of day, 1 to 3 since the frame began.
     "clock_time_get" = WasiAnswer, clock::clock_time_get, (clock: u32, precision: i64, result: u32) -> u32;
+    /// The same with the precision in two halves, as emscripten declares it.
+    "clock_time_get" = WasiAnswer, clock::clock_time_get_halves, (clock: u32, low: u32, high: u32, result: u32) -> u32;
     /// Writes the resolution of a clock, in nanoseconds: 1,000.
     "clock_res_get" = WasiAnswer, clock::clock_res_get, (clock: u32, result: u32) -> u32;
     /// Writes bytes that are a function of transaction, frame and number of the call.
@@ -56,8 +58,14 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "wasi_snapshot_preview
     "fd_read" = WasiRead, stream::fd_read, (fd: u32, buffers: u32, count: u32, read: u32) -> u32;
     /// Streams have no position: 70.
     "fd_pwrite" = WasiAnswer, stream::fd_pread, (fd: u32, buffers: u32, count: u32, offset: i64, written: u32) -> u32;
+    /// The same with the offset in two halves.
+    "fd_pwrite" = WasiAnswer, stream::fd_pread_halves, (fd: u32, buffers: u32, count: u32, low: u32, high: u32,
+        written: u32) -> u32;
     /// Streams have no position: 70.
     "fd_pread" = WasiAnswer, stream::fd_pread, (fd: u32, buffers: u32, count: u32, offset: i64, read: u32) -> u32;
+    /// The same with the offset in two halves.
+    "fd_pread" = WasiAnswer, stream::fd_pread_halves, (fd: u32, buffers: u32, count: u32, low: u32, high: u32,
+        read: u32) -> u32;
     /// Streams have no position: 70.
     "fd_seek" = WasiAnswer, stream::fd_seek, (fd: u32, offset: i64, whence: u32, position: u32) -> u32;
     /// The same with the offset in two halves, as emscripten declares it.
@@ -129,7 +137,8 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "wasi_snapshot_preview
     "sock_shutdown" = WasiAnswer, no::fd_pointer, (fd: u32, how: u32) -> u32;
 };
 
-fn proc_exit(call: &mut HostCall<'_>, code: u32) -> HostResult<()> {
+/// Ends the frame with an exit code.
+pub(crate) fn proc_exit(call: &mut HostCall<'_>, code: u32) -> HostResult<()> {
     call.charge(F::WasiAnswer)?;
     let stop = call.process()?.exit(code);
     // A method's output is what it has set as its result, wherever it ends.

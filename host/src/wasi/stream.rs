@@ -93,6 +93,19 @@ pub(super) fn fd_pread(
     no_position(call, fd)
 }
 
+/// As [`fd_pread`], with the offset in two halves.
+pub(super) fn fd_pread_halves(
+    call: &mut HostCall<'_>,
+    fd: u32,
+    _buffers: u32,
+    _count: u32,
+    _low: u32,
+    _high: u32,
+    _read: u32,
+) -> HostResult<u32> {
+    no_position(call, fd)
+}
+
 pub(super) fn fd_seek(call: &mut HostCall<'_>, fd: u32, _offset: i64, _whence: u32, _position: u32) -> HostResult<u32> {
     no_position(call, fd)
 }

@@ -30,6 +30,8 @@ const BY_DESCRIPTOR: &[(&str, &[u64], u64, u64)] = &[
     ("fd_filestat_set_times", &[0, 0, 0], NO_SUCH_FUNCTION, BAD_DESCRIPTOR),
     ("fd_pread", &[WILD, WILD, 0, WILD], ILLEGAL_SEEK, BAD_DESCRIPTOR),
     ("fd_pwrite", &[WILD, WILD, 0, WILD], ILLEGAL_SEEK, BAD_DESCRIPTOR),
+    ("fd_pread", &[WILD, WILD, 0, 0, WILD], ILLEGAL_SEEK, BAD_DESCRIPTOR),
+    ("fd_pwrite", &[WILD, WILD, 0, 0, WILD], ILLEGAL_SEEK, BAD_DESCRIPTOR),
     ("fd_seek", &[0, 0, WILD], ILLEGAL_SEEK, BAD_DESCRIPTOR),
     ("fd_seek", &[0, 0, 0, WILD], ILLEGAL_SEEK, BAD_DESCRIPTOR),
     ("fd_tell", &[WILD], ILLEGAL_SEEK, BAD_DESCRIPTOR),
@@ -67,6 +69,8 @@ const OTHERS: &[(&str, &[u64], u64)] = &[
     ("clock_res_get", &[4, 64], INVALID),
     ("clock_time_get", &[0, 0, 64], 0),
     ("clock_time_get", &[4, 0, 64], INVALID),
+    ("clock_time_get", &[1, WILD, WILD, 64], 0),
+    ("clock_time_get", &[4, 0, 0, 64], INVALID),
     ("sched_yield", &[], 0),
     ("proc_raise", &[6], NO_SUCH_FUNCTION),
 ];

@@ -54,6 +54,17 @@ const TOKEN: &[(&str, &[u8])] = &[
 /// A number that is added to a counter.
 const ADDED: &[(&str, &[u8])] = &[("increment", b"\x05\0\0\0\0\0\0\0"), ("increment", b"\x07\0\0\0\0\0\0\0")];
 
+/// SHA-256 by a call and by a static call, an export of an account without code; an input that ends early.
+const BATCHES: &[(&str, &[u8])] = &[
+    (
+        "",
+        b"C\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\x03abc\
+          S\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\0\
+          x\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\x01f\0\0\0\0",
+    ),
+    ("", b"c\0\0"),
+];
+
 const EXAMPLES: &[Example] = &[
     Example {
         name: "first contract in Rust",
@@ -89,6 +100,13 @@ const EXAMPLES: &[Example] = &[
         code: contract!("token-go/token_go.wasm"),
         constructor: b"\0\0\0\0\0\0\x03\xe8",
         calls: TOKEN,
+    },
+    Example {
+        name: "batch in Go",
+        abi: Abi::Wasi,
+        code: contract!("batch-go/batch_go.wasm"),
+        constructor: b"",
+        calls: BATCHES,
     },
     Example {
         name: "filter in Go",

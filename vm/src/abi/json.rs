@@ -1,9 +1,12 @@
 //! `json`: exports `()->()` are methods, called by name; arguments and output go through host functions.
 //!
-//! An exported `_initialize` runs first in each frame. `constructor` runs in the transaction that deploys the contract and at
+//! A start function, which AssemblyScript's compiler adds, and an exported `_initialize` run first in each frame.
+//! `constructor` runs in the transaction that deploys the contract and at
 //! no other time. What else a module exports is there and cannot be called.
 
-use super::protocol::{End, GuestCall, MAIN, MEMORY, Opening, Outline, Protocol, Returned, Step, Unfit, only_buffer};
+use super::protocol::{
+    End, GuestCall, MAIN, MEMORY, Opening, Outline, Protocol, Returned, START, Step, Unfit, only_buffer,
+};
 use crate::module::{
     facts::Facts,
     types::{ExternType, FunctionType},
@@ -30,8 +33,13 @@ impl Protocol for Json {
             (INITIALIZE | CONSTRUCTOR, _) => Err(Unfit::mismatch(name, ty, "a function ()->()")),
             (MEMORY, ExternType::Memory(_)) => Ok(()),
             (MEMORY, _) => Err(Unfit::mismatch(name, ty, "a memory")),
+            (START, _) => Err(Unfit::start(name)),
             _ => Ok(()),
         }
+    }
+
+    fn may_start(&self) -> bool {
+        true
     }
 
     fn constructor(&self) -> Option<&'static str> {
@@ -54,9 +62,11 @@ impl Protocol for Json {
         if !is_method(function) {
             return Err(HaltReason::SignatureMismatch);
         }
-        let first = match module.function(INITIALIZE) {
-            Some(_) => GuestCall::of(INITIALIZE, initialized),
-            None => GuestCall::of(name.to_owned(), ended),
+        let first = match (module.has_start, module.function(INITIALIZE)) {
+            (true, Some(_)) => GuestCall::of(START, started),
+            (true, None) => GuestCall::of(START, initialized),
+            (false, Some(_)) => GuestCall::of(INITIALIZE, initialized),
+            (false, None) => GuestCall::of(name.to_owned(), ended),
         };
         Ok(Opening { state: AbiState::Json(JsonState::default()), ..Opening::plain(input, first) })
     }
@@ -89,6 +99,11 @@ fn method_of(entry: &Entry) -> Result<&str, HaltReason> {
         Entry::Constructor(_) => Ok(CONSTRUCTOR),
         Entry::Export(call) => core::str::from_utf8(&call.name).map_err(|_| HaltReason::NoSuchExport),
     }
+}
+
+/// The start function of a module that exports `_initialize` has returned.
+fn started(_returned: Returned<'_>) -> Result<Step, Stop> {
+    Ok(Step::Call(GuestCall::of(INITIALIZE, initialized)))
 }
 
 /// The runtime is set up: now the method.

@@ -48,7 +48,7 @@ impl Protocol for Metashrew {
             (INDEX, _) => Err(Unfit::mismatch(name, ty, "a function ()->()")),
             (MEMORY, ExternType::Memory(_)) => Ok(()),
             (MEMORY, _) => Err(Unfit::mismatch(name, ty, "a memory")),
-            (START, _) => Err(Unfit::extra(name, ": the name is kept for the start function")),
+            (START, _) => Err(Unfit::start(name)),
             _ => Ok(()),
         }
     }

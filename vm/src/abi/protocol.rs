@@ -99,6 +99,11 @@ impl Unfit {
         Self { code: InvalidCode::ExportTypeMismatch, detail }
     }
 
+    /// The export has the name that engines call a start function by.
+    pub(crate) fn start(name: &str) -> Self {
+        Self::extra(name, ": the name is kept for the start function")
+    }
+
     /// The export is one too many.
     pub(crate) fn extra(name: &str, reason: &str) -> Self {
         Self { code: InvalidCode::ExtraExport, detail: format!("{}{reason}", quoted(name)) }

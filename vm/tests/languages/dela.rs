@@ -4,7 +4,7 @@ use crate::kit::{Chain, SENDER, halt, module, revert};
 use lockstep_gas::Abi;
 use lockstep_gas::Revision;
 use lockstep_host::{Address, HaltReason};
-use lockstep_vm::{Outcome, TxKind, ValidModule};
+use lockstep_vm::{Outcome, TxKind, ValidModule, module::InvalidCode};
 
 const A: Address = Address::repeat_byte(0xa1);
 
@@ -226,10 +226,27 @@ fn host_functions_answer() {
         ("time at a place", "(drop (call $time (i32.const 2000))) (i32.load (i32.const 2000))", 1_700_000_000),
         ("stat", "(call $__sys_stat64 (i32.const -1) (i32.const -1))", (-44_i32).cast_unsigned()),
         ("open", "(call $__sys_open (i32.const -1) (i32.const 0) (i32.const -1))", (-44_i32).cast_unsigned()),
+        ("fstat", "(call $__syscall_fstat64 (i32.const 1) (i32.const -1))", (-8_i32).cast_unsigned()),
+        ("ioctl", "(call $__syscall_ioctl (i32.const 1) (i32.const 21523) (i32.const -1))", (-59_i32).cast_unsigned()),
         (
             "copy",
             "(i32.load (call $emscripten_memcpy_big (i32.const 3001) (i32.const 3000) (i32.const 5)))",
             u32::from_le_bytes(*b"abcd"),
+        ),
+        (
+            "copy by a later name",
+            "(call $emscripten_memcpy_js (i32.const 3001) (i32.const 3000) (i32.const 5)) (i32.load (i32.const 3001))",
+            u32::from_le_bytes(*b"abcd"),
+        ),
+        (
+            "copy by a third name",
+            "(call $_emscripten_memcpy_js (i32.const 3001) (i32.const 3000) (i32.const 5)) (i32.load (i32.const 3001))",
+            u32::from_le_bytes(*b"abcd"),
+        ),
+        (
+            "growth that is told",
+            "(drop (memory.grow (i32.const 1))) (call $emscripten_notify_memory_growth (i32.const 0)) (memory.size)",
+            2,
         ),
         ("setTempRet0", "(call $setTempRet0 (i32.const 1)) (i32.const 5)", 5),
         ("grow to what is there", "(i32.add (call $emscripten_resize_heap (i32.const 65536)) (memory.size))", 2),
@@ -275,11 +292,45 @@ fn host_functions_answer() {
     let unreachable = halt(HaltReason::Unreachable);
     for (case, body) in [
         ("abort", "(call $abort)"),
+        ("_abort_js", "(call $_abort_js)"),
         ("__assert_fail", "(call $__assert_fail (i32.const -1) (i32.const -1) (i32.const -1) (i32.const -1))"),
     ] {
         let code = dela("(i32.const 16)", &format!("{body} (i32.const 0)"), "", "");
         assert_eq!(call(&mut chain, case, &code, b"{}").0, unreachable);
     }
+    let code = dela("(i32.const 16)", "(call $exit (i32.const 3)) (i32.const 0)", "", "");
+    assert_eq!(call(&mut chain, "exit", &code, b"{}").0, revert(3));
+    chain.settle();
+}
+
+/// Modules of other versions of emscripten import what this ABI does not have, and do without it.
+#[test]
+fn an_unknown_import_halts_when_it_is_called() {
+    let mut chain = Chain::new("dela_unknown.txt");
+    let code = |import: &str| {
+        let text = format!(
+            r#"(module (import "env" {import}) (memory (export "memory") 1) (data (i32.const 1000) "{ACCEPTED}")
+            (func (export "malloc") (param i32) (result i32) (i32.const 16)) (func (export "free") (param i32))
+            (func (export "f") (param i32) (result i32) (if (i32.load8_u (local.get 0)) (then (drop (call $import)))) (i32.const 1000)))"#
+        );
+        wat::parse_str(text).unwrap()
+    };
+    let of_javascript = code(r#""emscripten_date_now" (func $import (result f64))"#);
+    for (case, request, outcome) in
+        [("not called", &b""[..], Outcome::Return), ("called", b"{}", halt(HaltReason::UnknownImport))]
+    {
+        assert_eq!(call(&mut chain, case, &of_javascript, request).0, outcome, "{case}");
+    }
+    // A function that is there has its own types.
+    let refused = ValidModule::parse(code(r#""time" (func $import (result i32))"#).into(), Abi::Dela, &Revision::V1);
+    assert_eq!(refused.unwrap_err().code, InvalidCode::ImportTypeMismatch);
+    // Later versions of emscripten expect no result of it.
+    let text = r#"(module (import "env" "emscripten_memcpy_big" (func $copy (param i32 i32 i32))) (memory (export "memory") 1)
+        (func (export "malloc") (param i32) (result i32) (i32.const 16)) (func (export "free") (param i32))
+        (func (export "f") (param i32) (result i32) (call $copy (i32.const 2000) (local.get 0) (i32.const 100)) (i32.const 2000)))"#;
+    let reply = br#"{"Accepted":"true","result":""}"#;
+    let (outcome, output) = call(&mut chain, "a copy without a result", &wat::parse_str(text).unwrap(), reply);
+    assert_eq!((outcome, output.as_slice()), (Outcome::Return, &reply[..]));
     chain.settle();
 }
 

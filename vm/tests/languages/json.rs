@@ -74,6 +74,30 @@ fn initialize_runs_first_and_a_frame_starts_fresh() {
     );
     let receipt = chain.call("a start that fails", SENDER, B, "look", &[]);
     assert_eq!((receipt.outcome, receipt.output.as_slice()), (revert(0), &b"no!"[..]));
+    // A start function runs before both, with the gas of the frame.
+    let counts = |letter: char| {
+        let add = format!(
+            "(global.set $g (i32.add (i32.mul (global.get $g) (i32.const 3)) (i32.const {})))",
+            u32::from(letter) - 96
+        );
+        format!("(func ${letter} {add})")
+    };
+    for (case, more, seen) in [
+        ("a start function alone", "(start $a)", 1),
+        ("a start function before a start", r#"(export "_initialize" (func $b)) (start $a)"#, 3 + 2),
+        ("an exported start alone", r#"(export "_initialize" (func $b))"#, 2),
+    ] {
+        let look = r#"(func (export "look") (i32.store8 (i32.const 0) (global.get $g)) (call $set_result (i32.const 0) (i32.const 1)))"#;
+        let fields = format!("(global $g (mut i32) (i32.const 0)) {} {} {more} {look}", counts('a'), counts('b'));
+        chain.put(B, Abi::Json, &json(&fields));
+        assert_eq!(chain.call(case, SENDER, B, "look", &[]).output, [seen], "{case}");
+    }
+    chain.put(B, Abi::Json, &json(r#"(func (export "look")) (func $s unreachable) (start $s)"#));
+    let receipt = chain.call("a start function that traps", SENDER, B, "look", &[]);
+    assert_eq!(receipt.outcome, halt(HaltReason::Unreachable));
+    let named = json(r#"(func (export "(start)"))"#);
+    let refused = lockstep_vm::ValidModule::parse(named.into(), Abi::Json, &lockstep_gas::Revision::V1);
+    assert_eq!(refused.unwrap_err().code, lockstep_vm::module::InvalidCode::ExtraExport);
     chain.put(B, Abi::Json, &json(r#"(func (export "_initialize") (loop $l (br $l))) (func (export "look"))"#));
     chain.gas_limit = 5_000_000;
     assert_eq!(chain.call("a start without end", SENDER, B, "look", &[]).outcome, halt(HaltReason::OutOfGas));

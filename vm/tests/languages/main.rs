@@ -17,5 +17,6 @@ mod dela;
 mod diagnosed;
 mod json;
 mod kit;
+mod mixed;
 mod pointers;
 mod transcripts;

@@ -2,19 +2,27 @@
 //! so, or success; never a panic, never a fault, and the same on both engines.
 
 use crate::kit::{Chain, SENDER, module};
-use lockstep_gas::{Abi, Revision};
+use lockstep_gas::{Abi, HostFunction, Revision};
 use lockstep_host::{Address, HaltReason, HostImport, ImportTable, ValueType};
 use lockstep_vm::Outcome;
+use std::collections::BTreeSet;
 
 const A: Address = Address::repeat_byte(0xa1);
 
 /// Bytes of the contract's memory.
 const SIZE: u32 = 65_536;
 
-/// The rows that belong to the ABI itself.
+/// The rows that belong to the ABI itself; of the system calls, which all look at no pointer, the first two. Of several types
+/// of one name the kit imports the first.
 fn rows(abi: Abi) -> Vec<&'static HostImport> {
     let table = ImportTable::of(abi, &Revision::V1);
-    table.rows().filter(|row| row.module == "env").collect()
+    let mut names = BTreeSet::new();
+    let is_taken = |row: &&HostImport| {
+        let is_system_call =
+            row.function == HostFunction::NoFile && !["__sys_stat64", "__sys_open"].contains(&row.name);
+        row.module == "env" && !is_system_call && names.insert(row.name)
+    };
+    table.rows().filter(is_taken).collect()
 }
 
 /// A contract whose export hands the words of its input on to the function.
@@ -61,9 +69,9 @@ fn every_edge(abi: Abi, golden: &'static str) {
                     combinations += 1;
                     let allowed = match receipt.outcome {
                         Outcome::Return => true,
-                        Outcome::Revert { .. } => ["fail", "abort"].contains(&row.name),
+                        Outcome::Revert { .. } => ["fail", "abort", "exit"].contains(&row.name),
                         Outcome::Halt { reason: HaltReason::Unreachable } => {
-                            ["__assert_fail", "abort"].contains(&row.name)
+                            ["__assert_fail", "abort", "_abort_js"].contains(&row.name)
                         }
                         Outcome::Halt { reason } => matches!(
                             reason,
