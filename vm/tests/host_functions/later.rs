@@ -11,9 +11,6 @@ const CONTRACT: Address = Address::repeat_byte(0xc0);
 const GAS_LIMIT: u64 = 10_000_000;
 const PRICE: HostPrice = HostPrice::words(400, 70);
 
-/// What a byte of code costs at its first use.
-const FIRST_USE_BYTE: i64 = 80;
-
 fn later() -> Revision {
     let mut revision = Revision { number: 2, ..Revision::V1 };
     for &function in HostFunction::ALL.iter().filter(|&&it| !Revision::V1.schedule.offered().contains(it)) {
@@ -83,9 +80,9 @@ fn a_function_of_a_later_revision_computes_charges_and_halts() {
                     // Beyond the digest of nothing: the words, and the bytes of the code's numbers.
                     let nothing = contract(1_000, 0, 0);
                     let gas = execute(&machine, abi, &nothing).receipts[0].gas_used.get();
-                    let gas = gas + words * PRICE.per_word;
-                    let (longer, price) = (code.len() as i64 - nothing.len() as i64, FIRST_USE_BYTE);
-                    assert_eq!(receipt.gas_used.get() as i64, gas as i64 + longer * price, "{name}: gas");
+                    let first_use = |code: &[u8]| code.len() as u64 * Revision::V1.schedule.frame.first_use_byte;
+                    let beyond = receipt.gas_used.get() + first_use(&nothing) - gas - first_use(&code);
+                    assert_eq!(beyond, words * PRICE.per_word, "{name}: gas");
                 }
                 Err(outcome) => assert_eq!((receipt.outcome, receipt.gas_used.get()), (outcome, GAS_LIMIT), "{name}"),
             }
