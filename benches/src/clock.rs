@@ -16,6 +16,13 @@ pub(crate) fn thread_nanoseconds() -> f64 {
     START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e9
 }
 
+/// Nanoseconds of processor time that `work` takes on this thread.
+pub(crate) fn of_thread(work: impl FnOnce()) -> f64 {
+    let start = thread_nanoseconds();
+    work();
+    thread_nanoseconds() - start
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

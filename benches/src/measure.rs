@@ -17,6 +17,26 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
+/// The least, the middle and the greatest of what was measured round by round.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Spread {
+    /// The least.
+    pub least: f64,
+    /// The median.
+    pub median: f64,
+    /// The greatest.
+    pub most: f64,
+}
+
+impl Spread {
+    /// The spread of `values`; all 0 of nothing.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let values: Vec<f64> = values.into_iter().collect();
+        let bound = |start: f64, of: fn(f64, f64) -> f64| values.iter().copied().reduce(of).unwrap_or(start);
+        Self { least: bound(0.0, f64::min), median: median(values.iter().copied()), most: bound(0.0, f64::max) }
+    }
+}
+
 /// What two sides took, round by round.
 #[derive(Debug, Clone, Default)]
 pub struct Rounds(Vec<(f64, f64)>);
@@ -73,6 +93,12 @@ mod tests {
         for (values, expected) in [(vec![], 0.0), (vec![3.0], 3.0), (vec![9.0, 1.0, 5.0], 5.0), (vec![2.0, 1.0], 1.0)] {
             assert_eq!(median(values.clone()), expected, "{values:?}");
         }
+    }
+
+    #[test]
+    fn a_spread_has_its_ends() {
+        assert_eq!(Spread::of([]), Spread::default());
+        assert_eq!(Spread::of([3.0, 1.0, 2.0]), Spread { least: 1.0, median: 2.0, most: 3.0 });
     }
 
     #[test]

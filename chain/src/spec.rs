@@ -23,6 +23,12 @@ pub enum InvalidSchedule {
         /// The number of the revision.
         number: u16,
     },
+    /// A revision does not admit every module that the one before it does: the state could hold contracts that are none
+    /// any more, and each node would have a fault at a call of one.
+    Narrower {
+        /// The number of the revision.
+        number: u16,
+    },
 }
 
 impl fmt::Display for InvalidSchedule {
@@ -34,6 +40,9 @@ impl fmt::Display for InvalidSchedule {
             }
             Self::Revision { number } => {
                 write!(f, "revision {number} carries no chain: it is for conformance, or keeps no block hashes")
+            }
+            Self::Narrower { number } => {
+                write!(f, "revision {number} does not admit every module that the revision before it does")
             }
         }
     }
@@ -63,8 +72,12 @@ impl Schedule {
             return Err(InvalidSchedule::Order { height: *height });
         }
         let carries = |revision: &Revision| !revision.rules.conformance && revision.rules.block_hashes_in_state;
-        match entries.iter().find(|(_, revision)| !carries(revision)) {
-            Some((_, revision)) => Err(InvalidSchedule::Revision { number: revision.number }),
+        if let Some((_, revision)) = entries.iter().find(|(_, revision)| !carries(revision)) {
+            return Err(InvalidSchedule::Revision { number: revision.number });
+        }
+        let mut pairs = entries.iter().zip(entries.iter().skip(1));
+        match pairs.find(|((_, before), (_, after))| !after.admits_modules_of(before)) {
+            Some((_, (_, revision))) => Err(InvalidSchedule::Narrower { number: revision.number }),
             None => Ok(Self { entries }),
         }
     }
@@ -176,6 +189,7 @@ impl Machines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lockstep_gas::{HostFunction, Operator};
 
     fn revision(number: u16) -> Revision {
         Revision { number, ..Revision::V1 }
@@ -187,6 +201,35 @@ mod tests {
         for (height, number) in [(0, 1), (4, 1), (5, 2), (6, 3), (7, 3), (u64::MAX, 3)] {
             assert_eq!(schedule.entries()[schedule.position(height)].1.number, number, "height {height}");
         }
+    }
+
+    /// A change of each part of a revision that a module can be invalid by.
+    #[test]
+    fn a_revision_that_admits_fewer_modules_is_refused() {
+        let narrower: [fn(&mut Revision); 9] = [
+            |it| it.limits.contract.exports_max -= 1,
+            |it| it.limits.program.body_bytes_max -= 1,
+            |it| it.limits.indexer.memory_pages_max -= 1,
+            |it| it.limits.contract.bytes_per_function_min += 1,
+            |it| it.features.tail_calls = false,
+            |it| it.schedule.set_host(HostFunction::Sha256, None),
+            |it| it.schedule.set_operator(Operator::I32Popcnt, None),
+            |it| it.rules.extensions = false,
+            |it| it.rules.exact_exports = true,
+        ];
+        for (case, patch) in narrower.into_iter().enumerate() {
+            let mut second = revision(2);
+            patch(&mut second);
+            let refused = Schedule::new(vec![(0, revision(1)), (1, second.clone())]);
+            assert_eq!(refused, Err(InvalidSchedule::Narrower { number: 2 }), "case {case}");
+            // The other way round it is a wider one.
+            assert!(Schedule::new(vec![(0, second), (1, revision(3))]).is_ok(), "case {case}");
+        }
+        // What bounds frames can become less.
+        let mut second = revision(2);
+        second.limits.contract.output_bytes_max -= 1;
+        second.transaction.logs_max -= 1;
+        assert!(Schedule::new(vec![(0, revision(1)), (1, second)]).is_ok());
     }
 
     #[test]

@@ -122,8 +122,7 @@ fn storage_believed(bytes: &[u8]) {
 fn forbidden_allowed(bytes: &[u8]) {
     let _ = validate::against(bytes, |revision| {
         let mut faulty = revision.clone();
-        let prices = faulty.schedule.instructions.take();
-        faulty.schedule.instructions = prices.map(|prices| prices.with_operator(Operator::TableGrow, Some(1)));
+        faulty.schedule.set_operator(Operator::TableGrow, Some(1));
         faulty
     });
 }
@@ -224,8 +223,7 @@ fn not_canonical(bytes: &[u8]) {
 fn at_price(bytes: &[u8], operator: Operator, price: u8) {
     differential::against(bytes, |case| {
         let mut revision = Revision::clone(&case.revision);
-        let prices = revision.schedule.instructions.take().expect("it is metered");
-        revision.schedule.instructions = Some(prices.with_operator(operator, Some(price)));
+        revision.schedule.set_operator(operator, Some(price));
         let engine = Wasmi::new(Arc::new(revision)).expect("the engine starts");
         differential::Run::on(engine, case).with(case.gas)
     });

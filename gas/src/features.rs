@@ -49,6 +49,34 @@ impl Features {
     /// its loads and stores larger.
     pub(crate) const SPEC: Self = Self { multi_memory: true, wide_arithmetic: true, ..Self::V1 };
 
+    /// Whether each feature of `earlier` is one of these.
+    pub(crate) const fn contain(&self, earlier: &Self) -> bool {
+        let Self {
+            floats,
+            mutable_globals,
+            sign_extension,
+            saturating_conversions,
+            multi_value,
+            bulk_memory,
+            reference_types,
+            tail_calls,
+            extended_const,
+            multi_memory,
+            wide_arithmetic,
+        } = *earlier;
+        (self.floats || !floats)
+            && (self.mutable_globals || !mutable_globals)
+            && (self.sign_extension || !sign_extension)
+            && (self.saturating_conversions || !saturating_conversions)
+            && (self.multi_value || !multi_value)
+            && (self.bulk_memory || !bulk_memory)
+            && (self.reference_types || !reference_types)
+            && (self.tail_calls || !tail_calls)
+            && (self.extended_const || !extended_const)
+            && (self.multi_memory || !multi_memory)
+            && (self.wide_arithmetic || !wide_arithmetic)
+    }
+
     /// Wasm version 1 without floats (ewasm's rule).
     pub(crate) const BYZANTIUM: Self = Self {
         floats: false,

@@ -1,7 +1,9 @@
 //! Every host function that a revision prices: one table of name and prices.
 //!
-//! A row names the function and its price under `EWASM_BYZANTIUM` and under `V1`. What the function is called in
-//! an import, its type and what it does are in the crate `host`.
+//! A row names the function and its price under `EWASM_BYZANTIUM` and under `V1`, the two bases. A later revision is a patch
+//! of the one before it and has no column ([`Revision`](crate::Revision)). A price list is the list of what is offered: a
+//! revision without a price for a function does not have it. What the function is called in an import, its type and what
+//! it does are in the crate `host`.
 
 use crate::Gas;
 use borsh::BorshSerialize;
@@ -127,9 +129,36 @@ macro_rules! host_functions {
         /// Byzantium's prices: hera's `GasSchedule`, which is Ethereum's; `None` for what hera does not have.
         pub(crate) const BYZANTIUM_PRICES: [Option<HostPrice>; HOST_FUNCTIONS] = [$($byzantium,)*];
 
-        /// The prices of `V1`.
+        /// The prices of `V1`; `None` for what the machine learnt later.
         pub(crate) const V1_PRICES: [Option<HostPrice>; HOST_FUNCTIONS] = [$($v1,)*];
     };
+}
+
+/// A set of host functions: those that a revision offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostFunctionSet([bool; HOST_FUNCTIONS]);
+
+impl HostFunctionSet {
+    /// The functions that `prices` has a price for.
+    pub(crate) const fn of_prices(prices: &[Option<HostPrice>; HOST_FUNCTIONS]) -> Self {
+        let mut set = [false; HOST_FUNCTIONS];
+        let (mut members, mut prices): (&mut [bool], &[Option<HostPrice>]) = (&mut set, prices);
+        while let ([member, members_left @ ..], [price, prices_left @ ..]) = (members, prices) {
+            *member = price.is_some();
+            (members, prices) = (members_left, prices_left);
+        }
+        Self(set)
+    }
+
+    /// Whether `function` is one of them.
+    pub fn contains(&self, function: HostFunction) -> bool {
+        self.0.get(function.index()).copied().unwrap_or_default()
+    }
+
+    /// Whether each function of `other` is one of them.
+    pub fn contains_all(&self, other: &Self) -> bool {
+        HostFunction::ALL.iter().all(|&function| self.contains(function) || !other.contains(function))
+    }
 }
 
 host_functions! {
@@ -196,6 +225,8 @@ host_functions! {
     ReadReply               None,                  words(40, 160);
     KeyValueFlush           None,                  words(40, 64);
     NoteFailure             None,                  flat(40);
+    // Learnt after V1: a row without a price, until a revision patches one in.
+    Sha512                  None,                  None;
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod schedule;
 pub use abi::{Abi, AbiSet, Class, UnknownAbi};
 pub use features::Features;
 pub use gas::{Gas, GasMeter, OutOfGas};
-pub use host_function::{HostFunction, HostPrice};
+pub use host_function::{HostFunction, HostFunctionSet, HostPrice};
 pub use limits::{Limits, LimitsByClass, TransactionLimits};
 pub use operator::Operator;
 pub use precompile::{

@@ -26,6 +26,14 @@ impl LimitsByClass {
     /// The same for every class.
     pub(crate) const SPEC: Self = Self { contract: Limits::SPEC, program: Limits::SPEC, indexer: Limits::SPEC };
 
+    /// Whether a module within the limits of `earlier` for its class is within these.
+    pub(crate) const fn hold_modules_of(&self, earlier: &Self) -> bool {
+        let Self { contract, program, indexer } = earlier;
+        self.contract.hold_modules_of(contract)
+            && self.program.hold_modules_of(program)
+            && self.indexer.hold_modules_of(indexer)
+    }
+
     /// The limits of `class`.
     pub const fn of(&self, class: Class) -> &Limits {
         match class {
@@ -34,6 +42,15 @@ impl LimitsByClass {
             Class::Indexer => &self.indexer,
         }
     }
+}
+
+/// Whether each number that `$later` holds a module to is as wide as that of `$earlier`, or wider. Each field is in one
+/// of the three lists: the compiler demands it.
+macro_rules! as_wide {
+    ($later:ident, $earlier:ident, at_most: $($max:ident)*, at_least: $($min:ident)*, of_frames: $($other:ident)*) => {{
+        let Self { $($max,)* $($min,)* $($other: _,)* } = $earlier;
+        $($later.$max >= *$max)&&* && $($later.$min <= *$min)&&*
+    }};
 }
 
 /// What bounds all frames of one transaction together, whatever their ABIs. Every number is the largest that is allowed,
@@ -164,6 +181,20 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Whether a module within the limits of `earlier` is within these too. What bounds frames and not modules can be
+    /// any number.
+    pub(crate) const fn hold_modules_of(&self, earlier: &Self) -> bool {
+        as_wide! { self, earlier,
+            at_most: code_bytes_max functions_max types_max globals_max imports_max exports_max parameters_max results_max
+                locals_max operands_max module_parameters_max module_locals_max body_bytes_max data_segments_max
+                element_segments_max elements_max br_table_targets_max locals_per_byte_max const_operators_max tables_max
+                table_elements_max memory_pages_max,
+            at_least: bytes_per_moved_value_min bytes_per_function_min,
+            of_frames: created_code_bytes_max call_depth_max storage_key_bytes_max storage_value_bytes_max
+                input_bytes_max output_bytes_max revert_bytes_max log_bytes_max
+        }
+    }
+
     /// What a module of any size may have of that which its bytes bound.
     pub const FREE_OF_BYTES: u64 = 1_024;
 

@@ -1,4 +1,4 @@
-//! Every Wasm operator that the engine knows: one table of name, text and production price.
+//! Every Wasm operator that the engine knows: one table of name, text and price under `V1`.
 //!
 //! Whatever else needs one entry per operator (the enum, the price list, the engine's cost table, the validator's
 //! look-up, the printed gas table) is generated from this table by [`for_each_operator!`](crate::for_each_operator).
@@ -7,7 +7,8 @@
 /// Calls `$callback!` with a row `Name snake_name "text.name" price` for every operator.
 ///
 /// `Name` is the name in wasmparser, `snake_name` the name in wasmi's cost table, `"text.name"` the name in the Wasm
-/// text format, and the price is the one of the production revision: `Some(gas)`, or `None` for forbidden.
+/// text format, and the price is the one of `V1`: `Some(gas)`, or `None` for forbidden. A later
+/// revision patches that list ([`Schedule::set_operator`](crate::Schedule::set_operator)).
 #[macro_export]
 macro_rules! for_each_operator {
     ($callback:ident) => {
@@ -266,8 +267,8 @@ macro_rules! define_operator {
         /// Number of operators.
         pub(crate) const OPERATORS: usize = Operator::ALL.len();
 
-        /// The prices of the production revision, in the order of the table.
-        pub(crate) const PRODUCTION_PRICES: [Option<u8>; OPERATORS] = [$($price,)*];
+        /// The prices of `V1`, in the order of the table.
+        pub(crate) const V1_PRICES: [Option<u8>; OPERATORS] = [$($price,)*];
     };
 }
 for_each_operator!(define_operator);

@@ -1,12 +1,13 @@
 //! A revision: everything that consensus depends on, as one value with one digest.
 //!
-//! A released revision is never edited. The next one copies it and changes the copy.
+//! A released revision is never edited. The next one is a patch: a copy in which only what differs is said.
 
 use crate::{
     Gas,
     abi::{Abi, AbiSet},
     features::Features,
     limits::{Limits, LimitsByClass, TransactionLimits},
+    operator::Operator,
     precompile::Precompiles,
     schedule::Schedule,
 };
@@ -14,6 +15,21 @@ use borsh::BorshSerialize;
 use sha3::{Digest, Sha3_256};
 
 /// Features, limits, prices and rules of one period of a chain.
+///
+/// `V1` is a base: its tables have a column of their own. A later revision copies the one before it and says what differs:
+///
+/// ```
+/// use lockstep_gas::{HostFunction, HostPrice, Operator, Revision};
+///
+/// const NEXT: Revision = {
+///     let mut next = Revision { number: 2, ..Revision::V1 };
+///     next.limits.contract.exports_max = 200;
+///     next.schedule.set_operator(Operator::I64Popcnt, Some(2));
+///     next.schedule.set_host(HostFunction::Sha512, Some(HostPrice::words(400, 70)));
+///     next
+/// };
+/// assert!(NEXT.admits_modules_of(&Revision::V1) && !Revision::V1.admits_modules_of(&NEXT));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
 pub struct Revision {
     /// Number of the revision; part of the digest, so two revisions never share one.
@@ -117,6 +133,26 @@ impl Revision {
     /// The limits of modules of `abi` and their frames.
     pub const fn limits(&self, abi: Abi) -> &Limits {
         self.limits.of(abi.class())
+    }
+
+    /// Whether every module that is valid under `earlier` is valid under this revision, with the same imports: what a
+    /// chain asks of a revision that it takes on, for the state holds the modules that earlier ones admitted.
+    pub fn admits_modules_of(&self, earlier: &Self) -> bool {
+        let Rules { abis, extensions, exact_exports, unchecked_code, conformance: _, block_hashes_in_state: _ } =
+            &earlier.rules;
+        let metered = |revision: &Self| revision.schedule.instructions.is_some();
+        let admits = |operator: &&Operator| {
+            self.schedule.operator(**operator).is_some() || earlier.schedule.operator(**operator).is_none()
+        };
+        self.features.contain(&earlier.features)
+            && self.limits.hold_modules_of(&earlier.limits)
+            && self.schedule.offered().contains_all(&earlier.schedule.offered())
+            && Operator::ALL.iter().all(|operator| admits(&operator))
+            && metered(self) == metered(earlier)
+            && Abi::ALL.iter().all(|&abi| self.rules.abis.contains(abi) || !abis.contains(abi))
+            && (self.rules.extensions || !extensions)
+            && (!self.rules.exact_exports || *exact_exports)
+            && self.rules.unchecked_code == *unchecked_code
     }
 
     /// sha3-256 over the borsh encoding.

@@ -2,8 +2,8 @@
 
 use crate::{
     Gas,
-    host_function::{BYZANTIUM_PRICES, HOST_FUNCTIONS, HostFunction, HostPrice, V1_PRICES},
-    operator::{OPERATORS, Operator, PRODUCTION_PRICES},
+    host_function::{BYZANTIUM_PRICES, HOST_FUNCTIONS, HostFunction, HostFunctionSet, HostPrice, V1_PRICES},
+    operator::{OPERATORS, Operator, V1_PRICES as V1_OPERATOR_PRICES},
 };
 use borsh::BorshSerialize;
 
@@ -12,6 +12,18 @@ pub const PAGE_BYTES: u64 = 65_536;
 
 /// Bytes that one table element counts as in a bulk operation.
 pub const TABLE_ELEMENT_BYTES: u64 = 4;
+
+/// Puts `new` at `index` of a table, in constants too: a revision is one.
+const fn put<T: Copy>(table: &mut [T], index: usize, new: T) {
+    let (mut rest, mut position) = (table, 0_usize);
+    while let [entry, tail @ ..] = rest {
+        if position == index {
+            *entry = new;
+        }
+        position = position.saturating_add(1);
+        rest = tail;
+    }
+}
 
 /// Every price of a revision, in gas.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
@@ -118,16 +130,6 @@ impl InstructionPrices {
         u64::from(slots.saturating_sub(self.frame_slots)).saturating_mul(u64::from(self.per_slot))
     }
 
-    /// The same list with another price for `operator`, `None` to forbid it: how a revision differs from the one that
-    /// it copies.
-    #[must_use]
-    pub fn with_operator(mut self, operator: Operator, price: Option<u8>) -> Self {
-        if let Some(entry) = self.operators.get_mut(operator.index()) {
-            *entry = price;
-        }
-        self
-    }
-
     /// The price of moving, filling or adding `bytes` bytes.
     pub const fn bulk(&self, bytes: u64) -> Gas {
         // A schedule with 0 here cannot be made: the field is set in this file alone and a test reads it.
@@ -204,6 +206,24 @@ pub struct Refunds {
 }
 
 impl Schedule {
+    /// The functions that the revision offers: those that it has a price for.
+    pub const fn offered(&self) -> HostFunctionSet {
+        HostFunctionSet::of_prices(&self.host)
+    }
+
+    /// Gives `function` another price, `None` to not offer it: a line of a revision's patch.
+    pub const fn set_host(&mut self, function: HostFunction, price: Option<HostPrice>) {
+        put(&mut self.host, function.index(), price);
+    }
+
+    /// Gives `operator` another price, `None` to forbid it: a line of a revision's patch. A revision that does not meter
+    /// instructions has no such prices, and stays as it is.
+    pub const fn set_operator(&mut self, operator: Operator, price: Option<u8>) {
+        if let Some(instructions) = &mut self.instructions {
+            put(&mut instructions.operators, operator.index(), price);
+        }
+    }
+
     /// The price of `function`; nothing for one that the revision does not offer, which nobody can call.
     pub fn host(&self, function: HostFunction) -> HostPrice {
         self.host.get(function.index()).copied().flatten().unwrap_or_default()
@@ -245,7 +265,7 @@ impl Schedule {
     /// The production prices: every instruction metered.
     pub(crate) const V1: Self = Self {
         instructions: Some(InstructionPrices {
-            operators: PRODUCTION_PRICES,
+            operators: V1_OPERATOR_PRICES,
             bulk_bytes_per_gas: 4,
             per_value: 1,
             call_values: 9,

@@ -1,19 +1,21 @@
 //! The tables of imports: which rows contracts of an ABI can have, from which linking, import checks, prices and
-//! `docs/host-abi.md` derive.
+//! `docs/host-abi.md` derive. Of the rows of an ABI a revision offers those that it has a price for.
 
 use crate::{
-    crypto, dela, ewasm,
+    crypto::imports::{IMPORTS as CRYPTO, LATER as CRYPTO_LATER},
+    dela, ewasm,
     import::HostImport,
     json, lockstep,
     metashrew::imports::{DEPLOYED, DOCUMENTED, IMPORTS as METASHREW},
     packed, suave, wasi,
 };
-use lockstep_gas::{Abi, Revision};
+use lockstep_gas::{Abi, HostFunctionSet, Revision};
 
 /// The imports that contracts of one ABI can have under one revision.
 #[derive(Debug, Clone, Copy)]
 pub struct ImportTable {
     parts: &'static [&'static [HostImport]],
+    offered: HostFunctionSet,
     unknown: UnknownImport,
 }
 
@@ -34,30 +36,34 @@ impl ImportTable {
         let (parts, unknown): (&[&[HostImport]], _) = match (abi, revision.rules.extensions) {
             (Abi::Ewasm | Abi::Packed, false) => (&[ewasm::IMPORTS], UnknownImport::Refused),
             (Abi::Ewasm | Abi::Packed, true) => {
-                (&[ewasm::IMPORTS, packed::call::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused)
+                (&[ewasm::IMPORTS, packed::call::IMPORTS, CRYPTO, CRYPTO_LATER], UnknownImport::Refused)
             }
             (Abi::Wasi, _) => {
-                (&[wasi::IMPORTS, lockstep::IMPORTS, suave::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused)
+                (&[wasi::IMPORTS, lockstep::IMPORTS, suave::IMPORTS, CRYPTO, CRYPTO_LATER], UnknownImport::Refused)
             }
-            (Abi::Json, _) => (&[json::IMPORTS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Refused),
-            (Abi::Dela, _) => {
-                (&[dela::IMPORTS, dela::SYSTEM_CALLS, wasi::IMPORTS, crypto::imports::IMPORTS], UnknownImport::Halts)
-            }
-            (Abi::Metashrew, _) => (&[METASHREW, DEPLOYED, crypto::imports::IMPORTS], UnknownImport::Halts),
-            (Abi::MetashrewDocumented, _) => (&[METASHREW, DOCUMENTED, crypto::imports::IMPORTS], UnknownImport::Halts),
+            (Abi::Json, _) => (&[json::IMPORTS, wasi::IMPORTS, CRYPTO, CRYPTO_LATER], UnknownImport::Refused),
+            (Abi::Dela, _) => (&[dela::IMPORTS, dela::SYSTEM_CALLS, wasi::IMPORTS, CRYPTO], UnknownImport::Halts),
+            (Abi::Metashrew, _) => (&[METASHREW, DEPLOYED, CRYPTO], UnknownImport::Halts),
+            (Abi::MetashrewDocumented, _) => (&[METASHREW, DOCUMENTED, CRYPTO], UnknownImport::Halts),
             (Abi::Linked, _) => (&[], UnknownImport::Linked),
         };
-        Self { parts, unknown }
+        Self { parts, offered: revision.schedule.offered(), unknown }
     }
 
-    /// Every row.
+    /// Every row that the revision offers.
     pub fn rows(&self) -> impl Iterator<Item = &'static HostImport> {
-        self.parts.iter().copied().flatten()
+        self.parts.iter().copied().flatten().filter(|row| self.offered.contains(row.function))
     }
 
     /// The rows that an import `module.name` can mean: several if there is one name for several types.
     pub fn find(&self, module: &str, name: &str) -> impl Iterator<Item = &'static HostImport> {
         self.rows().filter(move |row| row.module == module && row.name == name)
+    }
+
+    /// Whether there are rows for the import `module.name` of which the revision offers none.
+    pub fn has_unoffered(&self, module: &str, name: &str) -> bool {
+        let mut rows = self.parts.iter().copied().flatten();
+        rows.any(|row| row.module == module && row.name == name) && self.find(module, name).next().is_none()
     }
 
     /// What becomes of an import that no row stands for.
@@ -69,7 +75,7 @@ impl ImportTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lockstep_gas::HostFunction;
+    use lockstep_gas::{HostFunction, HostPrice};
     use std::collections::BTreeSet;
 
     #[test]
@@ -78,7 +84,25 @@ mod tests {
         let tables = Abi::CONTRACTS.iter().map(|&abi| ImportTable::of(abi, &Revision::V1));
         let rows = tables.flat_map(|table| table.rows().collect::<Vec<_>>());
         let functions: BTreeSet<_> = rows.map(|row| row.function).chain(STEPS).collect();
-        assert_eq!(functions.len(), HostFunction::ALL.len());
+        let offered = Revision::V1.schedule.offered();
+        let priced: BTreeSet<_> = HostFunction::ALL.iter().copied().filter(|&it| offered.contains(it)).collect();
+        assert_eq!(functions, priced);
+    }
+
+    /// What `V1` may not know, a later revision offers by a price alone. An ABI whose unknown imports halt keeps the rows
+    /// that it had, for its contracts could import the new names before.
+    #[test]
+    fn a_price_offers_a_row_where_unknown_imports_are_refused() {
+        let mut everything = Revision::V1;
+        for &function in HostFunction::ALL.iter().filter(|&&it| !Revision::V1.schedule.offered().contains(it)) {
+            everything.schedule.set_host(function, Some(HostPrice::default()));
+        }
+        for &abi in Abi::CONTRACTS {
+            let rows = |revision| ImportTable::of(abi, revision).rows().count();
+            let (before, after) = (rows(&Revision::V1), rows(&everything));
+            let grows = ImportTable::of(abi, &Revision::V1).unknown() == UnknownImport::Refused;
+            assert_eq!(before < after, grows, "{abi}: {before} rows, then {after}");
+        }
     }
 
     #[test]

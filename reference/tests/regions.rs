@@ -16,8 +16,8 @@ const CONTRACT: Address = Address::repeat_byte(0xc0);
 /// `V1` with the prices of `SPEC`, which are all different. `table.grow` stays forbidden.
 fn distinct() -> Revision {
     let mut revision = Revision::V1;
-    let prices = Revision::SPEC.schedule.instructions.unwrap();
-    revision.schedule.instructions = Some(prices.with_operator(Operator::TableGrow, None));
+    revision.schedule.instructions = Revision::SPEC.schedule.instructions;
+    revision.schedule.set_operator(Operator::TableGrow, None);
     revision
 }
 

@@ -82,6 +82,27 @@ pub fn measure<'a>(
     Ok(())
 }
 
+/// Nanoseconds that `recipe` and ordinary code take for a unit of gas, round by round, and the gas of a run.
+pub(crate) fn rounds_of(
+    recipe: &Recipe,
+    ordinary: &Stage,
+    options: &Options,
+) -> anyhow::Result<(u64, Vec<(f64, f64)>)> {
+    let stage = recipe.stage(options.gas)?;
+    let gas = stage.run()?.gas;
+    let per_gas = |stage: &Stage| {
+        let spent = stage.run_turns()?;
+        anyhow::Ok(spent.nanoseconds / spent.gas as f64)
+    };
+    let rounds = (0..options.rounds).map(|_| Ok((per_gas(&stage)?, per_gas(ordinary)?)));
+    Ok((gas, rounds.collect::<anyhow::Result<_>>()?))
+}
+
+/// Ordinary code, which everything is compared with.
+pub(crate) fn ordinary_stage(gas: u64) -> anyhow::Result<Stage> {
+    Stage::new(ordinary()?, gas)
+}
+
 fn one(recipe: &Recipe, options: &Options, heap: &Heap, ordinary: &Stage) -> anyhow::Result<Measured> {
     let stage = recipe.stage(options.gas)?;
     let (first, taken) = stage.run_on(heap)?;

@@ -25,6 +25,7 @@ mod views;
 
 pub use heap::{Heap, Taken};
 pub use measure::{Measured, Options, measure, worst};
+pub(crate) use measure::{ordinary_stage, rounds_of};
 pub use program::{Ends, Program, Spent, Stage, Subject, Work};
 pub use report::{as_json, as_table, too_cheap};
 pub use search::{Dice, search};

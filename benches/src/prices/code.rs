@@ -2,7 +2,7 @@
 
 use super::{Comparison, Row, Spent, in_gas};
 use crate::{
-    measure::nanoseconds,
+    clock::of_thread,
     programs::{chain_link, many_functions, module},
 };
 use lockstep_vm::{Abi, CodeId, Revision, Vm};
@@ -18,7 +18,7 @@ pub(super) fn measure(rounds: usize) -> anyhow::Result<Vec<Row>> {
         let (id, code) = (CodeId::of(&code, Abi::Ewasm), code.into());
         let compile = || {
             let mut result = Ok(());
-            let time = nanoseconds(|| result = vm.check_code(id, &code));
+            let time = of_thread(|| result = vm.check_code(id, &code));
             result?;
             Ok(Spent { nanoseconds: time / f64::from(bytes), gas })
         };

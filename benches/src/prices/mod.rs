@@ -1,7 +1,8 @@
 //! Times of operators, host functions and frames, beside their prices under `V1`.
 //!
 //! Prices are relative: gas is worth whatever a node's processor makes of it. What must hold is that no gas buys much
-//! more time than another, so every row is compared with one yardstick, measured in the same round.
+//! more time than another, so every row is compared with one yardstick, measured in the same round. Time is processor time
+//! of the executing thread.
 
 mod code;
 mod control;
@@ -12,7 +13,8 @@ mod numeric;
 mod typical;
 
 use crate::{
-    measure::{median, nanoseconds},
+    clock::of_thread,
+    measure::{Spread, median},
     programs,
     scene::Scene,
 };
@@ -38,6 +40,8 @@ pub struct Row {
     pub gas: f64,
     /// Nanoseconds that the yardstick took for each of its gas in the same rounds.
     pub nanoseconds_per_gas: f64,
+    /// How many times too cheap it was, round by round.
+    pub rounds: Spread,
 }
 
 impl Row {
@@ -226,7 +230,7 @@ impl Comparison {
     fn run(&self, number: u64, input: &[u8]) -> anyhow::Result<Spent> {
         let tx = self.scene.call(number, input)?;
         let mut executed = None;
-        let nanoseconds = nanoseconds(|| executed = Some(self.scene.execute(tx)));
+        let nanoseconds = of_thread(|| executed = Some(self.scene.execute(tx)));
         let gas = executed.transpose()?.map_or(0, |executed| executed.receipt.gas_used.get());
         Ok(Spent { nanoseconds, gas: in_gas(gas) })
     }
@@ -236,11 +240,14 @@ impl Comparison {
         let each = (0..=rounds).map(|_| Ok((self.difference(self.yardstick)?, work()?)));
         let each = each.collect::<anyhow::Result<Vec<_>>>()?;
         let counted = each.get(1..).unwrap_or_default();
+        // One unit for all rounds: in a single one the clock can be too coarse for the yardstick.
+        let nanoseconds_per_gas = median(counted.iter().map(|(unit, _)| unit.nanoseconds / unit.gas));
         Ok(Row {
             name,
             nanoseconds: median(counted.iter().map(|(_, work)| work.nanoseconds)),
             gas: median(counted.iter().map(|(_, work)| work.gas)),
-            nanoseconds_per_gas: median(counted.iter().map(|(unit, _)| unit.nanoseconds / unit.gas)),
+            nanoseconds_per_gas,
+            rounds: Spread::of(counted.iter().map(|(_, work)| work.nanoseconds / work.gas / nanoseconds_per_gas)),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The time that the gas of whole programs buys: the kernels, and transfers of a token.
 
 use super::{Comparison, Row, Spent, in_gas};
-use crate::{measure::nanoseconds, programs::KERNELS, scene::token_block};
+use crate::{clock::of_thread, programs::KERNELS, scene::token_block};
 
 /// The kernels and a block of transfers, each 1,000 gas of them.
 pub(super) fn measure(rounds: usize) -> anyhow::Result<Vec<Row>> {
@@ -17,7 +17,7 @@ pub(super) fn measure(rounds: usize) -> anyhow::Result<Vec<Row>> {
     let run = || {
         let block = block.clone();
         let mut outcome = None;
-        let nanoseconds = nanoseconds(|| outcome = Some(token.execute_block(block)));
+        let nanoseconds = of_thread(|| outcome = Some(token.execute_block(block)));
         let gas = outcome.transpose()?.map_or(0, |outcome| outcome.gas_used.get());
         Ok(thousand(Spent { nanoseconds, gas: in_gas(gas) }))
     };

@@ -13,5 +13,6 @@ mod archives;
 mod blocks;
 mod envelopes;
 mod floods;
+mod patch;
 mod revisions;
 mod signer;

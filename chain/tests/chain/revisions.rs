@@ -1,5 +1,6 @@
 //! A change of the revision in mid-chain, with the caches warm: blocks, views, rollback and a witness at the border.
 
+use crate::patch::V2;
 use crate::signer::{CHAIN_ID, COUNTER, Signer, block, memory, spec, v1};
 use alloy_primitives::{Address, TxKind};
 use lockstep_chain::{Archive, BlockError, Chain, ChainError, Schedule};
@@ -10,15 +11,8 @@ use std::sync::Arc;
 /// The height of the first block of the second revision.
 const BORDER: u64 = 4;
 
-/// The same as V1, but for its number and the price of a transaction.
-fn second() -> Revision {
-    let mut revision = Revision { number: 2, ..Revision::V1 };
-    revision.schedule.transaction.base += 1_000;
-    revision
-}
-
 fn schedule() -> Schedule {
-    Schedule::new(vec![(0, Revision::V1), (BORDER, second())]).unwrap()
+    Schedule::new(vec![(0, Revision::V1), (BORDER, V2)]).unwrap()
 }
 
 /// A chain whose blocks 2 to 6 each call the counter of block 1 once.
@@ -49,7 +43,7 @@ fn each_block_is_executed_under_the_revision_of_its_height() {
     assert_eq!(gas[..2], old[..2]);
     assert!(gas[2..].iter().zip(&old[2..]).all(|(new, old)| *new == old + 1_000), "{gas:?} {old:?}");
     for height in 0..=6 {
-        let digest = if height < BORDER { Revision::V1.digest() } else { second().digest() };
+        let digest = if height < BORDER { Revision::V1.digest() } else { V2.digest() };
         assert_eq!(chain.archive().header(height).unwrap().unwrap().revision.0, digest, "block {height}");
         let same = chain.store().block_hash(height).unwrap() == unchanged.store().block_hash(height).unwrap();
         assert_eq!(same, height < BORDER, "block {height}");
@@ -104,7 +98,7 @@ fn a_block_of_the_wrong_revision_is_invalid() {
     let chain = memory(spec(&[&alice], schedule()));
     grow(&chain, &alice);
     let blocks: Vec<_> = (1..=6).map(|height| chain.archive().block(height).unwrap().unwrap()).collect();
-    let early = Schedule::new(vec![(0, Revision::V1), (BORDER - 1, second())]).unwrap();
+    let early = Schedule::new(vec![(0, Revision::V1), (BORDER - 1, V2)]).unwrap();
     for (other, refused) in [(v1(), BORDER), (early, BORDER - 1)] {
         let other = memory(spec(&[&alice], other));
         for block in &blocks {
@@ -134,14 +128,14 @@ fn a_database_of_another_schedule_is_refused() {
     drop(chain);
     let refused = |schedule| open(schedule).err();
     assert_eq!(refused(v1()), Some(ChainError::OtherSchedule { height: 6 }));
-    let early = Schedule::new(vec![(0, Revision::V1), (BORDER - 1, second())]).unwrap();
+    let early = Schedule::new(vec![(0, Revision::V1), (BORDER - 1, V2)]).unwrap();
     assert_eq!(refused(early), Some(ChainError::OtherSchedule { height: BORDER - 1 }));
-    let late = Schedule::new(vec![(0, Revision::V1), (BORDER + 1, second())]).unwrap();
+    let late = Schedule::new(vec![(0, Revision::V1), (BORDER + 1, V2)]).unwrap();
     assert_eq!(refused(late), Some(ChainError::OtherSchedule { height: BORDER }));
-    assert_eq!(refused(Schedule::only(second()).unwrap()), Some(ChainError::OtherBeginning));
+    assert_eq!(refused(Schedule::only(V2).unwrap()), Some(ChainError::OtherBeginning));
     // A revision of the future is no other chain.
-    let third = Revision { number: 3, ..second() };
-    let future = Schedule::new(vec![(0, Revision::V1), (BORDER, second()), (7, third)]).unwrap();
+    let third = Revision { number: 3, ..V2 };
+    let future = Schedule::new(vec![(0, Revision::V1), (BORDER, V2), (7, third)]).unwrap();
     assert_eq!(open(future).unwrap().head().unwrap().number, 6);
 }
 
@@ -151,7 +145,7 @@ fn a_witness_at_the_border() {
     let alice = Signer::new(1);
     let chain = memory(spec(&[&alice], schedule()));
     grow(&chain, &alice);
-    for (height, revision, other) in [(BORDER - 1, Revision::V1, second()), (BORDER, second(), Revision::V1)] {
+    for (height, revision, other) in [(BORDER - 1, Revision::V1, V2), (BORDER, V2, Revision::V1)] {
         let signed = chain.archive().block(height).unwrap().unwrap();
         let block = chain.machine_block(&signed).unwrap();
         let recorder = Arc::new(Recorder::new(chain.view(height - 1).unwrap()));

@@ -2,12 +2,17 @@
 
 use blake2::{Blake2b, digest::consts::U32};
 use ripemd::Ripemd160;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 use sha3::{Keccak256, Sha3_256};
 
 /// SHA-256 (FIPS 180-4).
 pub fn sha256(message: &[u8]) -> [u8; 32] {
     Sha256::digest(message).into()
+}
+
+/// SHA-512 (FIPS 180-4).
+pub fn sha512(message: &[u8]) -> [u8; 64] {
+    Sha512::digest(message).into()
 }
 
 /// SHA3-256 (FIPS 202).
@@ -67,6 +72,31 @@ mod tests {
                 (BITS_448, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"),
                 (BITS_896, "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"),
                 (&million_a(), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"),
+            ],
+        );
+    }
+
+    /// NIST, as above.
+    #[test]
+    fn sha512_nist() {
+        check(
+            sha512,
+            &[
+                (
+                    b"",
+                    "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce\
+                     47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+                ),
+                (
+                    b"abc",
+                    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                     2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+                ),
+                (
+                    BITS_896,
+                    "8e959b75dae313da8cf4f72814fc143f8f7779c6eb9f7fa17299aeadb6889018\
+                     501d289e4900f7e4331b99dec4b5433ac7d329eeb6dd26545e96e55b874be909",
+                ),
             ],
         );
     }

@@ -9,5 +9,5 @@ pub(crate) mod imports;
 mod secp256k1;
 
 pub use ed25519::ed25519_verify;
-pub use hash::{blake2b_256, keccak256, ripemd160, sha3_256, sha256};
+pub use hash::{blake2b_256, keccak256, ripemd160, sha3_256, sha256, sha512};
 pub use secp256k1::secp256k1_recover;

@@ -103,7 +103,11 @@ impl Pass<'_> {
                 let (module, name) = (import.module.to_owned(), import.name.to_owned());
                 return self.imported(offset, Import::Unknown { module, name, ty });
             }
-            let hint = suggestion(&self.rules.imports, import.module, import.name);
+            let hint = if self.rules.imports.has_unoffered(import.module, import.name) {
+                Some(format!("revision {} does not offer it, another one can", self.rules.revision.number))
+            } else {
+                suggestion(&self.rules.imports, import.module, import.name)
+            };
             let detail = hint.map_or_else(|| name.clone(), |hint| format!("{name}; {hint}"));
             return self.findings.report(InvalidModule::rule(InvalidCode::UnknownImport, offset, detail));
         };

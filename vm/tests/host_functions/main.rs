@@ -26,6 +26,7 @@ mod export_places;
 mod export_values;
 mod golden;
 mod kit;
+mod later;
 mod lines;
 mod logs;
 mod out_of_gas;

@@ -61,10 +61,10 @@ fn imports() -> String {
     table(&heads(&["import", "type"], &["what it does"]), rows)
 }
 
-/// Every row of every table, once, in the order of the tables.
+/// Every row of every table, once, in the order of the tables of the last revision, which has the most.
 fn rows() -> Vec<&'static HostImport> {
     let mut rows: Vec<&'static HostImport> = Vec::new();
-    for (_, revision) in &REVISIONS {
+    for (_, revision) in REVISIONS.iter().rev() {
         for row in Abi::ALL.iter().flat_map(|abi| ImportTable::of(*abi, revision).rows().collect::<Vec<_>>()) {
             if !rows.iter().any(|known| is_same(known, row)) {
                 rows.push(row);

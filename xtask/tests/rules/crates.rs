@@ -127,11 +127,13 @@ fn entries_of<'a>(manifest: &'a Table, kinds: &'a [&str]) -> impl Iterator<Item 
 }
 
 /// What the tests of a library, and they alone, may depend on beside what is below it: whatever the machine's tests
-/// execute, they execute on both engines, and look into it.
-const FOR_TESTS: [(&str, &str); 3] = [
+/// execute, they execute on both engines, and look into it. Those of a chain write a revision, and cross into it on both.
+const FOR_TESTS: [(&str, &str); 5] = [
     ("lockstep-vm", "lockstep-reference"),
     ("lockstep-vm", "lockstep-diagnosis"),
     ("lockstep-vm", "lockstep-selftest"),
+    ("lockstep-chain", "lockstep-gas"),
+    ("lockstep-chain", "lockstep-reference"),
 ];
 
 /// What is wrong with the crate `name` that has `manifest`.

@@ -10,6 +10,7 @@ mod generated;
 mod links;
 mod pages;
 mod project;
+mod revisions;
 mod sources;
 mod spec;
 mod words;

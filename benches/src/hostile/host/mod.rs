@@ -12,7 +12,7 @@ mod precompiles;
 mod wasi;
 
 use super::{Recipe, program::Subject, shape::Shape};
-use lockstep_gas::HostFunction;
+use lockstep_gas::{HostFunction, Revision};
 
 /// Bytes of the largest input of a frame, and of the largest output.
 const INPUT_BYTES_MAX: u32 = 131_072;
@@ -20,9 +20,15 @@ const INPUT_BYTES_MAX: u32 = 131_072;
 /// The pattern of what is looked up in a database.
 const IN_THE_STORE: &str = "state in a store";
 
+/// The host functions that the measured revision offers.
+fn offered() -> impl Iterator<Item = HostFunction> {
+    let offered = Revision::V1.schedule.offered();
+    HostFunction::ALL.iter().copied().filter(move |&function| offered.contains(function))
+}
+
 /// Programs of every host function.
 pub(super) fn recipes() -> Vec<Recipe> {
-    let all = HostFunction::ALL.iter().flat_map(|&function| {
+    let all = offered().flat_map(|function| {
         let shapes = shapes(function);
         shapes.into_iter().map(move |shape| shape.of(Subject::HostFunction(function)))
     });
@@ -42,7 +48,7 @@ fn in_the_store() -> Vec<Recipe> {
             Shape { name, state: 0, on_store: true, ..shape }.of(Subject::Pattern(IN_THE_STORE))
         })
     };
-    HostFunction::ALL.iter().copied().flat_map(of).collect()
+    offered().flat_map(of).collect()
 }
 
 /// The worst that is known of `function`; for those that end a transaction see [`accounts::blocks`].
@@ -87,6 +93,7 @@ fn shapes(function: HostFunction) -> Vec<Shape> {
         F::Create => calls::creations(),
         F::CallExport => export::shapes(),
         F::Sha256 => crypto::hashes("sha256", &[0, 1, 55, 56, 64, 65, 1 << 22]),
+        F::Sha512 => crypto::hashes("sha512", &[0, 1, 111, 112, 128, 129, 1 << 22]),
         F::Sha3 => crypto::hashes("sha3_256", &[0, 1, 135, 136, 1 << 22]),
         F::Keccak256 => crypto::hashes("keccak256", &[0, 1, 135, 136, 1 << 22]),
         F::Blake2b256 => crypto::hashes("blake2b_256", &[0, 1, 128, 129, 1 << 22]),
