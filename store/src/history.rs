@@ -6,13 +6,13 @@ use crate::{
     fold::write_page,
     log::rollback_payload,
     page::Place,
+    past::Past,
     row::{Row, RowKey, RowValue, TreeId},
     store::{Chain, Store},
     tables::{
         BLOCKS, BODIES, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS,
         ROWS, UNDO, VALUES, Writing, dated_key, decode, encode, height_key, numbered_key, undo_key,
     },
-    past::Past,
     view::{Undone, View},
 };
 use lockstep_vm::B256;
@@ -195,7 +195,8 @@ impl Store {
         Ok(Some(next))
     }
 
-    /// Gives the space that the file no longer needs back to the disk. Nobody may hold a view meanwhile.
+    /// Gives the space that the file no longer needs back to the disk. Nobody may hold a view meanwhile. The checksums of redb
+    /// are verified first: it moves pages, and a damaged file can end the process there.
     ///
     /// # Errors
     ///
@@ -205,6 +206,12 @@ impl Store {
         let guard = Arc::clone(&self.guard);
         guard.run(|| {
             self.alone(|db| {
+                if !db.check_integrity()? {
+                    let error = StoreError::Damaged("a page of the file has another checksum than it must".into());
+                    // redb has gone back to an earlier commit: nothing here knows which blocks are left.
+                    guard.fail(error.clone());
+                    return Err(error);
+                }
                 while db.compact()? {}
                 Ok(())
             })

@@ -374,7 +374,8 @@ mod tests {
         }
         assert_eq!(*TreeId::ACCOUNTS.bytes(), [0]);
         assert_eq!(*TreeId::storage(0x1_02, 2).bytes(), [0x21, 1, 2, 3]);
-        for no_tree in [[].as_slice(), &[0x10], &[0x10, 0], &[0x05, 1, 1, 1, 1, 1], &[0x90, 1, 1, 1, 1, 1, 1, 1, 1, 1]] {
+        for no_tree in [[].as_slice(), &[0x10], &[0x10, 0], &[0x05, 1, 1, 1, 1, 1], &[0x90, 1, 1, 1, 1, 1, 1, 1, 1, 1]]
+        {
             assert_eq!(TreeId::split(no_tree), None, "{no_tree:?}");
         }
     }

@@ -179,27 +179,57 @@ fn a_flipped_bit_is_never_used() {
 /// What a branch of redb's B-tree begins with.
 const REDB_BRANCH: u8 = 2;
 
-/// A page of the file that is all zeros, or what another page is: what a lost or a misdirected write leaves. No branch of
-/// redb's B-tree comes in the place of another page: below itself it is a circle, in which redb 4.6 goes down until the
-/// stack is at its end.
+/// Pages of the file that hold something.
+fn used_pages(bytes: &Bytes) -> Vec<usize> {
+    let pages = bytes[0].len() / 4_096;
+    (1..pages).map(|page| page * 4_096).filter(|at| bytes[0][*at..][..4_096].iter().any(|&byte| byte != 0)).collect()
+}
+
+/// A page of the file that is all zeros, or what another page is: what a lost or a misdirected write leaves.
 #[test]
 fn a_wrong_page_is_never_used() {
     never_wrong(2, rounds(40, 1_000), |random, bytes| {
-        let pages = (bytes[0].len() / 4_096) as u64;
-        let used: Vec<usize> = (1..pages as usize)
-            .filter(|page| bytes[0][page * 4_096..][..4_096].iter().any(|&byte| byte != 0))
-            .collect();
-        let page = used[random.below(used.len() as u64) as usize] * 4_096;
+        let used = used_pages(bytes);
+        let page = used[random.below(used.len() as u64) as usize];
         let other = match random.below(3) {
             0 => vec![0; 4_096],
-            _ => {
-                let others: Vec<usize> =
-                    used.iter().copied().filter(|page| bytes[0][page * 4_096] != REDB_BRANCH).collect();
-                bytes[0][others[random.below(others.len() as u64) as usize] * 4_096..][..4_096].to_vec()
-            }
+            _ => bytes[0][used[random.below(used.len() as u64) as usize]..][..4_096].to_vec(),
         };
         bytes[0][page..page + 4_096].copy_from_slice(&other);
     });
+}
+
+/// A branch of redb's B-tree in the place of a page below it is a circle. Nothing follows it until the stack is at its end,
+/// whatever is done with the store.
+#[test]
+fn a_branch_in_the_place_of_another_page_ends_no_process() {
+    let seed = 4;
+    eprintln!("seed {seed}");
+    let (mut random, mut errors) = (Random(seed), 0);
+    let (bytes, truth) = chain(seed, 9, true, 8, 5);
+    let used = used_pages(&bytes);
+    let branches: Vec<usize> = used.iter().copied().filter(|at| bytes[0][*at] == REDB_BRANCH).collect();
+    let pairs: Vec<(usize, usize)> =
+        branches.iter().flat_map(|branch| used.iter().map(move |page| (*branch, *page))).collect();
+    assert!(branches.len() > 2 && pairs.len() > 100, "{} branches, {} pairs", branches.len(), pairs.len());
+    let works: [fn(&mut Store) -> Result<(), StoreError>; 5] = [
+        |store| store.stats().map(drop),
+        |store| store.rollback(5),
+        |store| store.prune(1, &mut |_, _| {}).map(drop),
+        |store| store.compact(),
+        |store| store.export(8).map(drop),
+    ];
+    for round in 0..rounds(40, 2_000) {
+        let (branch, page) = pairs[random.below(pairs.len() as u64) as usize];
+        let mut wrong = bytes.clone();
+        let content = bytes[0][branch..branch + 4_096].to_vec();
+        wrong[0][page..page + 4_096].copy_from_slice(&content);
+        errors += try_all(&wrong, &truth, &format!("branch {branch} at {page}")).errors;
+        let work = works[round as usize % works.len()];
+        let done = Disk::of(&wrong).open(&Settings::default()).and_then(|mut store| work(&mut store));
+        errors += u64::from(done.is_err());
+    }
+    assert!(errors > 20, "{errors} errors");
 }
 
 /// What the store says of a database that cannot be read names a cause, and stays what it is.
