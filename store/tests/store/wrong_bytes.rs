@@ -199,6 +199,9 @@ fn a_wrong_page_is_never_used() {
     });
 }
 
+/// Something that is done with a store.
+type Work = fn(&mut Store) -> Result<(), StoreError>;
+
 /// A branch of redb's B-tree in the place of a page below it is a circle. Nothing follows it until the stack is at its end,
 /// whatever is done with the store.
 #[test]
@@ -212,7 +215,7 @@ fn a_branch_in_the_place_of_another_page_ends_no_process() {
     let pairs: Vec<(usize, usize)> =
         branches.iter().flat_map(|branch| used.iter().map(move |page| (*branch, *page))).collect();
     assert!(branches.len() > 2 && pairs.len() > 100, "{} branches, {} pairs", branches.len(), pairs.len());
-    let works: [fn(&mut Store) -> Result<(), StoreError>; 5] = [
+    let works: [Work; 5] = [
         |store| store.stats().map(drop),
         |store| store.rollback(5),
         |store| store.prune(1, &mut |_, _| {}).map(drop),
