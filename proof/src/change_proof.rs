@@ -2,7 +2,7 @@
 
 use crate::{
     account::{AccountLeaf, Address, account_key, account_value_hash, storage_key, storage_value_hash},
-    changes::{ChangeStep, ChangedLeaf, verify_changes},
+    changes::{ChangeSteps, ChangedLeaf, verify_changes},
     hash::{EMPTY_ROOT, Hash},
     invalid::InvalidProof,
     place::{KeyRange, Leaves},
@@ -16,7 +16,7 @@ pub struct ChangeProof {
     /// Accounts that changed, with or without their storage, in the order of their key hashes.
     pub accounts: Vec<AccountChange>,
     /// What is around them, in both trees of accounts.
-    pub steps: Vec<ChangeStep>,
+    pub steps: ChangeSteps,
 }
 
 /// An account that changed.
@@ -46,7 +46,7 @@ pub enum StorageChanges {
         /// These, in the order of the key hashes.
         values: Vec<ValueChange>,
         /// What is around them, in both trees of the storage.
-        steps: Vec<ChangeStep>,
+        steps: ChangeSteps,
     },
 }
 

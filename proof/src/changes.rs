@@ -11,6 +11,7 @@ use crate::{
 };
 use alloc::{boxed::Box, vec::Vec};
 use borsh::{BorshDeserialize, BorshSerialize};
+use core::fmt;
 
 /// A subtree outside of the range.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -51,6 +52,78 @@ pub enum ChangeStep {
     },
 }
 
+/// The steps of a proof, one after the other, as their bytes. A step can be a single byte and takes 130 in memory once it is
+/// decoded: whoever sends a proof decides how many there are, and the memory of a verifier is that of the bytes.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct ChangeSteps {
+    bytes: Vec<u8>,
+    count: u32,
+}
+
+impl ChangeSteps {
+    /// How many.
+    pub fn len(&self) -> usize {
+        usize::try_from(self.count).unwrap_or(usize::MAX)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The steps, each decoded when its turn comes.
+    pub fn iter(&self) -> impl Iterator<Item = ChangeStep> {
+        let mut rest = self.bytes.as_slice();
+        // They were encoded here.
+        core::iter::from_fn(move || if rest.is_empty() { None } else { ChangeStep::deserialize(&mut rest).ok() })
+    }
+
+    fn push(&mut self, step: &ChangeStep) {
+        // Writing into memory does not fail.
+        let _ = step.serialize(&mut self.bytes);
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+impl FromIterator<ChangeStep> for ChangeSteps {
+    fn from_iter<T: IntoIterator<Item = ChangeStep>>(steps: T) -> Self {
+        let mut all = Self::default();
+        steps.into_iter().for_each(|step| all.push(&step));
+        all
+    }
+}
+
+impl From<Vec<ChangeStep>> for ChangeSteps {
+    fn from(steps: Vec<ChangeStep>) -> Self {
+        steps.into_iter().collect()
+    }
+}
+
+impl fmt::Debug for ChangeSteps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// As a list of [`ChangeStep`].
+impl BorshSerialize for ChangeSteps {
+    fn serialize<W: borsh::io::Write>(&self, writer: &mut W) -> borsh::io::Result<()> {
+        self.count.serialize(writer)?;
+        writer.write_all(&self.bytes)
+    }
+}
+
+impl BorshDeserialize for ChangeSteps {
+    fn deserialize_reader<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Self> {
+        let count = u32::deserialize_reader(reader)?;
+        let mut all = Self::default();
+        for _ in 0..count {
+            all.push(&ChangeStep::deserialize_reader(reader)?);
+        }
+        Ok(all)
+    }
+}
+
 /// A leaf that changed: the hash of its key, and of its value in the old tree and in the new one, where it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangedLeaf {
@@ -80,7 +153,7 @@ pub(crate) fn verify_changes(
     roots: (&Hash, &Hash),
     range: &KeyRange,
     changes: impl Iterator<Item = ChangedLeaf>,
-    steps: &[ChangeStep],
+    steps: &ChangeSteps,
 ) -> Result<(), InvalidProof> {
     if !range.is_range() {
         return Err(InvalidProof);
@@ -89,10 +162,10 @@ pub(crate) fn verify_changes(
     let mut found = |place: &Place| {
         let within = place.within(range);
         Some(Part::Whole(match (steps.next()?, within) {
-            (ChangeStep::Same(hash), _) => Both { old: *hash, new: *hash },
+            (ChangeStep::Same(hash), _) => Both { old: hash, new: hash },
             (ChangeStep::Split, Within::Part | Within::All) => return Some(Part::Below),
             (ChangeStep::Changed, Within::All) => subtrees(place, range, &mut changes, usize::MAX, (None, None))?,
-            (ChangeStep::Few { old, new }, Within::Part) => subtrees(place, range, &mut changes, 1, (*old, *new))?,
+            (ChangeStep::Few { old, new }, Within::Part) => subtrees(place, range, &mut changes, 1, (old, new))?,
             (ChangeStep::Outside { old, new }, Within::Nothing) => {
                 Both { old: old.hash_at(place)?, new: new.hash_at(place)? }
             }

@@ -12,7 +12,7 @@ use crate::{
     range::{AccountRange, RangeStep, verify_values},
     state::AccountProof,
 };
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Bytes of an encoded chunk, at most: a chunk that is cut behind 1 MiB, and one value or code of 8 MiB with all that
@@ -86,14 +86,15 @@ fn storages<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Vec<ChunkSt
     limited(reader, STORAGES_MAX)
 }
 
-/// A list of at most `count_max` items.
+/// A list of at most `count_max` items. Others are refused before they are read.
 pub(crate) fn limited<T: BorshDeserialize, R: borsh::io::Read>(
     reader: &mut R,
     count_max: u32,
 ) -> borsh::io::Result<Vec<T>> {
     let count = u32::deserialize_reader(reader)?;
     if count > count_max {
-        return Err(borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, "a list has too many items"));
+        let why = format!("a list of {count} items, and at most {count_max} are read: no honest proof has more");
+        return Err(borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, why));
     }
     let mut items = Vec::new();
     for _ in 0..count {

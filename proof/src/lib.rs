@@ -37,7 +37,7 @@ pub use account::{
     storage_value_hash,
 };
 pub use change_proof::{AccountChange, ChangeProof, StorageChanges, ValueChange};
-pub use changes::{Beside, ChangeStep, ChangedLeaf, TreeChanges, tree_changes};
+pub use changes::{Beside, ChangeStep, ChangeSteps, ChangedLeaf, TreeChanges, tree_changes};
 pub use chunk::{AccountsChunk, CHUNK_BYTES_MAX, Chunk, ChunkStorage, CodeChunk, StorageChunk};
 pub use coverage::Coverage;
 pub use hash::{EMPTY_ROOT, Hash, Kind, LEAF_DOMAIN, PAIR_DOMAIN, bit, leaf_hash, pair_hash};

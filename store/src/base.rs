@@ -10,7 +10,7 @@ use crate::{
     row::{LongRow, Row, RowKey, RowValue, TreeId},
     tables::{
         BLOCKS, BODIES, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT,
-        PAGES, RECEIPTS, ROWS, Reading, UNDO, VALUES, body_sum, dated_key, decode, height_key, numbered_key, old_row,
+        PAGES, RECEIPTS, ROWS, Reading, UNDO, VALUES, body_sum, dated_key, decode, height_key, numbered_key, undo_key,
     },
     update::{Slot, Source},
 };
@@ -271,7 +271,7 @@ impl Base {
     ) -> Result<impl Iterator<Item = Result<(RowKey, Row), StoreError>> + use<>, StoreError> {
         let tree = place.tree;
         let (from, to) = (RowKey { tree, key: place.path }.bytes(), RowKey { tree, key: place.last() }.bytes());
-        let rows = self.tables()?.rows.between(from.as_slice(), to.as_slice())?;
+        let rows = self.tables()?.rows.between(&from, &to)?;
         Ok(rows.map(|row| {
             let (key, content) = row?;
             Ok((RowKey::split(&key)?.0, Row::of(&content)?))
@@ -292,18 +292,10 @@ impl Base {
         }))
     }
 
-    /// What a leaf was before a height that changed it.
-    pub(crate) fn old_at(&self, key: &RowKey, height: u64) -> Result<Option<Row>, StoreError> {
-        let row =
-            self.tables()?.undo.get(&dated_key(key, height), |content| old_row(content)?.map(Row::of).transpose())?;
+    /// What a leaf was before a height that changed it, if it was there.
+    pub(crate) fn old_at(&self, key: &RowKey, height: u64) -> Result<Row, StoreError> {
+        let row = self.tables()?.undo.get(&undo_key(height, key), Row::of)?;
         row.ok_or_else(|| StoreError::Damaged(format!("what leaf {} was before height {height} is missing", key.key)))
-    }
-
-    /// Everything that a leaf was above a height, the earliest first.
-    pub(crate) fn all_old(&self, key: &RowKey, height: u64) -> Result<Vec<Option<Row>>, StoreError> {
-        let (from, to) = (dated_key(key, height.saturating_add(1)), dated_key(key, u64::MAX));
-        let rows = self.tables()?.undo.between(from.as_slice(), to.as_slice())?;
-        rows.map(|row| old_row(&row?.1)?.map(Row::of).transpose()).collect()
     }
 
     /// What is in the database besides one block and its state, if there is something.
@@ -402,7 +394,7 @@ impl Source for Base {
 
 /// The first and the last key that a page of a tree can have.
 pub(crate) fn pages_of(tree: TreeId) -> (Vec<u8>, Vec<u8>) {
-    (tree.bytes().to_vec(), [tree.bytes().as_slice(), &[0xff; 40]].concat())
+    (tree.bytes().to_vec(), [&*tree.bytes(), &[0xff; 40]].concat())
 }
 
 /// The node at the end of the way to `key` in a page: its hash and its depth.

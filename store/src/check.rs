@@ -15,7 +15,7 @@ use crate::{
     settings::Settings,
     store::{FILE_NAME, LOG_NAME, Store},
     stream::Stream,
-    tables::{CODE, CODE_USES, Reading, UNDO, decode},
+    tables::{CODE, CODE_USES, Reading, UNDO, decode, leaf_of_undo_key},
     update::Source,
 };
 use lockstep_vm::{B256, code_bytes, code_hash};
@@ -258,9 +258,8 @@ impl<'a> Walk<'a> {
             let mut dead = BTreeSet::new();
             for changes in base.changes(height)? {
                 let changes = changes?;
-                for key in changes.rows.iter().filter(|key| key.tree == TreeId::ACCOUNTS) {
-                    let old = base.old_at(key, height)?;
-                    let old = old.map(|row| row.to_account()).transpose()?.and_then(|(_, row)| row.storage);
+                for (key, _) in changes.leaves().filter(|(key, was)| *was && key.tree == TreeId::ACCOUNTS) {
+                    let old = base.old_at(&key, height)?.to_account()?.1.storage;
                     roots.extend(old.map(|storage| (storage.tree, storage)));
                 }
                 dead.extend(changes.dead);
@@ -289,8 +288,15 @@ impl<'a> Walk<'a> {
         for row in Reading::open(&reading, UNDO)?.all()? {
             let (key, content) = row?;
             self.step();
-            let (key, _) = crate::tables::split_dated(&key)?;
-            let Some(old) = crate::tables::old_row(&content)?.map(Row::of).transpose()? else { continue };
+            let (key, old) = (leaf_of_undo_key(&key)?, Row::of(&content)?);
+            // The trees have the hash of the row. What it holds is what this is the hash of, for the leaf of that key.
+            let whose = match key.tree {
+                TreeId::ACCOUNTS => account_key(&old.to_account()?.0),
+                _ => storage_key(old.to_storage()?.0),
+            };
+            if whose != key.key || hash_leaf(&key.key, &old.value_hash(key.tree)?) != old.hash() {
+                self.checked.differs(format!("an old row of the leaf {} is not what its hash says", key.key));
+            }
             match key.tree {
                 TreeId::ACCOUNTS => self.count_code(&old)?,
                 _ => self.value(base, &key, &old)?,

@@ -40,7 +40,8 @@ pub struct ExecutedBlock<'a> {
 }
 
 impl Store {
-    /// Makes the block the last one. When this returns, it is on disk. Returns the root.
+    /// Makes the block the last one. When this returns, it is on disk, unless [`Settings::durability`](crate::Settings) says
+    /// otherwise. Returns the root.
     ///
     /// A block that is there already changes nothing. Its hash, its receipts, its body and `root` are compared with what
     /// is there. So is the root that the diff results in, if the height before is kept. A block that came with a snapshot
@@ -69,8 +70,8 @@ impl Store {
         })
     }
 
-    /// Makes a pending block the last one, without computing anything anew. When this returns, it is on disk. Returns the
-    /// root.
+    /// Makes a pending block the last one, without computing anything anew. It is on disk as after
+    /// [`commit`](Self::commit). Returns the root.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use crate::{
     tables::{
         BLOCKS, BODIES, BODY_PART_BYTES, BlockRow, CHANGES, CHANGES_MAX, CODE, CODE_USES, Changes, Kept, META,
         META_KEPT, PAGES, RECEIPTS, ROWS, UNDO, VALUES, Writing, body_sum, dated_key, decode, encode, height_key,
-        numbered_key,
+        numbered_key, undo_key,
     },
     update::Slot,
 };
@@ -43,41 +43,59 @@ impl Store {
 
 /// What the leaves of several blocks are afterwards, and what they were.
 struct Folding<'a> {
+    layers: &'a [Arc<Layer>],
     rows: Writing<'a>,
-    undo: Writing<'a>,
-    /// By the position of a block: leaves that it changed.
-    changed: Vec<Vec<RowKey>>,
+    /// By the position of a block: leaves that it changed, in their order.
+    changed: Vec<Vec<(RowKey, Old<'a>)>>,
     /// How many account rows more have a code.
     uses: BTreeMap<B256, u64>,
     /// Whether the first block is the first of all: nothing is below it to go back to.
     begins: bool,
 }
 
+/// What a leaf was before a block.
+enum Old<'a> {
+    /// It was not there.
+    None,
+    /// Its row, which was in the database.
+    Folded(Vec<u8>),
+    /// The row that a block before it has made.
+    InLayer(&'a [u8]),
+}
+
+impl Old<'_> {
+    fn row(&self) -> Option<&[u8]> {
+        match self {
+            Self::None => None,
+            Self::Folded(row) => Some(row),
+            Self::InLayer(row) => Some(row),
+        }
+    }
+}
+
 fn write_rows(writing: &WriteTransaction, layers: &[Arc<Layer>], begins: bool) -> Result<(), StoreError> {
-    let mut folding = Folding {
-        rows: Writing::open(writing, ROWS)?,
-        undo: Writing::open(writing, UNDO)?,
-        changed: layers.iter().map(|_| Vec::new()).collect(),
-        uses: BTreeMap::new(),
-        begins,
-    };
+    let rows = Writing::open(writing, ROWS)?;
+    let changed = layers.iter().map(|_| Vec::new()).collect();
+    let mut folding = Folding { layers, rows, changed, uses: BTreeMap::new(), begins };
     let rows = |(at, layer): (usize, &'_ Arc<Layer>)| -> Vec<(RowKey, usize)> {
         layer.patch.rows().iter().map(|(key, _)| (*key, at)).collect()
     };
     let mut keys: Vec<(RowKey, usize)> = layers.iter().enumerate().flat_map(rows).collect();
     keys.sort_unstable();
     for versions in keys.chunk_by(|(one, _), (other, _)| one == other) {
-        folding.leaf(layers, versions)?;
+        folding.leaf(versions)?;
     }
     let Folding { changed, uses, .. } = folding;
+    write_old(writing, layers, &changed)?;
     write_values(writing, layers)?;
     write_code(writing, layers, &uses)?;
-    write_blocks(writing, layers, changed)
+    write_blocks(writing, layers, &changed)
 }
 
-impl Folding<'_> {
+impl<'a> Folding<'a> {
     /// One leaf: its last version becomes its row, each one before that an old row.
-    fn leaf(&mut self, layers: &[Arc<Layer>], versions: &[(RowKey, usize)]) -> Result<(), StoreError> {
+    fn leaf(&mut self, versions: &[(RowKey, usize)]) -> Result<(), StoreError> {
+        let layers = self.layers;
         let row_of = |key: &RowKey, at: usize| layers.get(at).and_then(|layer| layer.patch.row(key)).flatten();
         let Some(&(key, last)) = versions.last() else { return Ok(()) };
         let bytes = key.bytes();
@@ -85,19 +103,15 @@ impl Folding<'_> {
             Some(row) => self.rows.put(&bytes, &[row.bytes()])?,
             None => self.rows.remove(&bytes)?,
         };
-        let mut before = before.as_deref();
+        let mut old = before.map_or(Old::None, Old::Folded);
         for &(_, at) in versions {
             let row = row_of(&key, at);
-            let height = layers.get(at).map_or(0, |layer| layer.height);
-            if (before.is_some() || row.is_some()) && !(self.begins && at == 0) {
-                let key_then = dated_key(&key, height);
-                match before {
-                    Some(before) => self.undo.put(&key_then, &[&[1], before])?,
-                    None => self.undo.put(&key_then, &[&[0]])?,
-                };
-                if let Some(changed) = self.changed.get_mut(at) {
-                    changed.push(key);
-                }
+            let next = row.map_or(Old::None, |row| Old::InLayer(row.bytes()));
+            if (old.row().is_some() || row.is_some())
+                && !(self.begins && at == 0)
+                && let Some(changed) = self.changed.get_mut(at)
+            {
+                changed.push((key, old));
             }
             if key.tree == TreeId::ACCOUNTS
                 && let Some(id) = row.map(Row::to_account).transpose()?.and_then(|(_, row)| row.account.code)
@@ -105,10 +119,25 @@ impl Folding<'_> {
                 let uses = self.uses.entry(id.hash).or_default();
                 *uses = uses.saturating_add(1);
             }
-            before = row.map(Row::bytes);
+            old = next;
         }
         Ok(())
     }
+}
+
+/// Writes the old rows, height by height: behind all that are there, so that pages are filled and written once.
+fn write_old(
+    writing: &WriteTransaction,
+    layers: &[Arc<Layer>],
+    changed: &[Vec<(RowKey, Old<'_>)>],
+) -> Result<(), StoreError> {
+    let mut undo = Writing::open(writing, UNDO)?;
+    for (layer, changed) in layers.iter().zip(changed) {
+        for (key, row) in changed.iter().filter_map(|(key, old)| Some((key, old.row()?))) {
+            undo.put(&undo_key(layer.height, key), &[row])?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes every long value: the row that says where it is has become a row or an old one.
@@ -139,16 +168,16 @@ fn write_code(writing: &WriteTransaction, layers: &[Arc<Layer>], uses: &BTreeMap
 fn write_blocks(
     writing: &WriteTransaction,
     layers: &[Arc<Layer>],
-    changed: Vec<Vec<RowKey>>,
+    changed: &[Vec<(RowKey, Old<'_>)>],
 ) -> Result<(), StoreError> {
     let mut blocks = Writing::open(writing, BLOCKS)?;
     let (mut receipts, mut changes) = (Writing::open(writing, RECEIPTS)?, Writing::open(writing, CHANGES)?);
     let mut bodies = Writing::open(writing, BODIES)?;
     for (layer, changed) in layers.iter().zip(changed) {
         let height = layer.height;
-        let mut parts: Vec<Changes> =
-            changed.chunks(CHANGES_MAX).map(|rows| Changes { rows: rows.to_vec(), dead: Vec::new() }).collect();
-        let dead = layer.dead.chunks(CHANGES_MAX).map(|dead| Changes { rows: Vec::new(), dead: dead.to_vec() });
+        let leaves: Vec<(RowKey, bool)> = changed.iter().map(|(key, old)| (*key, old.row().is_some())).collect();
+        let mut parts: Vec<Changes> = leaves.chunks(CHANGES_MAX).map(Changes::of_leaves).collect();
+        let dead = layer.dead.chunks(CHANGES_MAX).map(|dead| Changes { dead: dead.to_vec(), ..Changes::default() });
         parts.extend(dead);
         for (number, part) in (0..).zip(&parts) {
             changes.put(&numbered_key(height, number), &[&encode(part)?])?;

@@ -6,13 +6,14 @@ use crate::{
     fold::write_page,
     log::rollback_payload,
     page::Place,
+    past::Past,
     row::{Row, RowKey, RowValue, TreeId},
     store::{Chain, Store},
     tables::{
         BLOCKS, BODIES, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS,
-        ROWS, UNDO, VALUES, Writing, dated_key, decode, encode, height_key, numbered_key, old_row,
+        ROWS, UNDO, VALUES, Writing, dated_key, decode, encode, height_key, numbered_key, undo_key,
     },
-    view::View,
+    view::{Undone, View},
 };
 use lockstep_vm::B256;
 use redb::WriteTransaction;
@@ -64,13 +65,14 @@ impl Store {
         let base = &chain.base;
         let before = base.kept.ok_or(StoreError::Empty)?;
         let view = View::of_base(base, height, &self.settings, &self.guard)?;
-        let (patch, born) = view.into_undone()?.ok_or(StoreError::Empty)?;
+        let Undone { past, patch, born } = view.into_undone()?.ok_or(StoreError::Empty)?;
         let writing = self.begin_write()?;
         {
             let mut tables = Tables::open(&writing)?;
             for (key, row) in patch.rows() {
-                tables.undo_leaf(base, key, row.as_ref(), height)?;
+                tables.undo_leaf(base, &past.0, key, row.as_ref())?;
             }
+            tables.undo.remove_between(&height_key(height.saturating_add(1)), &[0xff; 64])?;
             for (place, slot) in patch.slots() {
                 write_page(&mut tables.pages, &place.page_key(), slot, slot.had_page)?;
             }
@@ -193,7 +195,8 @@ impl Store {
         Ok(Some(next))
     }
 
-    /// Gives the space that the file no longer needs back to the disk. Nobody may hold a view meanwhile.
+    /// Gives the space that the file no longer needs back to the disk. Nobody may hold a view meanwhile. The checksums of redb
+    /// are verified first: it moves pages, and a damaged file can end the process there.
     ///
     /// # Errors
     ///
@@ -203,6 +206,12 @@ impl Store {
         let guard = Arc::clone(&self.guard);
         guard.run(|| {
             self.alone(|db| {
+                if !db.check_integrity()? {
+                    let error = StoreError::Damaged("a page of the file has another checksum than it must".into());
+                    // redb has gone back to an earlier commit: nothing here knows which blocks are left.
+                    guard.fail(error.clone());
+                    return Err(error);
+                }
                 while db.compact()? {}
                 Ok(())
             })
@@ -243,21 +252,19 @@ impl<'a> Tables<'a> {
         })
     }
 
-    /// A leaf becomes what it was at `height`; what it was later is gone.
-    fn undo_leaf(&mut self, base: &Base, key: &RowKey, row: Option<&Row>, height: u64) -> Result<(), StoreError> {
+    /// A leaf becomes what it was at the height of `past`; what it was later is gone.
+    fn undo_leaf(&mut self, base: &Base, past: &Past, key: &RowKey, row: Option<&Row>) -> Result<(), StoreError> {
         let bytes = key.bytes();
         let now = match row {
             Some(row) => self.rows.put(&bytes, &[row.bytes()])?,
             None => self.rows.remove(&bytes)?,
         };
-        let later = base.all_old(key, height)?;
         let gone = now.as_deref().map(Row::of).transpose()?;
         // The first of them is what the leaf becomes.
-        for gone in later.iter().skip(1).filter_map(Option::as_ref).chain(&gone) {
+        for gone in past.all_old(base, key)?.iter().skip(1).filter_map(Option::as_ref).chain(&gone) {
             self.drop_row(key, gone)?;
         }
-        let (from, to) = (dated_key(key, height.saturating_add(1)), dated_key(key, u64::MAX));
-        self.undo.remove_between(from.as_slice(), to.as_slice())
+        Ok(())
     }
 
     /// Removes what a row that is gone had elsewhere: the use of its code, or its long value.
@@ -297,16 +304,14 @@ impl<'a> Tables<'a> {
         for part in 0..self.block(height)?.changes {
             let key = numbered_key(height, part);
             let Some(changes) = self.changes.remove(&key)? else { continue };
-            let Changes { rows, dead } = decode(&changes)?;
-            for key in rows {
-                let old = self.undo.remove(&dated_key(&key, height))?;
-                let old = old.as_deref().map(old_row).transpose()?.flatten();
-                if let Some(old) = old {
-                    self.drop_row(&key, &Row::of(old)?)?;
+            let changes: Changes = decode(&changes)?;
+            for (key, _) in changes.leaves().filter(|(_, was)| *was) {
+                if let Some(old) = self.undo.remove(&undo_key(height, &key))? {
+                    self.drop_row(&key, &Row::of(&old)?)?;
                 }
             }
             // However large they are, this step is not: their rows go later.
-            for tree in dead {
+            for tree in changes.dead {
                 self.ended.put(&tree.bytes(), &[])?;
             }
         }

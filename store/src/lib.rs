@@ -54,7 +54,7 @@ pub use lockstep_vm::{Executor, Serial};
 pub use pending::{Pending, Roots};
 pub use proof::{AccountLeaf, AccountProof, EMPTY_ROOT, InvalidProof, MerklePath, StorageProof};
 pub use replay::{Replayed, replay};
-pub use settings::Settings;
+pub use settings::{Durability, Settings};
 pub use snapshot::{Expected, SNAPSHOT_VERSION, SnapshotHead};
 pub use stats::{Stats, TableSize};
 pub use store::{FILE_NAME, LOG_NAME, Store, Tip};

@@ -7,9 +7,13 @@
 //! Behind the last record is its mark: an empty record with the next number, written when the sync of the last one has
 //! returned and not synced itself. A last record that is damaged is told by it from one that was torn: a torn one was never
 //! acknowledged and has no mark, and a damaged one that has its mark is an error. The next record takes its place.
+//!
+//! A record that is not synced ([`Durability::Fold`]) begins with other bytes and has no mark. A power failure can lose it
+//! and keep a later one, so the chain ends before the first that is missing, and later ones are erased.
 
 use crate::{
     error::StoreError,
+    settings::Durability,
     tables::{decode, encode},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -17,8 +21,11 @@ use lockstep_vm::{B256, Receipt, StateDiff};
 use redb::StorageBackend;
 use sha3::{Digest, Sha3_256};
 
-/// What a record begins with.
-const MAGIC: &[u8; 8] = b"LOCKLOG1";
+/// What a record begins with that was on the disk before the next one was written, and a mark.
+const SYNCED: &[u8; 8] = b"LOCKLOG1";
+
+/// What any other record begins with.
+const UNSYNCED: &[u8; 8] = b"LOCKLOG0";
 
 /// Bytes of a header: magic, epoch, sequence, bytes of the payload, digest of these and the payload.
 const HEADER_BYTES: usize = 64;
@@ -78,6 +85,7 @@ pub(crate) struct Log {
     /// Bytes of the file.
     bytes: u64,
     epoch: u64,
+    durability: Durability,
     /// Where the next record begins, and its number.
     end: u64,
     sequence: u64,
@@ -93,26 +101,39 @@ impl Log {
         Ok(())
     }
 
-    /// Opens the log of an epoch, with its records.
+    /// Opens the log of an epoch, with its records: to write it, if `durability` says how.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Damaged`] if a record is missing before another: each was on the disk before the next was written.
-    pub(crate) fn open(backend: Box<dyn StorageBackend>, epoch: u64) -> Result<(Self, Vec<Record>), StoreError> {
+    /// [`StoreError::Damaged`] if a record is missing before another that was synced.
+    pub(crate) fn open(
+        backend: Box<dyn StorageBackend>,
+        epoch: u64,
+        durability: Option<Durability>,
+    ) -> Result<(Self, Vec<Record>), StoreError> {
         let bytes = backend.len()?;
-        let mut log = Self { backend, bytes, epoch, end: 0, sequence: 0 };
+        let mut log = Self { backend, bytes, epoch, durability: durability.unwrap_or_default(), end: 0, sequence: 0 };
         let mut records = Vec::new();
         while let Some((payload, next)) = log.read(log.end, log.sequence)?.filter(|(payload, _)| !payload.is_empty()) {
             records.push(decode(&payload)?);
             (log.end, log.sequence) = (next, log.sequence.saturating_add(1));
         }
-        if let Some(sequence) = log.later()? {
+        if let Some((sequence, _)) = log.later(log.end, SYNCED)? {
             let missing = log.sequence;
             return Err(StoreError::Damaged(format!(
                 "record {missing} of the log is missing before record {sequence}"
             )));
         }
-        if !records.is_empty() {
+        let mut erased = false;
+        if durability.is_some() {
+            // A new record must never be followed by an old one that happens to have the next number.
+            let mut from = log.end;
+            while let Some((_, at)) = log.later(from, UNSYNCED)? {
+                log.backend.write(at, &[0; HEADER_BYTES])?;
+                (from, erased) = (at.saturating_add(SECTOR_BYTES), true);
+            }
+        }
+        if erased || !records.is_empty() {
             // A record that is believed now must be there after a power failure.
             log.backend.sync_data()?;
         }
@@ -128,7 +149,7 @@ impl Log {
         }
         let mut header = [0; HEADER_BYTES];
         self.backend.read(offset, &mut header)?;
-        let Some((found, payload_bytes)) = self.header(&header) else { return Ok(None) };
+        let Some((_, found, payload_bytes)) = self.header(&header) else { return Ok(None) };
         let end = body.checked_add(payload_bytes).filter(|end| *end <= self.bytes);
         let (Some(end), true) = (end, found == sequence) else { return Ok(None) };
         let Ok(length) = usize::try_from(payload_bytes) else { return Ok(None) };
@@ -142,19 +163,21 @@ impl Log {
         Ok(Some((payload, next)))
     }
 
-    /// The number and the bytes of the payload, if a header is one of this epoch.
-    fn header(&self, header: &[u8]) -> Option<(u64, u64)> {
-        let rest = header.strip_prefix(MAGIC)?;
+    /// What it begins with, the number and the bytes of the payload, if a header is one of this epoch.
+    fn header(&self, header: &[u8]) -> Option<(&'static [u8; 8], u64, u64)> {
+        let (begin, rest) = header.split_first_chunk::<8>()?;
+        let begin = [SYNCED, UNSYNCED].into_iter().find(|known| *known == begin)?;
         let (epoch, rest) = rest.split_first_chunk::<8>()?;
         let (sequence, rest) = rest.split_first_chunk::<8>()?;
         let (bytes, _) = rest.split_first_chunk::<8>()?;
         let [epoch, sequence, bytes] = [epoch, sequence, bytes].map(|number| u64::from_le_bytes(*number));
-        (epoch == self.epoch).then_some((sequence, bytes))
+        (epoch == self.epoch).then_some((begin, sequence, bytes))
     }
 
-    /// The number of a whole record of this epoch behind the end, or of the mark of one, if there is such.
-    fn later(&self) -> Result<Option<u64>, StoreError> {
-        let mut offset = self.end;
+    /// The number and the place of a later record of this epoch, whole, that is at `from` or behind it and begins so; or of
+    /// the mark of one.
+    fn later(&self, from: u64, begin: &[u8; 8]) -> Result<Option<(u64, u64)>, StoreError> {
+        let mut offset = from;
         while offset.saturating_add(SECTOR_BYTES) <= self.bytes {
             let most = READ_SECTORS.saturating_mul(SECTOR_BYTES);
             let count = self.bytes.saturating_sub(offset).min(most);
@@ -162,10 +185,10 @@ impl Log {
             self.backend.read(offset, &mut sectors)?;
             let size = usize::try_from(SECTOR_BYTES).unwrap_or(1);
             for (at, sector) in (0_u64..).zip(sectors.chunks(size)) {
-                let Some((sequence, _)) = self.header(sector) else { continue };
+                let Some((begins, sequence, _)) = self.header(sector) else { continue };
                 let at = offset.saturating_add(at.saturating_mul(SECTOR_BYTES));
-                if sequence > self.sequence && self.read(at, sequence)?.is_some() {
-                    return Ok(Some(sequence));
+                if begins == begin && sequence > self.sequence && self.read(at, sequence)?.is_some() {
+                    return Ok(Some((sequence, at)));
                 }
             }
             offset = offset.saturating_add(count.max(SECTOR_BYTES));
@@ -173,20 +196,25 @@ impl Log {
         Ok(None)
     }
 
-    /// Appends a record. When this returns, it is on the disk.
+    /// Appends a record. When this returns, it is on the disk, if that is what a commit is to wait for.
     pub(crate) fn append(&mut self, payload: &[u8]) -> Result<(), StoreError> {
-        let next = self.put(payload)?;
-        self.backend.sync_data()?;
+        let synced = self.durability == Durability::Block;
+        let next = self.put(if synced { SYNCED } else { UNSYNCED }, payload)?;
+        if synced {
+            self.backend.sync_data()?;
+        }
         (self.end, self.sequence) = (next, self.sequence.saturating_add(1));
-        self.put(&[])?;
+        if synced {
+            self.put(SYNCED, &[])?;
+        }
         Ok(())
     }
 
     /// Writes a record at the end. Returns where the next one begins.
-    fn put(&mut self, payload: &[u8]) -> Result<u64, StoreError> {
+    fn put(&mut self, begin: &[u8; 8], payload: &[u8]) -> Result<u64, StoreError> {
         let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         let mut record = Vec::with_capacity(HEADER_BYTES.saturating_add(payload.len()));
-        record.extend_from_slice(MAGIC);
+        record.extend_from_slice(begin);
         for number in [self.epoch, self.sequence, length] {
             record.extend_from_slice(&number.to_le_bytes());
         }

@@ -131,7 +131,7 @@ impl Store {
             let db = database().map_err(foreign)?;
             let log = open_format(&db, log)?;
             let base = Base::new(&db.begin_read()?, Cache::new(settings.pages_bytes))?;
-            let (log, records) = Log::open(log, base.kept.map_or(0, |kept| kept.epoch))?;
+            let (log, records) = Log::open(log, base.kept.map_or(0, |kept| kept.epoch), Some(settings.durability))?;
             let settings = Arc::new(settings);
             let chain = chain_of(base, records, &settings, &guard)?;
             Ok(Self::of(Handle::Writer(db), log, chain, settings, guard))
@@ -159,7 +159,7 @@ impl Store {
                 let reading = db.begin_read()?;
                 let base = Base::new(&reading, Cache::new(settings.pages_bytes))?;
                 let epoch = base.kept.map_or(0, |kept| kept.epoch);
-                let read = open_log(&log_file, LogFile::There, false).and_then(|log| Log::open(log, epoch));
+                let read = open_log(&log_file, LogFile::There, false).and_then(|log| Log::open(log, epoch, None));
                 // Whoever writes may have folded meanwhile, and begun the log anew over what is read here.
                 let is_now = Base::new(&db.begin_read()?, Cache::new(0))?.kept == base.kept;
                 attempts = attempts.saturating_add(1);

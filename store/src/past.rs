@@ -15,11 +15,26 @@ use crate::{
 use lockstep_vm::{B256, Executor};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A leaf, a height that changed it, and whether it was there before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Changed {
+    key: RowKey,
+    at: u64,
+    was: bool,
+}
+
+impl Changed {
+    /// What the leaf was before.
+    fn old(&self, base: &Base) -> Result<Option<Row>, StoreError> {
+        if self.was { base.old_at(&self.key, self.at).map(Some) } else { Ok(None) }
+    }
+}
+
 /// What changed since a height.
 pub(crate) struct Past {
     height: u64,
-    /// Leaves, in the order of their keys, each with the first height that changed it.
-    changed: Vec<(RowKey, u64)>,
+    /// Leaves, in the order of their keys and of the heights that changed them.
+    changed: Vec<Changed>,
     /// Storages that ended since with values in them.
     dead: BTreeSet<TreeId>,
 }
@@ -31,28 +46,42 @@ impl Past {
         for at in height.saturating_add(1)..=folded {
             for changes in base.changes(at)? {
                 let changes = changes?;
-                changed.extend(changes.rows.into_iter().map(|key| (key, at)));
+                changed.extend(changes.leaves().map(|(key, was)| Changed { key, at, was }));
                 dead.extend(changes.dead);
             }
         }
         changed.sort_unstable();
-        changed.dedup_by_key(|(key, _)| *key);
         Ok(Self { height, changed, dead })
+    }
+
+    /// Every change of a leaf since, the earliest first.
+    fn changes_of(&self, key: &RowKey) -> &[Changed] {
+        let from = self.changed.partition_point(|changed| changed.key < *key);
+        let to = self.changed.partition_point(|changed| changed.key <= *key);
+        self.changed.get(from..to).unwrap_or_default()
+    }
+
+    /// Of each leaf that changed the earliest change.
+    fn earliest(changed: &[Changed]) -> impl Iterator<Item = &Changed> {
+        changed.chunk_by(|one, other| one.key == other.key).filter_map(<[_]>::first)
     }
 
     /// The leaf as it was, if it changed since.
     pub(crate) fn row(&self, base: &Base, key: &RowKey) -> Result<Option<Option<Row>>, StoreError> {
-        match self.changed.binary_search_by(|(there, _)| there.cmp(key)) {
-            Ok(at) => self.changed.get(at).map(|(key, at)| base.old_at(key, *at)).transpose(),
-            Err(_) => Ok(None),
-        }
+        self.changes_of(key).first().map(|changed| changed.old(base)).transpose()
+    }
+
+    /// Everything that a leaf was since, the earliest first.
+    pub(crate) fn all_old(&self, base: &Base, key: &RowKey) -> Result<Vec<Option<Row>>, StoreError> {
+        self.changes_of(key).iter().map(|changed| changed.old(base)).collect()
     }
 
     /// Leaves of a tree as they were, those that changed since.
     pub(crate) fn of_tree(&self, base: &Base, tree: TreeId) -> Result<BTreeMap<B256, Option<Row>>, StoreError> {
-        let from = self.changed.partition_point(|(key, _)| key.tree < tree);
-        let changed = self.changed.get(from..).unwrap_or_default().iter().take_while(|(key, _)| key.tree == tree);
-        changed.map(|(key, at)| Ok((key.key, base.old_at(key, *at)?))).collect()
+        let from = self.changed.partition_point(|changed| changed.key.tree < tree);
+        let to = self.changed.partition_point(|changed| changed.key.tree <= tree);
+        let changed = Self::earliest(self.changed.get(from..to).unwrap_or_default());
+        changed.map(|changed| Ok((changed.key.key, changed.old(base)?))).collect()
     }
 
     /// The root of a storage that was there, as its rows and pages are now: where it ended, if it did.
@@ -70,7 +99,7 @@ impl Past {
         if !self.dead.contains(&tree) {
             return Ok(EMPTY_ROOT);
         }
-        for row in base.all_old(&key, self.height)?.into_iter().rev() {
+        for row in self.all_old(base, &key)?.into_iter().rev() {
             if let Some(root) = of_tree(row)? {
                 return Ok(root);
             }
@@ -86,8 +115,8 @@ impl Past {
         root: &B256,
     ) -> Result<(Patch, Vec<TreeId>), StoreError> {
         let mut rows = Vec::with_capacity(self.changed.len());
-        for (key, at) in &self.changed {
-            rows.push((*key, base.old_at(key, *at)?));
+        for changed in Self::earliest(&self.changed) {
+            rows.push((changed.key, changed.old(base)?));
         }
         let mut storages = BTreeMap::new();
         for (key, row) in rows.iter().take_while(|(key, _)| key.tree == TreeId::ACCOUNTS) {

@@ -127,16 +127,9 @@ fn row_bit(key: &RowKey) -> u16 {
     first_bits(&key.key)
 }
 
-fn slot_bit(place: &Place) -> u16 {
-    first_bits(&place.path).wrapping_add(place.depth.wrapping_mul(0x9e37)).wrapping_add(tree_bits(place.tree))
-}
-
 /// Small storages have places of one path: what tells these apart is the tree.
-fn tree_bits(tree: TreeId) -> u16 {
-    tree.bytes().chunks_exact(2).fold(0, |sum, pair| match pair {
-        [high, low] => sum ^ u16::from_be_bytes([*high, *low]).wrapping_mul(0x6d2b),
-        _ => sum,
-    })
+fn slot_bit(place: &Place) -> u16 {
+    first_bits(&place.path).wrapping_add(place.depth.wrapping_mul(0x9e37)).wrapping_add(place.tree.bits())
 }
 
 fn first_bits(hash: &B256) -> u16 {

@@ -185,7 +185,7 @@ impl View {
             let TreeChanges { leaves, steps } =
                 tree_changes(node(older, older.root()), node(self, self.root()), range)?;
             let accounts = leaves.iter().map(|leaf| self.account_change(older, leaf)).collect::<Result<_, _>>()?;
-            let proof = ChangeProof { accounts, steps };
+            let proof = ChangeProof { accounts, steps: steps.into() };
             match proof.verify(&older.root(), &self.root(), range) {
                 Ok(_) => Ok(proof),
                 Err(_) => Err(not_the_trees()),
@@ -233,7 +233,7 @@ impl View {
             };
             Ok::<_, StoreError>(ValueChange { key, old: leaf.old, new })
         };
-        Ok(StorageChanges::Changed { values: leaves.iter().map(value).collect::<Result<_, _>>()?, steps })
+        Ok(StorageChanges::Changed { values: leaves.iter().map(value).collect::<Result<_, _>>()?, steps: steps.into() })
     }
 
     /// Every key and value of the storage of an account, in the order of the key hashes.

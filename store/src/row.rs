@@ -33,21 +33,80 @@ impl TreeId {
         self.number.checked_sub(1).and_then(|number| usize::try_from(number).ok())
     }
 
-    /// Its 12 bytes within keys.
-    pub(crate) fn bytes(self) -> [u8; 12] {
-        let mut bytes = [0; 12];
+    /// Its bytes within keys, from 1 to 13: how many bytes the birth and the number have, four bits each, and these bytes.
+    /// No tree has bytes that those of another begin with.
+    pub(crate) fn bytes(self) -> KeyBytes {
         let (birth, number) = (self.birth.to_be_bytes(), self.number.to_be_bytes());
-        for (to, from) in bytes.iter_mut().zip(birth.iter().chain(&number)) {
-            *to = *from;
-        }
+        let (birth, number) = (significant(&birth), significant(&number));
+        let mut bytes = KeyBytes::default();
+        bytes.push(&[u8::try_from(birth.len() << 4 | number.len()).unwrap_or(u8::MAX)]);
+        bytes.push(birth);
+        bytes.push(number);
         bytes
     }
 
     /// The tree whose bytes a key begins with, and the rest of the key.
     pub(crate) fn split(key: &[u8]) -> Option<(Self, &[u8])> {
-        let (birth, rest) = key.split_first_chunk::<8>()?;
-        let (number, rest) = rest.split_first_chunk::<4>()?;
-        Some((Self { birth: u64::from_be_bytes(*birth), number: u32::from_be_bytes(*number) }, rest))
+        let (lengths, rest) = key.split_first()?;
+        let (birth, rest) = rest.split_at_checked(usize::from(lengths >> 4))?;
+        let (number, rest) = rest.split_at_checked(usize::from(lengths & 15))?;
+        // A number has one form: without a zero in front.
+        let number_of = |bytes: &[u8]| {
+            let (at, fits) = (8_usize.checked_sub(bytes.len())?, bytes.first() != Some(&0));
+            let mut all = [0; 8];
+            all.get_mut(at..)?.copy_from_slice(bytes);
+            fits.then_some(u64::from_be_bytes(all))
+        };
+        Some((Self { birth: number_of(birth)?, number: u32::try_from(number_of(number)?).ok()? }, rest))
+    }
+
+    /// Bits of it that differ from those of other trees, mostly.
+    pub(crate) fn bits(self) -> u16 {
+        let [low, high, ..] = self.birth.to_le_bytes();
+        let [first, second, ..] = self.number.to_le_bytes();
+        (u16::from_le_bytes([low, high]) ^ u16::from_le_bytes([first, second]).rotate_left(5)).wrapping_mul(0x6d2b)
+    }
+}
+
+/// A number without the zeros in front.
+fn significant(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.get(zeros..).unwrap_or_default()
+}
+
+/// Bytes of the longest key of the tables that begin with a tree or a leaf: height, tree and hash.
+const KEY_BYTES_MAX: usize = 53;
+
+/// A key, or a part of one, without an allocation of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyBytes {
+    bytes: [u8; KEY_BYTES_MAX],
+    len: usize,
+}
+
+impl Default for KeyBytes {
+    fn default() -> Self {
+        Self { bytes: [0; KEY_BYTES_MAX], len: 0 }
+    }
+}
+
+impl KeyBytes {
+    /// Appends a part; all parts together have room.
+    pub(crate) fn push(&mut self, part: &[u8]) {
+        let end = self.len.saturating_add(part.len());
+        debug_assert!(end <= KEY_BYTES_MAX, "a key of {end} bytes");
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            room.copy_from_slice(part);
+            self.len = end;
+        }
+    }
+}
+
+impl core::ops::Deref for KeyBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 
@@ -58,15 +117,10 @@ pub(crate) struct RowKey {
     pub(crate) key: B256,
 }
 
-/// Bytes of a [`RowKey`].
-pub(crate) const ROW_KEY_BYTES: usize = 44;
-
 impl RowKey {
-    pub(crate) fn bytes(&self) -> [u8; ROW_KEY_BYTES] {
-        let mut bytes = [0; ROW_KEY_BYTES];
-        for (to, from) in bytes.iter_mut().zip(self.tree.bytes().iter().chain(self.key.as_slice())) {
-            *to = *from;
-        }
+    pub(crate) fn bytes(&self) -> KeyBytes {
+        let mut bytes = self.tree.bytes();
+        bytes.push(self.key.as_slice());
         bytes
     }
 
@@ -120,17 +174,15 @@ impl Row {
         let long = LongValue::of(value);
         let value_hash = long.map_or_else(|| storage_value_hash(value), |long| long.value_hash().into());
         let hash = hash_leaf(key_hash, &value_hash);
-        let length = u16::try_from(key.len());
-        let length = length.map_err(|_| StoreError::Diff(format!("a storage key of {} bytes", key.len())))?;
-        let bytes = u32::try_from(value.len());
-        let bytes = bytes.map_err(|_| StoreError::Diff(format!("a storage value of {} bytes", value.len())))?;
-        let mut row = Vec::with_capacity(ROW_BYTES.saturating_add(key.len()).saturating_add(value.len().min(40)));
+        let length = u16::try_from(key.len()).ok().filter(|length| length & LONG == 0);
+        let length = length.ok_or_else(|| StoreError::Diff(format!("a storage key of {} bytes", key.len())))?;
+        let mut row = Vec::with_capacity(ROW_BYTES.saturating_add(key.len()).saturating_add(value.len().min(44)));
         row.extend_from_slice(hash.as_slice());
-        row.extend_from_slice(&length.to_be_bytes());
+        row.extend_from_slice(&(length | if long.is_some() { LONG } else { 0 }).to_be_bytes());
         row.extend_from_slice(key);
-        row.extend_from_slice(&bytes.to_be_bytes());
         match long {
             Some(long) => {
+                row.extend_from_slice(&long.bytes().to_be_bytes());
                 row.extend_from_slice(long.hash());
                 row.extend_from_slice(&height.to_be_bytes());
             }
@@ -165,15 +217,15 @@ impl Row {
     pub(crate) fn to_storage(&self) -> Result<(&[u8], RowValue<'_>), StoreError> {
         let split = || {
             let (length, rest) = self.0.get(32..)?.split_first_chunk::<2>()?;
-            let (key, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-            let (bytes, rest) = rest.split_first_chunk::<4>()?;
-            let bytes = u32::from_be_bytes(*bytes);
-            if usize::try_from(bytes).is_ok_and(|bytes| bytes <= SHORT_VALUE_BYTES_MAX && bytes == rest.len()) {
-                return Some((key, RowValue::Short(rest)));
+            let length = u16::from_be_bytes(*length);
+            let (key, rest) = rest.split_at_checked(usize::from(length & !LONG))?;
+            if length & LONG == 0 {
+                return (rest.len() <= SHORT_VALUE_BYTES_MAX).then_some((key, RowValue::Short(rest)));
             }
+            let (bytes, rest) = rest.split_first_chunk::<4>()?;
             let (hash, height) = rest.split_first_chunk::<32>()?;
             let height = u64::from_be_bytes(height.try_into().ok()?);
-            Some((key, RowValue::Long(LongRow { value: LongValue::new(bytes, *hash)?, height })))
+            Some((key, RowValue::Long(LongRow { value: LongValue::new(u32::from_be_bytes(*bytes), *hash)?, height })))
         };
         split().ok_or_else(|| StoreError::Damaged("the row of a storage value is not well-formed".into()))
     }
@@ -246,8 +298,11 @@ impl LeafValue {
     }
 }
 
-/// Bytes of the row of a storage value beside the key and the value: leaf hash, length of the key, length of the value.
-const ROW_BYTES: usize = 38;
+/// Bytes of the row of a storage value beside the key and the value: leaf hash, length of the key.
+const ROW_BYTES: usize = 34;
+
+/// What is set in the length of the key if the value is long.
+const LONG: u16 = 1 << 15;
 
 /// The hash of the leaf that the content of a row begins with.
 pub(crate) fn leaf_hash(bytes: &[u8]) -> Result<B256, StoreError> {
@@ -285,26 +340,43 @@ mod tests {
     /// There is one form for each length, and nothing behind it.
     #[test]
     fn another_form_is_no_row() {
-        let head = |bytes: u32| [&[9; 32], [0, 1].as_slice(), b"k", &bytes.to_be_bytes()].concat();
-        let cases = [
-            (0, vec![0]),
-            (3, vec![0; 2]),
-            (3, vec![0; 4]),
-            (40, vec![0; 39]),
-            (1_024, vec![0; 40]),
-            (1_025, vec![0; 1_025]),
-            (1_025, vec![0; 39]),
-            (1_025, vec![0; 41]),
-            (u32::MAX, vec![]),
-        ];
-        for (bytes, rest) in cases {
-            let row = Row::of(&[head(bytes), rest.clone()].concat()).unwrap();
-            assert!(row.to_storage().is_err(), "{bytes} bytes and {} behind", rest.len());
+        let row = |long: u16, rest: Vec<u8>| {
+            let row = Row::of(&[[9; 32].as_slice(), &(1 | long).to_be_bytes(), b"k", &rest].concat()).unwrap();
+            row.to_storage().map(|(_, value)| value.bytes())
+        };
+        let long = |bytes: u32, rest: usize| [bytes.to_be_bytes().as_slice(), &vec![0; rest]].concat();
+        for (bytes, rest) in [(0, 40), (1_024, 40), (1_025, 39), (1_025, 41), (u32::MAX, 0)] {
+            assert!(row(LONG, long(bytes, rest)).is_err(), "{bytes} bytes and {rest} behind");
         }
-        for (bytes, rest) in [(0, 0), (40, 40), (1_024, 1_024), (1_025, 40), (u32::MAX, 40)] {
-            let row = Row::of(&[head(bytes), vec![0; rest]].concat()).unwrap();
-            assert_eq!(row.to_storage().unwrap().1.bytes(), bytes as usize);
+        assert!(row(LONG, vec![0; 3]).is_err(), "no length of a value");
+        assert!(row(0, vec![0; 1_025]).is_err(), "a long value in short form");
+        for bytes in [0, 40, 1_024] {
+            assert_eq!(row(0, vec![0; bytes]), Ok(bytes));
         }
-        assert!(Row::of(&[0; 34]).unwrap().to_storage().is_err(), "no length of a value");
+        for bytes in [1_025, u32::MAX] {
+            assert_eq!(row(LONG, long(bytes, 40)), Ok(bytes as usize));
+        }
+        assert!(Row::of(&[0; 33]).unwrap().to_storage().is_err(), "no length of a key");
+        assert!(Row::storage(&B256::ZERO, &vec![0; 1 << 15], b"", 7).is_err(), "a key that is too long");
+    }
+
+    /// The bytes of a tree are its own: no other has them, in front of whatever follows, and zeros in front are refused.
+    #[test]
+    fn trees_have_bytes_of_their_own() {
+        let numbers = [0, 1, 0xff, 0x100, 0xffff, 0x1_0000, u32::MAX];
+        let births = [0, 1, 0x80, 0xff, 0x100, 0xff_ffff, 1 << 62, u64::MAX];
+        let trees: Vec<TreeId> =
+            births.iter().flat_map(|&birth| numbers.iter().map(move |&number| TreeId { birth, number })).collect();
+        for tree in &trees {
+            assert_eq!(TreeId::split(&[&*tree.bytes(), b"rest"].concat()), Some((*tree, b"rest".as_slice())));
+            let others = trees.iter().filter(|other| tree != *other);
+            others.for_each(|other| assert!(!tree.bytes().starts_with(&other.bytes()), "{tree:?} and {other:?}"));
+        }
+        assert_eq!(*TreeId::ACCOUNTS.bytes(), [0]);
+        assert_eq!(*TreeId::storage(0x1_02, 2).bytes(), [0x21, 1, 2, 3]);
+        for no_tree in [[].as_slice(), &[0x10], &[0x10, 0], &[0x05, 1, 1, 1, 1, 1], &[0x90, 1, 1, 1, 1, 1, 1, 1, 1, 1]]
+        {
+            assert_eq!(TreeId::split(no_tree), None, "{no_tree:?}");
+        }
     }
 }

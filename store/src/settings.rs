@@ -3,6 +3,18 @@
 use lockstep_vm::{Executor, Serial};
 use std::sync::Arc;
 
+/// When a committed block is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// When its commit returns: one sync a block.
+    #[default]
+    Block,
+    /// When it is folded. Until then the block is in a file that the system writes when it likes: the end of the process
+    /// loses nothing, and a failure of the power or of the system loses the blocks since the last folding, or the last ones
+    /// of these. What is left is a chain. A record of the log that is damaged ends the chain there without an error.
+    Fold,
+}
+
 /// Settings of an open store.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -18,6 +30,8 @@ pub struct Settings {
     /// held for ever makes it grow without end. A view that has come of age answers with
     /// [`StoreError::Expired`](crate::StoreError::Expired).
     pub view_foldings: usize,
+    /// When a committed block is on the disk.
+    pub durability: Durability,
     /// Who runs the hashing, and the transactions of a block for those who execute it by
     /// [`Store::executor`](crate::Store::executor).
     pub executor: Arc<dyn Executor>,
@@ -33,6 +47,7 @@ impl Default for Settings {
             fold_blocks: 64,
             fold_bytes: 64 * MIB,
             view_foldings: 64,
+            durability: Durability::Block,
             executor: Arc::new(Serial),
         }
     }

@@ -6,7 +6,7 @@
 use crate::{
     checksum::{CHECKSUM_BYTES, checksum},
     error::StoreError,
-    row::{RowKey, TreeId},
+    row::{KeyBytes, RowKey, TreeId},
     stats::TableSize,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -17,7 +17,7 @@ use redb::{
 };
 
 /// The version of the format that `docs/store.md` describes.
-pub const FORMAT_VERSION: u32 = 5;
+pub const FORMAT_VERSION: u32 = 6;
 
 /// A table: every key and value is a string of bytes.
 type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -42,7 +42,7 @@ pub(crate) const BLOCKS: TableId = table(1, "blocks");
 pub(crate) const RECEIPTS: TableId = table(2, "receipts");
 /// By [`RowKey`]: the leaf at the last folded height.
 pub(crate) const ROWS: TableId = table(3, "rows");
-/// By [`RowKey`] and height: what the leaf was before that height.
+/// By height and [`RowKey`]: what the leaf was before that height, if there was one.
 pub(crate) const UNDO: TableId = table(4, "undo");
 /// By height and number: [`Changes`].
 pub(crate) const CHANGES: TableId = table(5, "changes");
@@ -111,14 +111,44 @@ pub(crate) fn body_sum(height: u64, body: &[u8]) -> u64 {
 /// What a block changed, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Changes {
-    /// Leaves with a row of [`UNDO`] of this height.
-    pub(crate) rows: Vec<RowKey>,
+    /// Leaves, by their trees.
+    pub(crate) leaves: Vec<TreeLeaves>,
     /// Storages that ended at this height with their values in them.
     pub(crate) dead: Vec<TreeId>,
 }
 
-/// Leaves that a row of [`CHANGES`] names at most.
-pub(crate) const CHANGES_MAX: usize = 1_024;
+/// Leaves of a tree that a block changed.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct TreeLeaves {
+    tree: TreeId,
+    /// Those that were there before: each has a row of [`UNDO`].
+    old: Vec<B256>,
+    /// Those that were not.
+    born: Vec<B256>,
+}
+
+/// Leaves that a row of [`CHANGES`] names at most: those of one tree fit into a page of redb.
+pub(crate) const CHANGES_MAX: usize = 120;
+
+impl Changes {
+    /// Leaves in the order of their trees, each with whether it was there before.
+    pub(crate) fn of_leaves(leaves: &[(RowKey, bool)]) -> Self {
+        let of_tree = |leaves: &[(RowKey, bool)]| {
+            let keys = |was: bool| leaves.iter().filter(|leaf| leaf.1 == was).map(|(key, _)| key.key).collect();
+            leaves.first().map(|(key, _)| TreeLeaves { tree: key.tree, old: keys(true), born: keys(false) })
+        };
+        let trees = leaves.chunk_by(|(one, _), (other, _)| one.tree == other.tree);
+        Self { leaves: trees.filter_map(of_tree).collect(), dead: Vec::new() }
+    }
+
+    /// The leaves, each with whether it was there before.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = (RowKey, bool)> {
+        self.leaves.iter().flat_map(|leaves| {
+            let with = |was: bool| move |key: &B256| (RowKey { tree: leaves.tree, key: *key }, was);
+            leaves.old.iter().map(with(true)).chain(leaves.born.iter().map(with(false)))
+        })
+    }
+}
 
 /// The key of a height.
 pub(crate) const fn height_key(height: u64) -> [u8; 8] {
@@ -134,29 +164,27 @@ pub(crate) fn numbered_key(height: u64, number: u32) -> [u8; 12] {
     key
 }
 
-/// The key of what a leaf was before a height, and of a long value that was written at a height.
-pub(crate) fn dated_key(row: &RowKey, height: u64) -> [u8; 52] {
-    let mut key = [0; 52];
-    for (to, from) in key.iter_mut().zip(row.bytes().iter().chain(&height.to_be_bytes())) {
-        *to = *from;
-    }
+/// The key of a long value that was written to a leaf at a height.
+pub(crate) fn dated_key(row: &RowKey, height: u64) -> KeyBytes {
+    let mut key = row.bytes();
+    key.push(&height.to_be_bytes());
     key
 }
 
-/// The leaf and the height of such a key.
-pub(crate) fn split_dated(key: &[u8]) -> Result<(RowKey, u64), StoreError> {
-    let (row, rest) = RowKey::split(key)?;
-    let height =
-        <[u8; 8]>::try_from(rest).map_err(|_| StoreError::Damaged("the key of an old row or of a value".into()))?;
-    Ok((row, u64::from_be_bytes(height)))
+/// The key of what a leaf was before a height. What a height changed is together, and behind all that was before.
+pub(crate) fn undo_key(height: u64, row: &RowKey) -> KeyBytes {
+    let mut key = KeyBytes::default();
+    key.push(&height.to_be_bytes());
+    key.push(&row.bytes());
+    key
 }
 
-/// The content of a row of [`UNDO`]: 0 if there was no leaf, or 1 and its row.
-pub(crate) fn old_row(content: &[u8]) -> Result<Option<&[u8]>, StoreError> {
-    match content.split_first() {
-        Some((0, [])) => Ok(None),
-        Some((1, row)) => Ok(Some(row)),
-        _ => Err(StoreError::Damaged("an old row is not well-formed".into())),
+/// The leaf of such a key.
+pub(crate) fn leaf_of_undo_key(key: &[u8]) -> Result<RowKey, StoreError> {
+    let split = key.split_first_chunk::<8>().map(|(_, leaf)| RowKey::split(leaf)).transpose()?;
+    match split {
+        Some((leaf, [])) => Ok(leaf),
+        _ => Err(StoreError::Damaged("the key of an old row".into())),
     }
 }
 
@@ -242,6 +270,8 @@ impl Reading {
 
     /// What room it takes; it reads every page of it.
     pub(crate) fn size(&self) -> Result<TableSize, StoreError> {
+        // The counting of redb goes down without an end where the tree is a circle; this finds it before.
+        self.table.range::<&[u8]>(..)?.try_for_each(|row| row.map(drop))?;
         let stats = self.table.stats()?;
         let content_bytes = stats.stored_bytes();
         let rest = stats.metadata_bytes().saturating_add(stats.fragmented_bytes());
@@ -277,21 +307,32 @@ impl<'a> Writing<'a> {
         self.id.read(self.table.get(key)?, key, read)
     }
 
+    /// The content at `key`, which redb looks up before it writes there. A look-up ends at a depth that no tree has. A write
+    /// takes the same way without such an end: where a misdirected page has made a circle of the tree, it would go down until
+    /// the stack is exhausted.
+    fn before(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(key, |content| Ok(content.to_vec()))
+    }
+
     /// Puts the content that consists of `parts` at `key`. Returns the content that was there.
     pub(crate) fn put(&mut self, key: &[u8], parts: &[&[u8]]) -> Result<Option<Vec<u8>>, StoreError> {
+        let before = self.before(key)?;
         let Self { id, table, buffer } = self;
         buffer.clear();
         parts.iter().for_each(|part| buffer.extend_from_slice(part));
         let sum = checksum(id.number, key, buffer);
         buffer.extend_from_slice(&sum);
-        let before = table.insert(key, buffer.as_slice())?;
-        before.map(|row| Ok(id.content(key, row.value())?.to_vec())).transpose()
+        table.insert(key, buffer.as_slice())?;
+        Ok(before)
     }
 
     /// Removes the row at `key`. Returns the content that was there.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = self.table.remove(key)?;
-        row.map(|row| Ok(self.id.content(key, row.value())?.to_vec())).transpose()
+        let before = self.before(key)?;
+        if before.is_some() {
+            self.table.remove(key)?;
+        }
+        Ok(before)
     }
 
     /// Removes the rows from one key to another, both included.

@@ -48,6 +48,16 @@ pub(crate) struct Found {
     pub(crate) root_in_base: Option<B256>,
 }
 
+/// What it takes to go back to a height below the folded one.
+pub(crate) struct Undone {
+    /// What changed since, and the root of then.
+    pub(crate) past: Arc<(Past, B256)>,
+    /// Leaves and pages as they were.
+    pub(crate) patch: Patch,
+    /// Storages that have begun since.
+    pub(crate) born: Vec<TreeId>,
+}
+
 impl View {
     /// The view of what the database holds at `height`, the folded one or a lower one that is kept; of the empty state
     /// if it holds nothing.
@@ -156,10 +166,11 @@ impl View {
         Ok(Some(self.undone.get_or_init(|| undone)))
     }
 
-    /// Leaves and pages of that height, and storages that have begun since.
-    pub(crate) fn into_undone(self) -> Result<Option<(Patch, Vec<TreeId>)>, StoreError> {
-        let undo = |(past, root): &(Past, B256)| past.undo(&self.base, self.settings.executor(), root);
-        self.past.as_deref().map(undo).transpose()
+    /// What changed since that height, its leaves and pages, and storages that have begun since.
+    pub(crate) fn into_undone(self) -> Result<Option<Undone>, StoreError> {
+        let Some(both) = self.past else { return Ok(None) };
+        let (patch, born) = both.0.undo(&self.base, self.settings.executor(), &both.1)?;
+        Ok(Some(Undone { past: both, patch, born }))
     }
 
     /// A leaf below all layers, in the tree whose root in the database is `root`; `None` if that has no such tree.

@@ -13,7 +13,7 @@
 )]
 
 use cap::Cap;
-use lockstep_proof::{CHUNK_BYTES_MAX, Chunk};
+use lockstep_proof::{AccountRange, CHUNK_BYTES_MAX, ChangeProof, Chunk, KeyRange, StorageRange};
 use lockstep_store::{
     AccountProof, ExecutedBlock, Expected, Recorder, StorageProof, Store, WITNESS_VERSION, Witness, replay,
 };
@@ -87,6 +87,24 @@ fn dense() -> Vec<Vec<u8>> {
     .into()
 }
 
+/// Proofs that are lists: of steps of one byte, of accounts that changed, of values that changed and of whole values.
+fn dense_proofs() -> Vec<Vec<u8>> {
+    let list = |count: u32, item: &[u8]| [&count.to_le_bytes(), item.repeat(count as usize).as_slice()].concat();
+    let none = 0_u32.to_le_bytes();
+    let one = |storage: &[u8]| [&1_u32.to_le_bytes(), [7; 20].as_slice(), &[0, 0], storage, &none].concat();
+    let steps = |kind: u8| [none.as_slice(), &list(3_000_000, &[kind])].concat();
+    let accounts = [list(100_000, &[0; 23]), none.to_vec()].concat();
+    let values = one(&[&[3], list(400_000, &[0; 6]).as_slice(), &none].concat());
+    let whole = one(&[&[2], list(300_000, &[0; 8]).as_slice()].concat());
+    let range = [list(30_000, &[0; 93]), none.to_vec()].concat();
+    let proofs = [steps(1), steps(2), accounts, values, whole].map(|bytes| {
+        assert!(borsh::from_slice::<ChangeProof>(&bytes).is_ok(), "it can be decoded");
+        bytes
+    });
+    assert!(borsh::from_slice::<AccountRange>(&range).is_ok(), "it can be decoded");
+    proofs.into_iter().chain([range]).collect()
+}
+
 type Values = BTreeMap<Vec<u8>, (u8, Vec<u8>)>;
 type EmptyNodes = BTreeMap<Vec<u8>, (u8, u32)>;
 
@@ -136,6 +154,17 @@ fn no_count_in_a_file_takes_memory_before_it_is_filled() {
     for at in (0..chunk(0).len()).step_by(7) {
         let bytes = [&chunk(0)[..at], dense.as_slice()].concat();
         limited(&bytes, |bytes| drop(borsh::from_slice::<Chunk>(bytes)));
+    }
+    // Proofs of ranges and of changes, with lists of the smallest things there are, that are whole or end too early.
+    for list in dense_proofs() {
+        for bytes in [&list[..], &list[..list.len() - 1]] {
+            limited(bytes, |bytes| {
+                let proof = borsh::from_slice::<ChangeProof>(bytes);
+                drop(proof.map(|proof| proof.verify(&[1; 32], &[2; 32], &KeyRange::ALL).is_ok()));
+                drop(borsh::from_slice::<AccountRange>(bytes));
+                drop(borsh::from_slice::<StorageRange>(bytes));
+            });
+        }
     }
     // A chunk that says it is as long as a chunk may be, and ends.
     let snapshot = store.export(0).unwrap().1;

@@ -1,4 +1,4 @@
-//! Memory and time of snapshots: a state of any size is exported and imported in 256 MiB.
+//! Memory and time of snapshots and of the check: a state of any size is exported, imported and checked in 256 MiB.
 //!
 //! One test only: the limit is the whole process's, and beyond it the process ends. 100,000 values; with
 //! `LOCKSTEP_LONG=1` 10,000,000.
@@ -14,14 +14,14 @@
 )]
 
 use cap::Cap;
-use lockstep_store::{ExecutedBlock, Expected, Store};
+use lockstep_store::{ExecutedBlock, Expected, Store, check};
 use lockstep_vm::{Account, Address, B256, StateDiff, StorageDiff};
 use std::{
     alloc::System,
     fs::File,
     io::{BufReader, BufWriter, Write},
     path::Path,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 #[global_allocator]
@@ -57,18 +57,24 @@ fn hash(height: u64) -> B256 {
     B256::left_padding_from(&(height + 1).to_be_bytes())
 }
 
-/// Runs `work` within the limit and returns its seconds.
-fn limited<T>(work: impl FnOnce() -> T) -> (T, f64) {
+/// Runs `work` within the limit and returns its seconds, and those of the processor where the system says them.
+fn limited<T>(work: impl FnOnce() -> T) -> (T, String) {
     ALLOCATOR.set_limit(MEMORY_BYTES).unwrap();
-    let begun = Instant::now();
+    let (begun, used) = (Instant::now(), cpu());
     let done = work();
-    let seconds = begun.elapsed().as_secs_f64();
+    let (time, cpu) = (begun.elapsed(), cpu() - used);
     ALLOCATOR.set_limit(usize::MAX).unwrap();
-    (done, seconds)
+    (done, format!("{:.1} s ({:.1} s of the processor)", time.as_secs_f64(), cpu.as_secs_f64()))
+}
+
+/// The time of the processor that this thread has had.
+fn cpu() -> Duration {
+    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(schedule.split_whitespace().next().and_then(|time| time.parse().ok()).unwrap_or(0))
 }
 
 #[test]
-fn snapshots_of_any_size_take_256_mib() {
+fn snapshots_and_checks_of_any_size_take_256_mib() {
     let long = std::env::var("LOCKSTEP_LONG").is_ok_and(|value| value == "1");
     let values = std::env::var("LOCKSTEP_VALUES").ok().and_then(|values| values.parse().ok());
     let values: u64 = values.unwrap_or(if long { 10_000_000 } else { 100_000 });
@@ -95,5 +101,7 @@ fn snapshots_of_any_size_take_256_mib() {
     });
     assert_eq!(root, head.root);
     let bytes = file.metadata().unwrap().len();
-    eprintln!("{values} values: exported in {exported:.1} s, {bytes} bytes, imported in {imported:.1} s");
+    let (checked, in_time) = limited(|| check(&begun, &mut |_, _| {}).unwrap());
+    assert_eq!(checked.differences, Vec::<String>::new());
+    eprintln!("{values} values: exported in {exported}, {bytes} bytes, imported in {imported}, checked in {in_time}");
 }

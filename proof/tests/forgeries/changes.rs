@@ -62,10 +62,10 @@ impl Case {
     fn proof(&self, storage: StorageChanges) -> ChangeProof {
         let [old, new] = [&self.old, &self.new].map(|values| self.leaf(root(&leaves(values))));
         if old == new {
-            return ChangeProof { accounts: Vec::new(), steps: vec![ChangeStep::Same(self.roots().0)] };
+            return ChangeProof { accounts: Vec::new(), steps: vec![ChangeStep::Same(self.roots().0)].into() };
         }
         let change = AccountChange { address: ADDRESS, old: Some(old), new: Some(new), storage };
-        ChangeProof { accounts: vec![change], steps: vec![ChangeStep::Changed] }
+        ChangeProof { accounts: vec![change], steps: vec![ChangeStep::Changed].into() }
     }
 
     /// What a proof shows of the storage.
@@ -154,7 +154,7 @@ fn no_change_is_believed_that_was_not_made() {
         let truth = truth(&case);
         let changed: Vec<Hash> = truth.iter().map(|change| storage_key(&change.key)).collect();
         assert_eq!(found.leaves.iter().map(|leaf| leaf.key).collect::<Vec<_>>(), changed);
-        let storage = StorageChanges::Changed { values: truth.clone(), steps: found.steps.clone() };
+        let storage = StorageChanges::Changed { values: truth.clone(), steps: found.steps.clone().into() };
         let honest = case.proof(storage);
         assert_eq!(case.shown(&honest), Some(truth.clone()), "round {round}");
         let whole = case.proof(StorageChanges::Whole(case.new.clone()));
@@ -168,7 +168,7 @@ fn no_change_is_believed_that_was_not_made() {
                 0 => steps.clone_from(&found.steps),
                 _ => forged_steps(&mut random, &old, &new, &mut steps),
             }
-            tally.note(case.shown(&case.proof(StorageChanges::Changed { values, steps })), &truth);
+            tally.note(case.shown(&case.proof(StorageChanges::Changed { values, steps: steps.into() })), &truth);
         }
         for storage in [StorageChanges::Unchanged, StorageChanges::Gone, StorageChanges::Whole(case.old.clone())] {
             tally.note(case.shown(&case.proof(storage)), &truth);
@@ -230,7 +230,7 @@ fn changes_in_a_range_of_accounts() {
             new: change.new.as_ref().map(account_value_hash),
         };
         assert_eq!(found.leaves, changes.iter().map(hashes).collect::<Vec<_>>(), "round {round}");
-        let honest = ChangeProof { accounts: changes.clone(), steps: found.steps };
+        let honest = ChangeProof { accounts: changes.clone(), steps: found.steps.into() };
         let shown = |proof: &ChangeProof| proof.verify(&roots[0], &roots[1], &range).ok().map(<[_]>::to_vec);
         assert_eq!(shown(&honest), Some(changes.clone()), "round {round}");
         for at in 0..changes.len() {
@@ -240,7 +240,7 @@ fn changes_in_a_range_of_accounts() {
             for _ in 0..40 {
                 let mut steps = Vec::new();
                 forged_steps(&mut random, &trees[0], &trees[1], &mut steps);
-                tally.note(shown(&ChangeProof { steps, ..forged.clone() }), &changes);
+                tally.note(shown(&ChangeProof { steps: steps.into(), ..forged.clone() }), &changes);
             }
         }
         if round < 8 {

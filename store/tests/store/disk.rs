@@ -2,7 +2,7 @@
 //! synced.
 
 use crate::kit::{Random, block_of, busy_diff, commit, rounds};
-use lockstep_store::{Expected, Settings, Store, StoreError};
+use lockstep_store::{Durability, Expected, Settings, Store, StoreError};
 use lockstep_vm::B256;
 use redb::StorageBackend;
 use std::{
@@ -234,6 +234,53 @@ fn a_commit_is_one_sync() {
         commit(&store, height, &busy_diff(height, CHANGES));
         assert_eq!(disk.0.lock().unwrap().syncs - before, 1, "height {height}");
     }
+}
+
+/// Blocks that are synced when they are folded: a commit syncs nothing, the end of the process loses nothing, and a power
+/// failure leaves a chain that begins as the true one, with what was folded. It goes on with other blocks, and records that
+/// the failure left behind its end never come back.
+#[test]
+fn unsynced_blocks_are_lost_from_the_end_on() {
+    let seed = 33;
+    eprintln!("seed {seed}");
+    let (mut random, mut kept) = (Random(seed), [0; BLOCKS as usize]);
+    let unsynced = Settings { durability: Durability::Fold, ..Settings::default() };
+    for round in 0..rounds(40, 1_000) {
+        let disk = Disk::default();
+        let store = disk.open(&unsynced).unwrap();
+        let mut roots = Vec::new();
+        for height in 0..BLOCKS {
+            let before = disk.0.lock().unwrap().syncs;
+            roots.push(commit(&store, height, &busy_diff(height, CHANGES)));
+            assert_eq!(disk.0.lock().unwrap().syncs, before);
+            if height == 2 {
+                store.fold().unwrap();
+            }
+        }
+        let all = store.tip().unwrap();
+        assert_eq!(Disk::of(&disk.bytes()).open(&Settings::default()).unwrap().tip().unwrap(), all);
+        let disk = Disk::of(&disk.after_power_failure(&mut random));
+        for (life, settings) in
+            [&unsynced, &Settings::default()].into_iter().cycle().skip(round as usize).take(2).enumerate()
+        {
+            let store = disk.open(settings).unwrap();
+            let tip = store.tip().unwrap().unwrap();
+            let last = if life == 0 { tip.height } else { tip.height - 2 };
+            assert!((2..BLOCKS).contains(&last), "round {round}: {last}");
+            (2..=last)
+                .for_each(|height| assert_eq!(store.root(height).unwrap(), roots[height as usize], "round {round}"));
+            kept[last as usize] += 1;
+            if life == 0 {
+                for height in last + 1..last + 3 {
+                    commit(&store, height, &busy_diff(height + 100, CHANGES));
+                }
+                let tip = store.tip().unwrap();
+                drop(store);
+                assert_eq!(Disk::of(&disk.bytes()).open(settings).unwrap().tip().unwrap(), tip, "round {round}");
+            }
+        }
+    }
+    assert!(kept[2] > 0 && kept[3] > 0 && kept[..2] == [0, 0], "{kept:?}");
 }
 
 /// Power fails at each call, and what was not synced is lost in part.

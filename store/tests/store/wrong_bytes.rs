@@ -179,27 +179,85 @@ fn a_flipped_bit_is_never_used() {
 /// What a branch of redb's B-tree begins with.
 const REDB_BRANCH: u8 = 2;
 
-/// A page of the file that is all zeros, or what another page is: what a lost or a misdirected write leaves. No branch of
-/// redb's B-tree comes in the place of another page: below itself it is a circle, in which redb 4.6 goes down until the
-/// stack is at its end.
+/// Pages of the file that hold something.
+fn used_pages(bytes: &Bytes) -> Vec<usize> {
+    let pages = bytes[0].len() / 4_096;
+    (1..pages).map(|page| page * 4_096).filter(|at| bytes[0][*at..][..4_096].iter().any(|&byte| byte != 0)).collect()
+}
+
+/// A page of the file that is all zeros, or what another page is: what a lost or a misdirected write leaves.
 #[test]
 fn a_wrong_page_is_never_used() {
     never_wrong(2, rounds(40, 1_000), |random, bytes| {
-        let pages = (bytes[0].len() / 4_096) as u64;
-        let used: Vec<usize> = (1..pages as usize)
-            .filter(|page| bytes[0][page * 4_096..][..4_096].iter().any(|&byte| byte != 0))
-            .collect();
-        let page = used[random.below(used.len() as u64) as usize] * 4_096;
+        let used = used_pages(bytes);
+        let page = used[random.below(used.len() as u64) as usize];
         let other = match random.below(3) {
             0 => vec![0; 4_096],
-            _ => {
-                let others: Vec<usize> =
-                    used.iter().copied().filter(|page| bytes[0][page * 4_096] != REDB_BRANCH).collect();
-                bytes[0][others[random.below(others.len() as u64) as usize] * 4_096..][..4_096].to_vec()
-            }
+            _ => bytes[0][used[random.below(used.len() as u64) as usize]..][..4_096].to_vec(),
         };
         bytes[0][page..page + 4_096].copy_from_slice(&other);
     });
+}
+
+/// Branches of redb's B-trees in the file, each with the pages below it.
+fn branches(bytes: &Bytes) -> Vec<(usize, Vec<usize>)> {
+    let file = &bytes[0];
+    let number = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap());
+    // Type, keys; a checksum and then a number for each child. The number of a page is its size (a power of two), and which
+    // of its size it is.
+    let children = |at: usize| {
+        let count = usize::from(u16::from_le_bytes([file[at + 2], file[at + 3]])) + 1;
+        (0..count).map(move |child| number(at + 8 + count * 16 + child * 8))
+    };
+    let place = |first: usize, page: u64| first * 4_096 + ((page & 0xf_ffff) as usize) * (4_096 << (page >> 59));
+    let all: Vec<usize> =
+        used_pages(bytes).into_iter().filter(|at| file[*at] == REDB_BRANCH && file[at + 1] == 0).collect();
+    // The first page is behind what redb has at the beginning: where every branch has leaves or branches below it.
+    let is_page = |at: usize| at < file.len() && matches!(file[at], 1 | REDB_BRANCH);
+    let first = (1..64).max_by_key(|first| {
+        let sound = |at: &&usize| children(**at).all(|page| is_page(place(*first, page)));
+        all.iter().filter(sound).count()
+    });
+    let first = first.unwrap();
+    let of = |at: usize| (at, children(at).map(|page| place(first, page)).filter(|at| is_page(*at)).collect());
+    all.into_iter().map(of).collect()
+}
+
+/// Something that is done with a store.
+type Work = fn(&mut Store) -> Result<(), StoreError>;
+
+/// A branch of redb's B-tree in the place of a page below it is a circle. Nothing follows it until the stack is at its end,
+/// whatever is done with the store.
+#[test]
+fn a_branch_in_the_place_of_a_page_below_it_ends_no_process() {
+    let seed = 4;
+    eprintln!("seed {seed}");
+    let (bytes, truth) = chain(seed, 9, true, 8, 5);
+    let branches = branches(&bytes);
+    let pairs: Vec<(usize, usize)> =
+        branches.iter().flat_map(|(branch, below)| below.iter().map(|page| (*branch, *page))).collect();
+    assert!(branches.len() > 2 && pairs.len() > 20, "{} branches, {} pairs", branches.len(), pairs.len());
+    let works: [Work; 5] = [
+        |store| store.stats().map(drop),
+        |store| store.rollback(5),
+        |store| store.prune(1, &mut |_, _| {}).map(drop),
+        |store| store.compact(),
+        |store| store.export(8).map(drop),
+    ];
+    let step = (pairs.len() / rounds(40, 10_000) as usize).max(1);
+    let (mut errors, mut done) = (0, 0);
+    for (branch, page) in pairs.iter().step_by(step) {
+        let mut wrong = bytes.clone();
+        wrong[0].copy_within(*branch..branch + 4_096, *page);
+        errors += try_all(&wrong, &truth, &format!("branch {branch} at {page}")).errors.min(1);
+        for work in works {
+            let worked = Disk::of(&wrong).open(&Settings::default()).and_then(|mut store| work(&mut store));
+            errors += u64::from(worked.is_err());
+            done += 1;
+        }
+    }
+    eprintln!("{} branches, {} pairs: {errors} errors of {done}", branches.len(), pairs.len());
+    assert!(errors > 20, "{errors} errors");
 }
 
 /// What the store says of a database that cannot be read names a cause, and stays what it is.
