@@ -209,19 +209,26 @@ fn a_reply_may_have_the_bytes_of_an_output() {
     chain.settle();
 }
 
+/// Calls a contract whose reply shows the i32 that `body` leaves, and compares.
+fn shows(chain: &mut Chain, (case, body, expected): (&str, &str, u32)) {
+    // Eight digits of base 16, lowest first, with A for 0.
+    let f = format!(
+        "(local $v i32) (local $i i32) (local.set $v {body}) (loop $l (i32.store8 (i32.add (i32.const 1029) (local.get $i)) \
+             (i32.add (i32.const 65) (i32.and (local.get $v) (i32.const 15)))) (local.set $v (i32.shr_u (local.get $v) (i32.const 4))) \
+             (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 8)))) (i32.const 1000)"
+    );
+    let more = r#"(memory (export "memory") 1 3) (data (i32.const 1000) "{\"Accepted\":\"true\",\"result\":\"........\"}") (data (i32.const 3000) "abcdef")"#;
+    let (outcome, output) = call(chain, case, &dela("(i32.const 16)", &f, "", more), b"{}");
+    let shown: String =
+        (0..8).map(|digit| char::from(b'A' + u8::try_from(expected >> (4 * digit) & 15).unwrap())).collect();
+    let text = format!(r#"{{"Accepted":"true","result":"{shown}"}}"#);
+    assert_eq!((outcome, String::from_utf8(output).unwrap()), (Outcome::Return, text), "{case}");
+}
+
 #[test]
 fn host_functions_answer() {
     let mut chain = Chain::new("dela_answers.txt");
-    // Each answer is an i32 that the result shows as eight digits of base 16, lowest first.
-    let f = |body: &str| {
-        format!(
-            "(local $v i32) (local $i i32) (local.set $v {body}) (loop $l (i32.store8 (i32.add (i32.const 1029) (local.get $i)) \
-             (i32.add (i32.const 65) (i32.and (local.get $v) (i32.const 15)))) (local.set $v (i32.shr_u (local.get $v) (i32.const 4))) \
-             (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 8)))) (i32.const 1000)"
-        )
-    };
-    let more = r#"(memory (export "memory") 1 3) (data (i32.const 1000) "{\"Accepted\":\"true\",\"result\":\"........\"}") (data (i32.const 3000) "abcdef")"#;
-    for (case, body, expected) in [
+    for case in [
         ("time", "(call $time (i32.const 0))", 1_700_000_000_u32),
         ("time at a place", "(drop (call $time (i32.const 2000))) (i32.load (i32.const 2000))", 1_700_000_000),
         ("stat", "(call $__sys_stat64 (i32.const -1) (i32.const -1))", (-44_i32).cast_unsigned()),
@@ -249,6 +256,16 @@ fn host_functions_answer() {
             2,
         ),
         ("setTempRet0", "(call $setTempRet0 (i32.const 1)) (i32.const 5)", 5),
+    ] {
+        shows(&mut chain, case);
+    }
+    chain.settle();
+}
+
+#[test]
+fn memory_grows_to_what_is_asked_for() {
+    let mut chain = Chain::new("dela_grows.txt");
+    for case in [
         ("grow to what is there", "(i32.add (call $emscripten_resize_heap (i32.const 65536)) (memory.size))", 2),
         (
             "grow by a byte",
@@ -283,12 +300,14 @@ fn host_functions_answer() {
             0x103,
         ),
     ] {
-        let (outcome, output) = call(&mut chain, case, &dela("(i32.const 16)", &f(body), "", more), b"{}");
-        let shown: String =
-            (0..8).map(|digit| char::from(b'A' + u8::try_from(expected >> (4 * digit) & 15).unwrap())).collect();
-        let text = format!(r#"{{"Accepted":"true","result":"{shown}"}}"#);
-        assert_eq!((outcome, String::from_utf8(output).unwrap()), (Outcome::Return, text), "{case}");
+        shows(&mut chain, case);
     }
+    chain.settle();
+}
+
+#[test]
+fn some_functions_end_the_frame() {
+    let mut chain = Chain::new("dela_ends.txt");
     let unreachable = halt(HaltReason::Unreachable);
     for (case, body) in [
         ("abort", "(call $abort)"),
