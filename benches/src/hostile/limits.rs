@@ -19,6 +19,9 @@ const LIMITS: &Limits = &Revision::V1.limits.contract;
 /// The limits of all frames of a transaction together.
 const TRANSACTION: &TransactionLimits = &Revision::V1.transaction;
 
+/// What keeps an engine from making an instance as new, so that each frame has another one (`docs/decisions/0050`).
+const ANEW: &str = "(elem $anew func) (func (elem.drop $anew))";
+
 /// Programs of every limit.
 pub(super) fn recipes() -> Vec<Recipe> {
     [translated(), started(), called(), nested(), stored(), emitted()].into_iter().flatten().collect()
@@ -74,7 +77,9 @@ fn locals(count: u32) -> anyhow::Result<Vec<u8>> {
 
 /// Frames of contracts that have as many of something as there can be, compiled already.
 fn started() -> Vec<Recipe> {
-    let started = |limit, fields: String| calling(limit, "of the frame that has all", contract(&fields, 1, ""));
+    let started = |limit, fields: String| {
+        calling(limit, "of the frame that has all", contract(&format!("{ANEW} {fields}"), 1, ""))
+    };
     let table = "(table 4096 4096 funcref) (func $t)";
     let values =
         format!("(param {}) (result {})", repeat("i64 ", LIMITS.parameters_max), repeat("i64 ", LIMITS.results_max));
@@ -87,7 +92,7 @@ fn started() -> Vec<Recipe> {
         text
     });
     vec![
-        started("functions_max", repeat(&smallest, LIMITS.functions_max - 2)),
+        started("functions_max", repeat(&smallest, LIMITS.functions_max - 3)),
         started("bytes_per_function_min", repeat(&smallest, LIMITS.functions_max / 2)),
         started("transaction.frame_memory_bytes", String::new()),
         started("transaction.item_memory_bytes", repeat("(global i32 (i32.const 1))", LIMITS.globals_max)),
@@ -104,7 +109,7 @@ fn started() -> Vec<Recipe> {
         started("const_operators_max", repeat(&format!("(global i64 {sum})"), LIMITS.globals_max)),
         started("data_segments_max", repeat("(data (i32.const 0) \"1\")", LIMITS.data_segments_max)),
         started("element_segments_max", {
-            format!("{table} {}", repeat("(elem (i32.const 0) func $t)", LIMITS.element_segments_max))
+            format!("{table} {}", repeat("(elem (i32.const 0) func $t)", LIMITS.element_segments_max - 1))
         }),
         started("elements_max", format!("{table} {}", repeat(&segment, LIMITS.elements_max / 4_000))),
         started("table_elements_max", format!("(table {0} {0} funcref)", LIMITS.table_elements_max)),

@@ -13,6 +13,7 @@ mod kept;
 mod limiter;
 mod link;
 mod normal;
+mod renewable;
 mod translate;
 mod trap;
 
@@ -23,14 +24,15 @@ pub use instance::WasmiInstance;
 use self::{
     config::{config, operator_cost},
     host::Host,
-    kept::{INSTANCE_BYTES_MAX, Kept, Renewal},
+    kept::Kept,
     limiter::Limiter,
     normal::NormalModule,
+    renewable::Renewal,
     trap::instantiation_stop,
 };
 use super::{Engine, FrameState};
-use crate::module::{ExternType, InvalidModule, ValidModule};
-use lockstep_gas::{PAGE_BYTES, Revision};
+use crate::module::{InvalidModule, ValidModule};
+use lockstep_gas::Revision;
 use lockstep_host::{Fault, Stop};
 use std::sync::{
     Arc,
@@ -99,7 +101,7 @@ impl Engine for Wasmi {
         for import in module.imports() {
             link::link(&mut linker, import)?;
         }
-        let renewal = renewal(module, &self.revision).map(Arc::new);
+        let renewal = Renewal::of(module, &self.revision).map(Arc::new);
         let globals = renewal.as_ref().map_or(Default::default(), |renewal| renewal.globals.as_slice());
         let code = exposed::exposed(normal.code(), globals)?;
         let module = translate::translate(&engine, &code)?;
@@ -122,34 +124,13 @@ impl Engine for Wasmi {
         let memory = instance.get_memory(&store, "memory");
         store.data_mut().memory = memory;
         let mut instance = WasmiInstance { store, instance, suspended: None, result: Vec::new(), renewable: None };
-        instance.note_renewal(code);
+        if let Some(renewal) = &code.renewal {
+            instance.note_renewal(code.number, renewal);
+        }
         Ok(instance)
     }
 
     fn take_back(&self, instance: WasmiInstance) {
         self.kept.keep(instance);
     }
-}
-
-/// What makes the instances of `module` as new, `None` if nothing does or they are too large to be kept.
-fn renewal(module: &ValidModule, revision: &Revision) -> Option<Renewal> {
-    let renewal = module.renewal()?;
-    // Without the feature a mutable global cannot be exported.
-    if !renewal.globals().is_empty() && !revision.features.mutable_globals {
-        return None;
-    }
-    let pages = module.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
-    let bytes = module.compiled_bytes().saturating_add(pages.saturating_mul(PAGE_BYTES));
-    let name = |index: &u32| (format!("(global {index})"), *index);
-    let globals: Vec<_> = renewal.globals().iter().map(name).collect();
-    // A module may export something by such a name itself.
-    let is_free = |(name, _): &(String, u32)| module.exports().all(|(own, _)| own != name);
-    let is_reached = module.memory().is_none()
-        || matches!(module.exports().find(|(name, _)| *name == "memory"), Some((_, ExternType::Memory(_))));
-    (bytes <= INSTANCE_BYTES_MAX && is_reached && globals.iter().all(is_free)).then(|| Renewal {
-        code: module.code().clone(),
-        data: renewal.active_data().to_vec(),
-        globals,
-        bytes,
-    })
 }

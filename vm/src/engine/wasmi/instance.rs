@@ -1,6 +1,6 @@
 //! One frame on wasmi: a store and the instance in it.
 
-use super::{config::fuel_slice, host::Host, kept::Renewable, link::FromBits, trap::trap_stop};
+use super::{config::fuel_slice, host::Host, link::FromBits, renewable::Renewable, trap::trap_stop};
 use crate::{
     argument::Argument,
     engine::{Exit, FrameState, Instance},

@@ -3,7 +3,11 @@
 //! To make an instance takes longer than most frames run: a store, its functions, its exports, a memory of zeros. What is
 //! kept is bounded, and only speed depends on it. What can change in an instance is in `module/renewal.rs`.
 
-use super::{WasmiCode, host::Host, instance::WasmiInstance};
+use super::{
+    host::Host,
+    instance::WasmiInstance,
+    renewable::{Renewable, Renewal},
+};
 use crate::module::renewal::ActiveData;
 use alloy_primitives::Bytes;
 use lockstep_host::{AbiState, Entry, Fault, Frame, Message};
@@ -11,38 +15,12 @@ use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use wasmi::{Global, Val};
 
 /// Instances that rest, at most.
 const INSTANCES_MAX: usize = 64;
 
 /// Bytes that all of them hold together, at most: of their memories and of the code that they keep compiled.
 const BYTES_MAX: u64 = 32 * 1_024 * 1_024;
-
-/// Bytes that one of them holds, at most. To write zeros over a larger one takes as long as to make another.
-pub(super) const INSTANCE_BYTES_MAX: u64 = 2 * 1_024 * 1_024;
-
-/// What makes the instances of a code as new, beside zeros in their memory.
-#[derive(Debug)]
-pub(super) struct Renewal {
-    /// The module as it was deployed: the content of the segments stands there.
-    pub(super) code: Bytes,
-    pub(super) data: Vec<ActiveData>,
-    /// The mutable globals: the exports by which they are reached, and their indices.
-    pub(super) globals: Vec<(String, u32)>,
-    /// Bytes of a new instance and its compiled code.
-    pub(super) bytes: u64,
-}
-
-/// How one instance is made as new.
-pub(super) struct Renewable {
-    /// The number of its code among those that this engine has compiled.
-    pub(super) number: u64,
-    pub(super) renewal: Arc<Renewal>,
-    pub(super) memory_bytes: usize,
-    /// The mutable globals and their first values.
-    pub(super) globals: Vec<(Global, Val)>,
-}
 
 /// The instances that rest, the one that has rested longest first.
 #[derive(Default)]
@@ -100,21 +78,16 @@ impl WasmiInstance {
         self.renewable.as_ref().map_or(0, |renewable| renewable.renewal.bytes)
     }
 
-    /// Notes how this instance, which is new, is made as new again, if that is possible.
-    pub(super) fn note_renewal(&mut self, code: &WasmiCode) {
-        let Some(renewal) = &code.renewal else { return };
+    /// Notes how this instance of the code `number`, which is new, is made as new again.
+    pub(super) fn note_renewal(&mut self, number: u64, renewal: &Arc<Renewal>) {
         let global = |(name, _): &(String, u32)| {
             let global = self.instance.get_global(&self.store, name)?;
             Some((global, global.get(&self.store)))
         };
         let globals: Option<Vec<_>> = renewal.globals.iter().map(global).collect();
         let memory_bytes = self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store));
-        self.renewable = globals.map(|globals| Renewable {
-            number: code.number,
-            renewal: Arc::clone(renewal),
-            memory_bytes,
-            globals,
-        });
+        let renewal = Arc::clone(renewal);
+        self.renewable = globals.map(|globals| Renewable { number, renewal, memory_bytes, globals });
     }
 
     /// Lets go of what belongs to the frame. False if the instance cannot be made as new.
