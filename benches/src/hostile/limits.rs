@@ -78,7 +78,7 @@ fn locals(count: u32) -> anyhow::Result<Vec<u8>> {
 /// Frames of contracts that have as many of something as there can be, compiled already.
 fn started() -> Vec<Recipe> {
     let started = |limit, fields: String| {
-        calling(limit, "of the frame that has all", contract(&format!("{ANEW} {fields}"), 1, ""))
+        calling(limit, "of the frame that has all", contract(&format!("{fields} {ANEW}"), 1, ""))
     };
     let table = "(table 4096 4096 funcref) (func $t)";
     let values =

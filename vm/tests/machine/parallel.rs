@@ -330,7 +330,6 @@ fn gas_burnt_in_vain_is_a_blocks_gas_at_most() {
     let vain = counting.values.load(Ordering::Relaxed) - needed;
     let read = Revision::V1.schedule.host(HostFunction::StorageLoad).base;
     let turns = usize::try_from(gas_limit / read).unwrap();
-    println!("{vain} values were read in vain, {needed} are needed; a block's gas pays for {turns}");
     assert!(vain > BURNERS as usize * 100, "{vain} values were read in vain: nothing was burnt");
     assert!(vain <= turns, "{vain} values were read in vain, and a block's gas pays for {turns}");
 }
