@@ -1,7 +1,7 @@
 //! What everything that has a price takes, in units of ordinary code: measured, as a page, as a plot, and as text that both
 //! are drawn from.
 //!
-//! The probes are those of [`prices`](crate::prices) and the programs those of [`hostile`]. This module measures
+//! The probes are those of [`prices`] and the programs those of [`hostile`]. This module measures
 //! them in rounds and says what the prices would be; whether they become that is not its matter.
 
 mod page;
