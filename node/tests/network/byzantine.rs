@@ -25,9 +25,12 @@ use std::{
 /// A header and the envelopes below it.
 type Parts = (Header, Vec<Vec<u8>>);
 
+/// A change to the parts of a block that makes it wrong.
+type Lie = fn(&mut Parts);
+
 /// The lies, each with what it changes in a valid block. The transactions root is made right afterwards: a block with
 /// another one cannot be decoded.
-pub(crate) const LIES: [(&str, fn(&mut Parts)); 14] = [
+pub(crate) const LIES: [(&str, Lie); 14] = [
     ("state root", |(header, _)| header.state_root.0[0] ^= 1),
     ("receipts root", |(header, _)| header.receipts_root.0[31] ^= 1),
     ("gas used", |(header, _)| header.gas_used += 1),
