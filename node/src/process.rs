@@ -21,9 +21,9 @@ use commonware_stream::{
     sake::{self, Sake},
 };
 use commonware_utils::{NZU32, NZUsize};
-use lockstep_chain::{Archive, Chain, Threads};
+use lockstep_chain::{Archive, Chain};
 use lockstep_rpc::{DevNode, Limits, serve_with};
-use lockstep_store::{Settings, Store};
+use lockstep_store::Store;
 use std::{fs, net::TcpListener, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -110,10 +110,7 @@ fn open(setup: &NodeSetup) -> anyhow::Result<DevNode> {
 }
 
 fn open_chain(setup: &NodeSetup, folder: &Path) -> anyhow::Result<Chain> {
-    // Blocks are executed on every processor: the outcome is the same.
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let settings = Settings { executor: Arc::new(Threads::new(threads)), ..Settings::default() };
-    let (store, archive) = (Store::open_with(folder, settings)?, Archive::open(folder, setup.chain.chain_id)?);
+    let (store, archive) = (Store::open(folder)?, Archive::open(folder, setup.chain.chain_id)?);
     Ok(Chain::open(setup.chain.spec()?, store, archive)?)
 }
 
