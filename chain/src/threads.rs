@@ -2,7 +2,7 @@
 //!
 //! Nothing here starts one unless the embedder makes it: an executor is a setting of the store.
 
-use core::{fmt, num::NonZeroUsize};
+use core::num::NonZeroUsize;
 use lockstep_vm::Executor;
 use std::{
     sync::{Mutex, PoisonError},
@@ -14,7 +14,7 @@ use std::{
 const STACK_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// An executor whose threads end with their jobs. The thread that asks is one of them.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Threads(NonZeroUsize);
 
 impl Threads {
@@ -24,18 +24,12 @@ impl Threads {
     }
 }
 
-impl fmt::Debug for Threads {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Threads({})", self.0)
-    }
-}
-
 impl Executor for Threads {
     fn threads(&self) -> usize {
         self.0.get()
     }
 
-    /// A thread that this process cannot have is missed by nobody: the others do its jobs.
+    /// If the process cannot start a thread, the others do its jobs.
     fn run<'a>(&self, jobs: Vec<Box<dyn FnOnce() + Send + 'a>>) {
         let others = self.0.get().min(jobs.len()).saturating_sub(1);
         let jobs = Mutex::new(jobs.into_iter());

@@ -156,7 +156,7 @@ pub struct Limits {
     pub bytes_per_function_min: u32,
     /// Operators of one constant expression, its `end` not counted. wasmi 2.0.0 evaluates and drops them by recursion:
     /// an expression of 300,000 additions, valid and below every other limit, overflows the native stack (measured).
-    /// Compilers write 3 at the most: `global.get`, `i32.const`, `i32.add`. Each instance evaluates those of all its globals, and
+    /// Compilers write at most 3: `global.get`, `i32.const`, `i32.add`. Each instance evaluates those of all its globals, and
     /// an engine may keep them as nodes in its memory: with 31 of them an instance took 37 times as long as its price on a heap that
     /// was much used (measured).
     pub const_operators_max: u32,

@@ -195,7 +195,7 @@ impl Store {
         Ok(Some(next))
     }
 
-    /// Gives the space that the file no longer needs back to the disk. Nobody may hold a view meanwhile. The checksums of redb
+    /// Gives the space that the file no longer needs back to the disk. No view may be held meanwhile. The checksums of redb
     /// are verified first: it moves pages, and a damaged file can end the process there.
     ///
     /// # Errors

@@ -360,7 +360,7 @@ mod tests {
         assert!(Row::storage(&B256::ZERO, &vec![0; 1 << 15], b"", 7).is_err(), "a key that is too long");
     }
 
-    /// The bytes of a tree are its own: no other has them, in front of whatever follows, and zeros in front are refused.
+    /// The bytes of a tree are no prefix of the bytes of another one, and zeros in front are refused.
     #[test]
     fn trees_have_bytes_of_their_own() {
         let numbers = [0, 1, 0xff, 0x100, 0xffff, 0x1_0000, u32::MAX];

@@ -393,7 +393,7 @@ impl Generator {
     fn precompile(&mut self) -> Plan {
         let number = 1 + self.stream.byte() % 9;
         let word = |low: u8| [&[0; 31][..], &[low]].concat();
-        // The generator of BN254, and beside it what is no point.
+        // The generator of BN254, and beside it bytes that are not a point.
         let point = [word(1), word(self.stream.of(&[2, 2, 3]))].concat();
         let input = match number {
             5 => [word(1), word(1), word(2), vec![self.stream.byte(), 5], vec![3, self.stream.byte()]].concat(),

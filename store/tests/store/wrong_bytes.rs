@@ -227,7 +227,7 @@ fn branches(bytes: &Bytes) -> Vec<(usize, Vec<usize>)> {
 type Work = fn(&mut Store) -> Result<(), StoreError>;
 
 /// A branch of redb's B-tree in the place of a page below it is a circle. Nothing follows it until the stack is at its end,
-/// whatever is done with the store.
+/// in any call of the store.
 #[test]
 fn a_branch_in_the_place_of_a_page_below_it_ends_no_process() {
     let seed = 4;

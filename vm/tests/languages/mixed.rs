@@ -134,7 +134,7 @@ fn a_go_program_and_a_json_contract_call_a_token_with_a_revert_in_the_middle() {
     chain.settle();
 }
 
-/// A contract that adds 1 to the number that it is given, hands it on to `next` by one kind of call, and gives back what came
+/// A contract that adds 1 to the number that it is given, hands it on to `next` by one kind of call, and returns what came
 /// back: its own number if the call failed.
 fn hand_on(abi: Abi, next: Address, edge: &str) -> Vec<u8> {
     let data = format!(r#"(data (i32.const 100) "{}") (data (i32.const 300) "_startfbr")"#, escaped(next));

@@ -108,7 +108,7 @@ fn dependencies_of(manifest: &Table, kinds: &[&str]) -> Vec<String> {
     entries_of(manifest, kinds).map(|(name, _)| name.clone()).collect()
 }
 
-/// The packages in the sections `kinds` of a manifest: their own names, whatever the manifest calls them.
+/// The packages in the sections `kinds` of a manifest: their own names, not those that the manifest gives them.
 fn packages_of(manifest: &Table, kinds: &[&str]) -> Vec<String> {
     let name = |(name, entry): (&String, &Value)| {
         entry.get("package").and_then(Value::as_str).map_or_else(|| name.clone(), str::to_owned)
