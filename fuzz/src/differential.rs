@@ -58,7 +58,7 @@ pub struct Case {
 }
 
 /// `V1`, and `V1` with a price of its own for every operator.
-static REVISIONS: LazyLock<[Arc<Revision>; 2]> = LazyLock::new(|| {
+pub(crate) static REVISIONS: LazyLock<[Arc<Revision>; 2]> = LazyLock::new(|| {
     let mut distinct = Revision::V1;
     distinct.schedule.instructions = Revision::SPEC.schedule.instructions;
     distinct.schedule.set_operator(Operator::TableGrow, None);

@@ -16,6 +16,7 @@ mod input;
 pub mod journal;
 pub mod key_value_flush;
 mod modules;
+pub mod operands;
 pub mod precompiles;
 pub mod runner;
 pub mod store;
@@ -46,6 +47,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("indexers", indexers::indexers),
     ("journal", journal::journal),
     ("key_value_flush", key_value_flush::key_value_flush),
+    ("operands", operands::operands),
     ("precompiles", precompiles::precompiles),
     ("store", store::store),
     ("validate", validate::validate),

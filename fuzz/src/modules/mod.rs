@@ -4,6 +4,7 @@ pub(crate) mod declarations;
 mod operations;
 pub(crate) mod shapes;
 pub(crate) mod smith;
+pub(crate) mod stack;
 mod statements;
 
 use crate::input::Input;

@@ -12,6 +12,17 @@ pub(super) struct Operation {
     pub(super) instruction: I<'static>,
 }
 
+impl Operation {
+    /// Whether it traps for some operands.
+    pub(super) const fn can_trap(&self) -> bool {
+        matches!(self.instruction, I32DivS | I32DivU | I32RemS | I32RemU | I64DivS | I64DivU | I64RemS | I64RemU)
+            || matches!(
+                self.instruction,
+                I32TruncF32S | I32TruncF32U | I32TruncF64S | I32TruncF64U | I64TruncF32S | I64TruncF64S | I64TruncF64U
+            )
+    }
+}
+
 const T32: ValType = ValType::I32;
 const T64: ValType = ValType::I64;
 const S: ValType = ValType::F32;

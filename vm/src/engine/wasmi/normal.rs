@@ -3,7 +3,7 @@
 //!
 //! The rule speaks about the text. An engine charges for what its translator emits, and the two agree as long as the
 //! translator can neither compute a condition nor see that a `loop` or an `if` is never reached. Here such places are
-//! found and rewritten, and with them the three that wasmi 2.0.0 translates wrongly or not at all. A `memory.grow`, which is
+//! found and rewritten, and with them the four that wasmi 2.0.0 translates wrongly or not at all. A `memory.grow`, which is
 //! a region of its own, becomes a loop of one turn; what operators pay for values that they move, and functions for their
 //! frames, is written as `nop`s. A module without them stays as it is, byte for byte. Owns the module around the bodies; what is found in a body
 //! is in `flow`, how it is written anew in `encode`.
@@ -23,6 +23,7 @@ use crate::module::{InvalidModule, ValidModule};
 use alloy_primitives::Bytes;
 use changes::Changes;
 use encode::Encoder;
+use free::Inserted;
 
 pub(super) use encode::{leb128, section};
 pub(super) use free::rewritten_price;
@@ -34,9 +35,8 @@ use wasmparser::{FunctionBody, Parser, Payload};
 #[derive(Debug)]
 pub(super) struct NormalModule {
     code: Bytes,
-    is_rewritten: bool,
-    /// Whether it reads hidden globals, so that `global.get` is free.
-    is_hiding: bool,
+    /// What can be in it that was not deployed; `None` if it is the module that was.
+    inserted: Option<Inserted>,
 }
 
 impl NormalModule {
@@ -52,7 +52,7 @@ impl NormalModule {
     }
 
     /// The same, rewritten also where nothing would have to be: for modules that link with each other. They share one
-    /// engine, which has one table of prices, and [`FREE`](free::FREE) operators are free for all of them or for none.
+    /// engine, which has one table of prices, and what is [inserted](Inserted) is free for all of them or for none.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl NormalModule {
     }
 
     fn build(module: &ValidModule, revision: &Revision, always: bool) -> Result<Self, InvalidModule> {
-        let unchanged = Self { code: module.code().clone(), is_rewritten: false, is_hiding: false };
+        let unchanged = Self { code: module.code().clone(), inserted: None };
         let prices = revision.schedule.instructions.as_ref();
         let code = module.code();
         let mut shape = Shape::new(code, module.memory(), prices);
@@ -79,9 +79,12 @@ impl NormalModule {
         if !always && bodies.iter().all(|(_, changes)| changes.is_empty()) {
             return Ok(unchanged);
         }
-        let is_hiding = always || bodies.iter().any(|(_, changes)| !changes.hidden.is_empty());
-        let code = rewrite(&shape, &bodies, Encoder::new(code, &shape, prices, is_hiding))?;
-        Ok(Self { code: code.into(), is_rewritten: true, is_hiding })
+        let inserted = Inserted {
+            reads: always || bodies.iter().any(|(_, changes)| !changes.hidden.is_empty()),
+            branches: always || bodies.iter().any(|(_, changes)| !changes.tables.is_empty()),
+        };
+        let code = rewrite(&shape, &bodies, Encoder::new(&shape, prices, inserted))?;
+        Ok(Self { code: code.into(), inserted: Some(inserted) })
     }
 
     /// The module in the binary format. Custom sections are not in it if it is rewritten.
@@ -89,17 +92,16 @@ impl NormalModule {
         &self.code
     }
 
-    /// Whether it is not the module that was deployed. Then a `nop` costs 1 and [`FREE`](free::FREE) operators cost
-    /// nothing; every other operator has its price in either case.
+    /// Whether it is not the module that was deployed. Then a `nop` costs 1 and what can be inserted costs nothing; every
+    /// other operator has its price in either case.
     #[cfg(test)]
     pub(super) const fn is_rewritten(&self) -> bool {
-        self.is_rewritten
+        self.inserted.is_some()
     }
 
     /// What an engine must charge for `operator`, whose price is `price`.
     pub(super) fn engine_price(&self, operator: Operator, price: u8) -> u8 {
-        let is_paid_beside = self.is_rewritten && (self.is_hiding || operator != Operator::GlobalGet);
-        if is_paid_beside { rewritten_price(operator, price) } else { price }
+        self.inserted.map_or(price, |inserted| inserted.price(operator, price))
     }
 }
 
@@ -122,12 +124,9 @@ const fn rank(id: u8) -> u8 {
 fn rewrite<'a>(
     shape: &Shape<'a>,
     bodies: &[(FunctionBody<'_>, Changes<'a>)],
-    mut encoder: Encoder<'a>,
+    mut encoder: Encoder<'_, 'a>,
 ) -> Result<Vec<u8>, InvalidModule> {
     let code = shape.code();
-    let has_growths = bodies.iter().any(|(_, changes)| !changes.growths.is_empty());
-    let (own_types, types_count) = shape.own_types();
-    let adds_type = has_growths && shape.growth_type() >= types_count;
     let new_bodies = bodies.iter().map(|(body, changes)| encoder.body(body, changes));
     let new_bodies = new_bodies.collect::<Result<Vec<_>, _>>()?;
     let mut module = code.get(..8).unwrap_or_default().to_vec();
@@ -141,7 +140,7 @@ fn rewrite<'a>(
         let content = code.get(range).unwrap_or_default();
         match id {
             CUSTOM => {}
-            TYPE if adds_type => encode::section(&mut module, TYPE, &encode::types(own_types, types_count)),
+            TYPE => encode::section(&mut module, TYPE, &encoder.types()),
             GLOBAL => {
                 has_globals = true;
                 encode::section(&mut module, GLOBAL, &encoder.globals(shape.own_globals(), shape.own_globals_bytes()));

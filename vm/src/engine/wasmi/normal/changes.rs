@@ -13,6 +13,15 @@ pub(super) struct Removal {
     pub(super) operator: Option<Priced>,
 }
 
+/// What a branch takes along: the parameters of a type, or its results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Taken {
+    /// The index of the type.
+    pub(super) ty: u32,
+    /// The label is that of a loop.
+    pub(super) is_parameters: bool,
+}
+
 /// The changes to one body, by offsets in the module.
 #[derive(Debug, Default)]
 pub(super) struct Changes<'a> {
@@ -22,6 +31,8 @@ pub(super) struct Changes<'a> {
     pub(super) removed: Vec<Removal>,
     /// Operators before which the operands have to leave their registers and locals.
     pub(super) spilled: BTreeSet<usize>,
+    /// Tables of branches that leave operands behind, below the values that they take along.
+    pub(super) tables: BTreeMap<usize, Taken>,
     /// Growths that control can reach: each becomes a region of its own.
     pub(super) growths: BTreeSet<usize>,
     /// What operators pay on top of their price, by where they start.
@@ -40,6 +51,7 @@ impl Changes<'_> {
         self.hidden.is_empty()
             && self.removed.is_empty()
             && self.spilled.is_empty()
+            && self.tables.is_empty()
             && self.growths.is_empty()
             && self.moved.is_empty()
             && self.implied_elses.is_empty()

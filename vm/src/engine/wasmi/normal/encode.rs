@@ -1,10 +1,15 @@
-//! Writes changed function bodies and the hidden globals that they read.
+//! Writes changed function bodies, the hidden globals that they read and the types of blocks that are put into them.
 
-use super::{changes::Changes, free::FREE, operand::Constant, shape::Shape};
+use super::{
+    changes::{Changes, Taken},
+    free::Inserted,
+    operand::Constant,
+    shape::{Shape, value_type},
+};
 use crate::module::{invalid::InvalidModule, operators::priced_operator};
 use lockstep_gas::{InstructionPrices, Operator as Priced};
 use std::collections::BTreeMap;
-use wasmparser::{FunctionBody, Operator};
+use wasmparser::{BrTable, FunctionBody, Operator};
 
 /// Opcodes (Wasm specification, binary format of instructions).
 const UNREACHABLE: u8 = 0x00;
@@ -13,6 +18,8 @@ const BLOCK: u8 = 0x02;
 const LOOP: u8 = 0x03;
 const ELSE: u8 = 0x05;
 const END: u8 = 0x0b;
+const BR: u8 = 0x0c;
+const BR_TABLE: u8 = 0x0e;
 const GLOBAL_GET: u8 = 0x23;
 /// The form of a function type, and a type of values (binary format of types).
 const FUNCTION_TYPE: u8 = 0x60;
@@ -20,42 +27,68 @@ const I32: u8 = 0x7f;
 /// The type of a block without parameters and results.
 const EMPTY: u8 = 0x40;
 
-/// Writes the bodies of one module.
-pub(super) struct Encoder<'a> {
-    code: &'a [u8],
-    /// `None` if nothing is metered: then nothing is paid for.
-    prices: Option<&'a InstructionPrices>,
-    /// Whether reads of hidden globals are inserted.
-    is_hiding: bool,
-    /// The index of the type of a block around a growth.
-    growth_type: u32,
-    /// The index of the first hidden global.
-    first_hidden: u32,
-    /// Hidden globals, each a mutable one that nothing sets.
-    hidden: BTreeMap<Constant<'a>, u32>,
-    /// The same in the order of their indices.
-    in_order: Vec<Constant<'a>>,
+/// What is put behind the items of a section, each once.
+struct Added<T> {
+    /// The index of the first.
+    first: u32,
+    indices: BTreeMap<T, u32>,
+    in_order: Vec<T>,
 }
 
-impl<'a> Encoder<'a> {
-    pub(super) fn new(
-        code: &'a [u8],
-        shape: &Shape<'_>,
-        prices: Option<&'a InstructionPrices>,
-        is_hiding: bool,
-    ) -> Self {
-        let (growth_type, first_hidden) = (shape.growth_type(), shape.globals_count());
-        Self { code, prices, is_hiding, growth_type, first_hidden, hidden: BTreeMap::new(), in_order: Vec::new() }
+impl<T: Ord + Copy> Added<T> {
+    const fn new(first: u32) -> Self {
+        Self { first, indices: BTreeMap::new(), in_order: Vec::new() }
+    }
+
+    /// The index of `item`.
+    fn index(&mut self, item: T) -> u32 {
+        let next = self.first.saturating_add(self.count());
+        *self.indices.entry(item).or_insert_with(|| {
+            self.in_order.push(item);
+            next
+        })
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.in_order.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Writes the bodies of one module.
+pub(super) struct Encoder<'s, 'a> {
+    shape: &'s Shape<'a>,
+    /// `None` if nothing is metered: then nothing is paid for.
+    prices: Option<&'a InstructionPrices>,
+    inserted: Inserted,
+    /// The type of the module that a block around a growth has, if there is one.
+    growth_type: Option<u32>,
+    /// Types of blocks: around a growth, and around tables of branches by what these take along.
+    types: Added<Option<Taken>>,
+    /// Hidden globals, each a mutable one that nothing sets.
+    hidden: Added<Constant<'a>>,
+}
+
+impl<'s, 'a> Encoder<'s, 'a> {
+    pub(super) fn new(shape: &'s Shape<'a>, prices: Option<&'a InstructionPrices>, inserted: Inserted) -> Self {
+        let (_, types) = shape.own_types();
+        Self {
+            shape,
+            prices,
+            inserted,
+            growth_type: shape.growth_type(),
+            types: Added::new(types),
+            hidden: Added::new(shape.globals_count()),
+        }
     }
 
     /// The body with its changes, without its length.
     pub(super) fn body(&mut self, body: &FunctionBody<'_>, changes: &Changes<'a>) -> Result<Vec<u8>, InvalidModule> {
         if !self.is_changed(changes) {
-            return Ok(self.code.get(body.range()).unwrap_or_default().to_vec());
+            return Ok(self.shape.code().get(body.range()).unwrap_or_default().to_vec());
         }
         let mut operators = body.get_operators_reader()?;
         let start = operators.original_position();
-        let mut written = self.code.get(body.range().start..start).unwrap_or_default().to_vec();
+        let mut written = self.shape.code().get(body.range().start..start).unwrap_or_default().to_vec();
         nops(&mut written, changes.entry);
         let mut removed = changes.removed.iter().peekable();
         while !operators.eof() {
@@ -83,7 +116,7 @@ impl<'a> Encoder<'a> {
         range: core::ops::Range<usize>,
     ) {
         let Some(priced) = priced_operator(operator) else { return };
-        let same = self.code.get(range.clone()).unwrap_or_default();
+        let same = self.shape.code().get(range.clone()).unwrap_or_default();
         if changes.spilled.contains(&range.start) {
             written.extend_from_slice(&[BLOCK, EMPTY, END]);
         }
@@ -92,19 +125,30 @@ impl<'a> Encoder<'a> {
             (Operator::Nop, _) => self.pay(written, priced),
             (_, Some(constant)) => {
                 written.push(GLOBAL_GET);
-                leb128(written, self.global(*constant));
+                leb128(written, self.hidden.index(*constant));
                 self.pay(written, priced);
             }
             // A loop of one turn is a region of its own.
             (Operator::MemoryGrow { .. }, None) if changes.growths.contains(&range.start) => {
                 written.push(LOOP);
-                type_index(written, self.growth_type);
+                let ty = self.growth_type.unwrap_or_else(|| self.types.index(None));
+                type_index(written, ty);
                 written.extend_from_slice(same);
                 written.push(END);
             }
+            (Operator::BrTable { targets }, None) if changes.tables.contains_key(&range.start) => {
+                if let Some(taken) = changes.tables.get(&range.start) {
+                    written.push(BLOCK);
+                    let ty = self.types.index(Some(*taken));
+                    type_index(written, ty);
+                    branch_table(written, targets);
+                }
+            }
             // What pays for a `loop` must stand in the region around it, what pays for an `else` or an `end` in the one that
-            // it ends.
-            (Operator::Loop { .. } | Operator::Else | Operator::End, None) => {
+            // it ends, and what pays for a `br` where control still is.
+            (Operator::Loop { .. } | Operator::Else | Operator::End | Operator::Br { .. }, None)
+                if self.inserted.has(priced) =>
+            {
                 self.pay(written, priced);
                 if let Some(gas) = changes.implied_elses.get(&range.start) {
                     written.push(ELSE);
@@ -114,25 +158,20 @@ impl<'a> Encoder<'a> {
             }
             _ => {
                 written.extend_from_slice(same);
-                if self.is_paid_beside(priced) {
+                if self.inserted.has(priced) {
                     self.pay(written, priced);
                 }
             }
         }
     }
 
-    /// Whether the operator itself is free in the module that is written.
-    fn is_paid_beside(&self, operator: Priced) -> bool {
-        FREE.contains(&operator) && (self.is_hiding || operator != Priced::GlobalGet)
-    }
-
     /// Whether a body with these changes is written anew: in one that is not, every operator costs what it did.
     fn is_changed(&self, changes: &Changes<'_>) -> bool {
         let price = |operator| self.prices.map_or(0, |prices| prices.operator(operator).unwrap_or(u8::MAX));
-        let has_priced = FREE
-            .into_iter()
-            .any(|operator| self.is_paid_beside(operator) && price(operator) > 0 && operator != Priced::GlobalGet);
-        !changes.is_empty() || changes.has_nops || has_priced || (self.is_hiding && changes.has_global_gets)
+        let has_priced = Priced::ALL
+            .iter()
+            .any(|operator| self.inserted.has(*operator) && price(*operator) > 0 && *operator != Priced::GlobalGet);
+        !changes.is_empty() || changes.has_nops || has_priced || (self.inserted.reads && changes.has_global_gets)
     }
 
     /// As many `nop` as `operator` costs.
@@ -141,41 +180,60 @@ impl<'a> Encoder<'a> {
         nops(written, u64::from(price));
     }
 
-    /// The hidden global with that value.
-    fn global(&mut self, constant: Constant<'a>) -> u32 {
-        let next = self.first_hidden.saturating_add(u32::try_from(self.in_order.len()).unwrap_or(u32::MAX));
-        *self.hidden.entry(constant).or_insert_with(|| {
-            self.in_order.push(constant);
-            next
-        })
-    }
-
     /// The content of the global section: `count` globals that are there already, and the hidden ones.
     pub(super) fn globals(&self, count: u32, own: &[u8]) -> Vec<u8> {
         let mut content = Vec::new();
-        leb128(&mut content, count.saturating_add(u32::try_from(self.in_order.len()).unwrap_or(u32::MAX)));
+        leb128(&mut content, count.saturating_add(self.hidden.count()));
         content.extend_from_slice(own);
-        for constant in &self.in_order {
+        for constant in &self.hidden.in_order {
             content.extend_from_slice(&[constant.value_type, 1]);
             content.extend_from_slice(constant.expression);
             content.push(END);
         }
         content
     }
+
+    /// The content of the type section: the types that are there already, and those of the blocks.
+    pub(super) fn types(&self) -> Vec<u8> {
+        let (own, count) = self.shape.own_types();
+        let mut content = Vec::new();
+        leb128(&mut content, count.saturating_add(self.types.count()));
+        content.extend_from_slice(own);
+        for taken in &self.types.in_order {
+            let values = taken.map_or(&[][..], |taken| self.shape.taken(taken));
+            let values: Vec<u8> = values.iter().filter_map(|ty| value_type(*ty)).collect();
+            let count = u32::try_from(values.len()).unwrap_or(u32::MAX);
+            content.push(FUNCTION_TYPE);
+            leb128(&mut content, count.saturating_add(1));
+            content.extend_from_slice(&values);
+            content.push(I32);
+            match taken {
+                Some(_) => {
+                    leb128(&mut content, count);
+                    content.extend_from_slice(&values);
+                }
+                None => content.extend_from_slice(&[1, I32]),
+            }
+        }
+        content
+    }
+}
+
+/// A table of branches, where a block around it stands open, the end of that block and what was the default branch. With
+/// that block among its targets they are not all of one height.
+fn branch_table(written: &mut Vec<u8>, targets: &BrTable<'_>) {
+    written.push(BR_TABLE);
+    leb128(written, targets.len());
+    for target in targets.targets().flatten() {
+        leb128(written, target.saturating_add(1));
+    }
+    written.extend_from_slice(&[0, END, BR]);
+    leb128(written, targets.default());
 }
 
 /// As many `nop` as that much gas.
 fn nops(written: &mut Vec<u8>, gas: u64) {
     written.extend(core::iter::repeat_n(NOP, usize::try_from(gas).unwrap_or(usize::MAX)));
-}
-
-/// The content of the type section: `count` types that are there already, and one more.
-pub(super) fn types(own: &[u8], count: u32) -> Vec<u8> {
-    let mut content = Vec::new();
-    leb128(&mut content, count.saturating_add(1));
-    content.extend_from_slice(own);
-    content.extend_from_slice(&[FUNCTION_TYPE, 1, I32, 1, I32]);
-    content
 }
 
 /// Adds a section.

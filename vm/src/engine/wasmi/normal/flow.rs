@@ -1,13 +1,13 @@
 //! What of a body has to be changed: constants that a translator could compute with until a condition, a division or an
 //! address is known; `loop` and `if` that control cannot reach; stores that wasmi 2.0.0 has no instruction for; blocks with
-//! parameters, below which it loses operands.
+//! parameters, below which it loses operands; tables of branches, above which it does.
 //!
 //! One pass over the operators with the operand stack reduced to one question: which constant or which local an operand
 //! is, if it is one. A change that is not needed costs nothing and alters no charge, so whenever the answer is not
 //! certain it is yes. Reachability is that of control flow alone, whatever the values are.
 
 use super::{
-    changes::{Changes, Removal},
+    changes::{Changes, Removal, Taken},
     classes::{
         can_trap, is_choice_by_test, is_division, is_far_store, is_numeric, is_outside, is_reinterpretation, is_test,
         is_zero, memarg,
@@ -19,7 +19,7 @@ use super::{
 use crate::module::invalid::InvalidModule;
 use core::ops::Range;
 use lockstep_gas::Operator as Priced;
-use wasmparser::{BlockType, FunctionBody, ModuleArity, Operator};
+use wasmparser::{BlockType, BrTable, FunctionBody, ModuleArity, Operator};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -39,6 +39,8 @@ struct Block<'a> {
     /// Its parameters, for the else-arm.
     parameters: Vec<Operand<'a>>,
     results: usize,
+    /// What a branch to it takes along, if that can be more than one value.
+    taken: Option<Taken>,
     /// Whether a branch that control reaches goes to its end, or its then-arm reaches it.
     is_left: bool,
     /// Where it starts, if it is a `loop` or `if` to be removed.
@@ -52,6 +54,8 @@ struct Flow<'s, 'a> {
     operands: Vec<Operand<'a>>,
     blocks: Vec<Block<'a>>,
     is_reached: bool,
+    /// What a return takes along.
+    returned: Option<Taken>,
 }
 
 /// The changes that `body` needs, which is the one at `index` and whose frame has `slots` slots.
@@ -61,8 +65,14 @@ pub(super) fn changes<'a>(
     index: usize,
     slots: u32,
 ) -> Result<Changes<'a>, InvalidModule> {
-    let mut flow =
-        Flow { shape, changes: Changes::default(), operands: Vec::new(), blocks: Vec::new(), is_reached: true };
+    let mut flow = Flow {
+        shape,
+        changes: Changes::default(),
+        operands: Vec::new(),
+        blocks: Vec::new(),
+        is_reached: true,
+        returned: shape.type_of_body(index).map(|ty| Taken { ty, is_parameters: false }),
+    };
     let mut moves = shape.prices.map(|prices| Moves::new(prices, shape.results_of_body(index)));
     flow.changes.entry = shape.prices.map_or(0, |prices| prices.entered(slots));
     let mut operators = body.get_operators_reader()?;
@@ -111,10 +121,7 @@ impl<'a> Flow<'_, 'a> {
             }
             Operator::BrTable { targets } => {
                 self.hide_top();
-                for target in targets.targets() {
-                    self.branch(target?);
-                }
-                self.branch(targets.default());
+                self.branch_table(targets, range.start)?;
                 self.is_reached = false;
             }
             Operator::Unreachable
@@ -152,12 +159,15 @@ impl<'a> Flow<'_, 'a> {
             };
             let height = self.operands.len();
             let parameters = Vec::new();
-            self.blocks.push(Block { kind: Kind::Dead, height, parameters, results: 0, is_left: false, removal });
+            let block =
+                Block { kind: Kind::Dead, height, parameters, results: 0, taken: None, is_left: false, removal };
+            self.blocks.push(block);
             return;
         }
         let (parameters, results) = self.shape.block_type_arity(ty).unwrap_or_default();
         // Below parameters, wasmi 2.0.0 leaves operands in the locals that they came from, where a turn or an arm can
-        // overwrite them, or not copy them at all.
+        // overwrite them, or does not copy them at all; or copies a local from its register after a parameter of the loop
+        // came into that.
         if parameters > 0 {
             self.changes.spilled.insert(start);
         }
@@ -168,7 +178,11 @@ impl<'a> Flow<'_, 'a> {
         self.operands.extend(inside);
         let parameters = if kind == Kind::If { taken } else { Vec::new() };
         let results = index(results);
-        self.blocks.push(Block { kind, height, parameters, results, is_left: false, removal: None });
+        let taken = match ty {
+            BlockType::FuncType(ty) => Some(Taken { ty, is_parameters: kind == Kind::Loop }),
+            BlockType::Empty | BlockType::Type(_) => None,
+        };
+        self.blocks.push(Block { kind, height, parameters, results, taken, is_left: false, removal: None });
     }
 
     fn otherwise(&mut self) {
@@ -204,18 +218,39 @@ impl<'a> Flow<'_, 'a> {
         self.is_reached |= is_left;
     }
 
-    /// A branch that control reaches. One to a loop leads to its start.
-    fn branch(&mut self, depth: u32) {
+    /// A branch that control reaches. One to a loop leads to its start. Gives the height of its target, and what it takes
+    /// along.
+    fn branch(&mut self, depth: u32) -> (usize, Option<Taken>) {
         let target = self.blocks.len().checked_sub(index(depth).saturating_add(1));
-        if let Some(block) = target.and_then(|target| self.blocks.get_mut(target)) {
-            block.is_left |= block.kind != Kind::Loop;
+        let Some(block) = target.and_then(|target| self.blocks.get_mut(target)) else { return (0, self.returned) };
+        block.is_left |= block.kind != Kind::Loop;
+        (block.height, block.taken)
+    }
+
+    /// A table of branches that starts at `start`. wasmi 2.0.0 does not copy its values down to where targets of one height
+    /// look for them.
+    fn branch_table(&mut self, targets: &BrTable<'_>, start: usize) -> Result<(), InvalidModule> {
+        let (height, taken) = self.branch(targets.default());
+        let mut is_one_height = true;
+        for target in targets.targets() {
+            is_one_height &= self.branch(target?).0 == height;
         }
+        let Some(taken) = taken else { return Ok(()) };
+        let values = self.shape.taken(taken).len();
+        if is_one_height && values > 1 && self.operands.len() != height.saturating_add(values) {
+            self.changes.tables.insert(start, taken);
+            // The block around it has parameters.
+            self.changes.spilled.insert(start);
+        }
+        Ok(())
     }
 
     /// An operator that control goes through.
     fn plain(&mut self, operator: &Operator<'_>, range: &Range<usize>) {
         if matches!(operator, Operator::MemoryGrow { .. }) && self.shape.prices.is_some() {
             self.changes.growths.insert(range.start);
+            // The loop around it has a parameter: see `enter`.
+            self.changes.spilled.insert(range.start);
         }
         let (taken, given) = operator.operator_arity(self.shape).unwrap_or_default();
         let taken = self.operands.split_off(self.operands.len().saturating_sub(index(taken)));

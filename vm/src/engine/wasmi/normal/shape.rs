@@ -1,6 +1,7 @@
 //! What has to be known of the sections of a module before its bodies.
 
 use super::{
+    changes::Taken,
     classes::literal,
     operand::{Constant, Leaf},
 };
@@ -115,10 +116,20 @@ impl<'a> Shape<'a> {
         self.sub_type_at(index).map_or(0, |ty| ty.unwrap_func().params().len())
     }
 
+    /// The type of the function whose body is the one at `body`.
+    pub(super) fn type_of_body(&self, body: usize) -> Option<u32> {
+        self.functions.get(self.imported_functions.saturating_add(body)).copied()
+    }
+
+    /// The types of what a branch takes along.
+    pub(super) fn taken(&self, taken: Taken) -> &[ValType] {
+        let ty = self.sub_type_at(taken.ty).map(SubType::unwrap_func);
+        ty.map_or(&[], |ty| if taken.is_parameters { ty.params() } else { ty.results() })
+    }
+
     /// Results of the function whose body is the one at `body`.
     pub(super) fn results_of_body(&self, body: usize) -> usize {
-        let ty = self.functions.get(self.imported_functions.saturating_add(body));
-        ty.and_then(|ty| self.sub_type_at(*ty)).map_or(0, |ty| ty.unwrap_func().results().len())
+        self.type_of_body(body).map_or(0, |ty| self.taken(Taken { ty, is_parameters: false }).len())
     }
 
     /// The module.
@@ -131,14 +142,14 @@ impl<'a> Shape<'a> {
         (self.own_types, u32::try_from(self.types.len()).unwrap_or(u32::MAX))
     }
 
-    /// The index of the type of a block that takes an i32 and leaves one: that of a type of the module, or the next.
-    pub(super) fn growth_type(&self) -> u32 {
+    /// The index of a type of the module that takes an i32 and leaves one.
+    pub(super) fn growth_type(&self) -> Option<u32> {
         let is_growth = |ty: &&SubType| {
             let ty = ty.unwrap_func();
             ty.params() == [ValType::I32] && ty.results() == [ValType::I32]
         };
-        let at = self.types.iter().position(|ty| is_growth(&ty)).unwrap_or(self.types.len());
-        u32::try_from(at).unwrap_or(u32::MAX)
+        let at = self.types.iter().position(|ty| is_growth(&ty))?;
+        u32::try_from(at).ok()
     }
 
     /// The constant that `operator`, which stands in `range`, gives.
@@ -161,7 +172,7 @@ impl<'a> Shape<'a> {
 }
 
 /// The type in the binary format, `None` for one that no revision has.
-fn value_type(ty: ValType) -> Option<u8> {
+pub(super) fn value_type(ty: ValType) -> Option<u8> {
     match ty {
         ValType::I32 => Some(0x7f),
         ValType::I64 => Some(0x7e),

@@ -58,6 +58,8 @@ fn what_nobody_can_look_through_stays_as_it_is() {
         "(func (param i32 i32) (result i32) (select (local.get 0) (i32.const 0) (i32.lt_s (local.get 1) (i32.const 2))))",
         "(func (param i32) (if (i32.eqz (local.get 0)) (then (br_if 0 (i32.eqz (local.get 0))))))",
         "(func (param i32 i32) (result i32) (select (local.get 0) (i32.const 0) (i32.eq (local.get 1) (i32.const 105))))",
+        "(func (param i32) (result i32)
+            (block (result i32) (i32.const 7) (i32.const 1) (local.get 0) (br_table 0 1)))",
     ] {
         let module = valid(fields);
         let normal = normal(&module);
@@ -87,13 +89,31 @@ fn rewriting_changes_what_it_must() {
         ),
         ("(func (block (return)) (loop))", "Block Return End Unreachable End"),
         // A growth is a region of its own.
-        ("(memory 1) (func (drop (memory.grow (i32.const 1))))", "I32Const Loop MemoryGrow End Drop End"),
+        ("(memory 1) (func (drop (memory.grow (i32.const 1))))", "I32Const Block End Loop MemoryGrow End Drop End"),
         ("(memory 1) (func (return) (drop (memory.grow (i32.const 1))))", "Return I32Const Unreachable Drop End"),
         ("(memory 1) (func (return) (loop (drop (memory.grow (i32.const 1)))))", "Return Unreachable End"),
         // Two nops pay for a `global.get`; a nop that was there cost nothing.
         (
             "(global (mut i32) (i32.const 5)) (func (nop) (br_if 0 (i32.const 0)) (drop (global.get 0)))",
             "GlobalGet Nop BrIf GlobalGet Nop Nop Drop End",
+        ),
+        // A table of branches that leaves an operand behind; its default branch stands behind a block that is not as high.
+        // Where nothing is left behind it stays.
+        (
+            "(type $two (func (result i32 i32)))
+             (func (param i32) (result i32 i32)
+                (block (type $two) (i32.const 7) (i32.const 1) (i32.const 2) (local.get 0) (br_table 0 1)))",
+            "Block I32Const I32Const I32Const LocalGet Block End Nop Block BrTable End Br Nop End Nop End",
+        ),
+        (
+            "(func (param i32) (result i32 i32)
+                (block (result i32 i32) (i32.const 1) (i32.const 2) (local.get 0) (br_table 0 1)))",
+            "Block I32Const I32Const LocalGet Nop BrTable Nop End Nop End",
+        ),
+        (
+            "(func (param i32) (result i32 i32) (i32.const 5)
+                (block (result i32 i32) (i32.const 7) (i32.const 1) (i32.const 2) (local.get 0) (br_table 0 1)) (return))",
+            "I32Const Block I32Const I32Const I32Const LocalGet Nop BrTable Nop End Nop Return Nop End",
         ),
         // An immutable global of its own is a constant.
         ("(global i32 (i32.const 5)) (func (br_if 0 (global.get 0)))", "GlobalGet Nop Nop BrIf End"),
@@ -204,7 +224,7 @@ fn of_example_contracts_growths_and_large_frames_are_rewritten() {
                 let has_growth = before.contains(&"MemoryGrow".to_owned());
                 let has_large_frame = module.frame_slots_max() > 32;
                 assert_eq!(normal.is_rewritten(), has_growth || has_large_frame, "{}", path.display());
-                let around = before.join(" ").replace("MemoryGrow", "Loop MemoryGrow End");
+                let around = before.join(" ").replace("MemoryGrow", "Block End Loop MemoryGrow End");
                 let mut after = operators(normal.code());
                 after.retain(|name| name != "Nop");
                 assert_eq!(after.join(" "), around, "{}", path.display());

@@ -1,0 +1,455 @@
+//! Modules that keep many operands on the stack while the locals that they came from are set, blocks take and leave them,
+//! and operators, calls and growths go by: for a translator that holds operands in registers and locals for as long as it
+//! can. No operator traps, and turns of loops are counted, so a program runs to its end, and there every operand and every
+//! local is written to the memory.
+
+use super::{
+    operations,
+    shapes::{Shaped, bits_of_f32, bits_of_f64, narrow, number},
+};
+use crate::input::Input;
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, Function, FunctionSection,
+    GlobalSection, GlobalType, Instruction as I, MemArg, MemorySection, MemoryType, Module, RefType, TableSection,
+    TableType, TypeSection, ValType,
+};
+
+/// Types of values.
+const TYPES: [ValType; 4] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
+
+/// Parameters and locals of the function, in groups of equal types. The first is the counter of turns that are left.
+const LOCALS: [ValType; 10] = [
+    ValType::I32,
+    ValType::I32,
+    ValType::I32,
+    ValType::I32,
+    ValType::I64,
+    ValType::I64,
+    ValType::F32,
+    ValType::F32,
+    ValType::F64,
+    ValType::F64,
+];
+
+/// Parameters and results of the functions that are called. Each gives back its parameters from the last to the first, or
+/// what it has of a type.
+const CALLEES: [(&[ValType], &[ValType]); 5] = [
+    (&[ValType::I32, ValType::I64], &[ValType::I64, ValType::I32]),
+    (&[ValType::F64, ValType::I32, ValType::F32], &[ValType::F32, ValType::I32, ValType::F64]),
+    (&[ValType::I32, ValType::I32], &[ValType::I32]),
+    (&[ValType::I64], &[]),
+    (&[], &[ValType::F32, ValType::I64]),
+];
+
+/// Instructions of a body, roughly.
+const INSTRUCTIONS_MAX: usize = 400;
+
+/// How deep blocks nest.
+const DEPTH_MAX: usize = 4;
+
+/// Operands that wait at a time, roughly.
+const OPERANDS_MAX: usize = 24;
+
+/// Bytes of the memory that programs read and write, below what is written at the end.
+const SCRATCH: u64 = 1_024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Block,
+    Loop,
+    /// The then-arm.
+    If,
+    Else,
+}
+
+/// A block that has not ended.
+struct Label {
+    kind: Kind,
+    /// Operands below it.
+    height: usize,
+    parameters: Vec<ValType>,
+    results: Vec<ValType>,
+}
+
+impl Label {
+    /// What a branch to it takes along.
+    fn taken(&self) -> &[ValType] {
+        if self.kind == Kind::Loop { &self.parameters } else { &self.results }
+    }
+}
+
+/// A body in the making.
+struct Body {
+    /// Parameters and results of blocks, behind the types of functions.
+    types: Vec<(Vec<ValType>, Vec<ValType>)>,
+    code: Vec<I<'static>>,
+    operands: Vec<ValType>,
+    labels: Vec<Label>,
+}
+
+/// A module with one function, `f0`, of two integers.
+pub(crate) fn module(input: &mut Input<'_>) -> Shaped {
+    let parameters = vec![ValType::I32, ValType::I64];
+    let mut body = Body { types: Vec::new(), code: Vec::new(), operands: Vec::new(), labels: Vec::new() };
+    body.generate(input);
+    let mut types = TypeSection::new();
+    types.ty().function(parameters.clone(), [ValType::I32]);
+    for (taken, left) in CALLEES {
+        types.ty().function(taken.iter().copied(), left.iter().copied());
+    }
+    for (taken, left) in &body.types {
+        types.ty().function(taken.clone(), left.clone());
+    }
+    let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
+    functions.function(0);
+    let mut function = Function::new_with_locals_types(LOCALS);
+    body.code.iter().for_each(|instruction| {
+        function.instruction(instruction);
+    });
+    code.function(&function);
+    for (index, (taken, left)) in (1..).zip(CALLEES) {
+        functions.function(index);
+        code.function(&callee(taken, left));
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&functions);
+    let (mut tables, mut memories, mut globals) = (TableSection::new(), MemorySection::new(), GlobalSection::new());
+    let count = 1 + u64::try_from(CALLEES.len()).expect("few");
+    let element_type = RefType::FUNCREF;
+    tables.table(TableType { element_type, table64: false, minimum: count, maximum: None, shared: false });
+    memories.memory(MemoryType { minimum: 2, maximum: Some(4), memory64: false, shared: false, page_size_log2: None });
+    for val_type in TYPES {
+        let value = match val_type {
+            ValType::I32 => ConstExpr::i32_const(narrow(number(input))),
+            ValType::I64 => ConstExpr::i64_const(number(input)),
+            ValType::F32 => ConstExpr::f32_const(bits_of_f32(input)),
+            _ => ConstExpr::f64_const(bits_of_f64(input)),
+        };
+        globals.global(GlobalType { val_type, mutable: true, shared: false }, &value);
+    }
+    module.section(&tables).section(&memories).section(&globals);
+    let mut exports = ExportSection::new();
+    exports.export("memory", ExportKind::Memory, 0).export("f0", ExportKind::Func, 0);
+    let mut elements = ElementSection::new();
+    let indices: Vec<u32> = (1..).take(CALLEES.len()).collect();
+    elements.active(None, &ConstExpr::i32_const(1), Elements::Functions(indices.into()));
+    module.section(&exports).section(&elements).section(&code);
+    Shaped { code: module.finish(), functions: vec![("f0".into(), parameters)] }
+}
+
+/// A function that is called.
+fn callee(taken: &[ValType], left: &[ValType]) -> Function {
+    let mut function = Function::new([]);
+    for ty in left {
+        let of_type = (0..).zip(taken).filter(|(_, taken)| *taken == ty).map(|(index, _)| index).last();
+        function.instruction(&of_type.map_or_else(|| constant_of(*ty, 7), I::LocalGet));
+    }
+    function.instruction(&I::End);
+    function
+}
+
+fn constant_of(ty: ValType, number: i64) -> I<'static> {
+    match ty {
+        ValType::I32 => I::I32Const(narrow(number)),
+        ValType::F32 => I::F32Const(f32::from_bits(narrow(number).cast_unsigned())),
+        ValType::F64 => I::F64Const(f64::from_bits(number.cast_unsigned())),
+        _ => I::I64Const(number),
+    }
+}
+
+/// The global of type `ty`.
+fn global(ty: ValType) -> u32 {
+    TYPES.iter().zip(0..).find(|(known, _)| **known == ty).map_or(0, |(_, index)| index)
+}
+
+fn at(offset: u64) -> MemArg {
+    MemArg { offset, align: 0, memory_index: 0 }
+}
+
+const fn load(ty: ValType, place: MemArg) -> I<'static> {
+    match ty {
+        ValType::I32 => I::I32Load(place),
+        ValType::F32 => I::F32Load(place),
+        ValType::F64 => I::F64Load(place),
+        _ => I::I64Load(place),
+    }
+}
+
+const fn store(ty: ValType, place: MemArg) -> I<'static> {
+    match ty {
+        ValType::I32 => I::I32Store(place),
+        ValType::F32 => I::F32Store(place),
+        ValType::F64 => I::F64Store(place),
+        _ => I::I64Store(place),
+    }
+}
+
+impl Body {
+    /// The parameters stand before the locals.
+    const COUNTER: u32 = 2;
+    /// A small number.
+    const ADDRESS: u32 = 3;
+
+    fn generate(&mut self, input: &mut Input<'_>) {
+        self.code.extend([I::I32Const(narrow(i64::from(input.below(6)))), I::LocalSet(Self::COUNTER)]);
+        while self.code.len() < INSTRUCTIONS_MAX && !input.is_empty() {
+            self.step(input);
+        }
+        while !self.labels.is_empty() {
+            self.close(input);
+        }
+        // Locals first: an operand reaches the memory through one.
+        let mut place = SCRATCH;
+        let mut write = |code: &mut Vec<I<'static>>, ty: ValType, value: Option<u32>| {
+            code.push(I::I32Const(0));
+            code.extend(value.map(I::LocalGet));
+            code.push(store(ty, at(place)));
+            place += 8;
+        };
+        for (index, ty) in (Self::COUNTER..).zip(LOCALS) {
+            write(&mut self.code, ty, Some(index));
+        }
+        for ty in core::mem::take(&mut self.operands).into_iter().rev() {
+            let local = (Self::COUNTER..).zip(LOCALS).filter(|(_, local)| *local == ty).map(|(index, _)| index).last();
+            let local = local.expect("there are locals of each type");
+            self.code.push(I::LocalSet(local));
+            write(&mut self.code, ty, Some(local));
+        }
+        self.code.extend([I::LocalGet(Self::COUNTER), I::End]);
+    }
+
+    /// Operands that belong to the innermost block.
+    fn own(&self) -> usize {
+        self.operands.len() - self.labels.last().map_or(0, |label| label.height)
+    }
+
+    fn local(input: &mut Input<'_>, ty: ValType) -> u32 {
+        let fitting: Vec<u32> = (0..)
+            .zip([ValType::I32, ValType::I64].into_iter().chain(LOCALS))
+            .filter(|(index, local)| *local == ty && *index != Self::COUNTER)
+            .map(|(index, _)| index)
+            .collect();
+        input.choose(&fitting)
+    }
+
+    /// Something of type `ty` on top.
+    fn push(&mut self, input: &mut Input<'_>, ty: ValType) {
+        match input.below(8) {
+            0 => self.code.push(match ty {
+                ValType::F32 => I::F32Const(bits_of_f32(input)),
+                ValType::F64 => I::F64Const(bits_of_f64(input)),
+                _ => constant_of(ty, number(input)),
+            }),
+            1 => self.code.extend([I::I32Const(0), load(ty, at(8 * u64::from(input.below(100))))]),
+            2 => self.code.push(I::GlobalGet(global(ty))),
+            _ => self.code.push(I::LocalGet(Self::local(input, ty))),
+        }
+        self.operands.push(ty);
+    }
+
+    /// Makes the topmost operands of the innermost block those of `types`: by what is there if it fits.
+    fn have(&mut self, input: &mut Input<'_>, types: &[ValType]) {
+        let fitting = (0..=types.len().min(self.own())).rev().find(|count| self.operands.ends_with(&types[..*count]));
+        for ty in &types[fitting.unwrap_or_default()..] {
+            self.push(input, *ty);
+        }
+    }
+
+    fn take(&mut self, count: usize) -> Vec<ValType> {
+        self.operands.split_off(self.operands.len() - count)
+    }
+
+    /// An i32 on top that is made for it.
+    fn condition(&mut self, input: &mut Input<'_>) {
+        let local = I::LocalGet(Self::local(input, ValType::I32));
+        match input.below(6) {
+            0 => self.code.extend([I::LocalGet(Self::local(input, ValType::I64)), I::I64Eqz]),
+            1 => self.code.extend([local, I::I32Eqz]),
+            2 => self.code.extend([local, I::I32Const(1), input.choose(&[I::I32Eq, I::I32LtS, I::I32And, I::I32GeU])]),
+            3 => {
+                let [one, other] = [Self::local(input, ValType::F64), Self::local(input, ValType::F64)];
+                self.code.extend([I::LocalGet(one), I::LocalGet(other), I::F64Lt]);
+            }
+            4 => self.code.extend([I::I32Const(0), I::I32Load8U(at(u64::from(input.below(600))))]),
+            _ => self.code.push(local),
+        }
+    }
+
+    fn step(&mut self, input: &mut Input<'_>) {
+        let ty = input.choose(&[ValType::I32, ValType::I32, ValType::I64, ValType::F32, ValType::F64]);
+        let top = (self.own() > 0).then(|| self.operands.last().copied()).flatten();
+        match (input.below(40), top) {
+            (0..=5, Some(top)) => self.code.push(I::LocalTee(Self::local(input, top))),
+            (6..=9, Some(top)) => {
+                self.code.push(I::LocalSet(Self::local(input, top)));
+                self.take(1);
+            }
+            (10..=12, _) => {
+                self.push(input, ty);
+                self.code.push(I::LocalSet(Self::local(input, ty)));
+                self.take(1);
+            }
+            (13..=18, _) => self.operation(input, ty),
+            (19, Some(_)) => {
+                self.code.push(I::Drop);
+                self.take(1);
+            }
+            (20 | 21, Some(top)) => {
+                self.have(input, &[top, top]);
+                self.condition(input);
+                self.code.push(I::Select);
+                self.take(1);
+            }
+            (22 | 23, _) => {
+                self.have(input, &[ValType::I32]);
+                self.code.push(I::MemoryGrow(0));
+            }
+            (24 | 25, _) => self.call(input),
+            (26..=28, _) if self.labels.len() < DEPTH_MAX => self.open(input),
+            (29 | 30, _) if !self.labels.is_empty() => self.close(input),
+            (31..=33, _) if !self.labels.is_empty() => self.branch_if(input),
+            (34, _) => {
+                self.code.push(I::I32Const(narrow(8 * i64::from(input.below(100)))));
+                self.push(input, ty);
+                self.code.push(store(ty, at(0)));
+                self.take(1);
+            }
+            (35, _) => {
+                // An offset for which an engine may have other operators, and one local for both operands.
+                let local = I::LocalGet(Self::local(input, ValType::I32));
+                self.code.extend([I::I32Const(1_000), local.clone(), I::I32And, I::LocalTee(Self::ADDRESS)]);
+                let value = if input.once_in(2) { I::LocalGet(Self::ADDRESS) } else { local };
+                self.code.extend([value, I::I32Store(at(input.choose(&[0, 65_528, 65_536, 65_540])))]);
+            }
+            (36, Some(top)) => {
+                self.code.push(I::GlobalSet(global(top)));
+                self.take(1);
+            }
+            _ if self.operands.len() < OPERANDS_MAX => self.push(input, ty),
+            _ => self.code.push(I::Nop),
+        }
+    }
+
+    fn operation(&mut self, input: &mut Input<'_>, ty: ValType) {
+        let operation = operations::choose(input, ty);
+        if operation.can_trap() {
+            return self.push(input, ty);
+        }
+        self.have(input, operation.operands);
+        self.take(operation.operands.len());
+        self.code.push(operation.instruction);
+        self.operands.push(ty);
+    }
+
+    fn call(&mut self, input: &mut Input<'_>) {
+        let choice = input.index(CALLEES.len());
+        let (taken, left) = CALLEES[choice];
+        self.have(input, taken);
+        let index = 1 + u32::try_from(choice).expect("few");
+        if input.once_in(3) {
+            self.code.extend([I::I32Const(index.cast_signed()), I::CallIndirect { type_index: index, table_index: 0 }]);
+        } else {
+            self.code.push(I::Call(index));
+        }
+        self.take(taken.len());
+        self.operands.extend(left);
+    }
+
+    /// A block of any kind that takes some of what is there.
+    fn open(&mut self, input: &mut Input<'_>) {
+        let kind = input.choose(&[Kind::Block, Kind::Block, Kind::Loop, Kind::If]);
+        if kind == Kind::If {
+            if input.once_in(2) {
+                self.have(input, &[ValType::I32]);
+                self.take(1);
+            } else {
+                self.condition(input);
+            }
+        }
+        let parameters = self.take(input.index(5).min(self.own()));
+        let results = match input.below(2) {
+            0 => parameters.clone(),
+            _ => (0..input.below(4)).map(|_| input.choose(&TYPES)).collect(),
+        };
+        let ty = BlockType::FunctionType(1 + u32::try_from(CALLEES.len() + self.types.len()).expect("few"));
+        self.types.push((parameters.clone(), results.clone()));
+        self.code.push(match kind {
+            Kind::Block => I::Block(ty),
+            Kind::Loop => I::Loop(ty),
+            Kind::If | Kind::Else => I::If(ty),
+        });
+        let height = self.operands.len();
+        self.operands.extend(&parameters);
+        self.labels.push(Label { kind, height, parameters, results });
+    }
+
+    /// The end of the innermost block, or of its then-arm.
+    fn close(&mut self, input: &mut Input<'_>) {
+        if !(input.once_in(6) && self.leave(input)) {
+            self.fit(input);
+        }
+        let Some(mut label) = self.labels.pop() else { return };
+        self.operands.truncate(label.height);
+        let needs_else = label.results != label.parameters;
+        if label.kind == Kind::If && (needs_else || input.once_in(2)) {
+            label.kind = Kind::Else;
+            self.operands.extend(&label.parameters);
+            self.code.push(I::Else);
+            self.labels.push(label);
+            return;
+        }
+        self.operands.extend(&label.results);
+        self.code.push(I::End);
+    }
+
+    /// A branch out of a block, perhaps by a table, in place of what the innermost one would leave; false if there is none
+    /// but loops. What is behind it is not reached.
+    fn leave(&mut self, input: &mut Input<'_>) -> bool {
+        let labels = || (0_u32..).zip(self.labels.iter().rev()).filter(|(_, label)| label.kind != Kind::Loop);
+        let all: Vec<u32> = labels().map(|(depth, _)| depth).collect();
+        if all.is_empty() {
+            return false;
+        }
+        let depth = input.choose(&all);
+        let taken = self.labels[self.labels.len() - 1 - depth as usize].taken().to_vec();
+        let same: Vec<u32> = labels().filter(|(_, label)| label.taken() == taken).map(|(depth, _)| depth).collect();
+        self.have(input, &taken);
+        if input.once_in(2) {
+            self.condition(input);
+            let targets: Vec<u32> = (0..input.below(4)).map(|_| input.choose(&same)).collect();
+            self.code.push(I::BrTable(targets.into(), depth));
+        } else {
+            self.code.push(I::Br(depth));
+        }
+        true
+    }
+
+    /// Makes the operands of the innermost block its results.
+    fn fit(&mut self, input: &mut Input<'_>) {
+        let Some(label) = self.labels.last() else { return };
+        let (height, results) = (label.height, label.results.clone());
+        while !results.starts_with(&self.operands[height..]) {
+            self.code.push(I::Drop);
+            self.take(1);
+        }
+        for ty in &results[self.operands.len() - height..] {
+            self.push(input, *ty);
+        }
+    }
+
+    /// A branch on a condition: one to a loop is taken as long as turns are left.
+    fn branch_if(&mut self, input: &mut Input<'_>) {
+        let depth = input.index(self.labels.len());
+        let label = &self.labels[self.labels.len() - 1 - depth];
+        let (taken, is_loop) = (label.taken().to_vec(), label.kind == Kind::Loop);
+        self.have(input, &taken);
+        let depth = u32::try_from(depth).expect("few");
+        if is_loop {
+            self.code.extend([I::LocalGet(Self::COUNTER), I::I32Const(1), I::I32Sub, I::LocalTee(Self::COUNTER)]);
+            self.code.extend([I::I32Const(0), I::I32GtS, I::BrIf(depth)]);
+        } else {
+            self.condition(input);
+            self.code.push(I::BrIf(depth));
+        }
+    }
+}
