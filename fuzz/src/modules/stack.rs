@@ -10,15 +10,15 @@ use super::{
 use crate::input::Input;
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, Instruction as I, MemArg, MemorySection, MemoryType, Module, RefType, TableSection,
-    TableType, TypeSection, ValType,
+    GlobalSection, GlobalType, HeapType, Instruction as I, MemArg, MemorySection, MemoryType, Module, RefType,
+    TableSection, TableType, TypeSection, ValType,
 };
 
 /// Types of values.
-const TYPES: [ValType; 4] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
+const TYPES: [ValType; 5] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FUNCREF];
 
 /// Parameters and locals of the function, in groups of equal types. The first is the counter of turns that are left.
-const LOCALS: [ValType; 10] = [
+const LOCALS: [ValType; 12] = [
     ValType::I32,
     ValType::I32,
     ValType::I32,
@@ -29,16 +29,19 @@ const LOCALS: [ValType; 10] = [
     ValType::F32,
     ValType::F64,
     ValType::F64,
+    ValType::FUNCREF,
+    ValType::FUNCREF,
 ];
 
 /// Parameters and results of the functions that are called. Each gives back its parameters from the last to the first, or
 /// what it has of a type.
-const CALLEES: [(&[ValType], &[ValType]); 5] = [
+const CALLEES: [(&[ValType], &[ValType]); 6] = [
     (&[ValType::I32, ValType::I64], &[ValType::I64, ValType::I32]),
     (&[ValType::F64, ValType::I32, ValType::F32], &[ValType::F32, ValType::I32, ValType::F64]),
     (&[ValType::I32, ValType::I32], &[ValType::I32]),
     (&[ValType::I64], &[]),
     (&[], &[ValType::F32, ValType::I64]),
+    (&[ValType::FUNCREF, ValType::I32], &[ValType::I32, ValType::FUNCREF]),
 ];
 
 /// Instructions of a body, roughly.
@@ -123,6 +126,7 @@ pub(crate) fn module(input: &mut Input<'_>) -> Shaped {
             ValType::I32 => ConstExpr::i32_const(narrow(number(input))),
             ValType::I64 => ConstExpr::i64_const(number(input)),
             ValType::F32 => ConstExpr::f32_const(bits_of_f32(input)),
+            ValType::FUNCREF => ConstExpr::ref_func(2),
             _ => ConstExpr::f64_const(bits_of_f64(input)),
         };
         globals.global(GlobalType { val_type, mutable: true, shared: false }, &value);
@@ -153,6 +157,8 @@ fn constant_of(ty: ValType, number: i64) -> I<'static> {
         ValType::I32 => I::I32Const(narrow(number)),
         ValType::F32 => I::F32Const(f32::from_bits(narrow(number).cast_unsigned())),
         ValType::F64 => I::F64Const(f64::from_bits(number.cast_unsigned())),
+        ValType::FUNCREF if number & 1 == 0 => I::RefNull(HeapType::FUNC),
+        ValType::FUNCREF => I::RefFunc(3),
         _ => I::I64Const(number),
     }
 }
@@ -175,13 +181,16 @@ const fn load(ty: ValType, place: MemArg) -> I<'static> {
     }
 }
 
-const fn store(ty: ValType, place: MemArg) -> I<'static> {
-    match ty {
-        ValType::I32 => I::I32Store(place),
-        ValType::F32 => I::F32Store(place),
-        ValType::F64 => I::F64Store(place),
-        _ => I::I64Store(place),
-    }
+/// What writes the topmost operand, which is of type `ty`: of a reference, whether it is null.
+fn store(ty: ValType, place: MemArg) -> impl Iterator<Item = I<'static>> {
+    let (before, store) = match ty {
+        ValType::I32 => (None, I::I32Store(place)),
+        ValType::F32 => (None, I::F32Store(place)),
+        ValType::F64 => (None, I::F64Store(place)),
+        ValType::FUNCREF => (Some(I::RefIsNull), I::I32Store(place)),
+        _ => (None, I::I64Store(place)),
+    };
+    before.into_iter().chain([store])
 }
 
 impl Body {
@@ -203,7 +212,7 @@ impl Body {
         let mut write = |code: &mut Vec<I<'static>>, ty: ValType, value: Option<u32>| {
             code.push(I::I32Const(0));
             code.extend(value.map(I::LocalGet));
-            code.push(store(ty, at(place)));
+            code.extend(store(ty, at(place)));
             place += 8;
         };
         for (index, ty) in (Self::COUNTER..).zip(LOCALS) {
@@ -240,6 +249,9 @@ impl Body {
                 ValType::F64 => I::F64Const(bits_of_f64(input)),
                 _ => constant_of(ty, number(input)),
             }),
+            1 if ty == ValType::FUNCREF => {
+                self.code.extend([I::I32Const(input.below(6).cast_signed()), I::TableGet(0)])
+            }
             1 => self.code.extend([I::I32Const(0), load(ty, at(8 * u64::from(input.below(100))))]),
             2 => self.code.push(I::GlobalGet(global(ty))),
             _ => self.code.push(I::LocalGet(Self::local(input, ty))),
@@ -276,7 +288,9 @@ impl Body {
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
-        let ty = input.choose(&[ValType::I32, ValType::I32, ValType::I64, ValType::F32, ValType::F64]);
+        let [common, rare] = [&[ValType::I32, ValType::I64][..], &[ValType::F32, ValType::F64, ValType::FUNCREF]];
+        let types = if input.once_in(2) { rare } else { common };
+        let ty = input.choose(types);
         let top = (self.own() > 0).then(|| self.operands.last().copied()).flatten();
         match (input.below(40), top) {
             (0..=5, Some(top)) => self.code.push(I::LocalTee(Self::local(input, top))),
@@ -297,7 +311,7 @@ impl Body {
             (20 | 21, Some(top)) => {
                 self.have(input, &[top, top]);
                 self.condition(input);
-                self.code.push(I::Select);
+                self.code.push(if top == ValType::FUNCREF { I::TypedSelect(top) } else { I::Select });
                 self.take(1);
             }
             (22 | 23, _) => {
@@ -311,7 +325,7 @@ impl Body {
             (34, _) => {
                 self.code.push(I::I32Const(narrow(8 * i64::from(input.below(100)))));
                 self.push(input, ty);
-                self.code.push(store(ty, at(0)));
+                self.code.extend(store(ty, at(0)));
                 self.take(1);
             }
             (35, _) => {
@@ -331,6 +345,12 @@ impl Body {
     }
 
     fn operation(&mut self, input: &mut Input<'_>, ty: ValType) {
+        if ty == ValType::FUNCREF {
+            self.have(input, &[ty]);
+            self.take(1);
+            self.code.push(I::RefIsNull);
+            return self.operands.push(ValType::I32);
+        }
         let operation = operations::choose(input, ty);
         if operation.can_trap() {
             return self.push(input, ty);
