@@ -1,15 +1,15 @@
 //! The production engine against the reference interpreter: what an export gives or halts with, the gas that it used, and
 //! the memory that it leaves.
 //!
-//! Two thirds of the programs are those of `modules::shapes`, written where charging could differ from the rule, the
-//! others wasm-smith's; under the production revision and under one with a price of its own for every operator.
+//! Half of the programs are those of `modules::shapes`, written where charging could differ from the rule, a third are
+//! wasm-smith's, the others those of `modules::stack`; under the production revision and under one with a price of its own for every operator.
 
 use crate::{
     frame::{self, Loaded},
     input::Input,
     modules::{
         shapes::{self, Shaped},
-        smith,
+        smith, stack,
     },
 };
 use lockstep_gas::{Abi, Gas, Operator, Revision};
@@ -78,8 +78,12 @@ impl Case {
         let host = input.once_in(4) && may_ask;
         let choice = input.byte();
         let numbers: [i64; 2] = core::array::from_fn(|_| shapes::number(input));
-        let smith = input.once_in(3).then(|| smith::callable(input, &revision)).flatten();
-        let Shaped { code, functions } = smith.unwrap_or_else(|| shapes::module(input, host));
+        let other = match input.below(6) {
+            0 | 1 => smith::callable(input, &revision),
+            2 => Some(stack::module(input)),
+            _ => None,
+        };
+        let Shaped { code, functions } = other.unwrap_or_else(|| shapes::module(input, host));
         let (export, parameters) = functions[usize::from(choice) % functions.len()].clone();
         let argument = |(ty, number): (&ValType, i64)| match ty {
             ValType::I32 => Argument::I32(shapes::narrow(number).cast_unsigned()),
