@@ -17,7 +17,7 @@ use wasm_encoder::{
 /// Types of values.
 const TYPES: [ValType; 5] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FUNCREF];
 
-/// Parameters and locals of the function, in groups of equal types. The first is the counter of turns that are left.
+/// Locals of each function, behind its parameters. The first is the counter of turns that are left, the second an address.
 const LOCALS: [ValType; 12] = [
     ValType::I32,
     ValType::I32,
@@ -33,19 +33,12 @@ const LOCALS: [ValType; 12] = [
     ValType::FUNCREF,
 ];
 
-/// Parameters and results of the functions that are called. Each gives back its parameters from the last to the first, or
-/// what it has of a type.
-const CALLEES: [(&[ValType], &[ValType]); 6] = [
-    (&[ValType::I32, ValType::I64], &[ValType::I64, ValType::I32]),
-    (&[ValType::F64, ValType::I32, ValType::F32], &[ValType::F32, ValType::I32, ValType::F64]),
-    (&[ValType::I32, ValType::I32], &[ValType::I32]),
-    (&[ValType::I64], &[]),
-    (&[], &[ValType::F32, ValType::I64]),
-    (&[ValType::FUNCREF, ValType::I32], &[ValType::I32, ValType::FUNCREF]),
-];
+/// Instructions of the function that is called from outside, and of the others, roughly.
+const INSTRUCTIONS_MAX: usize = 300;
+const CALLED_INSTRUCTIONS_MAX: usize = 40;
 
-/// Instructions of a body, roughly.
-const INSTRUCTIONS_MAX: usize = 400;
+/// Functions. Each can call those behind it.
+const FUNCTIONS: usize = 5;
 
 /// How deep blocks nest.
 const DEPTH_MAX: usize = 4;
@@ -81,43 +74,44 @@ impl Label {
     }
 }
 
+/// A function: its parameters and its results.
+type Signature = (Vec<ValType>, Vec<ValType>);
+
 /// A body in the making.
-struct Body {
+struct Body<'a> {
+    /// All functions; the body is that of the one at `index`.
+    functions: &'a [Signature],
+    index: usize,
     /// Parameters and results of blocks, behind the types of functions.
-    types: Vec<(Vec<ValType>, Vec<ValType>)>,
+    types: &'a mut Vec<Signature>,
+    /// Types of parameters and locals.
+    locals: Vec<ValType>,
     code: Vec<I<'static>>,
     operands: Vec<ValType>,
     labels: Vec<Label>,
 }
 
-/// A module with one function, `f0`, of two integers.
+/// A module whose function `f0` takes two integers.
 pub(crate) fn module(input: &mut Input<'_>) -> Shaped {
-    let parameters = vec![ValType::I32, ValType::I64];
-    let mut body = Body { types: Vec::new(), code: Vec::new(), operands: Vec::new(), labels: Vec::new() };
-    body.generate(input);
-    let mut types = TypeSection::new();
-    types.ty().function(parameters.clone(), [ValType::I32]);
-    for (taken, left) in CALLEES {
-        types.ty().function(taken.iter().copied(), left.iter().copied());
+    let some = |input: &mut Input<'_>, end: u32| (0..input.below(end)).map(|_| input.choose(&TYPES)).collect();
+    let mut functions: Vec<Signature> = vec![(vec![ValType::I32, ValType::I64], vec![ValType::I32])];
+    functions.extend((1..FUNCTIONS).map(|_| (some(input, 5), some(input, 4))));
+    let mut types = functions.clone();
+    let mut bodies: Vec<Function> =
+        (0..FUNCTIONS).rev().map(|index| Body::new(&functions, index, &mut types).generate(input)).collect();
+    bodies.reverse();
+    let (mut section, mut code, mut all) = (FunctionSection::new(), CodeSection::new(), TypeSection::new());
+    for (index, body) in (0..).zip(&bodies) {
+        section.function(index);
+        code.function(body);
     }
-    for (taken, left) in &body.types {
-        types.ty().function(taken.clone(), left.clone());
-    }
-    let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
-    functions.function(0);
-    let mut function = Function::new_with_locals_types(LOCALS);
-    body.code.iter().for_each(|instruction| {
-        function.instruction(instruction);
-    });
-    code.function(&function);
-    for (index, (taken, left)) in (1..).zip(CALLEES) {
-        functions.function(index);
-        code.function(&callee(taken, left));
+    for (taken, left) in types {
+        all.ty().function(taken, left);
     }
     let mut module = Module::new();
-    module.section(&types).section(&functions);
+    module.section(&all).section(&section);
     let (mut tables, mut memories, mut globals) = (TableSection::new(), MemorySection::new(), GlobalSection::new());
-    let count = 1 + u64::try_from(CALLEES.len()).expect("few");
+    let count = u64::try_from(FUNCTIONS).expect("few");
     let element_type = RefType::FUNCREF;
     tables.table(TableType { element_type, table64: false, minimum: count, maximum: None, shared: false });
     memories.memory(MemoryType { minimum: 2, maximum: Some(4), memory64: false, shared: false, page_size_log2: None });
@@ -135,21 +129,11 @@ pub(crate) fn module(input: &mut Input<'_>) -> Shaped {
     let mut exports = ExportSection::new();
     exports.export("memory", ExportKind::Memory, 0).export("f0", ExportKind::Func, 0);
     let mut elements = ElementSection::new();
-    let indices: Vec<u32> = (1..).take(CALLEES.len()).collect();
+    let indices: Vec<u32> = (1..).take(FUNCTIONS - 1).collect();
     elements.active(None, &ConstExpr::i32_const(1), Elements::Functions(indices.into()));
     module.section(&exports).section(&elements).section(&code);
-    Shaped { code: module.finish(), functions: vec![("f0".into(), parameters)] }
-}
-
-/// A function that is called.
-fn callee(taken: &[ValType], left: &[ValType]) -> Function {
-    let mut function = Function::new([]);
-    for ty in left {
-        let of_type = (0..).zip(taken).filter(|(_, taken)| *taken == ty).map(|(index, _)| index).last();
-        function.instruction(&of_type.map_or_else(|| constant_of(*ty, 7), I::LocalGet));
-    }
-    function.instruction(&I::End);
-    function
+    let [(parameters, _), ..] = &functions[..] else { unreachable!("there is a first function") };
+    Shaped { code: module.finish(), functions: vec![("f0".into(), parameters.clone())] }
 }
 
 fn constant_of(ty: ValType, number: i64) -> I<'static> {
@@ -193,38 +177,69 @@ fn store(ty: ValType, place: MemArg) -> impl Iterator<Item = I<'static>> {
     before.into_iter().chain([store])
 }
 
-impl Body {
-    /// The parameters stand before the locals.
-    const COUNTER: u32 = 2;
-    /// A small number.
-    const ADDRESS: u32 = 3;
+impl<'a> Body<'a> {
+    fn new(functions: &'a [Signature], index: usize, types: &'a mut Vec<Signature>) -> Self {
+        let (parameters, results) = &functions[index];
+        let locals = parameters.iter().copied().chain(LOCALS).collect();
+        let mut labels = Vec::new();
+        if index > 0 {
+            // The one that is called from outside goes on to its end.
+            labels.push(Label { kind: Kind::Block, height: 0, parameters: Vec::new(), results: results.clone() });
+        }
+        Self { functions, index, types, locals, code: Vec::new(), operands: Vec::new(), labels }
+    }
 
-    fn generate(&mut self, input: &mut Input<'_>) {
-        self.code.extend([I::I32Const(narrow(i64::from(input.below(6)))), I::LocalSet(Self::COUNTER)]);
-        while self.code.len() < INSTRUCTIONS_MAX && !input.is_empty() {
+    /// The local that counts the turns of loops that are left.
+    fn counter(&self) -> u32 {
+        u32::try_from(self.functions[self.index].0.len()).expect("few")
+    }
+
+    /// Blocks that have not ended.
+    fn blocks(&self) -> usize {
+        self.labels.len() - usize::from(self.index > 0)
+    }
+
+    fn generate(mut self, input: &mut Input<'_>) -> Function {
+        let length = if self.index > 0 { CALLED_INSTRUCTIONS_MAX } else { INSTRUCTIONS_MAX };
+        self.code.extend([I::I32Const(narrow(i64::from(input.below(6)))), I::LocalSet(self.counter())]);
+        while self.code.len() < length && !input.is_empty() {
             self.step(input);
         }
-        while !self.labels.is_empty() {
+        while self.blocks() > 0 {
             self.close(input);
         }
-        // Locals first: an operand reaches the memory through one.
+        if self.index > 0 {
+            self.fit(input);
+        } else {
+            self.write();
+            self.code.push(I::LocalGet(self.counter()));
+        }
+        self.code.push(I::End);
+        let mut function = Function::new_with_locals_types(LOCALS);
+        self.code.iter().for_each(|instruction| {
+            function.instruction(instruction);
+        });
+        function
+    }
+
+    /// Writes all locals and operands to the memory.
+    fn write(&mut self) {
         let mut place = SCRATCH;
-        let mut write = |code: &mut Vec<I<'static>>, ty: ValType, value: Option<u32>| {
-            code.push(I::I32Const(0));
-            code.extend(value.map(I::LocalGet));
+        let mut write = |code: &mut Vec<I<'static>>, ty: ValType, local: u32| {
+            code.extend([I::I32Const(0), I::LocalGet(local)]);
             code.extend(store(ty, at(place)));
             place += 8;
         };
-        for (index, ty) in (Self::COUNTER..).zip(LOCALS) {
-            write(&mut self.code, ty, Some(index));
+        // Locals first: an operand reaches the memory through one.
+        for (index, ty) in (0..).zip(&self.locals) {
+            write(&mut self.code, *ty, index);
         }
         for ty in core::mem::take(&mut self.operands).into_iter().rev() {
-            let local = (Self::COUNTER..).zip(LOCALS).filter(|(_, local)| *local == ty).map(|(index, _)| index).last();
+            let local = (0..).zip(&self.locals).filter(|(_, local)| **local == ty).map(|(index, _)| index).last();
             let local = local.expect("there are locals of each type");
             self.code.push(I::LocalSet(local));
-            write(&mut self.code, ty, Some(local));
+            write(&mut self.code, ty, local);
         }
-        self.code.extend([I::LocalGet(Self::COUNTER), I::End]);
     }
 
     /// Operands that belong to the innermost block.
@@ -232,12 +247,9 @@ impl Body {
         self.operands.len() - self.labels.last().map_or(0, |label| label.height)
     }
 
-    fn local(input: &mut Input<'_>, ty: ValType) -> u32 {
-        let fitting: Vec<u32> = (0..)
-            .zip([ValType::I32, ValType::I64].into_iter().chain(LOCALS))
-            .filter(|(index, local)| *local == ty && *index != Self::COUNTER)
-            .map(|(index, _)| index)
-            .collect();
+    fn local(&self, input: &mut Input<'_>, ty: ValType) -> u32 {
+        let locals = (0..).zip(&self.locals).filter(|(index, local)| **local == ty && *index != self.counter());
+        let fitting: Vec<u32> = locals.map(|(index, _)| index).collect();
         input.choose(&fitting)
     }
 
@@ -250,11 +262,11 @@ impl Body {
                 _ => constant_of(ty, number(input)),
             }),
             1 if ty == ValType::FUNCREF => {
-                self.code.extend([I::I32Const(input.below(6).cast_signed()), I::TableGet(0)])
+                self.code.extend([I::I32Const(input.below(5).cast_signed()), I::TableGet(0)])
             }
             1 => self.code.extend([I::I32Const(0), load(ty, at(8 * u64::from(input.below(100))))]),
             2 => self.code.push(I::GlobalGet(global(ty))),
-            _ => self.code.push(I::LocalGet(Self::local(input, ty))),
+            _ => self.code.push(I::LocalGet(self.local(input, ty))),
         }
         self.operands.push(ty);
     }
@@ -273,13 +285,13 @@ impl Body {
 
     /// An i32 on top that is made for it.
     fn condition(&mut self, input: &mut Input<'_>) {
-        let local = I::LocalGet(Self::local(input, ValType::I32));
+        let local = I::LocalGet(self.local(input, ValType::I32));
         match input.below(6) {
-            0 => self.code.extend([I::LocalGet(Self::local(input, ValType::I64)), I::I64Eqz]),
+            0 => self.code.extend([I::LocalGet(self.local(input, ValType::I64)), I::I64Eqz]),
             1 => self.code.extend([local, I::I32Eqz]),
             2 => self.code.extend([local, I::I32Const(1), input.choose(&[I::I32Eq, I::I32LtS, I::I32And, I::I32GeU])]),
             3 => {
-                let [one, other] = [Self::local(input, ValType::F64), Self::local(input, ValType::F64)];
+                let [one, other] = [self.local(input, ValType::F64), self.local(input, ValType::F64)];
                 self.code.extend([I::LocalGet(one), I::LocalGet(other), I::F64Lt]);
             }
             4 => self.code.extend([I::I32Const(0), I::I32Load8U(at(u64::from(input.below(600))))]),
@@ -293,14 +305,14 @@ impl Body {
         let ty = input.choose(types);
         let top = (self.own() > 0).then(|| self.operands.last().copied()).flatten();
         match (input.below(40), top) {
-            (0..=5, Some(top)) => self.code.push(I::LocalTee(Self::local(input, top))),
+            (0..=5, Some(top)) => self.code.push(I::LocalTee(self.local(input, top))),
             (6..=9, Some(top)) => {
-                self.code.push(I::LocalSet(Self::local(input, top)));
+                self.code.push(I::LocalSet(self.local(input, top)));
                 self.take(1);
             }
             (10..=12, _) => {
                 self.push(input, ty);
-                self.code.push(I::LocalSet(Self::local(input, ty)));
+                self.code.push(I::LocalSet(self.local(input, ty)));
                 self.take(1);
             }
             (13..=18, _) => self.operation(input, ty),
@@ -318,9 +330,9 @@ impl Body {
                 self.have(input, &[ValType::I32]);
                 self.code.push(I::MemoryGrow(0));
             }
-            (24 | 25, _) => self.call(input),
+            (24 | 25, _) if self.index + 1 < FUNCTIONS => self.call(input),
             (26..=28, _) if self.labels.len() < DEPTH_MAX => self.open(input),
-            (29 | 30, _) if !self.labels.is_empty() => self.close(input),
+            (29 | 30, _) if self.blocks() > 0 => self.close(input),
             (31..=33, _) if !self.labels.is_empty() => self.branch_if(input),
             (34, _) => {
                 self.code.push(I::I32Const(narrow(8 * i64::from(input.below(100)))));
@@ -330,9 +342,9 @@ impl Body {
             }
             (35, _) => {
                 // An offset for which an engine may have other operators, and one local for both operands.
-                let local = I::LocalGet(Self::local(input, ValType::I32));
-                self.code.extend([I::I32Const(1_000), local.clone(), I::I32And, I::LocalTee(Self::ADDRESS)]);
-                let value = if input.once_in(2) { I::LocalGet(Self::ADDRESS) } else { local };
+                let local = I::LocalGet(self.local(input, ValType::I32));
+                self.code.extend([I::I32Const(1_000), local.clone(), I::I32And, I::LocalTee(self.counter() + 1)]);
+                let value = if input.once_in(2) { I::LocalGet(self.counter() + 1) } else { local };
                 self.code.extend([value, I::I32Store(at(input.choose(&[0, 65_528, 65_536, 65_540])))]);
             }
             (36, Some(top)) => {
@@ -362,12 +374,13 @@ impl Body {
     }
 
     fn call(&mut self, input: &mut Input<'_>) {
-        let choice = input.index(CALLEES.len());
-        let (taken, left) = CALLEES[choice];
-        self.have(input, taken);
-        let index = 1 + u32::try_from(choice).expect("few");
+        let callee = self.index + 1 + input.index(FUNCTIONS - self.index - 1);
+        let (taken, left) = self.functions[callee].clone();
+        self.have(input, &taken);
+        let index = u32::try_from(callee).expect("few");
         if input.once_in(3) {
-            self.code.extend([I::I32Const(index.cast_signed()), I::CallIndirect { type_index: index, table_index: 0 }]);
+            let number = I::I32Const(index.cast_signed());
+            self.code.extend([number, I::CallIndirect { type_index: index, table_index: 0 }]);
         } else {
             self.code.push(I::Call(index));
         }
@@ -391,7 +404,7 @@ impl Body {
             0 => parameters.clone(),
             _ => (0..input.below(4)).map(|_| input.choose(&TYPES)).collect(),
         };
-        let ty = BlockType::FunctionType(1 + u32::try_from(CALLEES.len() + self.types.len()).expect("few"));
+        let ty = BlockType::FunctionType(u32::try_from(self.types.len()).expect("few"));
         self.types.push((parameters.clone(), results.clone()));
         self.code.push(match kind {
             Kind::Block => I::Block(ty),
@@ -433,6 +446,9 @@ impl Body {
         let depth = input.choose(&all);
         let taken = self.labels[self.labels.len() - 1 - depth as usize].taken().to_vec();
         let same: Vec<u32> = labels().filter(|(_, label)| label.taken() == taken).map(|(depth, _)| depth).collect();
+        if self.index > 0 && input.once_in(4) {
+            return self.leave_function(input);
+        }
         self.have(input, &taken);
         if input.once_in(2) {
             self.condition(input);
@@ -440,6 +456,27 @@ impl Body {
             self.code.push(I::BrTable(targets.into(), depth));
         } else {
             self.code.push(I::Br(depth));
+        }
+        true
+    }
+
+    /// A return, or a tail call.
+    fn leave_function(&mut self, input: &mut Input<'_>) -> bool {
+        let (_, results) = self.functions[self.index].clone();
+        let callees = (0..).zip(self.functions).skip(self.index + 1).filter(|(_, (_, left))| *left == results);
+        let callees: Vec<(u32, Vec<ValType>)> = callees.map(|(index, (taken, _))| (index, taken.clone())).collect();
+        if callees.is_empty() || input.once_in(2) {
+            self.have(input, &results);
+            self.code.push(I::Return);
+        } else {
+            let (index, taken) = input.choose(&callees);
+            self.have(input, &taken);
+            if input.once_in(2) {
+                let number = I::I32Const(index.cast_signed());
+                self.code.extend([number, I::ReturnCallIndirect { type_index: index, table_index: 0 }]);
+            } else {
+                self.code.push(I::ReturnCall(index));
+            }
         }
         true
     }
@@ -465,7 +502,7 @@ impl Body {
         self.have(input, &taken);
         let depth = u32::try_from(depth).expect("few");
         if is_loop {
-            self.code.extend([I::LocalGet(Self::COUNTER), I::I32Const(1), I::I32Sub, I::LocalTee(Self::COUNTER)]);
+            self.code.extend([I::LocalGet(self.counter()), I::I32Const(1), I::I32Sub, I::LocalTee(self.counter())]);
             self.code.extend([I::I32Const(0), I::I32GtS, I::BrIf(depth)]);
         } else {
             self.condition(input);
