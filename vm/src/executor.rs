@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-/// Runs jobs that do not depend on each other, in any order and on any threads, and returns when all are done.
+/// Runs jobs that do not depend on each other, in any order and on any threads, and returns when all are done. A job can wait for
+/// another one that has begun, and never for one that has not: the first of a block's jobs that begins goes through the block,
+/// and the others help it for as long as it goes.
 ///
 /// Neither the machine nor the store starts a thread. An embedder that has some lends them here.
 pub trait Executor: fmt::Debug + Send + Sync {

@@ -63,6 +63,7 @@ mod block_state;
 mod builder;
 mod code;
 mod codes;
+mod crew;
 pub mod engine;
 mod executor;
 mod frames;

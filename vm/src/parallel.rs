@@ -1,6 +1,6 @@
 //! A block of another node: every transaction is valid in its place, on one thread or on several with the same outcome.
 //!
-//! A window of transactions is tried on the state that the block has before it, each as if it were the next one. Then they
+//! On several threads a window of transactions is tried on the state that the block has before it, each as if it were the next one. Then they
 //! are taken in their order: a transaction that looked at nothing which the ones before it changed did what it does in its
 //! place, and is taken as it is; any other is executed again in its place. So the outcome does not depend on the number of
 //! threads, on their timing or on the size of a window.
@@ -9,16 +9,15 @@ use crate::{
     block::{Block, BlockOutcome, Rejected},
     block_state::StateView,
     builder::BlockBuilder,
+    crew::{Crew, Window},
     engine::Engine,
     executor::{Executor, Serial},
     machine::Vm,
     transaction::{Refused, Tried, Tx},
 };
 use lockstep_gas::Gas;
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering},
-};
+use lockstep_host::Fault;
+use std::sync::Arc;
 
 /// Transactions of a window for each thread: enough that a thread which ends early waits for a small part of the time.
 const WINDOW_PER_THREAD: usize = 128;
@@ -77,44 +76,78 @@ fn execute_all<E: Engine>(
     transactions: Vec<Tx>,
     executor: &dyn Executor,
 ) -> Result<BlockOutcome, Rejected> {
-    let mut pace = Pace::new(executor.threads());
+    let threads = executor.threads().min(transactions.len() / WINDOW_PER_THREAD_MIN);
+    if threads > 1 {
+        let crew = Crew::new(builder.vm);
+        let led = crew.run(executor, threads, || execute_windows(builder, transactions, &crew, threads));
+        return led.unwrap_or_else(|| {
+            Err(Rejected::Fault(Fault::Broken("the executor lost a job that it had begun".into())))
+        });
+    }
+    for (position, tx) in (0..).zip(transactions) {
+        add(&mut builder, position, tx)?;
+    }
+    Ok(builder.finish())
+}
+
+/// The same by windows of transactions, each of which is tried on the threads of `crew`.
+fn execute_windows<E: Engine>(
+    mut builder: BlockBuilder<'_, E>,
+    transactions: Vec<Tx>,
+    crew: &Crew<'_, E>,
+    threads: usize,
+) -> Result<BlockOutcome, Rejected> {
+    let mut pace = Pace::new(threads);
     // A transaction that looks at what others change can burn on an earlier state what it does not use in its place. So gas
     // that is burnt in vain is counted for the whole block, and there is a block's gas of it.
     let mut vain_gas_left = builder.gas_left();
     let mut left = transactions.into_iter();
-    let mut position = 0;
+    let mut position = 0_u64;
     while !left.as_slice().is_empty() {
         let affords = |tx: &Tx| tx.gas_limit <= vain_gas_left;
         let tries = pace.tries() && left.as_slice().first().is_some_and(affords);
         let size = fitting(left.as_slice(), pace.window(), builder.gas_left().min(vain_gas_left));
-        let tried = if tries {
-            try_all(&builder, left.as_slice().get(..size).unwrap_or_default(), executor)
-        } else {
-            Vec::new()
-        };
-        let mut tried = tried.into_iter();
         let mut vain = 0_usize;
-        for tx in left.by_ref().take(size) {
-            let tried = tried.next().flatten();
+        for (tx, tried) in window(&builder, left.by_ref().take(size), crew, tries)? {
             let gas_tried = tried.as_ref().map_or(Gas::ZERO, |tried| tried.receipt.gas_used);
             let tried = tried.filter(|tried| tx.gas_limit <= builder.gas_left() && builder.state.holds(&tried.changes));
-            if tried.is_none() {
-                vain_gas_left = vain_gas_left.less(gas_tried);
+            match tried {
+                Some(tried) => drop(builder.take(tried)?),
+                None => {
+                    vain_gas_left = vain_gas_left.less(gas_tried);
+                    vain = vain.saturating_add(1);
+                    add(&mut builder, position, tx)?;
+                }
             }
-            vain = vain.saturating_add(usize::from(tried.is_none()));
-            let taken = match tried {
-                Some(tried) => builder.take(tried).map(drop).map_err(Rejected::Fault),
-                None => builder.add(tx).map(drop).map_err(|refused| match refused {
-                    Refused::Invalid(error) => Rejected::Invalid { position, error },
-                    Refused::Fault(fault) => Rejected::Fault(fault),
-                }),
-            };
-            taken?;
             position = position.saturating_add(1);
         }
         pace.after(size, vain);
     }
     Ok(builder.finish())
+}
+
+/// Transactions, each with what came of it where it was tried.
+fn window<E: Engine>(
+    builder: &BlockBuilder<'_, E>,
+    transactions: impl Iterator<Item = Tx>,
+    crew: &Crew<'_, E>,
+    tries: bool,
+) -> Result<Vec<(Tx, Option<Tried>)>, Fault> {
+    if !tries {
+        return Ok(transactions.map(|tx| (tx, None)).collect());
+    }
+    let state = Arc::clone(&builder.state);
+    let window = Window::new(state, builder.env().clone(), builder.gas_left(), transactions.collect());
+    let window = crew.try_all(window).ok_or_else(|| Fault::Broken("a thread did not let go of a window".into()))?;
+    Ok(window.transactions.into_iter().map(|(tx, tried)| (tx, tried.into_inner())).collect())
+}
+
+/// Executes the transaction at `position` in its place.
+fn add<E: Engine>(builder: &mut BlockBuilder<'_, E>, position: u64, tx: Tx) -> Result<(), Rejected> {
+    builder.add(tx).map(drop).map_err(|refused| match refused {
+        Refused::Invalid(error) => Rejected::Invalid { position, error },
+        Refused::Fault(fault) => Rejected::Fault(fault),
+    })
 }
 
 /// How many of the next transactions make a window: as many as the gas that is left pays for together, one at least. A block
@@ -126,28 +159,6 @@ fn fitting(transactions: &[Tx], window: usize, gas_left: Gas) -> usize {
         promised <= gas_left
     });
     fits.count().max(1)
-}
-
-/// Tries each of the transactions on the state that the block has now. `None` for one that is refused there.
-fn try_all<E: Engine>(
-    builder: &BlockBuilder<'_, E>,
-    transactions: &[Tx],
-    executor: &dyn Executor,
-) -> Vec<Option<Tried>> {
-    let slots: Vec<(&Tx, OnceLock<Tried>)> = transactions.iter().map(|tx| (tx, OnceLock::new())).collect();
-    let next = AtomicUsize::new(0);
-    let job = || {
-        while let Some((tx, slot)) = slots.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let (state, gas_left) = (Arc::clone(&builder.state), builder.gas_left());
-            if let Ok(tried) = builder.vm.try_on(state, builder.env(), gas_left, (*tx).clone()) {
-                // Each slot is one job's alone.
-                let _ = slot.set(tried);
-            }
-        }
-    };
-    let jobs = executor.threads().min(transactions.len()).max(1);
-    executor.run((0..jobs).map(|_| Box::new(job) as Box<dyn FnOnce() + Send>).collect());
-    slots.into_iter().map(|(_, slot)| slot.into_inner()).collect()
 }
 
 /// How large the windows are, and which of them are tried. Only speed depends on it.

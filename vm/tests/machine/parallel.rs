@@ -12,7 +12,7 @@ use lockstep_vm::{
 use proptest::{collection::vec, prelude::*, sample::select};
 use std::{
     sync::{
-        Arc, LazyLock, Mutex,
+        Arc, LazyLock, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -241,10 +241,44 @@ fn what_does_not_conflict_is_executed_once() {
     let executor = OneByOne::default();
     let outcome = VM.execute_block_with(Arc::<Counting>::clone(&counting), block.clone(), &executor).unwrap();
     assert_eq!(Ok(outcome), VM.execute_block_with(Arc::<Counting>::clone(&counting), block, &Serial));
-    assert_eq!(executor.0.load(Ordering::Relaxed), 1, "windows");
+    assert_eq!(executor.0.load(Ordering::Relaxed), 1, "threads are asked for once a block");
     // Twice the same block. A sender and a recipient are read once, the payee of all once, the system account by the check of
     // the block and by its beginning.
     assert_eq!(counting.accounts.load(Ordering::Relaxed), 2 * (2 * count as usize + 3), "accounts that were read");
+}
+
+/// A thread that panics, the one that leads or one that helps, does not let the others wait for ever.
+#[test]
+fn a_panic_of_one_thread_ends_the_block() {
+    let mut state = MemoryState::default();
+    let account = |number: u64| Address::from_word(U256::from(0x1_0000 + number).into());
+    for number in 0..600 {
+        state.accounts.insert(account(number), Account { balance: U256::from(1_u64 << 40), ..Account::default() });
+    }
+    let transfer = |number| Tx {
+        sender: account(number),
+        nonce: 0,
+        gas_limit: Gas::new(300_000),
+        gas_price: U256::from(1),
+        value: U256::from(5),
+        kind: TxKind::Call { to: account(599 - number), export: None },
+        input: Vec::new(),
+    };
+    let env = BlockEnv { number: 1, gas_limit: u64::MAX, beneficiary: BENEFICIARY, ..BlockEnv::default() };
+    let block = Block { env, transactions: (0..600).map(transfer).collect() };
+    for panics in [Panics::At(3), Panics::At(100), Panics::At(500), Panics::Helping] {
+        let view = Counting { panics, ..Counting::of(state.clone()) };
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let block = block.clone();
+        let thread = thread::Builder::new().spawn(move || {
+            let execute = || VM.execute_block_with(Arc::new(view), block, &Threads(3));
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(execute));
+            sender.send(ended.is_err()).unwrap();
+        });
+        thread.unwrap();
+        let panicked = receiver.recv_timeout(std::time::Duration::from_secs(60));
+        assert_eq!(panicked, Ok(true), "{panics:?}");
+    }
 }
 
 /// A block that promises more gas than it has is found out before more than a block's gas is spent in vain.
@@ -334,22 +368,44 @@ fn gas_burnt_in_vain_is_a_blocks_gas_at_most() {
     assert!(vain <= turns, "{vain} values were read in vain, and a block's gas pays for {turns}");
 }
 
+/// Whether and where a state panics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Panics {
+    Never,
+    /// At the account of that number, as it counts them.
+    At(usize),
+    /// On each thread that helps. The one that leads waits for one of them, for a while.
+    Helping,
+}
+
 /// A state that counts the accounts and the values that are read.
 struct Counting {
     state: MemoryState,
+    panics: Panics,
+    /// The thread that leads, once the block has begun.
+    lead: OnceLock<thread::ThreadId>,
     accounts: AtomicUsize,
     values: AtomicUsize,
 }
 
 impl Counting {
     fn of(state: MemoryState) -> Self {
-        Self { state, accounts: AtomicUsize::new(0), values: AtomicUsize::new(0) }
+        let (panics, lead) = (Panics::Never, OnceLock::new());
+        Self { state, panics, lead, accounts: AtomicUsize::new(0), values: AtomicUsize::new(0) }
     }
 }
 
 impl lockstep_vm::StateReader for Counting {
     fn account(&self, address: &Address) -> Result<Option<Account>, lockstep_vm::Fault> {
-        self.accounts.fetch_add(1, Ordering::Relaxed);
+        let before = self.accounts.fetch_add(1, Ordering::Relaxed);
+        assert_ne!(Panics::At(before), self.panics, "a view that panics");
+        // The first two are of the block itself, on the thread that asks.
+        if self.panics == Panics::Helping && before >= 2 {
+            let lead = self.lead.get_or_init(|| thread::current().id());
+            assert_eq!(*lead, thread::current().id(), "a view that panics");
+            let alone = || self.accounts.load(Ordering::Relaxed) == before + 1;
+            (0..100_000).take_while(|_| before == 2 && alone()).for_each(|_| thread::yield_now());
+        }
         lockstep_vm::StateReader::account(&self.state, address)
     }
 

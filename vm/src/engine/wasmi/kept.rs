@@ -30,8 +30,20 @@ pub(super) struct Kept {
 
 #[derive(Default)]
 struct Resting {
-    instances: VecDeque<WasmiInstance>,
+    instances: VecDeque<(Thread, WasmiInstance)>,
     bytes: u64,
+}
+
+/// A thread of this process, for as long as it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Thread(usize);
+
+impl Thread {
+    fn current() -> Self {
+        // What belongs to a thread alone lies at an address of its own.
+        thread_local!(static PLACE: u8 = const { 0 });
+        PLACE.with(|place| Self(core::ptr::from_ref(place).addr()))
+    }
 }
 
 impl Kept {
@@ -40,11 +52,15 @@ impl Kept {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The instance of the code `number` that has rested shortest.
+    /// The instance of the code `number` that has rested shortest: one that this thread had, if there is one, since the
+    /// processor of another thread would have to give up its memory first.
     pub(super) fn take(&self, number: u64) -> Option<WasmiInstance> {
+        let thread = Thread::current();
         let mut resting = self.lock();
-        let place = resting.instances.iter().rposition(|instance| instance.number() == Some(number))?;
-        let instance = resting.instances.remove(place)?;
+        let of_code = |instance: &WasmiInstance| instance.number() == Some(number);
+        let own = resting.instances.iter().rposition(|(had, instance)| *had == thread && of_code(instance));
+        let place = own.or_else(|| resting.instances.iter().rposition(|(_, instance)| of_code(instance)))?;
+        let (_, instance) = resting.instances.remove(place)?;
         resting.bytes = resting.bytes.saturating_sub(instance.kept_bytes());
         Some(instance)
     }
@@ -57,9 +73,9 @@ impl Kept {
         let mut leaving = Vec::new();
         let mut resting = self.lock();
         resting.bytes = resting.bytes.saturating_add(instance.kept_bytes());
-        resting.instances.push_back(instance);
+        resting.instances.push_back((Thread::current(), instance));
         while resting.bytes > BYTES_MAX || resting.instances.len() > INSTANCES_MAX {
-            let Some(oldest) = resting.instances.pop_front() else { break };
+            let Some((_, oldest)) = resting.instances.pop_front() else { break };
             resting.bytes = resting.bytes.saturating_sub(oldest.kept_bytes());
             leaving.push(oldest);
         }
@@ -356,6 +372,25 @@ mod tests {
         assert_eq!(engine.kept.lock().instances.len(), 6);
     }
 
+    /// Only speed depends on it, so nothing else would show it.
+    #[test]
+    fn a_thread_takes_what_it_had() {
+        let engine = Wasmi::new(Arc::new(Revision::V1)).unwrap();
+        let code = engine.compile(&parse(MEMORY)).unwrap();
+        let [mine, other] = [(); 2].map(|()| engine.instantiate(&code, state(100_000)).unwrap());
+        engine.take_back(mine);
+        std::thread::scope(|scope| scope.spawn(|| engine.take_back(other)).join().unwrap());
+        let thread = Thread::current();
+        let resting = || engine.kept.lock().instances.iter().map(|(had, _)| *had == thread).collect::<Vec<_>>();
+        assert_eq!(resting(), [true, false]);
+        let taken = engine.instantiate(&code, state(100_000)).unwrap();
+        assert_eq!(resting(), [false]);
+        // What another thread had is better than nothing.
+        let _second = engine.instantiate(&code, state(100_000)).unwrap();
+        assert_eq!(resting(), []);
+        drop(taken);
+    }
+
     #[test]
     fn what_rests_is_bounded() {
         let engine = Wasmi::new(Arc::new(Revision::V1)).unwrap();
@@ -365,10 +400,10 @@ mod tests {
             let live: Vec<_> = (0..100).map(|_| engine.instantiate(&code, state(100_000)).unwrap()).collect();
             live.into_iter().for_each(|instance| engine.take_back(instance));
             let resting = engine.kept.lock();
-            let kept = resting.instances.iter().filter(|instance| instance.number() == Some(code.number));
+            let kept = resting.instances.iter().filter(|(_, instance)| instance.number() == Some(code.number));
             assert_eq!(kept.count(), instances, "{pages} pages");
             assert!(resting.bytes <= BYTES_MAX);
-            let bytes = resting.instances.iter().fold(0, |sum, instance| sum + instance.kept_bytes());
+            let bytes = resting.instances.iter().fold(0, |sum, (_, instance)| sum + instance.kept_bytes());
             assert_eq!(resting.bytes, bytes);
         }
     }
@@ -379,7 +414,7 @@ mod tests {
         let code = engine.compile(&parse(MEMORY)).unwrap();
         engine.take_back(engine.instantiate(&code, state(100_000)).unwrap());
         let resting = engine.kept.lock();
-        let frame = resting.instances[0].frame();
+        let frame = resting.instances[0].1.frame();
         assert_eq!((frame.input.len(), frame.return_data.len(), frame.code.len()), (0, 0, 0));
         assert_eq!(frame.message.input, Entry::Main(Bytes::new()));
     }
