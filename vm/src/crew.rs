@@ -130,7 +130,7 @@ impl<'vm, E: Engine> Crew<'vm, E> {
             stage.helping = stage.helping.saturating_add(1);
             drop(stage);
             // Whoever leads waits for this thread, also where it ends in a panic.
-            let helper = Helper(self);
+            let helper = Helping(self);
             window.work(self.vm);
             drop(window);
             drop(helper);
@@ -159,9 +159,9 @@ impl<E: Engine> Drop for End<'_, '_, E> {
 }
 
 /// Says that a thread no longer helps, when it is dropped.
-struct Helper<'a, 'vm, E: Engine>(&'a Crew<'vm, E>);
+struct Helping<'a, 'vm, E: Engine>(&'a Crew<'vm, E>);
 
-impl<E: Engine> Drop for Helper<'_, '_, E> {
+impl<E: Engine> Drop for Helping<'_, '_, E> {
     fn drop(&mut self) {
         let mut stage = lock(&self.0.stage);
         stage.helping = stage.helping.saturating_sub(1);
