@@ -6,7 +6,7 @@
 
 use crate::{
     input::Input,
-    modules::{shapes, smith},
+    modules::{shapes, smith, stack},
 };
 use lockstep_gas::{Abi, Gas, Revision};
 use lockstep_reference::ReferenceEmbedding;
@@ -42,7 +42,11 @@ impl Case {
         let numbers: [i64; 6] = core::array::from_fn(|_| shapes::number(&mut input));
         let choices: [u8; 3] = input.array();
         let smith = input.once_in(2).then(|| smith::open(&mut input, &SPEC)).flatten();
-        let code = smith.unwrap_or_else(|| shapes::module(&mut input, false).code);
+        let is_stack = input.once_in(3);
+        let code = smith.unwrap_or_else(|| match is_stack {
+            true => stack::module(&mut input).code,
+            false => shapes::module(&mut input, false).code,
+        });
         let module = ValidModule::parse(code.into(), Abi::Linked, &SPEC).ok()?;
         let functions: Vec<_> = module
             .exports()

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::input::Input;
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, HeapType, Instruction as I, MemArg, MemorySection, MemoryType, Module, RefType,
-    TableSection, TableType, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, DataSection, ElementSection, Elements, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, HeapType, Instruction as I, MemArg, MemorySection, MemoryType, Module,
+    RefType, TableSection, TableType, TypeSection, ValType,
 };
 
 /// Types of values.
@@ -32,6 +32,9 @@ const LOCALS: [ValType; 12] = [
     ValType::FUNCREF,
     ValType::FUNCREF,
 ];
+
+/// The first element of the table that is no function to be called.
+const FREE_ELEMENTS: u32 = 5;
 
 /// Instructions of the function that is called from outside, and of the others, roughly.
 const INSTRUCTIONS_MAX: usize = 300;
@@ -111,7 +114,7 @@ pub(crate) fn module(input: &mut Input<'_>) -> Shaped {
     let mut module = Module::new();
     module.section(&all).section(&section);
     let (mut tables, mut memories, mut globals) = (TableSection::new(), MemorySection::new(), GlobalSection::new());
-    let count = u64::try_from(FUNCTIONS).expect("few");
+    let count = u64::from(FREE_ELEMENTS) + 5;
     let element_type = RefType::FUNCREF;
     tables.table(TableType { element_type, table64: false, minimum: count, maximum: None, shared: false });
     memories.memory(MemoryType { minimum: 2, maximum: Some(4), memory64: false, shared: false, page_size_log2: None });
@@ -131,7 +134,9 @@ pub(crate) fn module(input: &mut Input<'_>) -> Shaped {
     let mut elements = ElementSection::new();
     let indices: Vec<u32> = (1..).take(FUNCTIONS - 1).collect();
     elements.active(None, &ConstExpr::i32_const(1), Elements::Functions(indices.into()));
-    module.section(&exports).section(&elements).section(&code);
+    let (count, mut data) = (wasm_encoder::DataCountSection { count: 1 }, DataSection::new());
+    data.passive(input.array::<8>());
+    module.section(&exports).section(&elements).section(&count).section(&code).section(&data);
     let [(parameters, _), ..] = &functions[..] else { unreachable!("there is a first function") };
     Shaped { code: module.finish(), functions: vec![("f0".into(), parameters.clone())] }
 }
@@ -262,7 +267,7 @@ impl<'a> Body<'a> {
                 _ => constant_of(ty, number(input)),
             }),
             1 if ty == ValType::FUNCREF => {
-                self.code.extend([I::I32Const(input.below(5).cast_signed()), I::TableGet(0)])
+                self.code.extend([I::I32Const(input.below(FREE_ELEMENTS + 5).cast_signed()), I::TableGet(0)])
             }
             1 => self.code.extend([I::I32Const(0), load(ty, at(8 * u64::from(input.below(100))))]),
             2 => self.code.push(I::GlobalGet(global(ty))),
@@ -297,6 +302,43 @@ impl<'a> Body<'a> {
             4 => self.code.extend([I::I32Const(0), I::I32Load8U(at(u64::from(input.below(600))))]),
             _ => self.code.push(local),
         }
+    }
+
+    /// `number` on top: a constant, or something that a translator does not know.
+    fn number(&mut self, input: &mut Input<'_>, number: u32) {
+        self.code.push(I::I32Const(number.cast_signed()));
+        if input.once_in(2) {
+            let local = I::LocalGet(self.local(input, ValType::I32));
+            self.code.extend([local, I::I32Const(0), I::I32And, I::I32Or]);
+        }
+    }
+
+    /// An operator over many bytes or elements, between operands that wait.
+    fn bulk(&mut self, input: &mut Input<'_>) {
+        let choice = input.below(5);
+        let start = if choice < 3 { input.below(900) } else { FREE_ELEMENTS + input.below(3) };
+        self.number(input, start);
+        match choice {
+            0 => self.push(input, ValType::I32),
+            1 | 2 => {
+                let from = input.below(if choice == 1 { 900 } else { 4 });
+                self.number(input, from);
+                self.operands.push(ValType::I32);
+            }
+            _ => self.push(input, ValType::FUNCREF),
+        }
+        if choice < 4 {
+            let count = input.below(3);
+            self.number(input, count);
+        }
+        self.take(1);
+        self.code.push(match choice {
+            0 => I::MemoryFill(0),
+            1 => I::MemoryCopy { src_mem: 0, dst_mem: 0 },
+            2 => I::MemoryInit { mem: 0, data_index: 0 },
+            3 => I::TableFill(0),
+            _ => I::TableSet(0),
+        });
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
@@ -347,6 +389,7 @@ impl<'a> Body<'a> {
                 let value = if input.once_in(2) { I::LocalGet(self.counter() + 1) } else { local };
                 self.code.extend([value, I::I32Store(at(input.choose(&[0, 65_528, 65_536, 65_540])))]);
             }
+            (37, _) => self.bulk(input),
             (36, Some(top)) => {
                 self.code.push(I::GlobalSet(global(top)));
                 self.take(1);
@@ -379,8 +422,8 @@ impl<'a> Body<'a> {
         self.have(input, &taken);
         let index = u32::try_from(callee).expect("few");
         if input.once_in(3) {
-            let number = I::I32Const(index.cast_signed());
-            self.code.extend([number, I::CallIndirect { type_index: index, table_index: 0 }]);
+            self.number(input, index);
+            self.code.push(I::CallIndirect { type_index: index, table_index: 0 });
         } else {
             self.code.push(I::Call(index));
         }
@@ -472,8 +515,8 @@ impl<'a> Body<'a> {
             let (index, taken) = input.choose(&callees);
             self.have(input, &taken);
             if input.once_in(2) {
-                let number = I::I32Const(index.cast_signed());
-                self.code.extend([number, I::ReturnCallIndirect { type_index: index, table_index: 0 }]);
+                self.number(input, index);
+                self.code.push(I::ReturnCallIndirect { type_index: index, table_index: 0 });
             } else {
                 self.code.push(I::ReturnCall(index));
             }
