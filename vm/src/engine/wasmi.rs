@@ -118,10 +118,10 @@ impl Engine for Wasmi {
             instance.renew(host)?;
             return Ok(instance);
         }
-        let mut store = Store::new(code.linker.engine(), host);
+        let mut store = Box::new(Store::new(code.linker.engine(), host));
         store.limiter(|host| &mut host.limiter);
-        let instance = code.linker.instantiate_and_start(&mut store, &code.module).map_err(instantiation_stop)?;
-        let memory = instance.get_memory(&store, "memory");
+        let instance = code.linker.instantiate_and_start(&mut *store, &code.module).map_err(instantiation_stop)?;
+        let memory = instance.get_memory(&*store, "memory");
         store.data_mut().memory = memory;
         let mut instance = WasmiInstance { store, instance, suspended: None, result: Vec::new(), renewable: None };
         if let Some(renewal) = &code.renewal {

@@ -12,7 +12,8 @@ use wasmi::{Error, ResumableCall, ResumableCallHostTrap, Store, Val, ValType};
 
 /// A store, and in it the instance of one frame.
 pub struct WasmiInstance {
-    pub(super) store: Store<Host>,
+    /// In a place of its own: an instance is handed on several times in a frame, and a store has 1.8 KB.
+    pub(super) store: Box<Store<Host>>,
     pub(super) instance: wasmi::Instance,
     pub(super) suspended: Option<Suspended>,
     pub(super) result: Vec<Val>,
@@ -66,7 +67,7 @@ impl WasmiInstance {
                     if guest.required_fuel() <= self.store.data().state.gas.left().get() =>
                 {
                     self.give_fuel(guest.required_fuel())?;
-                    outcome = guest.resume(&mut self.store, &mut self.result);
+                    outcome = guest.resume(&mut *self.store, &mut self.result);
                 }
                 outcome => return Ok(outcome),
             }
@@ -98,7 +99,7 @@ impl WasmiInstance {
         let asked = self.store.data_mut().asked.take();
         let (row, arguments) = asked.ok_or_else(|| Fault::Broken("no host function asked for a frame".into()))?;
         let (memory, host) = match self.store.data().memory {
-            Some(memory) => memory.data_and_store_mut(&mut self.store),
+            Some(memory) => memory.data_and_store_mut(&mut *self.store),
             None => (Default::default(), self.store.data_mut()),
         };
         host.session = Some(session);
@@ -123,13 +124,13 @@ impl Instance for WasmiInstance {
         export: &str,
         arguments: &[Argument],
     ) -> Result<(Exit, Box<Session>), Fault> {
-        let function = self.instance.get_func(&self.store, export);
+        let function = self.instance.get_func(&*self.store, export);
         let function = function.ok_or_else(|| Fault::Broken(format!("no export {export} to call")))?;
-        let results = function.ty(&self.store);
+        let results = function.ty(&*self.store);
         self.result = results.results().iter().map(|result| Val::default_for_ty(*result)).collect();
         let arguments: Vec<Val> = arguments.iter().map(|argument| value_of(*argument)).collect();
         self.enter(session)?;
-        let outcome = function.call_resumable(&mut self.store, &arguments, &mut self.result);
+        let outcome = function.call_resumable(&mut *self.store, &arguments, &mut self.result);
         self.leave(outcome)
     }
 
@@ -141,13 +142,13 @@ impl Instance for WasmiInstance {
             (Suspended::Export, Ok(bits)) => return Ok((Exit::Returned(bits), session)),
             (Suspended::Guest(guest), Ok(bits)) => (guest, bits),
         };
-        let function = suspended.host_func().ty(&self.store);
+        let function = suspended.host_func().ty(&*self.store);
         let inputs = function.results().first().map(|result_type| match result_type {
             ValType::I32 => Val::from(u32::from_bits(bits).cast_signed()),
             _ => Val::from(bits.cast_signed()),
         });
         self.enter(session)?;
-        let outcome = suspended.resume(&mut self.store, inputs.as_slice(), &mut self.result);
+        let outcome = suspended.resume(&mut *self.store, inputs.as_slice(), &mut self.result);
         self.leave(outcome)
     }
 
@@ -157,7 +158,7 @@ impl Instance for WasmiInstance {
 
     fn parts(&mut self) -> (&mut [u8], &mut FrameState) {
         let (memory, host) = match self.store.data().memory {
-            Some(memory) => memory.data_and_store_mut(&mut self.store),
+            Some(memory) => memory.data_and_store_mut(&mut *self.store),
             None => (Default::default(), self.store.data_mut()),
         };
         (memory, &mut host.state)
@@ -169,7 +170,7 @@ impl Instance for WasmiInstance {
 
     fn memory(&mut self) -> &mut [u8] {
         match self.store.data().memory {
-            Some(memory) => memory.data_mut(&mut self.store),
+            Some(memory) => memory.data_mut(&mut *self.store),
             None => Default::default(),
         }
     }
@@ -177,11 +178,11 @@ impl Instance for WasmiInstance {
     fn grow_memory(&mut self, pages: u32) -> Result<(), Stop> {
         let memory = self.store.data().memory.ok_or(HaltReason::NoRoomForInput)?;
         let maximum = self.store.data().state.memory_pages_max;
-        let maximum = memory.ty(&self.store).maximum().unwrap_or(maximum).min(maximum);
-        if memory.size(&self.store).saturating_add(u64::from(pages)) > maximum {
+        let maximum = memory.ty(&*self.store).maximum().unwrap_or(maximum).min(maximum);
+        if memory.size(&*self.store).saturating_add(u64::from(pages)) > maximum {
             return Err(HaltReason::NoRoomForInput.into());
         }
-        memory.grow(&mut self.store, u64::from(pages)).map(|_| ()).map_err(|_| Stop::Fault(Fault::OutOfMemory))
+        memory.grow(&mut *self.store, u64::from(pages)).map(|_| ()).map_err(|_| Stop::Fault(Fault::OutOfMemory))
     }
 }
 

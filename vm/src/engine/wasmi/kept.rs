@@ -97,11 +97,11 @@ impl WasmiInstance {
     /// Notes how this instance of the code `number`, which is new, is made as new again.
     pub(super) fn note_renewal(&mut self, number: u64, renewal: &Arc<Renewal>) {
         let global = |(name, _): &(String, u32)| {
-            let global = self.instance.get_global(&self.store, name)?;
-            Some((global, global.get(&self.store)))
+            let global = self.instance.get_global(&*self.store, name)?;
+            Some((global, global.get(&*self.store)))
         };
         let globals: Option<Vec<_>> = renewal.globals.iter().map(global).collect();
-        let memory_bytes = self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store));
+        let memory_bytes = self.store.data().memory.map_or(0, |memory| memory.data_size(&*self.store));
         let renewal = Arc::clone(renewal);
         self.renewable = globals.map(|globals| Renewable { number, renewal, memory_bytes, globals });
     }
@@ -109,7 +109,7 @@ impl WasmiInstance {
     /// Lets go of what belongs to the frame. False if the instance cannot be made as new.
     fn rest(&mut self) -> bool {
         let Some(renewable) = &self.renewable else { return false };
-        let memory_bytes = self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store));
+        let memory_bytes = self.store.data().memory.map_or(0, |memory| memory.data_size(&*self.store));
         self.suspended = None;
         self.store.data_mut().rest();
         memory_bytes == renewable.memory_bytes
@@ -125,9 +125,9 @@ impl WasmiInstance {
         let memory = self.store.data().memory;
         *self.store.data_mut() = Host { memory, ..host };
         for (global, first) in &renewable.globals {
-            global.set(&mut self.store, first.clone()).map_err(|error| Fault::Broken(error.to_string()))?;
+            global.set(&mut *self.store, first.clone()).map_err(|error| Fault::Broken(error.to_string()))?;
         }
-        let memory = memory.map_or(Default::default(), |memory| memory.data_mut(&mut self.store));
+        let memory = memory.map_or(Default::default(), |memory| memory.data_mut(&mut *self.store));
         memory.fill(0);
         for ActiveData { start, content } in &renewable.renewal.data {
             let content = renewable.renewal.code.get(content.clone()).ok_or_else(lost)?;
