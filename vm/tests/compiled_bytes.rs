@@ -62,6 +62,14 @@ fn shapes() -> Vec<Shape> {
         plain("calls", "call 0 "),
         plain("conversions", "local.get 0 f64.convert_i32_s i32.trunc_f64_s drop "),
         around("growths", "i32.const 0 ".into(), "memory.grow nop nop nop nop nop nop ", "drop ".into()),
+        (
+            "tables that leave an operand behind",
+            "(type $t (func (result i32 i32)))",
+            "(local i32)",
+            String::new(),
+            "block (type $t) local.get 0 local.get 0 local.get 0 local.get 0 br_table 0 0 end drop drop ".into(),
+            String::new(),
+        ),
         around("preserved locals", get(900), "i32.const 1 local.set 0 ", "drop ".repeat(900)),
         around(
             "locals read and written",

@@ -7,6 +7,7 @@ mod config;
 mod dispatch;
 mod embedding;
 mod exposed;
+mod gathered;
 mod host;
 mod instance;
 mod kept;
@@ -32,7 +33,7 @@ use self::{
 };
 use super::{Engine, FrameState};
 use crate::module::{InvalidModule, ValidModule};
-use lockstep_gas::Revision;
+use lockstep_gas::{PAGE_BYTES, Revision};
 use lockstep_host::{Fault, Stop};
 use std::sync::{
     Arc,
@@ -103,7 +104,9 @@ impl Engine for Wasmi {
         }
         let renewal = Renewal::of(module, &self.revision).map(Arc::new);
         let globals = renewal.as_ref().map_or(Default::default(), |renewal| renewal.globals.as_slice());
-        let code = exposed::exposed(normal.code(), globals)?;
+        let pages = module.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
+        let code = gathered::gathered(normal.code(), pages.saturating_mul(PAGE_BYTES))?;
+        let code = exposed::exposed(&code, globals)?;
         let module = translate::translate(&engine, &code)?;
         let number = self.compiled.fetch_add(1, Ordering::Relaxed);
         Ok(WasmiCode { module, linker, number, renewal })

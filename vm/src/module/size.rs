@@ -34,11 +34,14 @@ pub(super) fn translated_bytes(operator: &Operator<'_>, moved: u64, parameters: 
         // A target that needs copies has a piece of code of its own.
         Op::BrTable { targets } => {
             let each = if moved == 0 { 8 } else { 24 };
-            u64::from(targets.len()).saturating_add(1).saturating_mul(each).saturating_add(24)
+            // Behind a table that leaves operands behind there is a branch.
+            let branch = if moved > 1 { COPY } else { 0 };
+            u64::from(targets.len()).saturating_add(1).saturating_mul(each).saturating_add(24).saturating_add(branch)
         }
         Op::Call { .. } | Op::ReturnCall { .. } => 24,
         Op::CallIndirect { .. } | Op::ReturnCallIndirect { .. } => 32,
-        Op::MemoryGrow { .. } => 40,
+        // With a charge, and the number of pages out of its register and back.
+        Op::MemoryGrow { .. } => 72,
         Op::Select | Op::TypedSelect { .. } => 48,
         Op::MemoryCopy { .. } | Op::MemoryFill { .. } | Op::MemoryInit { .. } => 24,
         Op::TableCopy { .. } | Op::TableFill { .. } | Op::TableInit { .. } | Op::TableGrow { .. } => 24,
@@ -91,8 +94,8 @@ pub(super) fn translated_bytes(operator: &Operator<'_>, moved: u64, parameters: 
 pub(super) const fn preserves(operator: &Operator<'_>) -> Option<u32> {
     use Operator as Op;
     match operator {
-        Op::LocalSet { .. } | Op::LocalTee { .. } | Op::If { .. } | Op::MemoryGrow { .. } => Some(1),
-        Op::Block { .. } | Op::Loop { .. } => Some(0),
+        Op::LocalSet { .. } | Op::LocalTee { .. } | Op::If { .. } | Op::BrTable { .. } => Some(1),
+        Op::Block { .. } | Op::Loop { .. } | Op::MemoryGrow { .. } => Some(0),
         _ => None,
     }
 }
