@@ -30,8 +30,9 @@ use tokio::{
     sync::mpsc::UnboundedReceiver,
 };
 
-/// Requests of clients that are executed at once; others wait. Each can take the memory of a transaction, 256 MiB.
-const EXECUTING_MAX: usize = 8;
+/// Threads for the work of clients. The server bounds each kind of work and takes fewer: with as few as one kind may have, calls
+/// that loop would keep all else waiting.
+const CLIENT_THREADS: usize = 64;
 
 /// How long the tasks of a node have to end.
 const STOP_SECONDS: u64 = 10;
@@ -69,13 +70,13 @@ pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
     }
     let clients = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(EXECUTING_MAX)
+        .max_blocking_threads(CLIENT_THREADS)
         .enable_all()
         .build()
         .context("cannot start threads")?;
     let finality = FinalityMethod::default();
     let served =
-        clients.block_on(serve_with(Arc::clone(&node), setup.file.rpc, Limits::default(), finality.methods()?));
+        clients.block_on(serve_with(Arc::clone(&node), setup.file.rpc, Limits::default(), setup.access.clone(), finality.methods()?));
     let served = served.with_context(|| format!("cannot listen at {} for JSON-RPC", setup.file.rpc))?;
 
     let config = commonware_runtime::tokio::Config::new().with_storage_directory(setup.data.join("consensus"));

@@ -74,6 +74,8 @@ pub fn prepare(folder: &Path, nodes: u16, port: u16, reference: bool) -> anyhow:
             listen: address(node, 0)?,
             reached_at: address(node, 0)?,
             rpc: member.rpc,
+            rpc_hosts: Vec::new(),
+            rpc_origins: Vec::new(),
             metrics: Some(member.metrics),
             private_addresses: true,
             engine: if reference && node + 1 == nodes { Engine::Reference } else { Engine::Production },
