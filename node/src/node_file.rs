@@ -75,6 +75,10 @@ pub struct NodeFile {
     /// Milliseconds that it waits for a transaction before it proposes an empty block.
     #[serde(default = "idle_ms")]
     pub idle_ms: u64,
+    /// URLs of the JSON-RPC of nodes from which it takes the state after a final block, if it has no block yet. None of them is
+    /// believed. Without one it executes every block.
+    #[serde(default)]
+    pub catch_up_from: Vec<String>,
     /// The other validators.
     pub peers: Vec<Peer>,
 }

@@ -76,6 +76,7 @@ pub fn prepare(folder: &Path, nodes: u16, port: u16, reference: bool) -> anyhow:
             rpc: member.rpc,
             rpc_hosts: Vec::new(),
             rpc_origins: Vec::new(),
+            catch_up_from: Vec::new(),
             metrics: Some(member.metrics),
             private_addresses: true,
             engine: if reference && node + 1 == nodes { Engine::Reference } else { Engine::Production },

@@ -99,6 +99,12 @@ pub(crate) fn logs(node: &DevNode, request: &FilterRequest) -> Result<Vec<Value>
         return Err(RpcError::limit(format!("{blocks} blocks where one question may be about {RANGE_MAX}")));
     }
     let archive = node.chain().archive();
+    let begins = archive.begins()?;
+    if from <= begins && to > 0 && begins > 0 {
+        return Err(RpcError::not_found(format!(
+            "this node began with the state after block {begins}: it knows the logs of later blocks"
+        )));
+    }
     let heights = archive.heights_of_logs(&filter, (from, to), LOGS_MAX)?;
     let heights = heights.unwrap_or_else(|| (from..=to).collect());
     let (mut logs, mut bytes) = (Vec::new(), 0_usize);
