@@ -69,7 +69,8 @@ struct RpcSource {
 
 /// The nodes whose JSON-RPC is at `urls`.
 pub fn rpc_sources(urls: &[String]) -> Vec<Box<dyn StateSource>> {
-    let source = |url: &String| Box::new(RpcSource { source: Source::new(url), url: url.clone() }) as Box<dyn StateSource>;
+    let source =
+        |url: &String| Box::new(RpcSource { source: Source::new(url), url: url.clone() }) as Box<dyn StateSource>;
     urls.iter().map(source).collect()
 }
 
@@ -304,14 +305,16 @@ fn take_in(
         |bytes| {
             let block = SignedBlock::from_bytes(bytes, file.chain_id).map_err(lie)?;
             let hashes: Vec<[u8; 32]> = block.transactions.iter().map(|signed| signed.hash().0).collect();
-            let is_it = block.header.hash() == hash && header.transactions_root.0 == lockstep_proof::transactions_root(&hashes);
+            let is_it =
+                block.header.hash() == hash && header.transactions_root.0 == lockstep_proof::transactions_root(&hashes);
             if is_it { Ok(block) } else { Err(lie("it is another block")) }
         },
     )?;
     archive.begin_at(genesis, &block)?;
     let head = SnapshotHead { height, hash, root: header.state_root };
     let expected = Expected { root: Some(head.root), hash: Some(hash), height: Some(height) };
-    let mut taking = Taking { import: store.begin_import(&head, &expected)?, sources, codes: BTreeSet::new(), chunks: 0 };
+    let mut taking =
+        Taking { import: store.begin_import(&head, &expected)?, sources, codes: BTreeSet::new(), chunks: 0 };
     while let Some(missing) = taking.import.missing() {
         taking.part(missing)?;
     }

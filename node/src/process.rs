@@ -83,8 +83,13 @@ pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
         .build()
         .context("cannot start threads")?;
     let finality = FinalityMethod::default();
-    let served =
-        clients.block_on(serve_with(Arc::clone(&node), setup.file.rpc, Limits::default(), setup.access.clone(), finality.methods()?));
+    let served = clients.block_on(serve_with(
+        Arc::clone(&node),
+        setup.file.rpc,
+        Limits::default(),
+        setup.access.clone(),
+        finality.methods()?,
+    ));
     let served = served.with_context(|| format!("cannot listen at {} for JSON-RPC", setup.file.rpc))?;
 
     let config = commonware_runtime::tokio::Config::new().with_storage_directory(setup.data.join("consensus"));

@@ -247,7 +247,9 @@ mod tests {
         for origin in ["http://localhost:3000", "https://a.example", "chrome-extension://abc", "http://[::1]:1", "*"] {
             assert!(Access::new([], [origin]).is_ok(), "{origin}");
         }
-        for origin in ["", "null", "localhost", "http://", "://a", "http://a/", "http://a:b", "http://a:99999", "http://a@b"] {
+        for origin in
+            ["", "null", "localhost", "http://", "://a", "http://a/", "http://a:b", "http://a:99999", "http://a@b"]
+        {
             assert_eq!(Access::new([], [origin]), Err(InvalidAccess::Origin(origin.to_owned())), "{origin}");
         }
     }

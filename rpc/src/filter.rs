@@ -112,9 +112,11 @@ pub(crate) fn logs(node: &DevNode, request: &FilterRequest) -> Result<Vec<Value>
         let Some(block) = archive.block(height)? else { continue };
         let receipts = node.chain().receipts(height)?;
         let is_wanted = |log: &Log| filter.matches(log);
-        bytes = receipts.iter().flat_map(|receipt| &receipt.logs).filter(|log| is_wanted(log)).fold(bytes, |bytes, log| {
-            bytes.saturating_add(log.data.len())
-        });
+        bytes = receipts
+            .iter()
+            .flat_map(|receipt| &receipt.logs)
+            .filter(|log| is_wanted(log))
+            .fold(bytes, |bytes, log| bytes.saturating_add(log.data.len()));
         if bytes > LOGS_BYTES_MAX {
             return Err(RpcError::limit(format!(
                 "the logs have more than {LOGS_BYTES_MAX} bytes of data: ask for fewer blocks"

@@ -85,7 +85,8 @@ impl Origin {
         for number in 0..ACCOUNTS {
             file.balances.insert(Address::from_word(U256::from(number + 1_000).into()), U256::from(number + 1));
         }
-        let chain = Chain::open(file.spec().unwrap(), Store::memory().unwrap(), Archive::memory(CHAIN_ID).unwrap()).unwrap();
+        let chain =
+            Chain::open(file.spec().unwrap(), Store::memory().unwrap(), Archive::memory(CHAIN_ID).unwrap()).unwrap();
         let last = (0..3).map(|_| next(&chain)).last().unwrap();
         let certificate = certificate(&chain, last, 0..NODES);
         Arc::new(Self { file, chain, certificate })

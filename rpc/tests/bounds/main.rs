@@ -74,7 +74,8 @@ fn a_thousand_connections_leave_room_for_one_more() {
         assert_eq!(server.send(&sign(eip1559(0, TxKind::Call(stranger()), &[])))["status"], "0x1");
     });
     // Large bodies that never end leave room for small ones.
-    let large = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9000000\r\n\r\n[";
+    let large =
+        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9000000\r\n\r\n[";
     let open: Vec<TcpStream> = (0..100)
         .map(|_| {
             let mut stream = TcpStream::connect(server.address).unwrap();
@@ -125,7 +126,10 @@ fn announced_messages_take_room_together() {
     // All of it is given back.
     let mut socket = WebSocket::connect(&server);
     for _ in 0..3 {
-        let text = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"eth_call","params":[{{"data":"0x{}"}}]}}"#, "00".repeat(1 << 20));
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"eth_call","params":[{{"data":"0x{}"}}]}}"#,
+            "00".repeat(1 << 20)
+        );
         socket.0.write_all(&long_frame(&text)).unwrap();
         assert!(socket.read()["error"].is_object());
     }
@@ -189,9 +193,12 @@ fn answers_that_are_not_read_take_room_together() {
 host: localhost
 content-type: application/json
 content-length: ";
-    let request = format!("{head}{}
+    let request = format!(
+        "{head}{}
 
-{body}", body.len());
+{body}",
+        body.len()
+    );
     bounded(&server, 160 * 1_024 * 1_024, || {
         let mut open = Vec::new();
         for number in 0..16 {

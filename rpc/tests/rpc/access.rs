@@ -35,7 +35,8 @@ impl Ask {
             Self::Page => ("GET", "\r\n".to_owned()),
             Self::Preflight => (
                 "OPTIONS",
-                "access-control-request-method: POST\r\naccess-control-request-headers: content-type\r\n\r\n".to_owned(),
+                "access-control-request-method: POST\r\naccess-control-request-headers: content-type\r\n\r\n"
+                    .to_owned(),
             ),
             Self::WebSocket => (
                 "GET",
@@ -92,8 +93,10 @@ fn a_page_drives_the_node_only_if_it_may() {
     ] {
         let server = Server::with_access(Access::new(hosts, origins).unwrap());
         let port = server.address.port();
-        let own = [format!("localhost:{port}"), format!("127.0.0.1:{port}"), "LocalHost".to_owned(), "[::1]:1".to_owned()];
-        let foreign = ["node.example", "node.example:99", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example"];
+        let own =
+            [format!("localhost:{port}"), format!("127.0.0.1:{port}"), "LocalHost".to_owned(), "[::1]:1".to_owned()];
+        let foreign =
+            ["node.example", "node.example:99", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example"];
         // What no operator can mean.
         let never = ["", "localhost:x", "user@localhost", "[::1", "a b", "localhost/", "localhost:1:2"];
         let hosts_of_requests = own.iter().map(String::as_str).chain(foreign).chain(never);
@@ -121,7 +124,8 @@ fn a_page_drives_the_node_only_if_it_may() {
                     let may = host_may && (origin.is_none() || is_same || named);
                     let request = ask.request(&format!("host: {host}\r\n"), origin);
                     let (status, head) = answer(&server, &request);
-                    let what = format!("{ask:?} of {origin:?} to {host}, where {hosts:?} and {origins:?} are named: {head}");
+                    let what =
+                        format!("{ask:?} of {origin:?} to {host}, where {hosts:?} and {origins:?} are named: {head}");
                     // A host that HTTP itself refuses is refused all the same.
                     let expected = if may { ask.status() } else { 403 };
                     assert!(status == expected || (!may && status == 400), "{what}");

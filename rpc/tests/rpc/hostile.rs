@@ -50,8 +50,10 @@ fn numbers_texts_and_types_of_every_kind_get_an_error() {
         assert!(answer.to_string().len() < 250_000, "{method}: an error is not longer than what was asked");
     }
     let post = |kind: &str, body: &[u8]| {
-        let head =
-            format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         answer_to(&server, &[head.as_bytes(), body].concat())
     };
     let request = br#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
