@@ -34,6 +34,9 @@ const UNCERTIFIED_MAX: u64 = 16;
 /// Bytes of a chunk that is not the last one of its part, at least: whoever sends less makes us ask without end.
 const CHUNK_BYTES_MIN: usize = 16 * 1_024;
 
+/// Bytes of an answer: a block or a chunk in hex, and what is around it.
+const ANSWER_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
+
 /// A node that is asked, and not believed.
 pub trait StateSource {
     /// What it is called in messages.
@@ -69,8 +72,10 @@ struct RpcSource {
 
 /// The nodes whose JSON-RPC is at `urls`.
 pub fn rpc_sources(urls: &[String]) -> Vec<Box<dyn StateSource>> {
-    let source =
-        |url: &String| Box::new(RpcSource { source: Source::new(url), url: url.clone() }) as Box<dyn StateSource>;
+    let source = |url: &String| {
+        Box::new(RpcSource { source: Source::with_answers(url, ANSWER_BYTES_MAX), url: url.clone() })
+            as Box<dyn StateSource>
+    };
     urls.iter().map(source).collect()
 }
 
@@ -168,22 +173,24 @@ impl Sources<'_> {
         Err(last.context(format!("no node has an answer: {what}")))
     }
 
-    /// The certificate of the highest block that one of them has; `None` if the chain has no block yet.
+    /// The certificate of the highest block that one of them has; `None` if all say that there is none yet.
     fn certificate(&mut self, committee: &Committee) -> anyhow::Result<Option<Certificate>> {
-        let (mut best, mut has_answer): (Option<Certificate>, bool) = (None, false);
         for round in 0..ROUNDS {
-            let mut liars = Vec::new();
+            if round > 0 {
+                std::thread::sleep(PAUSE);
+            }
+            let (mut best, mut is_silent, mut liars): (Option<Certificate>, _, _) = (None, false, Vec::new());
             for (number, source) in self.sources.iter().enumerate() {
-                let bytes = match source.certificate() {
-                    Ok(bytes) => bytes,
+                let found = match source.certificate() {
+                    Ok(Some(bytes)) => Certificate::read_verified(&bytes, committee),
+                    Ok(None) => continue,
                     Err(error) => {
                         (self.tell)(format!("{} has no answer: a certificate: {error:#}", source.name()));
+                        is_silent = true;
                         continue;
                     }
                 };
-                has_answer = true;
-                let Some(bytes) = bytes else { continue };
-                match Certificate::read_verified(&bytes, committee) {
+                match found {
                     Ok(found) if best.as_ref().is_none_or(|best| best.header().number < found.header().number) => {
                         best = Some(found);
                     }
@@ -195,11 +202,10 @@ impl Sources<'_> {
                 let liar = self.sources.remove(number);
                 (self.tell)(format!("{} is asked no more: a certificate: {why}", liar.name()));
             }
-            if best.is_some() || has_answer {
-                return Ok(best.filter(|best| best.header().number > 0));
-            }
-            if round + 1 < ROUNDS {
-                std::thread::sleep(PAUSE);
+            // Block 0 is everybody's, and needs no votes.
+            let best = best.filter(|best| best.header().number > 0);
+            if best.is_some() || !(is_silent || self.sources.is_empty()) {
+                return Ok(best);
             }
         }
         bail!("no node has an answer: a certificate")

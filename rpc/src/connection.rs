@@ -18,6 +18,9 @@ pub(crate) const FREE_BYTES: usize = 64 * 1_024;
 /// Bytes of a head of HTTP.
 const HEAD_BYTES_MAX: usize = 64 * 1_024;
 
+/// What a connection of HTTP/2 begins with (RFC 9113, section 3.4). One has any number of requests at once.
+const HTTP_2: &[u8; 4] = b"PRI ";
+
 /// How long a message of a subscription waits for room.
 const ROOM_TIME: Duration = Duration::from_secs(10);
 
@@ -41,6 +44,8 @@ enum Protocol {
 /// The first head of a connection: whether its end has come, and anything behind it.
 #[derive(Debug, Default)]
 struct FirstHead {
+    /// The first bytes.
+    begins: Vec<u8>,
     line_bytes: usize,
     has_lines: bool,
     is_over: bool,
@@ -49,6 +54,8 @@ struct FirstHead {
 
 impl FirstHead {
     fn read(&mut self, bytes: &[u8]) {
+        let more = HTTP_2.len().saturating_sub(self.begins.len());
+        self.begins.extend(bytes.iter().take(more));
         for &byte in bytes {
             match byte {
                 _ if self.is_over => {
@@ -214,10 +221,13 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// That a head is too long.
+    /// That a head is too long, or none of HTTP/1.
     pub(crate) fn read_http(&self, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state();
         state.head.read(bytes);
+        if state.head.begins == HTTP_2 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "this is HTTP/2"));
+        }
         if state.bodies == 0 {
             state.unasked_bytes = state.unasked_bytes.saturating_add(bytes.len());
         }

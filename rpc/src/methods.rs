@@ -90,7 +90,7 @@ const METHODS: [(&str, Work, Method); 35] = [
     ("evm_mine", Work::Submit, |node, _| node.make_block().map(|()| json!(quantity(0)))),
     ("lockstep_getProof", Work::Execute, proof),
     ("lockstep_getWitness", Work::Execute, witness),
-    ("lockstep_getChunk", Work::Read, |node, positions| {
+    ("lockstep_getChunk", Work::Execute, |node, positions| {
         let header = positions.block(0, node)?;
         let part = positions.required::<PartParameter>(1, "part of a state")?;
         let chunk = node.chain().view(header.number)?.chunk(&part.into(), CHUNK_BYTES)?;

@@ -155,6 +155,8 @@ impl StateSource for Honest {
 enum Way {
     /// No answer at all.
     Silent,
+    /// It says that there is no certificate yet.
+    Nothing,
     /// The certificate of other validators.
     OtherCertificate,
     /// A certificate of bytes.
@@ -193,6 +195,7 @@ impl StateSource for Liar {
         let chain = &self.honest.origin.chain;
         match self.way {
             Way::Silent => bail!("silent"),
+            Way::Nothing => Ok(None),
             Way::OtherCertificate => Ok(Some(certificate(chain, chain.archive().block(3)?.unwrap(), 1..NODES + 1))),
             Way::NoCertificate => Ok(Some(vec![7; 400])),
             _ => self.honest.certificate(),
@@ -256,6 +259,17 @@ fn a_node_without_blocks_is_there_without_executing_them() {
     let silent = Liar { honest: Honest::new(&origin), way: Way::Silent };
     assert_eq!(by_state(folder.path(), &origin.file, vec![Box::new(silent)], &|_| {}).unwrap(), None);
 
+    // A chain is begun with block 0 if all say that there is nothing else, and not because some are silent or lie.
+    let of = |ways: &[Way]| {
+        let liar = |way: &Way| Box::new(Liar { honest: Honest::new(&origin), way: *way }) as Box<dyn StateSource>;
+        by_state(tempfile::tempdir().unwrap().path(), &origin.file, ways.iter().map(liar).collect(), &|_| {})
+    };
+    assert_eq!(of(&[Way::Nothing, Way::Nothing]).unwrap(), None);
+    for ways in [&[Way::Nothing, Way::Silent][..], &[Way::NoCertificate], &[]] {
+        let error = of(ways).unwrap_err();
+        assert_eq!(error.to_string(), "no node has an answer: a certificate");
+    }
+
     // It is ended at each chunk, and goes on with the next one.
     let folder = tempfile::tempdir().unwrap();
     let mut given = 0;
@@ -289,6 +303,7 @@ fn a_node_that_lies_is_found_out_and_another_is_asked() {
     });
     let others = [
         Way::Silent,
+        Way::Nothing,
         Way::OtherCertificate,
         Way::NoCertificate,
         Way::OtherBlock,
@@ -309,7 +324,8 @@ fn a_node_that_lies_is_found_out_and_another_is_asked() {
         let said = said.into_inner().unwrap();
         assert!(caught_up.unwrap().is_some(), "{way:?}: {said:?}");
         let found_out = said.iter().filter(|text| text.starts_with(&format!("{way:?} is asked no more: "))).count();
-        assert_eq!(found_out, usize::from(way != Way::Silent), "{way:?}: {said:?}");
+        let lies = !matches!(way, Way::Silent | Way::Nothing);
+        assert_eq!(found_out, usize::from(lies), "{way:?}: {said:?}");
         assert!(!said.iter().any(|text| text.starts_with("honest is asked no more")), "{way:?}: {said:?}");
         origin.has_come_to(folder.path());
     }

@@ -117,6 +117,24 @@ fn garbage_gets_an_error_and_the_next_request_works() {
     }
     let (_, answer) = server.post(batch(3).as_bytes());
     assert_eq!(answer.matches("0x7a69").count(), 3);
+    // HTTP/2, in one part or two.
+    for at in [24, 2] {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let (first, rest) = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".split_at(at);
+        stream.write_all(first).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        let _ = stream.write_all(&[rest, &[0, 0, 0, 4, 0, 0, 0, 0, 0]].concat());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert_eq!(answer, b"", "no settings of HTTP/2 come");
+    }
+    // A head that never ends.
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\na: ").unwrap();
+    let sent = (0..500).find(|_| stream.write_all(&[b'a'; 8_192]).is_err());
+    assert!(sent.is_some(), "4 MB of a head were read");
     // What is no HTTP, and who goes in the middle of it.
     for bytes in
         [&b"\x16\x03\x01\x02\x00"[..], b"GET / HTTP/9.9\r\n\r\n", b"POST / HTTP/1.1\r\ncontent-length: 99\r\n\r\n{"]
