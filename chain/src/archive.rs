@@ -34,6 +34,9 @@ const TOPICS_MAX: usize = 4;
 /// The version of the format.
 const FORMAT: &[u8] = b"lockstep-archive-1";
 
+/// The key of the height that an archive begins at, where that is not 0.
+const BEGINS: &str = "begins";
+
 /// Which logs are looked for (the filter of `eth_getLogs`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogFilter {
@@ -109,6 +112,35 @@ impl Archive {
         })
     }
 
+    /// Begins with block 0 and with `block`, for a chain that begins with the state after it. All that is there is removed. Logs
+    /// of `block` are not found: they are in no state.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the archive cannot be written. It is as it was then.
+    pub fn begin_at(&self, genesis: &SignedBlock, block: &SignedBlock) -> Result<(), StoreError> {
+        self.append(genesis, genesis.header.hash(), &[])?;
+        self.append(block, block.header.hash(), &[])?;
+        self.write(|writing| {
+            writing.open_table(META)?.insert(BEGINS, block.header.number.to_le_bytes().as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// The height of the block whose state this archive began with: below it there is block 0 alone, and its own logs are not
+    /// found. 0 if every block is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`last`](Self::last).
+    pub fn begins(&self) -> Result<u64, StoreError> {
+        self.read(META, |meta| {
+            let Some(bytes) = meta.get(BEGINS)? else { return Ok(0) };
+            let bytes = bytes.value().try_into();
+            bytes.map(u64::from_le_bytes).map_err(|_| StoreError::Damaged("the archive begins at no height".into()))
+        })
+    }
+
     /// Puts a block above the others. Those of its height and above are removed first.
     ///
     /// # Errors
@@ -143,6 +175,9 @@ impl Archive {
     }
 
     fn remove_from(&self, writing: &redb::WriteTransaction, height: u64) -> Result<(), StoreError> {
+        if height == 0 {
+            writing.open_table(META)?.remove(BEGINS)?;
+        }
         let mut blocks = writing.open_table(BLOCKS)?;
         let mut gone = Vec::new();
         for row in blocks.range(height..)? {

@@ -187,7 +187,10 @@ impl Chain {
     fn check_schedule(&self, tip: u64) -> Result<(), ChainError> {
         let borders =
             self.spec.schedule.entries().iter().flat_map(|(height, _)| [height.checked_sub(1), Some(*height)]);
+        // A chain that began with a state has no block below it but the first.
+        let begins = self.archive.begins()?;
         let heights = borders.flatten().chain([tip]).filter(|height| *height <= tip);
+        let heights = heights.filter(|height| *height == 0 || *height >= begins);
         for height in heights {
             let header = self.archive.header(height)?.ok_or(ChainError::Archive { missing: height })?;
             if header.revision != self.machines.digest(height)? {

@@ -16,6 +16,14 @@ pub(crate) struct DevArguments {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8545")]
     pub(crate) listen: SocketAddr,
 
+    /// A name of a host under which it answers, beside localhost and addresses of numbers; may be repeated, `*` is every one
+    #[arg(long = "host", value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
+
+    /// The origin of web pages that may ask, as http://localhost:3000; may be repeated, `*` is every page
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    pub(crate) origins: Vec<String>,
+
     /// The chain id
     #[arg(long, value_name = "N", default_value_t = DEV_CHAIN_ID)]
     pub(crate) chain_id: u64,

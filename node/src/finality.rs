@@ -53,6 +53,16 @@ impl Certificate {
         Self { finalization, placement: block.placement().clone(), header: block.raw().header().clone() }
     }
 
+    /// The header of the block.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The votes, for an engine that begins with the block.
+    pub(crate) fn into_finalization(self) -> Finalization<Scheme, BlockDigest> {
+        self.finalization
+    }
+
     /// The bytes of a certificate.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.encode().to_vec()
@@ -64,6 +74,15 @@ impl Certificate {
     ///
     /// [`InvalidCertificate`].
     pub fn verify(bytes: &[u8], committee: &Committee) -> Result<Header, InvalidCertificate> {
+        Self::read_verified(bytes, committee).map(|certificate| certificate.header)
+    }
+
+    /// The certificate in `bytes`, once it was verified.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCertificate`].
+    pub fn read_verified(bytes: &[u8], committee: &Committee) -> Result<Self, InvalidCertificate> {
         use commonware_codec::Decode as _;
         let verifier = committee.verifier();
         let Self { finalization, placement, header } =
@@ -73,7 +92,7 @@ impl Certificate {
             return Err(InvalidCertificate::OtherBlock);
         }
         match finalization.verify(&mut sys_rng(), &verifier, &Sequential) {
-            true => Ok(header),
+            true => Ok(Self { finalization, placement, header }),
             false => Err(InvalidCertificate::Votes),
         }
     }

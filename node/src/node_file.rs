@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use commonware_codec::{Copying, DecodeExt as _, Encode as _};
 use commonware_cryptography::ed25519;
 use commonware_formatting::{from_hex, hex};
+use lockstep_rpc::Access;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, OpenOptions},
@@ -54,6 +55,12 @@ pub struct NodeFile {
     pub reached_at: SocketAddr,
     /// Where it answers JSON-RPC.
     pub rpc: SocketAddr,
+    /// Names of hosts under which it answers JSON-RPC, beside `localhost` and addresses of numbers; `*` is every one.
+    #[serde(default)]
+    pub rpc_hosts: Vec<String>,
+    /// Origins of web pages that may ask it, beside its own page; `*` is every one.
+    #[serde(default)]
+    pub rpc_origins: Vec<String>,
     /// Where it answers `GET /metrics`, if it does.
     pub metrics: Option<SocketAddr>,
     /// Whether its peers may have addresses of private networks.
@@ -68,6 +75,10 @@ pub struct NodeFile {
     /// Milliseconds that it waits for a transaction before it proposes an empty block.
     #[serde(default = "idle_ms")]
     pub idle_ms: u64,
+    /// URLs of the JSON-RPC of nodes from which it takes the state after a final block, if it has no block yet. None of them is
+    /// believed. Without one it executes every block.
+    #[serde(default)]
+    pub catch_up_from: Vec<String>,
     /// The other validators.
     pub peers: Vec<Peer>,
 }
@@ -90,6 +101,8 @@ pub struct NodeSetup {
     pub data: PathBuf,
     /// The other validators.
     pub peers: Vec<(ed25519::PublicKey, SocketAddr)>,
+    /// Who may ask it over JSON-RPC.
+    pub access: Access,
 }
 
 impl NodeSetup {
@@ -112,7 +125,9 @@ impl NodeSetup {
         let key = read_key(&folder.join(&file.key))?;
         let peers = file.peers.iter().map(|peer| Ok((public_key(&peer.key)?, peer.address)));
         let peers = peers.collect::<anyhow::Result<_>>()?;
-        Ok(Self { key, chain, data: folder.join(&file.data), peers, file })
+        let access = Access::new(&file.rpc_hosts, &file.rpc_origins);
+        let access = access.with_context(|| format!("rpc_hosts or rpc_origins of {}", path.display()))?;
+        Ok(Self { key, chain, data: folder.join(&file.data), peers, access, file })
     }
 }
 

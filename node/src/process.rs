@@ -4,6 +4,7 @@ use crate::{
     application::{ChainApplication, Interpreter, NodeFault},
     automaton::Stopper,
     block::RawBlock,
+    catch_up::{self, CaughtUp},
     finality_method::FinalityMethod,
     gossip,
     node_file::{Engine, NodeSetup},
@@ -24,14 +25,22 @@ use commonware_utils::{NZU32, NZUsize};
 use lockstep_chain::{Archive, Chain};
 use lockstep_rpc::{DevNode, Limits, serve_with};
 use lockstep_store::Store;
-use std::{fs, net::TcpListener, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    net::TcpListener,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc::UnboundedReceiver,
 };
 
-/// Requests of clients that are executed at once; others wait. Each can take the memory of a transaction, 256 MiB.
-const EXECUTING_MAX: usize = 8;
+/// Threads for the work of clients. The server bounds each kind of work and takes fewer: with as few as one kind may have, calls
+/// that loop would keep all else waiting.
+const CLIENT_THREADS: usize = 64;
 
 /// How long the tasks of a node have to end.
 const STOP_SECONDS: u64 = 10;
@@ -69,13 +78,18 @@ pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
     }
     let clients = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(EXECUTING_MAX)
+        .max_blocking_threads(CLIENT_THREADS)
         .enable_all()
         .build()
         .context("cannot start threads")?;
     let finality = FinalityMethod::default();
-    let served =
-        clients.block_on(serve_with(Arc::clone(&node), setup.file.rpc, Limits::default(), finality.methods()?));
+    let served = clients.block_on(serve_with(
+        Arc::clone(&node),
+        setup.file.rpc,
+        Limits::default(),
+        setup.access.clone(),
+        finality.methods()?,
+    ));
     let served = served.with_context(|| format!("cannot listen at {} for JSON-RPC", setup.file.rpc))?;
 
     let config = commonware_runtime::tokio::Config::new().with_storage_directory(setup.data.join("consensus"));
@@ -100,11 +114,24 @@ pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
     result
 }
 
+fn chain_folder(setup: &NodeSetup) -> PathBuf {
+    setup.data.join("chain")
+}
+
 /// The chain in the folder of a validator; begins it where there is none.
 fn open(setup: &NodeSetup) -> anyhow::Result<DevNode> {
-    let folder = setup.data.join("chain");
+    let folder = chain_folder(setup);
     let shown = folder.display();
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {shown}"))?;
+    if !setup.file.catch_up_from.is_empty() {
+        // The log begins with the network, which needs the chain.
+        let tell = |text: String| eprintln!("{text}");
+        let sources = catch_up::rpc_sources(&setup.file.catch_up_from);
+        let caught_up = catch_up::by_state(&folder, &setup.chain, sources, &tell);
+        if let Some(CaughtUp { header, chunks }) = caught_up.context("cannot catch up by state")? {
+            tell(format!("the chain begins with the state after block {}, {chunks} chunks", header.number));
+        }
+    }
     let chain = open_chain(setup, &folder).with_context(|| format!("cannot open the chain in {shown}"))?;
     Ok(DevNode::of_validator(chain, setup.file.beneficiary))
 }
@@ -147,7 +174,8 @@ async fn start(
     let node = Arc::clone(node);
     context.child("gossip").spawn(move |context| gossip::run(context, node, transactions));
     let timing = Timing { idle: Duration::from_millis(setup.file.idle_ms), ..Timing::default() };
-    let validator = validator::Setup { key: setup.key.clone(), committee, timing, application, stopper };
+    let begins = catch_up::begins_at(&chain_folder(setup), committee)?;
+    let validator = validator::Setup { key: setup.key.clone(), committee, timing, application, stopper, begins };
     Ok(validator::start(context.child("validator"), validator, channels, (oracle.clone(), oracle)).await?)
 }
 

@@ -15,12 +15,18 @@ const ANSWER_SECONDS: u64 = 60;
 pub(crate) struct Source {
     agent: ureq::Agent,
     url: String,
+    answer_bytes_max: u64,
 }
 
 impl Source {
     pub(crate) fn new(url: &str) -> Self {
+        Self::with_answers(url, ANSWER_BYTES_MAX)
+    }
+
+    /// One whose answers have at most so many bytes.
+    pub(crate) fn with_answers(url: &str, answer_bytes_max: u64) -> Self {
         let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(ANSWER_SECONDS)));
-        Self { agent: config.build().into(), url: url.to_owned() }
+        Self { agent: config.build().into(), url: url.to_owned(), answer_bytes_max }
     }
 
     /// The result of a method.
@@ -29,7 +35,8 @@ impl Source {
         let asking = || format!("cannot ask {} for {method}", self.url);
         let sent = self.agent.post(&self.url).content_type("application/json").send(request.to_string());
         let mut response = sent.with_context(asking)?;
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string().with_context(asking)?;
+        let body =
+            response.body_mut().with_config().limit(self.answer_bytes_max).read_to_string().with_context(asking)?;
         let mut answer: Value = serde_json::from_str(&body).with_context(asking)?;
         if let Some(error) = answer.get("error") {
             bail!("{} refuses {method}: {error}", self.url);

@@ -4,6 +4,7 @@ use crate::{
     application::{Application, NodeFault},
     automaton::{Automaton, Finaliser, Marshal, Stopper},
     block::{BlockDigest, PlacedBlock},
+    finality::Certificate,
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
@@ -167,6 +168,8 @@ pub struct Setup<'a> {
     pub application: Arc<dyn Application>,
     /// Whom it tells that it failed.
     pub stopper: Stopper,
+    /// The certificate of the block that the chain begins with, if that is not block 0.
+    pub begins: Option<Certificate>,
 }
 
 /// Starts a validator. `peers` says who they are, and `blocker` cuts off one that broke the protocol.
@@ -187,7 +190,8 @@ where
     P: Provider<PublicKey = ed25519::PublicKey>,
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
-    let Setup { key, committee, timing, application, stopper } = setup;
+    let Setup { key, committee, timing, application, stopper, begins } = setup;
+    let begins = begins.map(Certificate::into_finalization);
     let me = key.public_key();
     let scheme = Scheme::signer(&committee.namespace, committee.members.clone(), key)
         .ok_or_else(|| NodeFault::new(format!("key {me} is of no validator of this chain")))?;
@@ -206,7 +210,7 @@ where
     let blocks = immutable::Archive::init(context.child("blocks"), files.archive("blocks", ())).await;
     let blocks: immutable::Archive<_, BlockDigest, Arc<PlacedBlock>> =
         blocks.map_err(|error| unreadable("blocks", error))?;
-    let config = files.marshal(&scheme, committee);
+    let config = files.marshal(&scheme, committee, begins.clone());
     let (actor, marshal, floor) =
         Actor::<_, Standard<PlacedBlock>, _, _, _, _, _>::init(context.child("marshal"), certificates, blocks, config)
             .await;
@@ -231,7 +235,7 @@ where
         partition: format!("{}-simplex", files.prefix),
         mailbox_size: MAILBOX,
         epoch: Epoch::zero(),
-        floor: Floor::Genesis(committee.genesis.digest()),
+        floor: begins.map_or_else(|| Floor::Genesis(committee.genesis.digest()), Floor::Finalized),
         replay_buffer: BUFFER,
         write_buffer: BUFFER,
         page_cache: files.page_cache,
@@ -293,6 +297,7 @@ impl Files {
         &self,
         scheme: &Scheme,
         committee: &Committee,
+        begins: Option<Finalization<Scheme, BlockDigest>>,
     ) -> marshal::Config<
         ConstantProvider<Scheme, Epoch>,
         FixedEpocher,
@@ -301,11 +306,11 @@ impl Files {
         Digested<PlacedBlock>,
         BlockDigest,
     > {
-        let genesis = Digested::precomputed(committee.genesis.clone(), committee.genesis.digest());
+        let genesis = || Digested::precomputed(committee.genesis.clone(), committee.genesis.digest());
         marshal::Config {
             provider: ConstantProvider::new(scheme.clone()),
             epocher: FixedEpocher::new(EPOCH_BLOCKS),
-            start: Start::Genesis(genesis),
+            start: begins.map_or_else(|| Start::Genesis(genesis()), Start::Floor),
             partition_prefix: format!("{}-marshal", self.prefix),
             mailbox_size: MAILBOX,
             view_retention: VIEW_RETENTION,

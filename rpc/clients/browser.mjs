@@ -4,6 +4,7 @@
 //   node browser.mjs PATH-OF-LOCKSTEP FOLDER-OF-CONTRACTS PATH-OF-CHROMIUM FOLDER-OF-SCREENSHOTS
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -15,6 +16,8 @@ process.env.CONTRACTS = `${pathToFileURL(contracts)}/`;
 const { counter, hostile, reverts } = await import('./contracts.mjs');
 const stranger = `0x${'11'.repeat(20)}`;
 const GAS = 5_000_000n;
+/** A name that its owner made mean this machine. */
+const EVIL = 'evil.example';
 
 /** Blocks with something in them. Returns the hash of the hostile contract's transaction. */
 async function fill(url, mnemonic) {
@@ -132,9 +135,43 @@ async function pay(browser, url, mnemonic) {
   await context.close();
 }
 
+/** What a page gets that asks a node by HTTP and by WebSocket. */
+const ask = (page, node) => page.evaluate(async ({ http, ws }) => {
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] });
+  const headers = { 'content-type': 'application/json' };
+  const byHttp = fetch(http, { method: 'POST', headers, body }).then(answer => answer.json()).then(answer => answer.result, () => 'refused');
+  const byWebSocket = new Promise(resolve => {
+    const socket = new WebSocket(ws);
+    socket.onopen = () => socket.send(body);
+    socket.onmessage = event => resolve(JSON.parse(event.data).result);
+    socket.onerror = () => resolve('refused');
+  });
+  return Promise.all([byHttp, byWebSocket]);
+}, node);
+
+/** A page of somebody else asks: from its own place, and from a name that it made mean this machine. */
+async function intrude(browser, { http, ws }) {
+  const server = createServer((_, answer) => answer.end('<!doctype html><title>page</title>'));
+  await new Promise(resolve => { server.listen(0, '127.0.0.1', resolve); });
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  const page = await browser.newPage();
+  await page.goto(origin);
+  assert.deepEqual(await ask(page, { http, ws }), ['refused', 'refused'], 'a page that nobody has named');
+  const other = await start(program, '--origin', origin);
+  const answers = await ask(page, { http: other.http, ws: other.ws }).finally(() => other.child.kill());
+  assert.deepEqual(answers, ['0x7a69', '0x7a69'], 'a page whose origin is named');
+  const rebound = http.replace('127.0.0.1', EVIL);
+  assert.equal((await page.goto(rebound)).status(), 403, 'the explorer under the name of a stranger');
+  assert.deepEqual(await ask(page, { http: rebound, ws: ws.replace('127.0.0.1', EVIL) }), ['refused', 'refused'], 'under that name');
+  await page.close();
+  server.close();
+}
+
 mkdirSync(screenshots, { recursive: true });
 const chain = await start(program);
-const browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+const args = [`--host-resolver-rules=MAP ${EVIL} 127.0.0.1`];
+if (process.getuid?.() === 0) args.push('--no-sandbox');
+const browser = await chromium.launch({ executablePath, args });
 let failed = 0;
 const test = async (what, body) => {
   try {
@@ -148,6 +185,7 @@ const test = async (what, body) => {
 const filled = await fill(chain.http, chain.mnemonic);
 await test('explorer in Chromium', () => explore(browser, chain.http, filled));
 await test('wallet in Chromium', () => pay(browser, chain.http, chain.mnemonic));
+await test('pages of strangers in Chromium', () => intrude(browser, chain));
 await browser.close();
 chain.child.kill();
 process.exit(failed === 0 ? 0 : 1);

@@ -25,6 +25,8 @@ export async function connect(url, mnemonic, id) {
     send: async (to, data, type, gas) => done(await wallet.sendTransaction({ to, data, type, gas })),
     pay: async (to, value, type) => done(await wallet.sendTransaction({ to, value, type })),
     call: async (to, data) => (await client.call({ to, data })).data,
+    receipt: hash => client.waitForTransactionReceipt({ hash }),
+    block: blockNumber => client.getBlock({ blockNumber }),
     estimate: (to, data) => client.estimateGas({ account, to, data }),
     code: address => client.getCode({ address }),
     logs: async address => (await client.getLogs({ address, fromBlock: 0n, toBlock: 'latest' })).map(log => log.data),

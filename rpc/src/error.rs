@@ -109,6 +109,7 @@ impl From<StoreError> for RpcError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotKept { .. } | StoreError::Empty => Self::not_found(error.to_string()),
+            StoreError::Refused(_) => Self::refused(error.to_string()),
             error => Self::new(INTERNAL, error.to_string()),
         }
     }

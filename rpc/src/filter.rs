@@ -3,6 +3,7 @@
 use crate::{error::RpcError, forms, node::DevNode, parameters::BlockParameter};
 use alloy_primitives::{Address, B256};
 use lockstep_chain::LogFilter;
+use lockstep_vm::Log;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -11,6 +12,9 @@ const RANGE_MAX: u64 = 10_000;
 
 /// Logs that one answer has.
 const LOGS_MAX: usize = 10_000;
+
+/// Bytes of the data of logs that one answer has.
+const LOGS_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 /// Addresses, and topics of one position, that a filter may name.
 const NAMES_MAX: usize = 100;
@@ -95,13 +99,30 @@ pub(crate) fn logs(node: &DevNode, request: &FilterRequest) -> Result<Vec<Value>
         return Err(RpcError::limit(format!("{blocks} blocks where one question may be about {RANGE_MAX}")));
     }
     let archive = node.chain().archive();
+    let begins = archive.begins()?;
+    if from <= begins && to > 0 && begins > 0 {
+        return Err(RpcError::not_found(format!(
+            "this node began with the state after block {begins}: it knows the logs of later blocks"
+        )));
+    }
     let heights = archive.heights_of_logs(&filter, (from, to), LOGS_MAX)?;
     let heights = heights.unwrap_or_else(|| (from..=to).collect());
-    let mut logs = Vec::new();
+    let (mut logs, mut bytes) = (Vec::new(), 0_usize);
     for height in heights {
         let Some(block) = archive.block(height)? else { continue };
         let receipts = node.chain().receipts(height)?;
-        logs.extend(forms::logs(&block.header, &block.transactions, &receipts, |log| filter.matches(log)));
+        let is_wanted = |log: &Log| filter.matches(log);
+        bytes = receipts
+            .iter()
+            .flat_map(|receipt| &receipt.logs)
+            .filter(|log| is_wanted(log))
+            .fold(bytes, |bytes, log| bytes.saturating_add(log.data.len()));
+        if bytes > LOGS_BYTES_MAX {
+            return Err(RpcError::limit(format!(
+                "the logs have more than {LOGS_BYTES_MAX} bytes of data: ask for fewer blocks"
+            )));
+        }
+        logs.extend(forms::logs(&block.header, &block.transactions, &receipts, is_wanted));
         if logs.len() > LOGS_MAX {
             return Err(RpcError::limit(format!("more than {LOGS_MAX} logs: ask for fewer blocks")));
         }

@@ -173,20 +173,20 @@ fn log_form(log: &Log, index: u64, signed: &SignedTx, place: Place<'_>) -> Value
 }
 
 /// The logs of a block that `wanted` takes, with their index in the block.
-pub(crate) fn logs(
-    block: &Header,
-    transactions: &[SignedTx],
-    receipts: &[Receipt],
-    wanted: impl Fn(&Log) -> bool,
-) -> Vec<Value> {
+pub(crate) fn logs<'a>(
+    block: &'a Header,
+    transactions: &'a [SignedTx],
+    receipts: &'a [Receipt],
+    wanted: impl Fn(&Log) -> bool + Send + 'a,
+) -> impl Iterator<Item = Value> + Send + 'a {
     let hash = block.hash();
     let of_transactions = transactions.iter().zip(receipts).zip(0..);
-    let all = of_transactions.flat_map(|((signed, receipt), index)| {
+    let all = of_transactions.flat_map(move |((signed, receipt), index)| {
         let place = Place { header: block, hash, index };
         receipt.logs.iter().map(move |log| (log, signed, place))
     });
-    let numbered = (0..).zip(all).filter(|(_, (log, ..))| wanted(log));
-    numbered.map(|(index, (log, signed, place))| log_form(log, index, signed, place)).collect()
+    let numbered = (0..).zip(all).filter(move |(_, (log, ..))| wanted(log));
+    numbered.map(|(index, (log, signed, place))| log_form(log, index, signed, place))
 }
 
 /// A number as a quantity: `0x` and hex digits without leading zeros.

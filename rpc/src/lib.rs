@@ -4,11 +4,16 @@
 //! [`DevNode`] is the chain and what waits for it; [`serve()`] answers for it over HTTP and WebSocket on one port. Has no clock
 //! and prints nothing: whoever starts it gives the time and the place.
 
+mod access;
 mod accounts;
+mod answers;
+mod budget;
 mod call;
+mod connection;
 mod error;
 mod filter;
 mod forms;
+mod frames;
 mod front;
 mod methods;
 mod node;
@@ -20,6 +25,7 @@ mod socket;
 mod subscription;
 mod turns;
 
+pub use access::{Access, InvalidAccess};
 pub use accounts::{DEV_MNEMONIC, DevAccount, dev_accounts};
 pub use error::RpcError;
 pub use node::{Clock, DevNode, NewBlock};

@@ -6,20 +6,23 @@ use crate::{
     filter::{self, FilterRequest},
     forms::{self, Place, quantity},
     node::DevNode,
-    parameters::{BlockParameter, CallRequest, Positions, Quantity},
+    parameters::{BlockParameter, CallRequest, PartParameter, Positions, Quantity, Size},
     replays,
     turns::{Turns, Work},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use jsonrpsee::{RpcModule, server::RegisterMethodError, types::ErrorObjectOwned};
 use lockstep_chain::{Header, SignedBlock};
-use lockstep_store::Recorder;
+use lockstep_store::{CHUNK_BYTES, Recorder};
 use lockstep_vm::StateView;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::to_raw_value};
 use std::sync::Arc;
 
 /// Blocks that `eth_feeHistory` answers for at once.
 const FEE_HISTORY_MAX: u64 = 1_024;
+
+/// Percentiles that it answers for: each is a value for each block.
+const PERCENTILES_MAX: usize = 100;
 
 /// Keys that `lockstep_getProof` proves at once.
 const PROOF_KEYS_MAX: usize = 1_024;
@@ -27,7 +30,7 @@ const PROOF_KEYS_MAX: usize = 1_024;
 type Method = fn(&DevNode, &Positions) -> Result<Value, RpcError>;
 
 /// Each method with its name, and what it does.
-const METHODS: [(&str, Work, Method); 34] = [
+const METHODS: [(&str, Work, Method); 35] = [
     ("web3_clientVersion", Work::Read, |_, _| Ok(json!(concat!("lockstep/", env!("CARGO_PKG_VERSION"))))),
     ("net_version", Work::Read, |node, _| Ok(json!(node.chain().spec().chain_id.to_string()))),
     ("net_listening", Work::Read, |_, _| Ok(json!(true))),
@@ -87,6 +90,13 @@ const METHODS: [(&str, Work, Method); 34] = [
     ("evm_mine", Work::Submit, |node, _| node.make_block().map(|()| json!(quantity(0)))),
     ("lockstep_getProof", Work::Execute, proof),
     ("lockstep_getWitness", Work::Execute, witness),
+    ("lockstep_getChunk", Work::Execute, |node, positions| {
+        let header = positions.block(0, node)?;
+        let part = positions.required::<PartParameter>(1, "part of a state")?;
+        let chunk = node.chain().view(header.number)?.chunk(&part.into(), CHUNK_BYTES)?;
+        let bytes = borsh::to_vec(&chunk).map_err(|error| RpcError::refused(error.to_string()))?;
+        Ok(json!(hex::encode_prefixed(bytes)))
+    }),
     ("lockstep_traceTransaction", Work::Replay, replays::trace),
     ("lockstep_profileTransaction", Work::Replay, replays::profile),
     ("lockstep_getBlock", Work::Read, |node, positions| {
@@ -95,16 +105,25 @@ const METHODS: [(&str, Work, Method); 34] = [
     }),
 ];
 
+/// Methods whose parameters may be as large as a request.
+const TAKE_CODE: [&str; 3] = ["eth_call", "eth_estimateGas", "eth_sendRawTransaction"];
+
 /// All methods over `node`.
 pub(crate) fn module(node: Arc<DevNode>, turns: Turns) -> Result<RpcModule<DevNode>, RegisterMethodError> {
     let (mut module, turns) = (RpcModule::from_arc(node), Arc::new(turns));
     for (name, work, method) in METHODS {
         let turns = Arc::clone(&turns);
+        let size = if TAKE_CODE.contains(&name) { Size::OfRequest } else { Size::Little };
         module.register_async_method(name, move |params, node, _| {
-            let (positions, turns) = (Positions::of(&params), Arc::clone(&turns));
+            let (positions, turns) = (Positions::of(&params, size), Arc::clone(&turns));
             async move {
                 let positions = positions?;
-                let answer = turns.run(work, move || method(&node, &positions)).await;
+                // An answer is text before the next one is made: as a tree it is many times as much.
+                let text = move || {
+                    let answer = method(&node, &positions)?;
+                    to_raw_value(&answer).map_err(|error| RpcError::internal(error.to_string()))
+                };
+                let answer = turns.run(work, text).await;
                 answer.map_err(ErrorObjectOwned::from)
             }
         })?;
@@ -232,6 +251,9 @@ fn fee_history(node: &DevNode, positions: &Positions) -> Result<Value, RpcError>
     let wanted = positions.required::<Quantity>(0, "quantity")?.0.min(FEE_HISTORY_MAX);
     let newest = positions.block(1, node)?.number;
     let percentiles = positions.optional::<Vec<Value>>(2, "list of percentiles")?;
+    if let Some(actual) = percentiles.as_ref().map(Vec::len).filter(|&length| length > PERCENTILES_MAX) {
+        return Err(RpcError::limit(format!("{actual} percentiles where {PERCENTILES_MAX} are allowed")));
+    }
     let (fees, archive) = (node.chain().spec().fees, node.chain().archive());
     let oldest = newest.saturating_add(1).saturating_sub(wanted);
     let (mut ratios, mut rewards, mut bases) = (Vec::new(), Vec::new(), vec![json!(U256::from(fees.base_fee))]);

@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 pub type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// Blocks that a slow subscriber may be behind before it is dropped.
-const BLOCKS_BEHIND_MAX: usize = 256;
+pub(crate) const BLOCKS_BEHIND_MAX: usize = 256;
 
 /// A block that was made, for those who listen.
 #[derive(Debug, Clone)]

@@ -19,21 +19,22 @@ const FILES: [(&str, &str, &str); 3] = [
 pub(crate) fn answer<B>(request: &HttpRequest<B>) -> HttpResponse {
     let path = request.uri().path();
     match FILES.iter().find(|(name, ..)| *name == path) {
-        Some((_, kind, content)) => plain(200, kind, content),
+        Some((_, kind, content)) => plain(200, kind, *content),
         None => plain(404, "text/plain; charset=utf-8", "there is no such page: the explorer is at /\n"),
     }
 }
 
 /// An answer of HTTP that is no JSON-RPC.
-pub(crate) fn plain(status: u16, kind: &str, content: &'static str) -> HttpResponse {
+pub(crate) fn plain(status: u16, kind: &str, content: impl Into<HttpBody>) -> HttpResponse {
     let response = HttpResponse::<()>::builder()
         .status(status)
         .header("content-type", kind)
         .header("content-security-policy", CONTENT_POLICY)
         .header("x-content-type-options", "nosniff")
         .header("referrer-policy", "no-referrer")
+        .header("cross-origin-resource-policy", "same-origin")
         .header("cache-control", "no-cache")
-        .body(HttpBody::from(content));
+        .body(content.into());
     // Each part is one of the constants above.
     response.unwrap_or_else(|_| HttpResponse::new(HttpBody::from("")))
 }

@@ -4,25 +4,77 @@ use crate::{error::RpcError, node::DevNode};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use jsonrpsee::types::Params;
 use lockstep_chain::Header;
-use serde::Deserialize;
-use serde_json::Value;
+use lockstep_store::{ChunkOf, KeyRange};
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
+use std::fmt;
 
-/// The parameters of a call, by their position.
-pub(crate) struct Positions(Vec<Value>);
+/// Parameters that a method can have.
+const POSITIONS_MAX: usize = 8;
+
+/// Bytes of the parameters of a method that takes no code.
+const PARAMETER_BYTES_MAX: usize = 256 * 1_024;
+
+/// How much the parameters of a method may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// As much as a request: a module may be among them.
+    OfRequest,
+    /// Little: lists of them are many times as much in memory as in text.
+    Little,
+}
+
+/// The parameters of a call, by their position. They are text until a method looks at them: one that waits for its turn has no
+/// more of them than came.
+pub(crate) struct Positions(Vec<Box<RawValue>>);
+
+/// A list of at most [`POSITIONS_MAX`].
+struct List(Vec<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for List {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfList;
+        impl<'de> Visitor<'de> for OfList {
+            type Value = List;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of at most {POSITIONS_MAX}")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List, A::Error> {
+                let mut found = Vec::new();
+                while let Some(value) = list.next_element()? {
+                    if found.len() == POSITIONS_MAX {
+                        return Err(serde::de::Error::invalid_length(found.len().saturating_add(1), &self));
+                    }
+                    found.push(value);
+                }
+                Ok(List(found))
+            }
+        }
+        deserializer.deserialize_seq(OfList)
+    }
+}
 
 impl Positions {
     /// The list of parameters; none at all is the empty list.
-    pub(crate) fn of(params: &Params<'_>) -> Result<Self, RpcError> {
-        if params.as_str().is_none_or(|text| text.trim().is_empty()) {
+    pub(crate) fn of(params: &Params<'_>, size: Size) -> Result<Self, RpcError> {
+        let text = params.as_str().unwrap_or_default();
+        if text.trim().is_empty() {
             return Ok(Self(Vec::new()));
         }
-        let list = params.parse::<Vec<Value>>();
-        list.map(Self).map_err(|_| RpcError::parameters("the parameters are a list"))
-    }
-
-    /// The parameter at `position`; `null` if there is none.
-    fn at(&self, position: usize) -> &Value {
-        self.0.get(position).unwrap_or(&Value::Null)
+        if size == Size::Little && text.len() > PARAMETER_BYTES_MAX {
+            return Err(RpcError::limit(format!(
+                "parameters of {} bytes, where this method takes {PARAMETER_BYTES_MAX}",
+                text.len()
+            )));
+        }
+        let list = params.parse::<List>();
+        list.map(|List(values)| Self(values))
+            .map_err(|_| RpcError::parameters(format!("the parameters are a list of at most {POSITIONS_MAX}")))
     }
 
     /// The parameter at `position`, which is called `name`.
@@ -37,12 +89,9 @@ impl Positions {
         position: usize,
         name: &str,
     ) -> Result<Option<T>, RpcError> {
-        match self.at(position) {
-            Value::Null => Ok(None),
-            value => T::deserialize(value)
-                .map(Some)
-                .map_err(|error| RpcError::parameters(format!("parameter {position} is no {name}: {error}"))),
-        }
+        let Some(value) = self.0.get(position) else { return Ok(None) };
+        serde_json::from_str::<Option<T>>(value.get())
+            .map_err(|error| RpcError::parameters(format!("parameter {position} is no {name}: {error}")))
     }
 
     /// The block at `position`, the last one if none is said.
@@ -114,6 +163,44 @@ impl BlockParameter {
     pub(crate) fn header(&self, node: &DevNode) -> Result<Option<Header>, RpcError> {
         let Some(height) = self.height(node)? else { return Ok(None) };
         Ok(node.chain().archive().header(height)?)
+    }
+}
+
+/// A part of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum PartParameter {
+    /// Accounts whose key hashes are in a range.
+    Accounts {
+        /// The first key hash.
+        first: B256,
+        /// The last one.
+        last: B256,
+    },
+    /// Values of a storage whose key hashes are in a range.
+    Storage {
+        /// The account.
+        address: Address,
+        /// The first key hash.
+        first: B256,
+        /// The last one.
+        last: B256,
+    },
+    /// The code of an account.
+    Code {
+        /// The account.
+        address: Address,
+    },
+}
+
+impl From<PartParameter> for ChunkOf {
+    fn from(part: PartParameter) -> Self {
+        let range = |first: B256, last: B256| KeyRange { first: first.0, last: last.0 };
+        match part {
+            PartParameter::Accounts { first, last } => Self::Accounts(range(first, last)),
+            PartParameter::Storage { address, first, last } => Self::Storage(address, range(first, last)),
+            PartParameter::Code { address } => Self::Code(address),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! `eth_subscribe`: new blocks, logs, and transactions that wait.
 
 use crate::{
+    answers::InBatch,
+    connection::Connection,
     error::RpcError,
     filter::FilterRequest,
     forms,
-    node::{DevNode, NewBlock},
-    parameters::Positions,
+    node::{BLOCKS_BEHIND_MAX, DevNode, NewBlock},
+    parameters::{Positions, Size},
 };
 use jsonrpsee::{
     PendingSubscriptionSink, RpcModule, SubscriptionMessage, SubscriptionSink,
@@ -15,13 +17,20 @@ use jsonrpsee::{
 use lockstep_chain::LogFilter;
 use serde_json::{Value, json, value::to_raw_value};
 use std::{
+    iter,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore,
+    broadcast::{Receiver, error::RecvError},
+};
+
+/// Bytes of an event around its content, at most.
+const EVENT_BYTES: usize = 160;
 
 /// How long a reader may take for a message before its subscription ends.
 const SLOW_READER_TIME: Duration = Duration::from_secs(10);
@@ -60,71 +69,122 @@ impl Topic {
         }
     }
 
-    /// What a new block is to the subscriber.
-    fn of_block(&self, node: &DevNode, new: &NewBlock) -> Vec<Value> {
+    /// What a new block is to the subscriber, one event after the other.
+    fn of_block<'a>(&'a self, node: &DevNode, new: &'a NewBlock) -> Events<'a> {
         let (block, receipts) = (&new.block, &new.receipts);
         match self {
             Self::Heads => {
                 let bytes = block.to_bytes().map_or(0, |bytes| bytes.len());
                 let bloom = forms::bloom(receipts.iter());
-                vec![Value::Object(forms::header(&block.header, &bloom, &node.chain().spec().fees, bytes))]
+                let header = forms::header(&block.header, &bloom, &node.chain().spec().fees, bytes);
+                Box::new(iter::once(Value::Object(header)))
             }
-            Self::Logs(filter) => forms::logs(&block.header, &block.transactions, receipts, |log| filter.matches(log)),
-            Self::Transactions => Vec::new(),
+            Self::Logs(filter) => {
+                Box::new(forms::logs(&block.header, &block.transactions, receipts, |log| filter.matches(log)))
+            }
+            Self::Transactions => Box::new(iter::empty()),
         }
     }
 }
 
-/// Adds `eth_subscribe` and `eth_unsubscribe`.
-pub(crate) fn register(module: &mut RpcModule<DevNode>) -> Result<(), RegisterMethodError> {
-    let subscribe =
-        |params: jsonrpsee::types::Params<'static>, pending: PendingSubscriptionSink, node: Arc<DevNode>| {
-            async move {
-                let topic = match Positions::of(&params).and_then(|positions| Topic::of(&positions)) {
-                    Ok(topic) => topic,
-                    Err(error) => return pending.reject(ErrorObjectOwned::from(error)).await,
-                };
-                // Listening begins before the subscriber knows its id: nothing falls between.
-                match topic {
-                    Topic::Transactions => {
-                        let hashes = node.listen_to_transactions();
-                        drop(node);
-                        let Ok(sink) = pending.accept().await else { return };
-                        forward(sink, hashes, |hash| vec![json!(hash)]).await;
-                    }
-                    topic => {
-                        let blocks = node.listen_to_blocks();
-                        let Ok(sink) = pending.accept().await else { return };
-                        forward(sink, blocks, |new| topic.of_block(&node, &new)).await;
-                    }
-                }
-            }
-        };
+/// Events that are made as they are sent.
+type Events<'a> = Box<dyn Iterator<Item = Value> + Send + 'a>;
+
+/// Adds `eth_subscribe` and `eth_unsubscribe`. There are at most `total_max` subscriptions.
+pub(crate) fn register(module: &mut RpcModule<DevNode>, total_max: u32) -> Result<(), RegisterMethodError> {
+    let places = usize::try_from(total_max).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(places));
     module.register_subscription(
         "eth_subscribe",
         "eth_subscription",
         "eth_unsubscribe",
-        move |params, pending, node, _| subscribe(params, pending, node),
+        move |params, pending, node, extensions| {
+            let (place, connection) =
+                (Arc::clone(&places).try_acquire_owned().ok(), extensions.get::<Arc<Connection>>().cloned());
+            if let (Some(_), Some(connection)) = (extensions.get::<InBatch>(), &connection) {
+                // It answers for itself, and the batch does once more.
+                connection.put_unasked();
+            }
+            async move {
+                let topic = Positions::of(&params, Size::Little).and_then(|positions| Topic::of(&positions));
+                let place = place.ok_or_else(|| {
+                    RpcError::limit(format!("there are {total_max} subscriptions, the most there can be"))
+                });
+                match (topic, place, connection) {
+                    (Ok(topic), Ok(place), Some(connection)) => {
+                        Subscriber { topic, connection, _place: place }.serve(pending, node).await;
+                    }
+                    (Err(error), ..) | (_, Err(error), _) => pending.reject(ErrorObjectOwned::from(error)).await,
+                    (.., None) => {
+                        let error = RpcError::internal("the connection of a subscription is not known");
+                        pending.reject(ErrorObjectOwned::from(error)).await;
+                    }
+                }
+            }
+        },
     )?;
     Ok(())
 }
 
-/// Sends what comes to a subscriber, until it goes, or is further behind than it may be.
-async fn forward<T: Clone>(sink: SubscriptionSink, mut from: Receiver<T>, form: impl Fn(T) -> Vec<Value>) {
-    loop {
-        let new = tokio::select! {
-            () = sink.closed() => return,
-            new = from.recv() => match new {
-                Ok(new) => new,
-                Err(RecvError::Lagged(_) | RecvError::Closed) => return,
-            },
-        };
-        for value in form(new) {
-            let Ok(raw) = to_raw_value(&value) else { return };
-            // A block may have more logs than may wait, so a full buffer alone is no sign of a slow reader.
-            if sink.send_timeout(SubscriptionMessage::from(raw), SLOW_READER_TIME).await.is_err() {
-                return;
+/// Who has subscribed.
+struct Subscriber {
+    topic: Topic,
+    connection: Arc<Connection>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Subscriber {
+    async fn serve(self, pending: PendingSubscriptionSink, node: Arc<DevNode>) {
+        // Listening begins before the subscriber knows its id: nothing falls between.
+        match self.topic {
+            Topic::Transactions => {
+                let hashes = node.listen_to_transactions();
+                drop(node);
+                let Ok(sink) = pending.accept().await else { return };
+                self.forward(sink, hashes, |_, hash| Box::new(iter::once(json!(hash)))).await;
+            }
+            Topic::Heads | Topic::Logs(_) => {
+                let blocks = node.listen_to_blocks();
+                let Ok(sink) = pending.accept().await else { return };
+                self.forward(sink, blocks, |topic, new| topic.of_block(&node, new)).await;
             }
         }
+    }
+
+    /// Sends what comes, until the subscriber goes, or is further behind than it may be.
+    async fn forward<T, F>(&self, sink: SubscriptionSink, mut from: Receiver<T>, events: F)
+    where
+        T: Clone,
+        F: for<'a> Fn(&'a Topic, &'a T) -> Events<'a>,
+    {
+        loop {
+            let new = tokio::select! {
+                () = sink.closed() => return,
+                new = from.recv() => match new {
+                    Ok(new) => new,
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => return,
+                },
+            };
+            for event in events(&self.topic, &new) {
+                // Who is far behind in the middle of a block would keep it.
+                if from.len() >= BLOCKS_BEHIND_MAX || !self.send(&sink, &event).await {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Sends an event. `false` if the subscription ends.
+    async fn send(&self, sink: &SubscriptionSink, event: &Value) -> bool {
+        let Ok(raw) = to_raw_value(event) else { return false };
+        if !self.connection.put_event(raw.get().len().saturating_add(EVENT_BYTES)).await {
+            return false;
+        }
+        // A block may have more logs than may wait, so a full buffer alone is no sign of a slow reader.
+        let sent = sink.send_timeout(SubscriptionMessage::from(raw), SLOW_READER_TIME).await.is_ok();
+        if !sent {
+            self.connection.no_answer();
+        }
+        sent
     }
 }

@@ -7,8 +7,8 @@ use crate::{error::RpcError, serve::Limits};
 use std::sync::Arc;
 use tokio::{sync::Semaphore, task};
 
-/// Requests that read at once; each takes a thread.
-const READING_MAX: u32 = 32;
+/// Requests that read at once; each takes a thread, and the memory of its answer several times while that is made.
+const READING_MAX: u32 = 8;
 
 /// Requests that wait to read.
 const READING_WAITING_MAX: u32 = 1_024;

@@ -4,23 +4,44 @@
 
 use crate::{
     error::StoreError,
+    load::Missing,
     proof::account_key,
-    ranges::{ACCOUNT_BYTES, Cut, Values, not_the_trees, value_bytes},
+    ranges::{ACCOUNT_BYTES, Cut, Values, is_range, not_the_trees, value_bytes},
     row::{RowKey, StorageTree, TreeId},
     view::View,
 };
 use lockstep_proof::{
     AccountLeaf, AccountRange, AccountsChunk, Chunk, ChunkStorage, CodeChunk, FIRST_KEY, KeyRange, LAST_KEY,
-    StorageChunk,
+    StorageChunk, StorageRange,
 };
 use lockstep_vm::{Address, B256};
 use std::collections::BTreeSet;
 
 /// Bytes of a chunk, about: large enough that proofs are a hundredth of it.
-const CHUNK_BYTES: usize = 1_024 * 1_024;
+pub const CHUNK_BYTES: usize = 1_024 * 1_024;
 
 /// Bytes of a storage from which on it has chunks of its own.
 const APART_BYTES: usize = 128 * 1_024;
+
+/// A part of a state that somebody asks for a chunk of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChunkOf {
+    /// Accounts whose key hashes are in a range.
+    Accounts(KeyRange),
+    /// Values of the storage of an account whose key hashes are in a range.
+    Storage(Address, KeyRange),
+    /// The code of an account.
+    Code(Address),
+}
+
+impl From<Missing> for ChunkOf {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Accounts(range) => Self::Accounts(range),
+            Missing::Storage(address, range) => Self::Storage(address, range),
+        }
+    }
+}
 
 /// Takes a chunk.
 pub(crate) type Each<'a> = dyn FnMut(&Chunk) -> Result<(), StoreError> + 'a;
@@ -47,6 +68,62 @@ impl View {
             })?;
             chunks.accounts(KeyRange { first: cut.first(), last: LAST_KEY })
         })
+    }
+
+    /// A chunk of `part`: all of it, or its beginning that has about `bytes_max` bytes ([`CHUNK_BYTES`] in a snapshot). It was
+    /// verified against the root. A storage of 128 KiB or more is a part of its own, and a code always is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] if there is no such part, or that the database cannot be read.
+    pub fn chunk(&self, part: &ChunkOf, bytes_max: usize) -> Result<Chunk, StoreError> {
+        let chunk = match part {
+            ChunkOf::Accounts(range) => self.guarded(|| self.accounts_chunk(range, bytes_max))?,
+            ChunkOf::Storage(address, range) => {
+                let (range, proven) = self.prove_storage_range(address, range, bytes_max)?;
+                let StorageRange { account, values, steps } = proven;
+                Chunk::Storage(StorageChunk { address: (*address).into(), account, range, values, steps })
+            }
+            ChunkOf::Code(address) => self.guarded(|| self.code_chunk(address))?,
+        };
+        match chunk.verify(&self.root()) {
+            Ok(()) => Ok(chunk),
+            Err(_) if matches!(part, ChunkOf::Storage(..)) => {
+                Err(StoreError::Refused("there is no such account: ask for the storage of another".into()))
+            }
+            Err(_) => Err(not_the_trees()),
+        }
+    }
+
+    fn accounts_chunk(&self, range: &KeyRange, bytes_max: usize) -> Result<Chunk, StoreError> {
+        is_range(range)?;
+        let mut none = |_: &Chunk| Ok(());
+        let mut chunks = Chunks { view: self, each: &mut none, part: Part::default(), codes: BTreeSet::new() };
+        let (mut proven, mut cut) = (*range, Cut::new(range.first, bytes_max.max(1)));
+        self.rows_in(TreeId::ACCOUNTS, Some(self.base.root), range, &mut |key, row| {
+            if let Some(part) = cut.before(key) {
+                proven = part;
+                return Ok(false);
+            }
+            let (address, row) = row.to_account()?;
+            cut.add(ACCOUNT_BYTES);
+            chunks.account(key, &address, row.leaf(), row.storage, &mut cut)?;
+            Ok(true)
+        })?;
+        let Part { accounts, storages, .. } = chunks.part;
+        // A range that was cut ends before the key at which it was.
+        let accounts = AccountRange { accounts, steps: self.account_steps(&proven)? };
+        Ok(Chunk::Accounts(AccountsChunk { range: proven, accounts, storages }))
+    }
+
+    fn code_chunk(&self, address: &Address) -> Result<Chunk, StoreError> {
+        let (account, _) = self.prove(address)?;
+        let id = account.leaf.as_ref().and_then(|leaf| leaf.account.code);
+        let id = id.ok_or_else(|| StoreError::Refused("there is no code at that address: ask for another".into()))?;
+        let hash = B256::new(id.hash);
+        let code = self.code_bytes(&hash)?;
+        let code = code.ok_or_else(|| StoreError::Damaged(format!("there is no code {hash}")))?;
+        Ok(Chunk::Code(CodeChunk { address: (*address).into(), account, code }))
     }
 }
 

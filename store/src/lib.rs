@@ -43,13 +43,14 @@ mod view;
 mod witness;
 
 pub use check::{Checked, DIFFERENCES_MAX, check};
+pub use chunks::{CHUNK_BYTES, ChunkOf};
 pub use commit::{BODY_BYTES_MAX, ExecutedBlock, HEIGHT_MAX};
 pub use differences::Difference;
 pub use error::{Cause, StoreError};
 pub use guard::Guard;
 pub use history::PruneStep;
 pub use load::{Import, Missing};
-pub use lockstep_proof::{LogProof, ReceiptProof};
+pub use lockstep_proof::{KeyRange, LogProof, ReceiptProof};
 pub use lockstep_vm::{Executor, Serial};
 pub use pending::{Pending, Roots};
 pub use proof::{AccountLeaf, AccountProof, EMPTY_ROOT, InvalidProof, MerklePath, StorageProof};

@@ -256,7 +256,7 @@ pub(crate) fn not_the_trees() -> StoreError {
     StoreError::Damaged("rows are not what the tree says".into())
 }
 
-fn is_range(range: &KeyRange) -> Result<(), StoreError> {
+pub(crate) fn is_range(range: &KeyRange) -> Result<(), StoreError> {
     if range.is_range() {
         Ok(())
     } else {

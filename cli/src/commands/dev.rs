@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context as _, anyhow};
 use lockstep_chain::{ARCHIVE_NAME, Archive, BLOCK_GAS_LIMIT, Chain, ChainSpec, Schedule, transaction::FeePolicy};
-use lockstep_rpc::{DEV_MNEMONIC, DevNode, Limits, RpcError, Served, dev_accounts, serve};
+use lockstep_rpc::{Access, DEV_MNEMONIC, DevNode, Limits, RpcError, Served, dev_accounts, serve};
 use lockstep_store::Store;
 use lockstep_vm::{Account, Address, Revision, StateDiff, U256};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -34,7 +34,8 @@ pub(crate) struct Running {
 
 /// Opens the chain and begins to serve it. The report says where, and who has money.
 pub(crate) fn start(arguments: &DevArguments) -> Result<(Report, Running), Failure> {
-    let DevArguments { db, listen, chain_id, block_time } = arguments;
+    let DevArguments { db, listen, hosts, origins, chain_id, block_time } = arguments;
+    let access = Access::new(hosts, origins).map_err(|error| Failure::new(Class::Usage, error))?;
     let spec = dev_spec(*chain_id)?;
     let (chain, begun) = match db {
         Some(folder) => in_folder(folder, spec)?,
@@ -44,7 +45,7 @@ pub(crate) fn start(arguments: &DevArguments) -> Result<(Report, Running), Failu
     let node = Arc::new(DevNode::new(chain, block_time.is_none(), Address::ZERO, Box::new(seconds)));
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io(Class::Fault, error, "cannot start threads"))?;
-    let served = runtime.block_on(serve(Arc::clone(&node), *listen, Limits::default()));
+    let served = runtime.block_on(serve(Arc::clone(&node), *listen, Limits::default(), access));
     let served = served.map_err(|error| {
         let failure = Failure::io(Class::Usage, error, format!("cannot listen at {listen}"));
         failure.remedy("give another address and port by --listen; port 0 takes a free one")

@@ -1,6 +1,7 @@
 //! Networks of validators on a deterministic runtime.
 
 mod byzantine;
+mod catch_up;
 mod encoding;
 mod failing;
 mod simulation;

@@ -132,7 +132,8 @@ impl Simulation {
         let context = self.context.child("validator").with_attribute("start", self.starts);
         let handle = context.with_attribute("number", number).spawn(move |context| async move {
             let (context, _task) = (context.child("consensus"), context);
-            let setup = Setup { key: key(number), committee: &committee, timing: TIMING, application, stopper };
+            let setup =
+                Setup { key: key(number), committee: &committee, timing: TIMING, application, stopper, begins: None };
             let started = validator::start(context, setup, channels, peers);
             let _validator = started.await.unwrap();
             pending().await

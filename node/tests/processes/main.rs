@@ -78,6 +78,25 @@ fn validators_as_processes_survive_what_happens_to_them() {
         }
     }
 
+    // One loses its disk, and takes the state instead of the blocks.
+    network.kill(1);
+    network.wipe(1);
+    network.catch_up_from(1, &[0, 3]);
+    let height = network.height(0).unwrap();
+    network.start(1);
+    network.reach(&ALL, height + 5);
+    assert_eq!(network.ask(1, "eth_getBlockByNumber", &json!(["0x1", false])), Some(Value::Null));
+    send(&network, 4, 1, 0);
+    send(&network, 5, 2, 1);
+    // It is killed, and goes on from there.
+    network.kill(1);
+    network.start(1);
+    let height = network.height(0).unwrap() + 5;
+    network.reach(&ALL, height);
+    for node in 1..NODES {
+        assert_eq!(block(&network, node, height), block(&network, 0, height), "validator {node}, block {height}");
+    }
+
     let metrics = network.metrics(1);
     assert!(metrics.lines().any(|line| line.contains("committed_height ")), "{metrics}");
     light_clients(&network);

@@ -78,6 +78,15 @@ impl Network {
         fs::remove_dir_all(self.file(node).with_file_name("data")).unwrap();
     }
 
+    /// Has a validator that has no block take the state of one of `others`.
+    pub(crate) fn catch_up_from(&self, node: usize, others: &[usize]) {
+        let urls: Vec<_> = others.iter().map(|other| format!("http://{}", self.rpc(*other))).collect();
+        let file = self.file(node);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains("catch_up_from = []"), "{text}");
+        fs::write(file, text.replace("catch_up_from = []", &format!("catch_up_from = {urls:?}"))).unwrap();
+    }
+
     pub(crate) fn rpc(&self, node: usize) -> SocketAddr {
         self.address(node, 1)
     }

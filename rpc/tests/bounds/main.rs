@@ -14,8 +14,10 @@
 #[path = "../rpc/client.rs"]
 mod client;
 
+use alloy_consensus::TxEip1559;
 use alloy_primitives::{TxKind, hex};
 use client::{COUNTER, Server, WebSocket, creation, eip1559, frame, sender, sign, sign_as, stranger};
+use lockstep_rpc::Limits;
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -57,7 +59,7 @@ fn a_thousand_connections_leave_room_for_one_more() {
     let halves: [&[u8]; 3] = [
         b"",
         b"POST / HTTP/1.1\r\nhost:",
-        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9000\r\n\r\n[",
+        b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9000\r\n\r\n[",
     ];
     // The descriptors of this process are those of both ends.
     let count = descriptors_max().map_or(1_000, |max| max.saturating_sub(200) / 2).min(1_000);
@@ -72,7 +74,8 @@ fn a_thousand_connections_leave_room_for_one_more() {
         assert_eq!(server.send(&sign(eip1559(0, TxKind::Call(stranger()), &[])))["status"], "0x1");
     });
     // Large bodies that never end leave room for small ones.
-    let large = "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9000000\r\n\r\n[";
+    let large =
+        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9000000\r\n\r\n[";
     let open: Vec<TcpStream> = (0..100)
         .map(|_| {
             let mut stream = TcpStream::connect(server.address).unwrap();
@@ -89,6 +92,169 @@ fn descriptors_max() -> Option<usize> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
     line.split_whitespace().nth(3)?.parse().ok()
+}
+
+/// The head of a frame of that many bytes, with a mask of zeros.
+fn long_head(length: usize) -> Vec<u8> {
+    [&[0x81, 0xff][..], &u64::try_from(length).unwrap().to_be_bytes(), &[0; 4]].concat()
+}
+
+/// A request in a frame.
+fn long_frame(text: &str) -> Vec<u8> {
+    [&long_head(text.len()), text.as_bytes()].concat()
+}
+
+/// Fourteen bytes announce a message of 20 MiB; whoever gets them makes room for it. Many connections have what all may have
+/// together, and leave room for what is small.
+#[test]
+fn announced_messages_take_room_together() {
+    let _alone = alone();
+    let server = Server::start();
+    bounded(&server, 160 * 1_024 * 1_024, || {
+        let open: Vec<WebSocket> = (0..100)
+            .map(|_| {
+                let mut socket = WebSocket::connect(&server);
+                socket.0.write_all(&[&long_head(20 * 1_024 * 1_024)[..], b"["].concat()).unwrap();
+                socket
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(500));
+        let mut small = WebSocket::connect(&server);
+        assert_eq!(small.ask("eth_chainId", json!([])), "0x7a69");
+        drop(open);
+    });
+    // All of it is given back.
+    let mut socket = WebSocket::connect(&server);
+    for _ in 0..3 {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"eth_call","params":[{{"data":"0x{}"}}]}}"#,
+            "00".repeat(1 << 20)
+        );
+        socket.0.write_all(&long_frame(&text)).unwrap();
+        assert!(socket.read()["error"].is_object());
+    }
+    assert_eq!(socket.ask("eth_chainId", json!([])), "0x7a69");
+}
+
+/// Requests of every kind one behind the other on many connections, answered or not: what is read of them is bounded, and so is
+/// what is made of them.
+#[test]
+fn requests_in_a_row_take_room_together() {
+    let _alone = alone();
+    let server = Server::start();
+    let id = "x".repeat(60_000);
+    let zeros = vec!["0"; 30_000].join(",");
+    let many = vec!["0"; 500_000].join(",");
+    for text in [
+        format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"no_such"}}"#),
+        format!(r#"{{"jsonrpc":"1.0","id":"{id}","method":5}}"#),
+        format!(r#"{{"jsonrpc":"2.0","method":"{id}"}}"#),
+        format!(r#"[{{"jsonrpc":"2.0","method":"{id}"}}]"#),
+        format!("[{zeros}]"),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":[{zeros}]}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":[{many}]}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"eth_feeHistory","params":["0x400","latest",[{many}]]}}"#),
+        format!("[{many}]"),
+    ] {
+        let frame = long_frame(&text);
+        let shown = &text[..text.len().min(60)];
+        bounded(&server, 256 * 1_024 * 1_024, || {
+            let mut sockets: Vec<WebSocket> = (0..8).map(|_| WebSocket::connect(&server)).collect();
+            std::thread::scope(|scope| {
+                for socket in &mut sockets {
+                    let frame = &frame;
+                    scope.spawn(move || {
+                        socket.0.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+                        let mut count = 0;
+                        while count < 6 && socket.0.write_all(frame).is_ok() {
+                            count += 1;
+                        }
+                    });
+                }
+            });
+            let mut small = WebSocket::connect(&server);
+            assert_eq!(small.ask("eth_chainId", json!([])), "0x7a69", "{shown}");
+        });
+    }
+}
+
+/// Large answers that are not read: by HTTP and by WebSocket. Those for which there is no room are refused with a reason.
+#[test]
+fn answers_that_are_not_read_take_room_together() {
+    let _alone = alone();
+    let limits = Limits { answers_bytes_max: 4 * 1_024 * 1_024, ..Limits::default() };
+    let server = Server::with(limits);
+    // A block with 600 kB of data: an answer of 1.2 MB.
+    let large = eip1559(0, TxKind::Call(stranger()), &vec![7; 600_000]);
+    let receipt = server.send(&sign(TxEip1559 { gas_limit: 900_000_000, ..large }));
+    assert_eq!(receipt["blockNumber"], "0x1", "{receipt}");
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["0x1",true]}"#;
+    let head = "POST / HTTP/1.1
+host: localhost
+content-type: application/json
+content-length: ";
+    let request = format!(
+        "{head}{}
+
+{body}",
+        body.len()
+    );
+    bounded(&server, 160 * 1_024 * 1_024, || {
+        let mut open = Vec::new();
+        for number in 0..16 {
+            if number % 2 == 0 {
+                let mut stream = TcpStream::connect(server.address).unwrap();
+                stream.write_all(request.as_bytes()).unwrap();
+                open.push(stream);
+            } else {
+                let mut socket = WebSocket::connect(&server);
+                (0..10).for_each(|_| socket.0.write_all(&long_frame(body)).unwrap());
+                open.push(socket.0);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let mut refused = 0;
+        for _ in 0..5 {
+            let answer = server.answer("eth_getBlockByNumber", json!(["0x1", true]));
+            if answer["error"].is_object() {
+                assert_eq!(answer["error"]["code"], -32_005, "{answer}");
+                refused += 1;
+            }
+        }
+        assert!(refused > 0, "there was room for all");
+        // What is small is answered.
+        assert_eq!(WebSocket::connect(&server).ask("eth_chainId", json!([])), "0x7a69");
+        drop(open);
+    });
+    // All of it is given back.
+    for _ in 0..100 {
+        if server.answer("eth_getBlockByNumber", json!(["0x1", true]))["error"].is_null() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the room of answers that nobody waits for is not given back");
+}
+
+#[test]
+fn subscriptions_are_bounded_together() {
+    let _alone = alone();
+    let server = Server::with(Limits { subscriptions_total_max: 10, ..Limits::default() });
+    let mut sockets: Vec<WebSocket> = (0..4).map(|_| WebSocket::connect(&server)).collect();
+    let mut ids = Vec::new();
+    for number in 0..12 {
+        let answer = sockets[number % 4].ask("eth_subscribe", json!(["newHeads"]));
+        assert_eq!(answer.is_string(), number < 10, "{number}: {answer}");
+        ids.push(answer);
+    }
+    assert_eq!(sockets[0].ask("eth_unsubscribe", json!([ids[0]])), true);
+    for _ in 0..100 {
+        if sockets[3].ask("eth_subscribe", json!(["newHeads"])).is_string() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the place of a subscription that ended is not given back");
 }
 
 /// Writes a message again and again without reading. Returns how many the other side took before it took no more for two

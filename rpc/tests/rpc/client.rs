@@ -8,7 +8,7 @@ use lockstep_chain::{
     Archive, Chain, ChainSpec, Schedule,
     transaction::{FeePolicy, deploy_data},
 };
-use lockstep_rpc::{DevNode, Limits, Served, dev_accounts, serve};
+use lockstep_rpc::{Access, DevNode, Limits, Served, dev_accounts, serve};
 use lockstep_store::Store;
 use lockstep_vm::{Abi, Account, Revision, StateDiff};
 use serde_json::{Value, json};
@@ -56,15 +56,19 @@ impl Server {
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
-        Self::new(limits, true)
+        Self::new(limits, true, Access::default())
+    }
+
+    pub(crate) fn with_access(access: Access) -> Self {
+        Self::new(Limits::default(), true, access)
     }
 
     /// One that makes blocks by `evm_mine` alone.
     pub(crate) fn by_hand() -> Self {
-        Self::new(Limits::default(), false)
+        Self::new(Limits::default(), false, Access::default())
     }
 
-    fn new(limits: Limits, block_for_each: bool) -> Self {
+    fn new(limits: Limits, block_for_each: bool, access: Access) -> Self {
         let account = Account { balance: U256::from(10).pow(U256::from(22)), ..Account::default() };
         let accounts = dev_accounts().into_iter().map(|rich| (rich.address, Some(account.clone()))).collect();
         let spec = ChainSpec {
@@ -80,7 +84,7 @@ impl Server {
         let clock = Box::new(move || now.fetch_add(1, Ordering::Relaxed));
         let node = Arc::new(DevNode::new(chain, block_for_each, Address::ZERO, clock));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let served = runtime.block_on(serve(node, "127.0.0.1:0".parse().unwrap(), limits)).unwrap();
+        let served = runtime.block_on(serve(node, "127.0.0.1:0".parse().unwrap(), limits, access)).unwrap();
         Self { address: served.address(), _served: served, _runtime: runtime }
     }
 

@@ -50,8 +50,10 @@ fn numbers_texts_and_types_of_every_kind_get_an_error() {
         assert!(answer.to_string().len() < 250_000, "{method}: an error is not longer than what was asked");
     }
     let post = |kind: &str, body: &[u8]| {
-        let head =
-            format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         answer_to(&server, &[head.as_bytes(), body].concat())
     };
     let request = br#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
@@ -78,14 +80,14 @@ fn a_page_says_what_it_may_load() {
         ("/../Cargo.toml", "404", "text/plain; charset=utf-8"),
         ("/?query", "200", "text/html; charset=utf-8"),
     ] {
-        let answer = answer_to(&server, format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes());
+        let answer = answer_to(&server, format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
         assert!(answer.contains(&format!("content-type: {kind}\r\n")), "{path}: {answer}");
         for policy in ["default-src 'none'; script-src 'self'; style-src 'self'", "frame-ancestors 'none'"] {
             assert!(answer.contains(policy), "{path}: {answer}");
         }
     }
-    let answer = answer_to(&server, b"DELETE / HTTP/1.1\r\nhost: a\r\n\r\n");
+    let answer = answer_to(&server, b"DELETE / HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
 }
 
@@ -115,6 +117,24 @@ fn garbage_gets_an_error_and_the_next_request_works() {
     }
     let (_, answer) = server.post(batch(3).as_bytes());
     assert_eq!(answer.matches("0x7a69").count(), 3);
+    // HTTP/2, in one part or two.
+    for at in [24, 2] {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let (first, rest) = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".split_at(at);
+        stream.write_all(first).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        let _ = stream.write_all(&[rest, &[0, 0, 0, 4, 0, 0, 0, 0, 0]].concat());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert_eq!(answer, b"", "no settings of HTTP/2 come");
+    }
+    // A head that never ends.
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\na: ").unwrap();
+    let sent = (0..500).find(|_| stream.write_all(&[b'a'; 8_192]).is_err());
+    assert!(sent.is_some(), "4 MB of a head were read");
     // What is no HTTP, and who goes in the middle of it.
     for bytes in
         [&b"\x16\x03\x01\x02\x00"[..], b"GET / HTTP/9.9\r\n\r\n", b"POST / HTTP/1.1\r\ncontent-length: 99\r\n\r\n{"]

@@ -9,6 +9,7 @@
     reason = "tests panic to fail and count what is small"
 )]
 
+mod access;
 mod client;
 mod hostile;
 mod methods;

@@ -5,11 +5,12 @@ use crate::{
     model::assert_is,
 };
 use lockstep_proof::{
-    AccountChange, Chunk, Hash, KeyRange, StorageChanges, account_key, storage_key, storage_value_hash,
+    AccountChange, Chunk, FIRST_KEY, Hash, KeyRange, LAST_KEY, StorageChanges, account_key, storage_key,
+    storage_value_hash,
 };
-use lockstep_store::{Expected, Missing, SnapshotHead, Store, StoreError, View};
+use lockstep_store::{CHUNK_BYTES, ChunkOf, Expected, Missing, SnapshotHead, Store, StoreError, View};
 use lockstep_vm::{Abi, Account, Address, B256, CodeId, MemoryState, StateDiff, StorageDiff, code_hash};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A store and the state at each height; some heights are in the log.
 fn grown(heights: u64) -> (Store, Vec<MemoryState>) {
@@ -219,6 +220,59 @@ fn chunks_come_in_any_order_and_twice_and_an_import_goes_on() {
         assert_eq!(other.export(0).unwrap().1, whole);
         assert_eq!(commit(&other, 1, &StateDiff::default()), head.root);
     }
+}
+
+/// A state by asking for what is missing, in chunks of any size, at a height that is in the log or folded.
+#[test]
+fn a_state_is_had_by_asking_for_what_is_missing() {
+    let (store, state, head, _) = large();
+    let (chain, states) = grown(12);
+    let mut random = Random(17);
+    for bytes_max in [CHUNK_BYTES, 400_000] {
+        had_by_asking(&store, &head, &state, bytes_max);
+    }
+    for bytes_max in [usize::MAX, 60_000, 900] {
+        let height = random.below(12);
+        let view = chain.view(height).unwrap();
+        let head = SnapshotHead { height, hash: view.hash(), root: view.root() };
+        had_by_asking(&chain, &head, &states[height as usize], bytes_max);
+    }
+    // Parts that there are not.
+    let view = store.view(0).unwrap();
+    let (nobody, backwards) = (address(9_999), KeyRange { first: LAST_KEY, last: FIRST_KEY });
+    for part in [
+        ChunkOf::Accounts(backwards),
+        ChunkOf::Storage(address(77), backwards),
+        ChunkOf::Storage(nobody, KeyRange::ALL),
+        ChunkOf::Code(nobody),
+    ] {
+        let refused = view.chunk(&part, CHUNK_BYTES).unwrap_err();
+        assert!(matches!(refused, StoreError::Refused(_)), "{part:?}: {refused}");
+    }
+}
+
+fn had_by_asking(store: &Store, head: &SnapshotHead, state: &MemoryState, bytes_max: usize) {
+    let (view, other) = (store.view(head.height).unwrap(), Store::memory().unwrap());
+    let mut import = other.begin_import(head, &Expected::default()).unwrap();
+    let mut codes = BTreeSet::new();
+    while let Some(missing) = import.missing() {
+        let chunk = view.chunk(&missing.into(), bytes_max).unwrap();
+        assert_eq!(chunk.verify(&head.root), Ok(()));
+        assert!(borsh::to_vec(&chunk).unwrap().len() < bytes_max.saturating_add(1 << 20), "{bytes_max}");
+        if let Chunk::Accounts(chunk) = &chunk {
+            for (address, leaf, _) in chunk.accounts() {
+                if let Some(id) = leaf.account.code.filter(|id| codes.insert(id.hash)) {
+                    let code = view.chunk(&ChunkOf::Code((*address).into()), bytes_max).unwrap();
+                    assert!(matches!(&code, Chunk::Code(code) if code_hash(&code.code).0 == id.hash));
+                    import.put(&code).unwrap();
+                }
+            }
+        }
+        import.put(&chunk).unwrap();
+        assert_ne!(import.missing(), Some(missing), "nothing came of a chunk");
+    }
+    assert_eq!(import.finish().unwrap(), *head);
+    assert_is(&other.view(head.height).unwrap(), state, "asked for");
 }
 
 #[test]
