@@ -15,9 +15,10 @@ use redb::{
     AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
     WriteTransaction,
 };
+use std::sync::Arc;
 
 /// The version of the format that `docs/store.md` describes.
-pub const FORMAT_VERSION: u32 = 6;
+pub const FORMAT_VERSION: u32 = 7;
 
 /// A table: every key and value is a string of bytes.
 type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -26,26 +27,32 @@ type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
 #[derive(Clone, Copy)]
 pub(crate) struct TableId {
     number: u8,
+    /// Whether its keys begin with a height: its rows are of the fork of that height then.
+    by_height: bool,
     pub(crate) name: &'static str,
     pub(crate) definition: Bytes2,
 }
 
 const fn table(number: u8, name: &'static str) -> TableId {
-    TableId { number, name, definition: TableDefinition::new(name) }
+    TableId { number, by_height: false, name, definition: TableDefinition::new(name) }
+}
+
+const fn by_height(number: u8, name: &'static str) -> TableId {
+    TableId { by_height: true, ..table(number, name) }
 }
 
 /// By name: the format version, and what is kept.
 pub(crate) const META: TableId = table(0, "meta");
 /// By height: [`BlockRow`].
-pub(crate) const BLOCKS: TableId = table(1, "blocks");
+pub(crate) const BLOCKS: TableId = by_height(1, "blocks");
 /// By height and number: a receipt.
-pub(crate) const RECEIPTS: TableId = table(2, "receipts");
+pub(crate) const RECEIPTS: TableId = by_height(2, "receipts");
 /// By [`RowKey`]: the leaf at the last folded height.
 pub(crate) const ROWS: TableId = table(3, "rows");
 /// By height and [`RowKey`]: what the leaf was before that height, if there was one.
-pub(crate) const UNDO: TableId = table(4, "undo");
+pub(crate) const UNDO: TableId = by_height(4, "undo");
 /// By height and number: [`Changes`].
-pub(crate) const CHANGES: TableId = table(5, "changes");
+pub(crate) const CHANGES: TableId = by_height(5, "changes");
 /// By tree and place: a page.
 pub(crate) const PAGES: TableId = table(6, "pages");
 /// By hash: code.
@@ -57,7 +64,7 @@ pub(crate) const CODE_USES: TableId = table(8, "code_uses");
 pub(crate) const ENDED: TableId = table(9, "ended");
 
 /// By height and number: a part of the body of a block.
-pub(crate) const BODIES: TableId = table(10, "bodies");
+pub(crate) const BODIES: TableId = by_height(10, "bodies");
 
 /// By [`RowKey`] and the height at which it was written: a long value.
 pub(crate) const VALUES: TableId = table(11, "values");
@@ -88,6 +95,39 @@ pub(crate) struct Kept {
     pub(crate) epoch: u64,
 }
 
+/// Which fork each height is of: what tells a row from the one of another block of its height that was taken back, where a
+/// disk has lost the write that replaced it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub(crate) struct Forks(
+    /// The first height of each fork, ascending, and the epoch in which it began.
+    Vec<(u64, u64)>,
+);
+
+impl Forks {
+    /// Those of a chain whose first block is at `height`.
+    pub(crate) fn begin(height: u64, epoch: u64) -> Self {
+        Self(vec![(height, epoch)])
+    }
+
+    /// These where everything from `height` on is of a fork that begins in `epoch`.
+    pub(crate) fn from(&self, height: u64, epoch: u64) -> Self {
+        let kept = self.0.iter().copied().filter(|(first, _)| *first < height);
+        Self(kept.chain([(height, epoch)]).collect())
+    }
+
+    /// These without those that end below `oldest`.
+    pub(crate) fn without_below(&self, oldest: u64) -> Self {
+        let first = self.0.partition_point(|(first, _)| *first <= oldest).saturating_sub(1);
+        Self(self.0.get(first..).unwrap_or_default().to_vec())
+    }
+
+    /// The fork of a height.
+    fn at(&self, height: u64) -> u64 {
+        let at = self.0.partition_point(|(first, _)| *first <= height).checked_sub(1);
+        at.and_then(|at| self.0.get(at)).map_or(0, |(_, epoch)| *epoch)
+    }
+}
+
 /// A block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(crate) struct BlockRow {
@@ -105,7 +145,7 @@ pub(crate) struct BlockRow {
 
 /// The checksum of a whole body, which finds a part that is missing or of another block.
 pub(crate) fn body_sum(height: u64, body: &[u8]) -> u64 {
-    u64::from_le_bytes(checksum(BODIES.number, &height_key(height), body))
+    u64::from_le_bytes(checksum(0, BODIES.number, &height_key(height), body))
 }
 
 /// What a block changed, or a part of it.
@@ -202,17 +242,25 @@ impl TableId {
     /// What `read` makes of the content of a row that was looked up, if there is one.
     fn read<T>(
         &self,
+        forks: &Forks,
         row: Option<AccessGuard<'_, &'static [u8]>>,
         key: &[u8],
         read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        row.map(|row| read(self.content(key, row.value())?)).transpose()
+        row.map(|row| read(self.content(forks, key, row.value())?)).transpose()
+    }
+
+    /// The checksum of a row.
+    fn sum(&self, forks: &Forks, key: &[u8], content: &[u8]) -> [u8; CHECKSUM_BYTES] {
+        let height = key.first_chunk().filter(|_| self.by_height);
+        let fork = height.map_or(0, |height| forks.at(u64::from_be_bytes(*height)));
+        checksum(fork, self.number, key, content)
     }
 
     /// The content of a row, if its checksum is right.
-    fn content<'a>(&self, key: &[u8], row: &'a [u8]) -> Result<&'a [u8], StoreError> {
+    fn content<'a>(&self, forks: &Forks, key: &[u8], row: &'a [u8]) -> Result<&'a [u8], StoreError> {
         let parts = row.split_last_chunk::<CHECKSUM_BYTES>();
-        let content = parts.filter(|(content, sum)| checksum(self.number, key, content) == **sum);
+        let content = parts.filter(|(content, sum)| self.sum(forks, key, content) == **sum);
         content.map(|(content, _)| content).ok_or_else(|| {
             let (key, name) = (lockstep_vm::Bytes::copy_from_slice(key), self.name);
             StoreError::Damaged(format!("the row {key} of the table {name} is not what was written"))
@@ -223,6 +271,7 @@ impl TableId {
 /// Rows that are read one after the other: keys and contents.
 pub(crate) struct Contents {
     id: TableId,
+    forks: Arc<Forks>,
     rows: redb::Range<'static, &'static [u8], &'static [u8]>,
 }
 
@@ -232,7 +281,7 @@ impl Iterator for Contents {
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.rows.next()?;
         Some(row.map_err(StoreError::from).and_then(|(key, row)| {
-            let content = self.id.content(key.value(), row.value())?;
+            let content = self.id.content(&self.forks, key.value(), row.value())?;
             Ok((key.value().to_vec(), content.to_vec()))
         }))
     }
@@ -241,12 +290,20 @@ impl Iterator for Contents {
 /// A table, to be read.
 pub(crate) struct Reading {
     id: TableId,
+    forks: Arc<Forks>,
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
 }
 
 impl Reading {
-    pub(crate) fn open(transaction: &ReadTransaction, id: TableId) -> Result<Self, StoreError> {
-        Ok(Self { id, table: transaction.open_table(id.definition)? })
+    pub(crate) fn open(transaction: &ReadTransaction, id: TableId, forks: &Arc<Forks>) -> Result<Self, StoreError> {
+        Ok(Self { id, forks: Arc::clone(forks), table: transaction.open_table(id.definition)? })
+    }
+
+    /// [`META`], and the forks that the rows of all other tables are of.
+    pub(crate) fn open_meta(transaction: &ReadTransaction) -> Result<(Self, Option<Kept>, Arc<Forks>), StoreError> {
+        let meta = Self::open(transaction, META, &Arc::default())?;
+        let (kept, forks) = meta.get(META_KEPT, decode::<(Kept, Forks)>)?.unzip();
+        Ok((meta, kept, Arc::new(forks.unwrap_or_default())))
     }
 
     /// What `read` makes of the content of the row at `key`.
@@ -255,17 +312,17 @@ impl Reading {
         key: &[u8],
         read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        self.id.read(self.table.get(key)?, key, read)
+        self.id.read(&self.forks, self.table.get(key)?, key, read)
     }
 
     /// The rows from one key to another, both included, in their order.
     pub(crate) fn between(&self, from: &[u8], to: &[u8]) -> Result<Contents, StoreError> {
-        Ok(Contents { id: self.id, rows: self.table.range::<&[u8]>(from..=to)? })
+        Ok(Contents { id: self.id, forks: Arc::clone(&self.forks), rows: self.table.range::<&[u8]>(from..=to)? })
     }
 
     /// Every row.
     pub(crate) fn all(&self) -> Result<Contents, StoreError> {
-        Ok(Contents { id: self.id, rows: self.table.range::<&[u8]>(..)? })
+        Ok(Contents { id: self.id, forks: Arc::clone(&self.forks), rows: self.table.range::<&[u8]>(..)? })
     }
 
     /// What room it takes; it reads every page of it.
@@ -288,14 +345,27 @@ impl Reading {
 /// A table, to be written.
 pub(crate) struct Writing<'a> {
     id: TableId,
+    forks: Arc<Forks>,
     table: Table<'a, &'static [u8], &'static [u8]>,
     /// Where rows are made, so that none has an allocation of its own.
     buffer: Vec<u8>,
 }
 
 impl<'a> Writing<'a> {
-    pub(crate) fn open(transaction: &'a WriteTransaction, id: TableId) -> Result<Self, StoreError> {
-        Ok(Self { id, table: transaction.open_table(id.definition)?, buffer: Vec::new() })
+    pub(crate) fn open(transaction: &'a WriteTransaction, id: TableId, forks: &Arc<Forks>) -> Result<Self, StoreError> {
+        let table = transaction.open_table(id.definition)?;
+        Ok(Self { id, forks: Arc::clone(forks), table, buffer: Vec::new() })
+    }
+
+    /// One of the tables whose rows are of no fork.
+    pub(crate) fn open_of_all(transaction: &'a WriteTransaction, id: TableId) -> Result<Self, StoreError> {
+        debug_assert!(!id.by_height, "rows of {} are of a fork", id.name);
+        Self::open(transaction, id, &Arc::default())
+    }
+
+    /// Writes what the database holds.
+    pub(crate) fn put_kept(transaction: &'a WriteTransaction, kept: &Kept, forks: &Forks) -> Result<(), StoreError> {
+        Self::open_of_all(transaction, META)?.put(META_KEPT, &[&encode(&(kept, forks))?]).map(drop)
     }
 
     /// What `read` makes of the content of the row at `key`.
@@ -304,7 +374,7 @@ impl<'a> Writing<'a> {
         key: &[u8],
         read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        self.id.read(self.table.get(key)?, key, read)
+        self.id.read(&self.forks, self.table.get(key)?, key, read)
     }
 
     /// The content at `key`, which redb looks up before it writes there. A look-up ends at a depth that no tree has. A write
@@ -317,10 +387,10 @@ impl<'a> Writing<'a> {
     /// Puts the content that consists of `parts` at `key`. Returns the content that was there.
     pub(crate) fn put(&mut self, key: &[u8], parts: &[&[u8]]) -> Result<Option<Vec<u8>>, StoreError> {
         let before = self.before(key)?;
-        let Self { id, table, buffer } = self;
+        let Self { id, forks, table, buffer } = self;
         buffer.clear();
         parts.iter().for_each(|part| buffer.extend_from_slice(part));
-        let sum = checksum(id.number, key, buffer);
+        let sum = id.sum(forks, key, buffer);
         buffer.extend_from_slice(&sum);
         table.insert(key, buffer.as_slice())?;
         Ok(before)
