@@ -68,6 +68,11 @@ impl Disk {
         Store::with_backends(DiskFile(self.clone(), 0), DiskFile(self.clone(), 1), settings.clone())
     }
 
+    /// The database below the store.
+    pub(crate) fn redb(&self) -> redb::Database {
+        redb::Builder::new().create_with_backend(DiskFile(self.clone(), 0)).unwrap()
+    }
+
     pub(crate) fn bytes(&self) -> Bytes {
         self.0.lock().unwrap().files.clone().map(|file| file.bytes)
     }

@@ -2,13 +2,15 @@
 //! are rows that were right once, with right checksums. Whatever is read is the truth of the last fork, or an error.
 
 use crate::{
-    disk::Disk,
+    disk::{Bytes, Disk},
     kit::{KEYS, address, key, rounds},
 };
 use lockstep_store::{ExecutedBlock, Settings, Store, StoreError};
 use lockstep_vm::{
     Abi, Account, B256, CodeId, Gas, MemoryState, Outcome, Receipt, StateDiff, StateReader, StorageDiff, U256,
 };
+use redb::ReadableDatabase;
+use redb::TableHandle;
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -125,7 +127,11 @@ const LIFE: [Step; 31] = {
 /// Lives as far as the store goes. Returns it with the chain that it acknowledged, or why it did not go on, and whether
 /// every step was done.
 fn live(disk: &Disk, settings: &Settings, steps: &[Step]) -> (Result<Store, StoreError>, Chain) {
-    let mut chain = Chain::new();
+    live_on(disk, settings, Chain::new(), steps)
+}
+
+/// The same with a chain that is there.
+fn live_on(disk: &Disk, settings: &Settings, mut chain: Chain, steps: &[Step]) -> (Result<Store, StoreError>, Chain) {
     let mut store = match disk.open(settings) {
         Ok(store) => store,
         Err(error) => return (Err(error), chain),
@@ -253,4 +259,72 @@ fn a_lost_write_is_never_used() {
     eprintln!("{tries} writes were lost: {stopped} lives ended with an error, {found} looks");
     assert!(used.is_empty(), "{used:#?}");
     assert!(stopped > 5 && found > 5);
+}
+
+/// The rows of a database, by table and key.
+type Rows = BTreeMap<(String, Vec<u8>), Vec<u8>>;
+
+fn rows(bytes: &Bytes) -> Rows {
+    let (redb, mut rows) = (Disk::of(bytes).redb(), Rows::new());
+    let reading = redb.begin_read().unwrap();
+    for table in reading.list_tables().unwrap() {
+        let name = table.name().to_owned();
+        let table = reading.open_table(Table::new(&name)).unwrap();
+        for row in table.range::<&[u8]>(..).unwrap() {
+            let (key, value) = row.unwrap();
+            rows.insert((name.clone(), key.value().to_vec()), value.value().to_vec());
+        }
+    }
+    rows
+}
+
+type Table<'a> = redb::TableDefinition<'a, &'static [u8], &'static [u8]>;
+
+/// Every row that another fork had, in the place of the one that is there, beside it, or gone with it: redb says that all is
+/// well, and so does the checksum of a row. What is read is the truth of the last fork, or an error.
+#[test]
+fn a_row_of_another_fork_is_never_used() {
+    let (settings, disk) = (Settings { pages_bytes: 0, ..Settings::default() }, Disk::default());
+    let (_, before) = live(&disk, &settings, &LIFE[..8]);
+    let old = rows(&disk.bytes());
+    let (store, truth) = live_on(&disk, &settings, before, &LIFE[8..17]);
+    drop(store);
+    let (bytes, now) = (disk.bytes(), rows(&disk.bytes()));
+    let changes = |(place, row): (&(String, Vec<u8>), &Vec<u8>)| {
+        let row = if now.get(place) == Some(row) { None } else { Some(row.clone()) };
+        (place.clone(), row)
+    };
+    let cases: BTreeMap<_, _> =
+        now.iter().map(|(place, _)| (place.clone(), None)).chain(old.iter().map(changes)).collect();
+    let (mut errors, mut replaced) = (BTreeMap::new(), BTreeMap::new());
+    for ((table, key), row) in &cases {
+        let what = format!("{table} {key:x?}: {}", if row.is_some() { "of the other fork" } else { "gone" });
+        let disk = Disk::of(&bytes);
+        {
+            let redb = disk.redb();
+            let writing = redb.begin_write().unwrap();
+            let mut rows = writing.open_table(Table::new(table)).unwrap();
+            match row {
+                Some(row) => drop(rows.insert(key.as_slice(), row.as_slice()).unwrap()),
+                None => drop(rows.remove(key.as_slice()).unwrap()),
+            }
+            drop(rows);
+            writing.commit().unwrap();
+        }
+        let all = match disk.open(&settings) {
+            Ok(store) => look(&store, &truth, &what),
+            Err(_) => false,
+        };
+        *errors.entry(table.as_str()).or_insert(0) += u32::from(!all);
+        *replaced.entry(table.as_str()).or_insert(0) +=
+            u32::from(row.is_some() && now.contains_key(&(table.clone(), key.clone())));
+        assert!(
+            !all || row.is_none() || !now.contains_key(&(table.clone(), key.clone())) || table == "code_uses",
+            "{what}"
+        );
+    }
+    eprintln!("rows of another fork in the place of one: {replaced:?}; errors: {errors:?}");
+    for table in ["meta", "blocks", "receipts", "rows", "undo", "changes"] {
+        assert!(replaced[table] > 0 && errors[table] > 0, "{table}");
+    }
 }
