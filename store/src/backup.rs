@@ -8,7 +8,7 @@ use crate::{
     handle::Snapshot,
     open::builder,
     store::{FILE_NAME, LOG_NAME, Store, Tip},
-    tables::{FORMAT_VERSION, Forks, META, META_FORMAT, META_IMPORTED, Reading, TABLES, TableId, Writing},
+    tables::{Forks, META, META_FORMAT, META_IMPORTED, Reading, TABLES, TableId, Writing, format_row},
 };
 use redb::{Database, WriteTransaction};
 use std::{
@@ -84,10 +84,10 @@ fn copy(
             Writing::put_kept(&writing, &kept, &forks)?;
         }
         if let Some(content) = from.get(META_IMPORTED, |content| Ok(content.to_vec()))? {
-            Writing::open_of_all(&writing, META)?.put(META_IMPORTED, &[&content])?;
+            Writing::open(&writing, META, &forks)?.put(META_IMPORTED, &[&content])?;
         }
     }
-    writing.open_table(META.definition)?.insert(META_FORMAT, FORMAT_VERSION.to_le_bytes().as_slice())?;
+    writing.open_table(META.definition)?.insert(META_FORMAT, format_row(forks.salt()).as_slice())?;
     Ok(writing.commit()?)
 }
 

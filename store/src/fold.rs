@@ -30,11 +30,11 @@ impl Store {
         };
         let forks = match before {
             Some(_) => Arc::clone(&chain.base.forks),
-            None => Arc::new(Forks::begin(first.height, kept.epoch)),
+            None => Arc::new(chain.base.forks.from(first.height, kept.epoch)),
         };
         let writing = self.begin_write()?;
         write_rows(&writing, layers, &forks, before.is_none())?;
-        write_pages(&writing, layers)?;
+        write_pages(&writing, layers, &forks)?;
         Writing::put_kept(&writing, &kept, &forks)?;
         writing.commit()?;
         let mut cache = chain.base.cache().clone();
@@ -82,7 +82,7 @@ fn write_rows(
     forks: &Arc<Forks>,
     begins: bool,
 ) -> Result<(), StoreError> {
-    let rows = Writing::open_of_all(writing, ROWS)?;
+    let rows = Writing::open(writing, ROWS, forks)?;
     let changed = layers.iter().map(|_| Vec::new()).collect();
     let mut folding = Folding { layers, rows, changed, uses: BTreeMap::new(), begins };
     let rows = |(at, layer): (usize, &'_ Arc<Layer>)| -> Vec<(RowKey, usize)> {
@@ -95,8 +95,8 @@ fn write_rows(
     }
     let Folding { changed, uses, .. } = folding;
     write_old(writing, layers, forks, &changed)?;
-    write_values(writing, layers)?;
-    write_code(writing, layers, &uses)?;
+    write_values(writing, layers, forks)?;
+    write_code(writing, layers, forks, &uses)?;
     write_blocks(writing, layers, forks, &changed)
 }
 
@@ -150,8 +150,8 @@ fn write_old(
 }
 
 /// Writes every long value: the row that says where it is has become a row or an old one.
-fn write_values(writing: &WriteTransaction, layers: &[Arc<Layer>]) -> Result<(), StoreError> {
-    let mut values = Writing::open_of_all(writing, VALUES)?;
+fn write_values(writing: &WriteTransaction, layers: &[Arc<Layer>], forks: &Arc<Forks>) -> Result<(), StoreError> {
+    let mut values = Writing::open(writing, VALUES, forks)?;
     for layer in layers {
         for (key, value) in layer.patch.values() {
             values.put(&dated_key(key, layer.height), &[value])?;
@@ -160,8 +160,13 @@ fn write_values(writing: &WriteTransaction, layers: &[Arc<Layer>]) -> Result<(),
     Ok(())
 }
 
-fn write_code(writing: &WriteTransaction, layers: &[Arc<Layer>], uses: &BTreeMap<B256, u64>) -> Result<(), StoreError> {
-    let (mut code, mut counts) = (Writing::open_of_all(writing, CODE)?, Writing::open_of_all(writing, CODE_USES)?);
+fn write_code(
+    writing: &WriteTransaction,
+    layers: &[Arc<Layer>],
+    forks: &Arc<Forks>,
+    uses: &BTreeMap<B256, u64>,
+) -> Result<(), StoreError> {
+    let (mut code, mut counts) = (Writing::open(writing, CODE, forks)?, Writing::open(writing, CODE_USES, forks)?);
     for (hash, more) in uses {
         let count: u64 = counts.get(hash.as_slice(), decode)?.unwrap_or(0);
         if count == 0 {
@@ -217,14 +222,14 @@ fn write_blocks(
 }
 
 /// Of each place the newest content is written; a page that there is no more is removed.
-fn write_pages(writing: &WriteTransaction, layers: &[Arc<Layer>]) -> Result<(), StoreError> {
+fn write_pages(writing: &WriteTransaction, layers: &[Arc<Layer>], forks: &Arc<Forks>) -> Result<(), StoreError> {
     let slots = layers
         .iter()
         .enumerate()
         .flat_map(|(at, layer)| layer.patch.slots().iter().map(move |(place, slot)| (place, at, slot)));
     let mut slots: Vec<_> = slots.collect();
     slots.sort_unstable_by_key(|(place, at, _)| (**place, *at));
-    let mut pages = Writing::open_of_all(writing, PAGES)?;
+    let mut pages = Writing::open(writing, PAGES, forks)?;
     for versions in slots.chunk_by(|(one, ..), (other, ..)| one == other) {
         let Some((place, _, slot)) = versions.last() else { continue };
         let had_page = versions.iter().any(|(.., slot)| slot.had_page);

@@ -86,7 +86,7 @@ impl Store {
         let epoch = before.epoch.saturating_add(1);
         let kept = Kept { folded: height, epoch, ..before };
         // Rows of these heights that come again are of another fork.
-        let forks = base.forks.from(height.saturating_add(1), epoch);
+        let forks = Arc::new(base.forks.from(height.saturating_add(1), epoch));
         Writing::put_kept(&writing, &kept, &forks)?;
         writing.commit()?;
         let mut cache = base.cache().clone();
@@ -190,7 +190,7 @@ impl Store {
                 tables.forget_block(height)?;
             }
         }
-        let forks = chain.base.forks.without_below(next);
+        let forks = Arc::new(chain.base.forks.without_below(next));
         Writing::put_kept(&writing, &Kept { oldest: next, ..before }, &forks)?;
         writing.commit()?;
         let cache = chain.base.cache().clone();

@@ -76,7 +76,8 @@ pub(crate) const TABLES: [TableId; 12] =
 /// Bytes of a part of a body: no row asks redb for much room at once.
 pub(crate) const BODY_PART_BYTES: usize = 1_024 * 1_024;
 
-/// The version of the format, 4 bytes without a checksum: what every version of this program can read.
+/// The version of the format, 4 bytes, and the salt of the file, 8 bytes, without a checksum: what every version of this
+/// program can read begins with a version.
 pub(crate) const META_FORMAT: &[u8] = b"format";
 pub(crate) const META_KEPT: &[u8] = b"kept";
 /// How far an import is, while there is one.
@@ -95,36 +96,55 @@ pub(crate) struct Kept {
     pub(crate) epoch: u64,
 }
 
-/// Which fork each height is of: what tells a row from the one of another block of its height that was taken back, where a
-/// disk has lost the write that replaced it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
-pub(crate) struct Forks(
-    /// The first height of each fork, ascending, and the epoch in which it began.
-    Vec<(u64, u64)>,
-);
+/// The version of the format and the salt of the file, which no version but this one has for sure.
+pub(crate) fn format_of(row: &[u8]) -> Option<(u32, u64)> {
+    let (version, salt) = row.split_first_chunk()?;
+    Some((u32::from_le_bytes(*version), salt.first_chunk().map_or(0, |salt| u64::from_le_bytes(*salt))))
+}
+
+/// The row that says them.
+pub(crate) fn format_row(salt: u64) -> Vec<u8> {
+    [FORMAT_VERSION.to_le_bytes().as_slice(), &salt.to_le_bytes()].concat()
+}
+
+/// What rows belong to: a file, and the fork of their height.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Forks {
+    /// That of the file. Contracts choose bytes, and do not know it: where a disk has lost a write, what was there before it
+    /// can be a page that somebody made up, and none of its rows is right.
+    salt: u64,
+    /// The first height of each fork, ascending, and the epoch in which it began. It tells a row from the one of another
+    /// block of its height that was taken back, where a disk has lost the write that replaced it.
+    begins: Vec<(u64, u64)>,
+}
 
 impl Forks {
-    /// Those of a chain whose first block is at `height`.
-    pub(crate) fn begin(height: u64, epoch: u64) -> Self {
-        Self(vec![(height, epoch)])
+    /// Those of a file without blocks.
+    pub(crate) const fn none(salt: u64) -> Self {
+        Self { salt, begins: Vec::new() }
+    }
+
+    /// The salt of the file.
+    pub(crate) const fn salt(&self) -> u64 {
+        self.salt
     }
 
     /// These where everything from `height` on is of a fork that begins in `epoch`.
     pub(crate) fn from(&self, height: u64, epoch: u64) -> Self {
-        let kept = self.0.iter().copied().filter(|(first, _)| *first < height);
-        Self(kept.chain([(height, epoch)]).collect())
+        let kept = self.begins.iter().copied().filter(|(first, _)| *first < height);
+        Self { salt: self.salt, begins: kept.chain([(height, epoch)]).collect() }
     }
 
     /// These without those that end below `oldest`.
     pub(crate) fn without_below(&self, oldest: u64) -> Self {
-        let first = self.0.partition_point(|(first, _)| *first <= oldest).saturating_sub(1);
-        Self(self.0.get(first..).unwrap_or_default().to_vec())
+        let first = self.begins.partition_point(|(first, _)| *first <= oldest).saturating_sub(1);
+        Self { salt: self.salt, begins: self.begins.get(first..).unwrap_or_default().to_vec() }
     }
 
     /// The fork of a height.
     fn at(&self, height: u64) -> u64 {
-        let at = self.0.partition_point(|(first, _)| *first <= height).checked_sub(1);
-        at.and_then(|at| self.0.get(at)).map_or(0, |(_, epoch)| *epoch)
+        let at = self.begins.partition_point(|(first, _)| *first <= height).checked_sub(1);
+        at.and_then(|at| self.begins.get(at)).map_or(0, |(_, epoch)| *epoch)
     }
 }
 
@@ -145,7 +165,7 @@ pub(crate) struct BlockRow {
 
 /// The checksum of a whole body, which finds a part that is missing or of another block.
 pub(crate) fn body_sum(height: u64, body: &[u8]) -> u64 {
-    u64::from_le_bytes(checksum(0, BODIES.number, &height_key(height), body))
+    u64::from_le_bytes(checksum([0; 2], BODIES.number, &height_key(height), body))
 }
 
 /// What a block changed, or a part of it.
@@ -254,7 +274,7 @@ impl TableId {
     fn sum(&self, forks: &Forks, key: &[u8], content: &[u8]) -> [u8; CHECKSUM_BYTES] {
         let height = key.first_chunk().filter(|_| self.by_height);
         let fork = height.map_or(0, |height| forks.at(u64::from_be_bytes(*height)));
-        checksum(fork, self.number, key, content)
+        checksum([forks.salt, fork], self.number, key, content)
     }
 
     /// The content of a row, if its checksum is right.
@@ -301,9 +321,17 @@ impl Reading {
 
     /// [`META`], and the forks that the rows of all other tables are of.
     pub(crate) fn open_meta(transaction: &ReadTransaction) -> Result<(Self, Option<Kept>, Arc<Forks>), StoreError> {
-        let meta = Self::open(transaction, META, &Arc::default())?;
-        let (kept, forks) = meta.get(META_KEPT, decode::<(Kept, Forks)>)?.unzip();
-        Ok((meta, kept, Arc::new(forks.unwrap_or_default())))
+        let salt = transaction.open_table(META.definition)?.get(META_FORMAT)?.map(|row| format_of(row.value()));
+        let Some(Some((FORMAT_VERSION, salt))) = salt else {
+            return Err(StoreError::Damaged("it does not say its format any more".into()));
+        };
+        let mut forks = Forks::none(salt);
+        let meta = Self::open(transaction, META, &Arc::new(forks.clone()))?;
+        let kept = meta.get(META_KEPT, decode::<(Kept, Vec<(u64, u64)>)>)?.map(|(kept, begins)| {
+            forks.begins = begins;
+            kept
+        });
+        Ok((meta, kept, Arc::new(forks)))
     }
 
     /// What `read` makes of the content of the row at `key`.
@@ -357,15 +385,13 @@ impl<'a> Writing<'a> {
         Ok(Self { id, forks: Arc::clone(forks), table, buffer: Vec::new() })
     }
 
-    /// One of the tables whose rows are of no fork.
-    pub(crate) fn open_of_all(transaction: &'a WriteTransaction, id: TableId) -> Result<Self, StoreError> {
-        debug_assert!(!id.by_height, "rows of {} are of a fork", id.name);
-        Self::open(transaction, id, &Arc::default())
-    }
-
     /// Writes what the database holds.
-    pub(crate) fn put_kept(transaction: &'a WriteTransaction, kept: &Kept, forks: &Forks) -> Result<(), StoreError> {
-        Self::open_of_all(transaction, META)?.put(META_KEPT, &[&encode(&(kept, forks))?]).map(drop)
+    pub(crate) fn put_kept(
+        transaction: &'a WriteTransaction,
+        kept: &Kept,
+        forks: &Arc<Forks>,
+    ) -> Result<(), StoreError> {
+        Self::open(transaction, META, forks)?.put(META_KEPT, &[&encode(&(kept, &forks.begins))?]).map(drop)
     }
 
     /// What `read` makes of the content of the row at `key`.

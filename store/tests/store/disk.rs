@@ -65,7 +65,9 @@ impl Disk {
     }
 
     pub(crate) fn open(&self, settings: &Settings) -> Result<Store, StoreError> {
-        Store::with_backends(DiskFile(self.clone(), 0), DiskFile(self.clone(), 1), settings.clone())
+        // The same bytes each time, so that a seed finds the same place again.
+        let settings = Settings { salt: settings.salt.or(Some(1)), ..settings.clone() };
+        Store::with_backends(DiskFile(self.clone(), 0), DiskFile(self.clone(), 1), settings)
     }
 
     /// The database below the store.
