@@ -1,7 +1,7 @@
 //! A block in memory, above the state that it was executed on.
 
 use crate::{
-    apply::{Applied, apply},
+    apply::{Applied, State, apply},
     commit::{BODY_BYTES_MAX, ExecutedBlock},
     error::StoreError,
     patch::Patch,
@@ -72,7 +72,8 @@ fn new_code(
 ) -> Result<BTreeMap<B256, Box<[u8]>>, StoreError> {
     let mut new = BTreeMap::new();
     for row in rows.iter().filter(|(key, _)| key.tree == TreeId::ACCOUNTS).filter_map(|(_, row)| row.as_ref()) {
-        let Some(id) = row.to_account()?.1.account.code else { continue };
+        let (address, after) = row.to_account()?;
+        let Some(id) = after.account.code else { continue };
         let bytes = diff.code.get(&id.hash);
         if let Some(actual) = bytes.map(|bytes| code_bytes(bytes)).filter(|&actual| actual != id.bytes) {
             let expected = id.bytes;
@@ -81,8 +82,14 @@ fn new_code(
         if new.contains_key(&id.hash) || view.has_code(&id.hash)? {
             continue;
         }
-        let bytes =
-            bytes.ok_or_else(|| StoreError::Diff(format!("an account has code {} that nobody has", id.hash)))?;
+        let Some(bytes) = bytes else {
+            // An account that had it before shows that it was there: that is the fault of no block.
+            let before = view.account_row(&address)?.and_then(|before| before.account.code);
+            return Err(match before.filter(|before| before.hash == id.hash) {
+                Some(_) => StoreError::Damaged(format!("the code {} is missing, which {address} has", id.hash)),
+                None => StoreError::Diff(format!("an account has code {} that nobody has", id.hash)),
+            });
+        };
         if code_hash(bytes) != id.hash {
             return Err(StoreError::Diff(format!("code {} has another hash", id.hash)));
         }
