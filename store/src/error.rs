@@ -229,7 +229,8 @@ impl From<redb::Error> for StoreError {
             redb::Error::RepairAborted => Self::Unrepaired,
             redb::Error::Corrupted(what) => Self::Damaged(what),
             redb::Error::UpgradeRequired(version) => Self::Foreign(format!("redb file format {version}")),
-            redb::Error::TableTypeMismatch { table, .. } => Self::Foreign(format!("its table {table} has other types")),
+            // It has said that it is ours.
+            redb::Error::TableTypeMismatch { table, .. } => Self::Damaged(format!("its table {table} has other types")),
             redb::Error::Io(error) => error.into(),
             error => Self::Database(Cause { text: error.to_string(), kind: None, source: Some(Arc::new(error)) }),
         }

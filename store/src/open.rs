@@ -268,6 +268,9 @@ fn has_format(reading: &ReadTransaction) -> Result<bool, StoreError> {
             Some(table) => Err(StoreError::Foreign(format!("it has a table {}", table.name()))),
             None => Ok(false),
         },
+        Err(TableError::TableTypeMismatch { table, .. }) => {
+            Err(StoreError::Foreign(format!("its table {table} has other types")))
+        }
         Err(error) => Err(error.into()),
     }
 }
