@@ -99,6 +99,42 @@ fn a_database_without_its_log_is_refused() {
     assert_eq!(Store::open(folder.path()).unwrap().tip().unwrap().unwrap().height, 4);
 }
 
+/// The file of the database from before a fold, a rollback or another life, and the log from after it: blocks would be gone.
+#[test]
+fn a_database_that_is_older_than_its_log_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, log] = [FILE_NAME, LOG_NAME].map(|name| folder.path().join(name));
+    let mut olds = Vec::new();
+    for life in 0..3 {
+        let store = Store::open(folder.path()).unwrap();
+        let from = store.tip().unwrap().map_or(0, |tip| tip.height + 1);
+        for height in from..from + 3 {
+            commit(&store, height, &busy_diff(height, 4));
+        }
+        match life {
+            0 => store.fold().unwrap(),
+            1 => store.rollback(1).unwrap(),
+            _ => store.close().unwrap(),
+        }
+        olds.push(fs::read(&file).unwrap());
+    }
+    let newest = olds.pop().unwrap();
+    for old in olds {
+        fs::write(&file, &old).unwrap();
+        let found = check(folder.path(), &mut |_, _| {}).unwrap().differences;
+        let refused = [Store::open(folder.path()).map(drop)].map(|refused| refused.unwrap_err().to_string());
+        for text in refused.iter().chain(&found) {
+            assert!(text.contains("the last transaction of the database is lost"), "{text}");
+        }
+        assert_eq!(found.len(), 1);
+    }
+    // An older log is that of a fold which ended before the log began again.
+    fs::write(&file, newest).unwrap();
+    let tip = Store::open(folder.path()).unwrap().tip().unwrap();
+    fs::write(&log, []).unwrap();
+    assert_eq!(Store::open(folder.path()).unwrap().tip().unwrap(), tip);
+}
+
 #[test]
 fn a_flipped_bit_is_found_or_harmless() {
     let seed = 99;
