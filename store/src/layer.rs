@@ -22,7 +22,7 @@ pub(crate) struct Layer {
     pub(crate) root_before: B256,
     pub(crate) root: B256,
     pub(crate) patch: Patch,
-    /// Code that its accounts have and that was not there before.
+    /// Code that its accounts have and that the block brought along.
     pub(crate) code: BTreeMap<B256, Box<[u8]>>,
     /// Storages that ended with values in them.
     pub(crate) dead: Vec<TreeId>,
@@ -64,7 +64,8 @@ impl Layer {
     }
 }
 
-/// Code that accounts have now and that was not there.
+/// Code that accounts have now and that the block brings along. It may be there already, by a block that is beside this one
+/// and can be taken back. What is not brought along must be there.
 fn new_code(
     view: &View,
     diff: &StateDiff,
@@ -79,7 +80,7 @@ fn new_code(
             let expected = id.bytes;
             return Err(StoreError::Diff(format!("code {} has {actual} bytes, an account says {expected}", id.hash)));
         }
-        if new.contains_key(&id.hash) || view.has_code(&id.hash)? {
+        if new.contains_key(&id.hash) || bytes.is_none() && view.has_code(&id.hash)? {
             continue;
         }
         let Some(bytes) = bytes else {

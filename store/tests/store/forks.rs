@@ -7,7 +7,7 @@ use crate::{
     model::assert_is,
 };
 use lockstep_store::{ExecutedBlock, Pending, Settings, Store, StoreError, Tip, View};
-use lockstep_vm::{B256, BlockOutcome, Gas, MemoryState, StateDiff, U256};
+use lockstep_vm::{Abi, B256, BlockOutcome, CodeId, Gas, MemoryState, StateDiff, U256};
 use redb::backends::InMemoryBackend;
 
 /// A pending block, those below it, and the state after it.
@@ -230,6 +230,47 @@ fn forks_are_what_their_blocks_make() {
     assert!(runs.iter().any(|(longest, _)| *longest > 3), "no fork is long: {runs:?}");
     for kind in 0..3 {
         assert!(runs.iter().any(|(_, refused)| refused[kind] > 0), "nothing of kind {kind} is refused: {runs:?}");
+    }
+}
+
+/// Two forks bring the same code. One is committed and taken back, and the other has it all the same.
+#[test]
+fn a_fork_has_the_code_that_it_brings() {
+    let store = Store::memory().unwrap();
+    crate::kit::commit(&store, 0, &StateDiff::default());
+    let code = vec![7; 40];
+    let mut state = MemoryState::default();
+    state.put_code(crate::kit::address(1), CodeId::of(&code, Abi::Ewasm), &code);
+    let diff = crate::kit::whole(&state);
+    let block = |height, hash: u8, parent_hash| ExecutedBlock {
+        height,
+        hash: B256::repeat_byte(hash),
+        parent_hash,
+        diff: &diff,
+        receipts: &[],
+        body: None,
+        root: None,
+    };
+    let nothing = StateDiff::default();
+    let first = ExecutedBlock { diff: &nothing, ..block(1, 9, block_hash(0)) };
+    let first = store.pending(&[], &first).unwrap();
+    for fold in [false, true] {
+        store.commit(&block(1, 1, block_hash(0))).unwrap();
+        if fold {
+            store.fold().unwrap();
+        }
+        // Beside the block that has it.
+        let after = store.view(0).unwrap().after(&block(1, 2, block_hash(0))).unwrap();
+        let second = store.pending(std::slice::from_ref(&first), &block(2, 3, first.hash())).unwrap();
+        let stack = [first.clone(), second];
+        assert_is(&after, &state, "beside the block that has it");
+        assert_is(&store.view_above(&stack).unwrap(), &state, "beside the block that has it");
+        store.rollback(0).unwrap();
+        assert_is(&after, &state, "where that is gone");
+        assert_is(&store.view_above(&stack).unwrap(), &state, "where that is gone");
+        stack.iter().for_each(|pending| drop(store.commit_pending(pending).unwrap()));
+        assert_is(&store.latest().unwrap(), &state, "committed");
+        store.rollback(0).unwrap();
     }
 }
 
