@@ -268,7 +268,9 @@ fn a_fork_has_the_code_that_it_brings() {
         store.rollback(0).unwrap();
         assert_is(&after, &state, "where that is gone");
         assert_is(&store.view_above(&stack).unwrap(), &state, "where that is gone");
-        stack.iter().for_each(|pending| drop(store.commit_pending(pending).unwrap()));
+        for pending in &stack {
+            assert_eq!(store.commit_pending(pending).unwrap(), pending.root());
+        }
         assert_is(&store.latest().unwrap(), &state, "committed");
         store.rollback(0).unwrap();
     }
