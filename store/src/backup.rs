@@ -8,12 +8,13 @@ use crate::{
     handle::Snapshot,
     open::builder,
     store::{FILE_NAME, LOG_NAME, Store, Tip},
-    tables::{FORMAT_VERSION, META, META_FORMAT, META_IMPORTED, META_KEPT, Reading, TABLES, TableId, Writing},
+    tables::{Forks, META, META_FORMAT, META_IMPORTED, Reading, TABLES, TableId, Writing, format_row},
 };
 use redb::{Database, WriteTransaction};
 use std::{
     fs::{self, File},
     path::Path,
+    sync::Arc,
 };
 
 /// Bytes of rows that one transaction of a backup writes.
@@ -65,11 +66,12 @@ fn copy(
     log: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), StoreError> {
-    let all = TABLES.iter().map(|table| Reading::open(reading, *table)?.len());
+    let (from, kept, forks) = Reading::open_meta(reading)?;
+    let all = TABLES.iter().map(|table| Reading::open(reading, *table, &forks)?.len());
     let all = all.sum::<Result<u64, StoreError>>()?;
     let mut done = 0;
     for table in TABLES.iter().filter(|table| table.name != META.name) {
-        copy_table(reading, *table, to, &mut |rows| {
+        copy_table(reading, (*table, &forks), to, &mut |rows| {
             done = rows.saturating_add(done);
             progress(done, all);
         })?;
@@ -78,30 +80,30 @@ fn copy(
     made.map_err(|error| StoreError::io("make the log", error))?;
     let writing = begin(to)?;
     {
-        let (from, mut meta) = (Reading::open(reading, META)?, Writing::open(&writing, META)?);
-        for name in [META_KEPT, META_IMPORTED] {
-            if let Some(content) = from.get(name, |content| Ok(content.to_vec()))? {
-                meta.put(name, &[&content])?;
-            }
+        if let Some(kept) = kept {
+            Writing::put_kept(&writing, &kept, &forks)?;
+        }
+        if let Some(content) = from.get(META_IMPORTED, |content| Ok(content.to_vec()))? {
+            Writing::open(&writing, META, &forks)?.put(META_IMPORTED, &[&content])?;
         }
     }
-    writing.open_table(META.definition)?.insert(META_FORMAT, FORMAT_VERSION.to_le_bytes().as_slice())?;
+    writing.open_table(META.definition)?.insert(META_FORMAT, format_row(forks.salt()).as_slice())?;
     Ok(writing.commit()?)
 }
 
 /// Copies the rows of a table. `each` is told how many rows each transaction has written.
 fn copy_table(
     reading: &Snapshot<'_>,
-    table: TableId,
+    (table, forks): (TableId, &Arc<Forks>),
     to: &Database,
     each: &mut dyn FnMut(u64),
 ) -> Result<(), StoreError> {
-    let mut rows = Reading::open(reading, table)?.all()?.peekable();
+    let mut rows = Reading::open(reading, table, forks)?.all()?.peekable();
     loop {
         let writing = begin(to)?;
         let (mut bytes, mut count) = (0_usize, 0_u64);
         {
-            let mut written = Writing::open(&writing, table)?;
+            let mut written = Writing::open(&writing, table, forks)?;
             while bytes < WRITTEN_BYTES
                 && let Some(row) = rows.next()
             {

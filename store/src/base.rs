@@ -9,8 +9,8 @@ use crate::{
     proof::{EMPTY_ROOT, Kind},
     row::{LongRow, Row, RowKey, RowValue, TreeId},
     tables::{
-        BLOCKS, BODIES, BlockRow, CHANGES, CODE, Changes, ENDED, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT,
-        PAGES, RECEIPTS, ROWS, Reading, UNDO, VALUES, body_sum, dated_key, decode, height_key, numbered_key, undo_key,
+        BLOCKS, BODIES, BlockRow, CHANGES, CODE, Changes, ENDED, Forks, Kept, META_IMPORT, META_IMPORTED, PAGES,
+        RECEIPTS, ROWS, Reading, UNDO, VALUES, body_sum, dated_key, decode, height_key, numbered_key, undo_key,
     },
     update::{Slot, Source},
 };
@@ -26,6 +26,8 @@ use std::{
 pub(crate) struct Base {
     /// `None` if there is no block in it.
     pub(crate) kept: Option<Kept>,
+    /// Which forks its rows are of.
+    pub(crate) forks: Arc<Forks>,
     /// Whether an import was begun and is not finished.
     pub(crate) importing: bool,
     /// The height of the snapshot that the store began with: there are no receipts of it.
@@ -119,8 +121,8 @@ fn bytes_of(sub: &Sub) -> usize {
 
 impl Base {
     pub(crate) fn new(transaction: &ReadTransaction, cache: Cache) -> Result<Self, StoreError> {
-        let open = |id| Reading::open(transaction, id);
-        let meta = open(META)?;
+        let (meta, kept, forks) = Reading::open_meta(transaction)?;
+        let open = |id| Reading::open(transaction, id, &forks);
         let tables = Tables {
             rows: open(ROWS)?,
             values: open(VALUES)?,
@@ -134,11 +136,12 @@ impl Base {
             bodies: open(BODIES)?,
         };
         let mut base = Self {
-            kept: meta.get(META_KEPT, decode)?,
+            kept,
             imported: meta.get(META_IMPORTED, decode)?,
             importing: meta.get(META_IMPORT, |_| Ok(()))?.is_some(),
             hash: B256::ZERO,
             root: EMPTY_ROOT,
+            forks: Arc::clone(&forks),
             tables: RwLock::new(Some(Arc::new(tables))),
             cache: Mutex::new(cache),
         };

@@ -139,7 +139,7 @@ impl<'a> Walk<'a> {
         if walk.counts != there {
             walk.checked.differs("leaves, values or pages that no tree has");
         }
-        walk.code(store)?;
+        walk.code(store, &base)?;
         drop(base);
         walk.back(store, oldest, tip)
     }
@@ -285,7 +285,7 @@ impl<'a> Walk<'a> {
     /// Rows of earlier heights are counted here, and held against the trees where the blocks are taken back.
     fn old_rows(&mut self, store: &Store, base: &Base) -> Result<(), StoreError> {
         let reading = store.begin_read()?;
-        for row in Reading::open(&reading, UNDO)?.all()? {
+        for row in Reading::open(&reading, UNDO, &base.forks)?.all()? {
             let (key, content) = row?;
             self.step();
             let (key, old) = (leaf_of_undo_key(&key)?, Row::of(&content)?);
@@ -315,10 +315,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Every code is what its hash says and is counted right.
-    fn code(&mut self, store: &Store) -> Result<(), StoreError> {
+    fn code(&mut self, store: &Store, base: &Base) -> Result<(), StoreError> {
         let reading = store.begin_read()?;
         let mut counted = BTreeMap::new();
-        for row in Reading::open(&reading, CODE_USES)?.all()? {
+        for row in Reading::open(&reading, CODE_USES, &base.forks)?.all()? {
             let (hash, count) = row?;
             counted.insert(hash, decode::<u64>(&count)?);
         }
@@ -327,7 +327,7 @@ impl<'a> Walk<'a> {
             self.checked.differs("code is not counted right");
         }
         let mut present = 0_usize;
-        for row in Reading::open(&reading, CODE)?.all()? {
+        for row in Reading::open(&reading, CODE, &base.forks)?.all()? {
             let (key, code) = row?;
             self.step();
             present = present.saturating_add(1);

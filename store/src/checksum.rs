@@ -1,4 +1,4 @@
-//! The checksum of a row: over its table, its key and its content, so that a row passes for no other.
+//! The checksum of a row: over its file, its fork, its table, its key and its content, so that a row passes for no other.
 //!
 //! It finds what a disk does. It is no cryptographic hash: what must be bound is bound by the root.
 
@@ -9,9 +9,10 @@ pub(crate) const CHECKSUM_BYTES: usize = 8;
 /// word always changes the sum.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The checksum of a row.
-pub(crate) fn checksum(table: u8, key: &[u8], content: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let sum = step(0, u64::from(table));
+/// The checksum of a row of a file and a fork.
+pub(crate) fn checksum(of: [u64; 2], table: u8, key: &[u8], content: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let [file, fork] = of;
+    let sum = step(step(step(0, file), fork), u64::from(table));
     mixed(absorb(absorb(sum, key), content)).to_le_bytes()
 }
 
@@ -45,23 +46,25 @@ mod tests {
     #[test]
     fn a_change_of_any_bit_changes_the_sum() {
         let (key, content): (Vec<u8>, Vec<u8>) = ((0..44).collect(), (0..101).map(|at| at * 2).collect());
-        let good = checksum(3, &key, &content);
+        let good = checksum([7, 9], 3, &key, &content);
         for at in 0..(key.len() + content.len()) * 8 {
             let (mut key, mut content) = (key.clone(), content.clone());
             match key.get_mut(at / 8) {
                 Some(byte) => *byte ^= 1 << (at % 8),
                 None => content[at / 8 - 44] ^= 1 << (at % 8),
             }
-            assert_ne!(checksum(3, &key, &content), good, "bit {at}");
+            assert_ne!(checksum([7, 9], 3, &key, &content), good, "bit {at}");
         }
-        assert_ne!(checksum(4, &key, &content), good);
+        assert_ne!(checksum([7, 9], 4, &key, &content), good);
+        assert_ne!(checksum([7, 8], 3, &key, &content), good);
+        assert_ne!(checksum([6, 9], 3, &key, &content), good);
     }
 
     /// What moves from the key to the content, or is a zero more, is another row.
     #[test]
     fn lengths_are_part_of_the_sum() {
-        let sums =
-            [checksum(1, b"ab", b"c"), checksum(1, b"a", b"bc"), checksum(1, b"ab", b"c\0"), checksum(1, b"", b"abc")];
+        let sums = [("ab", "c"), ("a", "bc"), ("ab", "c\0"), ("", "abc")];
+        let sums = sums.map(|(key, content)| checksum([0, 0], 1, key.as_bytes(), content.as_bytes()));
         for (at, sum) in sums.iter().enumerate() {
             assert!(!sums[at + 1..].contains(sum), "{at}");
         }

@@ -208,9 +208,16 @@ impl core::error::Error for StoreError {
     }
 }
 
+/// The text of a fault is all that whoever executes has of it, so it says what can be done.
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
-        Self::State(error.to_string())
+        let remedy = match &error {
+            StoreError::Damaged(_) => {
+                "; `lockstep chain check` lists the damage, and a snapshot of another node begins a database anew"
+            }
+            _ => "",
+        };
+        Self::State(format!("{error}{remedy}"))
     }
 }
 
@@ -229,7 +236,8 @@ impl From<redb::Error> for StoreError {
             redb::Error::RepairAborted => Self::Unrepaired,
             redb::Error::Corrupted(what) => Self::Damaged(what),
             redb::Error::UpgradeRequired(version) => Self::Foreign(format!("redb file format {version}")),
-            redb::Error::TableTypeMismatch { table, .. } => Self::Foreign(format!("its table {table} has other types")),
+            // It has said that it is ours.
+            redb::Error::TableTypeMismatch { table, .. } => Self::Damaged(format!("its table {table} has other types")),
             redb::Error::Io(error) => error.into(),
             error => Self::Database(Cause { text: error.to_string(), kind: None, source: Some(Arc::new(error)) }),
         }
@@ -247,3 +255,15 @@ macro_rules! from_redb {
 }
 
 from_redb! { DatabaseError TransactionError TableError StorageError CommitError CompactionError SetDurabilityError }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_by_damage_names_the_remedy() {
+        let fault = Fault::from(StoreError::Damaged("a row is missing".into())).to_string();
+        assert!(fault.contains("a row is missing") && fault.contains("snapshot of another node"), "{fault}");
+        assert!(!Fault::from(StoreError::Expired).to_string().contains("snapshot"));
+    }
+}

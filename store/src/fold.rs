@@ -8,9 +8,8 @@ use crate::{
     row::{Row, RowKey, TreeId},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BODIES, BODY_PART_BYTES, BlockRow, CHANGES, CHANGES_MAX, CODE, CODE_USES, Changes, Kept, META,
-        META_KEPT, PAGES, RECEIPTS, ROWS, UNDO, VALUES, Writing, body_sum, dated_key, decode, encode, height_key,
-        numbered_key, undo_key,
+        BLOCKS, BODIES, BODY_PART_BYTES, BlockRow, CHANGES, CHANGES_MAX, CODE, CODE_USES, Changes, Forks, Kept, PAGES,
+        RECEIPTS, ROWS, UNDO, VALUES, Writing, body_sum, dated_key, decode, encode, height_key, numbered_key, undo_key,
     },
     update::Slot,
 };
@@ -29,10 +28,14 @@ impl Store {
             folded: last.height,
             epoch: before.map_or(0, |kept| kept.epoch).saturating_add(1),
         };
+        let forks = match before {
+            Some(_) => Arc::clone(&chain.base.forks),
+            None => Arc::new(chain.base.forks.from(first.height, kept.epoch)),
+        };
         let writing = self.begin_write()?;
-        write_rows(&writing, layers, before.is_none())?;
-        write_pages(&writing, layers)?;
-        Writing::open(&writing, META)?.put(META_KEPT, &[&encode(&kept)?])?;
+        write_rows(&writing, layers, &forks, before.is_none())?;
+        write_pages(&writing, layers, &forks)?;
+        Writing::put_kept(&writing, &kept, &forks)?;
         writing.commit()?;
         let mut cache = chain.base.cache().clone();
         layers.iter().for_each(|layer| cache.apply(layer.patch.slots().iter()));
@@ -73,8 +76,13 @@ impl Old<'_> {
     }
 }
 
-fn write_rows(writing: &WriteTransaction, layers: &[Arc<Layer>], begins: bool) -> Result<(), StoreError> {
-    let rows = Writing::open(writing, ROWS)?;
+fn write_rows(
+    writing: &WriteTransaction,
+    layers: &[Arc<Layer>],
+    forks: &Arc<Forks>,
+    begins: bool,
+) -> Result<(), StoreError> {
+    let rows = Writing::open(writing, ROWS, forks)?;
     let changed = layers.iter().map(|_| Vec::new()).collect();
     let mut folding = Folding { layers, rows, changed, uses: BTreeMap::new(), begins };
     let rows = |(at, layer): (usize, &'_ Arc<Layer>)| -> Vec<(RowKey, usize)> {
@@ -86,10 +94,10 @@ fn write_rows(writing: &WriteTransaction, layers: &[Arc<Layer>], begins: bool) -
         folding.leaf(versions)?;
     }
     let Folding { changed, uses, .. } = folding;
-    write_old(writing, layers, &changed)?;
-    write_values(writing, layers)?;
-    write_code(writing, layers, &uses)?;
-    write_blocks(writing, layers, &changed)
+    write_old(writing, layers, forks, &changed)?;
+    write_values(writing, layers, forks)?;
+    write_code(writing, layers, forks, &uses)?;
+    write_blocks(writing, layers, forks, &changed)
 }
 
 impl<'a> Folding<'a> {
@@ -129,9 +137,10 @@ impl<'a> Folding<'a> {
 fn write_old(
     writing: &WriteTransaction,
     layers: &[Arc<Layer>],
+    forks: &Arc<Forks>,
     changed: &[Vec<(RowKey, Old<'_>)>],
 ) -> Result<(), StoreError> {
-    let mut undo = Writing::open(writing, UNDO)?;
+    let mut undo = Writing::open(writing, UNDO, forks)?;
     for (layer, changed) in layers.iter().zip(changed) {
         for (key, row) in changed.iter().filter_map(|(key, old)| Some((key, old.row()?))) {
             undo.put(&undo_key(layer.height, key), &[row])?;
@@ -141,8 +150,8 @@ fn write_old(
 }
 
 /// Writes every long value: the row that says where it is has become a row or an old one.
-fn write_values(writing: &WriteTransaction, layers: &[Arc<Layer>]) -> Result<(), StoreError> {
-    let mut values = Writing::open(writing, VALUES)?;
+fn write_values(writing: &WriteTransaction, layers: &[Arc<Layer>], forks: &Arc<Forks>) -> Result<(), StoreError> {
+    let mut values = Writing::open(writing, VALUES, forks)?;
     for layer in layers {
         for (key, value) in layer.patch.values() {
             values.put(&dated_key(key, layer.height), &[value])?;
@@ -151,8 +160,13 @@ fn write_values(writing: &WriteTransaction, layers: &[Arc<Layer>]) -> Result<(),
     Ok(())
 }
 
-fn write_code(writing: &WriteTransaction, layers: &[Arc<Layer>], uses: &BTreeMap<B256, u64>) -> Result<(), StoreError> {
-    let (mut code, mut counts) = (Writing::open(writing, CODE)?, Writing::open(writing, CODE_USES)?);
+fn write_code(
+    writing: &WriteTransaction,
+    layers: &[Arc<Layer>],
+    forks: &Arc<Forks>,
+    uses: &BTreeMap<B256, u64>,
+) -> Result<(), StoreError> {
+    let (mut code, mut counts) = (Writing::open(writing, CODE, forks)?, Writing::open(writing, CODE_USES, forks)?);
     for (hash, more) in uses {
         let count: u64 = counts.get(hash.as_slice(), decode)?.unwrap_or(0);
         if count == 0 {
@@ -168,11 +182,12 @@ fn write_code(writing: &WriteTransaction, layers: &[Arc<Layer>], uses: &BTreeMap
 fn write_blocks(
     writing: &WriteTransaction,
     layers: &[Arc<Layer>],
+    forks: &Arc<Forks>,
     changed: &[Vec<(RowKey, Old<'_>)>],
 ) -> Result<(), StoreError> {
-    let mut blocks = Writing::open(writing, BLOCKS)?;
-    let (mut receipts, mut changes) = (Writing::open(writing, RECEIPTS)?, Writing::open(writing, CHANGES)?);
-    let mut bodies = Writing::open(writing, BODIES)?;
+    let open = |id| Writing::open(writing, id, forks);
+    let (mut blocks, mut receipts, mut changes) = (open(BLOCKS)?, open(RECEIPTS)?, open(CHANGES)?);
+    let mut bodies = open(BODIES)?;
     for (layer, changed) in layers.iter().zip(changed) {
         let height = layer.height;
         let leaves: Vec<(RowKey, bool)> = changed.iter().map(|(key, old)| (*key, old.row().is_some())).collect();
@@ -207,14 +222,14 @@ fn write_blocks(
 }
 
 /// Of each place the newest content is written; a page that there is no more is removed.
-fn write_pages(writing: &WriteTransaction, layers: &[Arc<Layer>]) -> Result<(), StoreError> {
+fn write_pages(writing: &WriteTransaction, layers: &[Arc<Layer>], forks: &Arc<Forks>) -> Result<(), StoreError> {
     let slots = layers
         .iter()
         .enumerate()
         .flat_map(|(at, layer)| layer.patch.slots().iter().map(move |(place, slot)| (place, at, slot)));
     let mut slots: Vec<_> = slots.collect();
     slots.sort_unstable_by_key(|(place, at, _)| (**place, *at));
-    let mut pages = Writing::open(writing, PAGES)?;
+    let mut pages = Writing::open(writing, PAGES, forks)?;
     for versions in slots.chunk_by(|(one, ..), (other, ..)| one == other) {
         let Some((place, _, slot)) = versions.last() else { continue };
         let had_page = versions.iter().any(|(.., slot)| slot.had_page);

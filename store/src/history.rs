@@ -10,8 +10,8 @@ use crate::{
     row::{Row, RowKey, RowValue, TreeId},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BODIES, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Kept, META, META_KEPT, PAGES, RECEIPTS,
-        ROWS, UNDO, VALUES, Writing, dated_key, decode, encode, height_key, numbered_key, undo_key,
+        BLOCKS, BODIES, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Forks, Kept, PAGES, RECEIPTS, ROWS, UNDO,
+        VALUES, Writing, dated_key, decode, height_key, numbered_key, undo_key,
     },
     view::{Undone, View},
 };
@@ -68,7 +68,7 @@ impl Store {
         let Undone { past, patch, born } = view.into_undone()?.ok_or(StoreError::Empty)?;
         let writing = self.begin_write()?;
         {
-            let mut tables = Tables::open(&writing)?;
+            let mut tables = Tables::open(&writing, &base.forks)?;
             for (key, row) in patch.rows() {
                 tables.undo_leaf(base, &past.0, key, row.as_ref())?;
             }
@@ -85,7 +85,9 @@ impl Store {
         }
         let epoch = before.epoch.saturating_add(1);
         let kept = Kept { folded: height, epoch, ..before };
-        Writing::open(&writing, META)?.put(META_KEPT, &[&encode(&kept)?])?;
+        // Rows of these heights that come again are of another fork.
+        let forks = Arc::new(base.forks.from(height.saturating_add(1), epoch));
+        Writing::put_kept(&writing, &kept, &forks)?;
         writing.commit()?;
         let mut cache = base.cache().clone();
         cache.apply(patch.slots().iter());
@@ -143,7 +145,7 @@ impl Store {
         }
         let writing = self.begin_write()?;
         {
-            let mut tables = Tables::open(&writing)?;
+            let mut tables = Tables::open(&writing, &base.forks)?;
             let mut left = SWEPT_ROWS_MAX;
             for tree in ended {
                 let place = Place::root(tree);
@@ -179,7 +181,7 @@ impl Store {
         }
         let writing = self.begin_write()?;
         {
-            let mut tables = Tables::open(&writing)?;
+            let mut tables = Tables::open(&writing, &chain.base.forks)?;
             // What a height was before its block is for the heights below it, which go.
             for height in before.oldest..=next {
                 tables.forget_changes(height)?;
@@ -188,7 +190,8 @@ impl Store {
                 tables.forget_block(height)?;
             }
         }
-        Writing::open(&writing, META)?.put(META_KEPT, &[&encode(&Kept { oldest: next, ..before })?])?;
+        let forks = Arc::new(chain.base.forks.without_below(next));
+        Writing::put_kept(&writing, &Kept { oldest: next, ..before }, &forks)?;
         writing.commit()?;
         let cache = chain.base.cache().clone();
         chain.base = Arc::new(Base::new(&*self.begin_read()?, cache)?);
@@ -235,8 +238,8 @@ struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    fn open(writing: &'a WriteTransaction) -> Result<Self, StoreError> {
-        let open = |id| Writing::open(writing, id);
+    fn open(writing: &'a WriteTransaction, forks: &Arc<Forks>) -> Result<Self, StoreError> {
+        let open = |id| Writing::open(writing, id, forks);
         Ok(Self {
             blocks: open(BLOCKS)?,
             receipts: open(RECEIPTS)?,

@@ -1,7 +1,7 @@
 //! A block in memory, above the state that it was executed on.
 
 use crate::{
-    apply::{Applied, apply},
+    apply::{Applied, State, apply},
     commit::{BODY_BYTES_MAX, ExecutedBlock},
     error::StoreError,
     patch::Patch,
@@ -22,7 +22,7 @@ pub(crate) struct Layer {
     pub(crate) root_before: B256,
     pub(crate) root: B256,
     pub(crate) patch: Patch,
-    /// Code that its accounts have and that was not there before.
+    /// Code that its accounts have and that the block brought along.
     pub(crate) code: BTreeMap<B256, Box<[u8]>>,
     /// Storages that ended with values in them.
     pub(crate) dead: Vec<TreeId>,
@@ -64,7 +64,8 @@ impl Layer {
     }
 }
 
-/// Code that accounts have now and that was not there.
+/// Code that accounts have now and that the block brings along. It may be there already, by a block that is beside this one
+/// and can be taken back. What is not brought along must be there.
 fn new_code(
     view: &View,
     diff: &StateDiff,
@@ -72,17 +73,24 @@ fn new_code(
 ) -> Result<BTreeMap<B256, Box<[u8]>>, StoreError> {
     let mut new = BTreeMap::new();
     for row in rows.iter().filter(|(key, _)| key.tree == TreeId::ACCOUNTS).filter_map(|(_, row)| row.as_ref()) {
-        let Some(id) = row.to_account()?.1.account.code else { continue };
+        let (address, after) = row.to_account()?;
+        let Some(id) = after.account.code else { continue };
         let bytes = diff.code.get(&id.hash);
         if let Some(actual) = bytes.map(|bytes| code_bytes(bytes)).filter(|&actual| actual != id.bytes) {
             let expected = id.bytes;
             return Err(StoreError::Diff(format!("code {} has {actual} bytes, an account says {expected}", id.hash)));
         }
-        if new.contains_key(&id.hash) || view.has_code(&id.hash)? {
+        if new.contains_key(&id.hash) || bytes.is_none() && view.has_code(&id.hash)? {
             continue;
         }
-        let bytes =
-            bytes.ok_or_else(|| StoreError::Diff(format!("an account has code {} that nobody has", id.hash)))?;
+        let Some(bytes) = bytes else {
+            // An account that had it before shows that it was there: that is the fault of no block.
+            let before = view.account_row(&address)?.and_then(|before| before.account.code);
+            return Err(match before.filter(|before| before.hash == id.hash) {
+                Some(_) => StoreError::Damaged(format!("the code {} is missing, which {address} has", id.hash)),
+                None => StoreError::Diff(format!("an account has code {} that nobody has", id.hash)),
+            });
+        };
         if code_hash(bytes) != id.hash {
             return Err(StoreError::Diff(format!("code {} has another hash", id.hash)));
         }

@@ -16,8 +16,8 @@ use crate::{
     snapshot::{Expected, SnapshotHead},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BlockRow, CODE, CODE_USES, Kept, META, META_IMPORT, META_IMPORTED, META_KEPT, PAGES, ROWS, Reading,
-        VALUES, Writing, dated_key, decode, encode, height_key,
+        BLOCKS, BlockRow, CODE, CODE_USES, Forks, Kept, META, META_IMPORT, META_IMPORTED, PAGES, ROWS, Reading, VALUES,
+        Writing, dated_key, decode, encode, height_key,
     },
     view::View,
 };
@@ -81,11 +81,11 @@ impl Store {
         }
         self.write(|_, chain| {
             is_empty(chain)?;
-            let meta = Reading::open(&*self.begin_read()?, META)?;
+            let (meta, ..) = Reading::open_meta(&*self.begin_read()?)?;
             let there: Option<Progress> = meta.get(META_IMPORT, decode)?;
             let progress = match there.filter(|there| there.head == *head) {
                 Some(there) => there,
-                None => self.begin(head)?,
+                None => self.begin(head, &chain.base.forks)?,
             };
             // Chunks come mostly in order: few pages are read again, and memory is for the chunks.
             let cache = Cache::new(self.settings.pages_bytes / 4);
@@ -103,7 +103,7 @@ impl Store {
         self.guard.run(|| Ok(self.chain()?.base.importing))
     }
 
-    fn begin(&self, head: &SnapshotHead) -> Result<Progress, StoreError> {
+    fn begin(&self, head: &SnapshotHead, forks: &Arc<Forks>) -> Result<Progress, StoreError> {
         let (root, storages) = (EMPTY_ROOT, 0);
         let (accounts, apart) = (Coverage::default(), BTreeMap::new());
         let progress = Progress { head: head.clone(), root, storages, accounts, apart };
@@ -112,7 +112,7 @@ impl Store {
             writing.delete_table(table.definition)?;
             writing.open_table(table.definition)?;
         }
-        Writing::open(&writing, META)?.put(META_IMPORT, &[&encode(&progress)?])?;
+        Writing::open(&writing, META, forks)?.put(META_IMPORT, &[&encode(&progress)?])?;
         writing.commit()?;
         Ok(progress)
     }
@@ -253,8 +253,9 @@ impl Import<'_> {
             self.progress.storages = storages.ok_or_else(|| StoreError::Diff("too many storages".into()))?;
             let patch = Patch::new(rows, values, updated.slots);
             let writing = store.begin_write()?;
-            write_patch(&writing, height, &patch, &waiting)?;
-            Writing::open(&writing, META)?.put(META_IMPORT, &[&encode(&self.progress)?])?;
+            let forks = &self.base.forks;
+            write_patch(&writing, height, &patch, &waiting, forks)?;
+            Writing::open(&writing, META, forks)?.put(META_IMPORT, &[&encode(&self.progress)?])?;
             writing.commit()?;
             drop(view);
             let mut cache = self.base.cache().clone();
@@ -300,23 +301,29 @@ impl Import<'_> {
     }
 }
 
-fn write_patch(writing: &WriteTransaction, height: u64, patch: &Patch, waiting: &StateDiff) -> Result<(), StoreError> {
-    let mut rows = Writing::open(writing, ROWS)?;
+fn write_patch(
+    writing: &WriteTransaction,
+    height: u64,
+    patch: &Patch,
+    waiting: &StateDiff,
+    forks: &Arc<Forks>,
+) -> Result<(), StoreError> {
+    let mut rows = Writing::open(writing, ROWS, forks)?;
     for (key, row) in patch.rows() {
         match row {
             Some(row) => rows.put(&key.bytes(), &[row.bytes()])?,
             None => rows.remove(&key.bytes())?,
         };
     }
-    let mut values = Writing::open(writing, VALUES)?;
+    let mut values = Writing::open(writing, VALUES, forks)?;
     for (key, value) in patch.values() {
         values.put(&dated_key(key, height), &[value])?;
     }
-    let mut pages = Writing::open(writing, PAGES)?;
+    let mut pages = Writing::open(writing, PAGES, forks)?;
     for (place, slot) in patch.slots() {
         write_page(&mut pages, &place.page_key(), slot, slot.had_page)?;
     }
-    let mut code = Writing::open(writing, CODE)?;
+    let mut code = Writing::open(writing, CODE, forks)?;
     for (hash, bytes) in &waiting.code {
         code.put(hash.as_slice(), &[bytes])?;
     }
@@ -374,19 +381,20 @@ fn begin_chain(
 ) -> Result<(), StoreError> {
     is_empty(chain)?;
     let kept = Kept { oldest: head.height, folded: head.height, epoch: 1 };
+    let forks = Arc::new(chain.base.forks.from(head.height, kept.epoch));
     let block = BlockRow { hash: head.hash, root: head.root, receipts: 0, changes: 0, body: None };
     let writing = store.begin_write()?;
     {
-        let mut counts = Writing::open(&writing, CODE_USES)?;
+        let mut counts = Writing::open(&writing, CODE_USES, &forks)?;
         for (hash, (count, _)) in uses {
             counts.put(hash.as_slice(), &[&count.to_le_bytes()])?;
         }
-        Writing::open(&writing, BLOCKS)?.put(&height_key(head.height), &[&encode(&block)?])?;
-        let mut meta = Writing::open(&writing, META)?;
+        Writing::open(&writing, BLOCKS, &forks)?.put(&height_key(head.height), &[&encode(&block)?])?;
+        let mut meta = Writing::open(&writing, META, &forks)?;
         meta.remove(META_IMPORT)?;
         meta.put(META_IMPORTED, &[&encode(&head.height)?])?;
-        meta.put(META_KEPT, &[&encode(&kept)?])?;
     }
+    Writing::put_kept(&writing, &kept, &forks)?;
     writing.commit()?;
     let base = Base::new(&*store.begin_read()?, Cache::new(store.settings.pages_bytes))?;
     *chain = Chain { base: Arc::new(base), layers: Vec::new() };

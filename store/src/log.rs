@@ -2,7 +2,11 @@
 //!
 //! Records begin at multiples of a sector, the first at the beginning of the file. A record is believed if it is of the
 //! epoch that the database says, the next in its sequence, and has the digest that it says. When the blocks are in the
-//! database, that has a new epoch, and the log begins anew over the old records.
+//! database, that has a new epoch, and the log begins anew over the old records, with a mark of that epoch. A database of an
+//! earlier epoch than its log has lost its last transaction.
+//!
+//! Contracts choose what is in a payload, and what is left of it lies behind the end of the log. So every sector of a record
+//! but its first begins with a byte that no record begins with: nothing in a payload is taken for a record.
 //!
 //! Behind the last record is its mark: an empty record with the next number, written when the sync of the last one has
 //! returned and not synced itself. A last record that is damaged is told by it from one that was torn: a torn one was never
@@ -32,6 +36,13 @@ const HEADER_BYTES: usize = 64;
 
 /// Records begin at multiples of this.
 const SECTOR_BYTES: u64 = 512;
+
+/// What every other sector of a record begins with.
+const CONTINUES: u8 = 0;
+
+/// Bytes of the payload in the first sector of a record, and in every other one.
+const FIRST_BYTES: usize = 448;
+const OTHER_BYTES: usize = 511;
 
 /// The file grows by this, so that few appends change its length.
 const GROWTH_BYTES: u64 = 1_024 * 1_024;
@@ -113,10 +124,17 @@ impl Log {
     ) -> Result<(Self, Vec<Record>), StoreError> {
         let bytes = backend.len()?;
         let mut log = Self { backend, bytes, epoch, durability: durability.unwrap_or_default(), end: 0, sequence: 0 };
+        let begun = log.header_at(0)?.map_or(epoch, |header| header.epoch);
+        if begun > epoch && log.read(0)?.is_some() {
+            return Err(StoreError::Damaged(format!(
+                "the log follows a later state than the database has (epoch {begun}, not {epoch}): the last transaction of the \
+                 database is lost, or one of its two files is of another copy"
+            )));
+        }
         let mut records = Vec::new();
-        while let Some((payload, next)) = log.read(log.end, log.sequence)?.filter(|(payload, _)| !payload.is_empty()) {
-            records.push(decode(&payload)?);
-            (log.end, log.sequence) = (next, log.sequence.saturating_add(1));
+        while let Some(found) = log.read(log.end)?.filter(|found| log.is_next(found) && !found.payload.is_empty()) {
+            records.push(decode(&found.payload)?);
+            (log.end, log.sequence) = (found.next, log.sequence.saturating_add(1));
         }
         if let Some((sequence, _)) = log.later(log.end, SYNCED)? {
             let missing = log.sequence;
@@ -140,38 +158,35 @@ impl Log {
         Ok((log, records))
     }
 
-    /// The payload of the record at `offset`, if it is of this epoch and has that number, and where the next one begins.
-    fn read(&self, offset: u64, sequence: u64) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
+    fn is_next(&self, found: &Found) -> bool {
+        (found.header.epoch, found.header.sequence) == (self.epoch, self.sequence)
+    }
+
+    fn header_at(&self, offset: u64) -> Result<Option<Header>, StoreError> {
+        let mut bytes = [0; HEADER_BYTES];
         let header_bytes = u64::try_from(HEADER_BYTES).unwrap_or(0);
-        let body = offset.saturating_add(header_bytes);
-        if body > self.bytes {
+        if offset.saturating_add(header_bytes) > self.bytes {
             return Ok(None);
         }
-        let mut header = [0; HEADER_BYTES];
-        self.backend.read(offset, &mut header)?;
-        let Some((_, found, payload_bytes)) = self.header(&header) else { return Ok(None) };
-        let end = body.checked_add(payload_bytes).filter(|end| *end <= self.bytes);
-        let (Some(end), true) = (end, found == sequence) else { return Ok(None) };
-        let Ok(length) = usize::try_from(payload_bytes) else { return Ok(None) };
-        let mut payload = vec![0; length];
-        self.backend.read(body, &mut payload)?;
-        let (start, digest) = header.split_at_checked(32).unwrap_or_default();
-        if digest_of(start, &payload).as_slice() != digest {
+        self.backend.read(offset, &mut bytes)?;
+        Ok(Header::of(&bytes))
+    }
+
+    /// The record at `offset`, of any epoch, if there is a whole one.
+    fn read(&self, offset: u64) -> Result<Option<Found>, StoreError> {
+        let Some(header) = self.header_at(offset)? else { return Ok(None) };
+        let length = usize::try_from(header.payload_bytes).ok().and_then(written_bytes);
+        let end = length.and_then(|length| offset.checked_add(u64::try_from(length).ok()?));
+        let (Some(length), Some(end)) = (length, end.filter(|end| *end <= self.bytes)) else { return Ok(None) };
+        let mut record = vec![0; length];
+        self.backend.read(offset, &mut record)?;
+        let Some(payload) = payload_of(&record) else { return Ok(None) };
+        let (start, digest) = record.split_first_chunk::<32>().unwrap_or((&[0; 32], &[]));
+        if digest.get(..32) != Some(digest_of(start, &payload).as_slice()) {
             return Ok(None);
         }
         let next = end.div_ceil(SECTOR_BYTES).saturating_mul(SECTOR_BYTES);
-        Ok(Some((payload, next)))
-    }
-
-    /// What it begins with, the number and the bytes of the payload, if a header is one of this epoch.
-    fn header(&self, header: &[u8]) -> Option<(&'static [u8; 8], u64, u64)> {
-        let (begin, rest) = header.split_first_chunk::<8>()?;
-        let begin = [SYNCED, UNSYNCED].into_iter().find(|known| *known == begin)?;
-        let (epoch, rest) = rest.split_first_chunk::<8>()?;
-        let (sequence, rest) = rest.split_first_chunk::<8>()?;
-        let (bytes, _) = rest.split_first_chunk::<8>()?;
-        let [epoch, sequence, bytes] = [epoch, sequence, bytes].map(|number| u64::from_le_bytes(*number));
-        (epoch == self.epoch).then_some((begin, sequence, bytes))
+        Ok(Some(Found { header, payload, next }))
     }
 
     /// The number and the place of a later record of this epoch, whole, that is at `from` or behind it and begins so; or of
@@ -185,10 +200,10 @@ impl Log {
             self.backend.read(offset, &mut sectors)?;
             let size = usize::try_from(SECTOR_BYTES).unwrap_or(1);
             for (at, sector) in (0_u64..).zip(sectors.chunks(size)) {
-                let Some((begins, sequence, _)) = self.header(sector) else { continue };
+                let Some(header) = Header::of(sector).filter(|header| header.epoch == self.epoch) else { continue };
                 let at = offset.saturating_add(at.saturating_mul(SECTOR_BYTES));
-                if begins == begin && sequence > self.sequence && self.read(at, sequence)?.is_some() {
-                    return Ok(Some((sequence, at)));
+                if header.begin == begin && header.sequence > self.sequence && self.read(at)?.is_some() {
+                    return Ok(Some((header.sequence, at)));
                 }
             }
             offset = offset.saturating_add(count.max(SECTOR_BYTES));
@@ -213,14 +228,19 @@ impl Log {
     /// Writes a record at the end. Returns where the next one begins.
     fn put(&mut self, begin: &[u8; 8], payload: &[u8]) -> Result<u64, StoreError> {
         let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
-        let mut record = Vec::with_capacity(HEADER_BYTES.saturating_add(payload.len()));
+        let mut record = Vec::with_capacity(written_bytes(payload.len()).unwrap_or(0));
         record.extend_from_slice(begin);
         for number in [self.epoch, self.sequence, length] {
             record.extend_from_slice(&number.to_le_bytes());
         }
         let digest = digest_of(&record, payload);
         record.extend_from_slice(digest.as_slice());
-        record.extend_from_slice(payload);
+        let (first, rest) = payload.split_at_checked(FIRST_BYTES).unwrap_or((payload, &[]));
+        record.extend_from_slice(first);
+        for part in rest.chunks(OTHER_BYTES) {
+            record.push(CONTINUES);
+            record.extend_from_slice(part);
+        }
         let written = u64::try_from(record.len()).unwrap_or(u64::MAX);
         let end = self.end.saturating_add(written);
         let next = end.div_ceil(SECTOR_BYTES).saturating_mul(SECTOR_BYTES);
@@ -240,13 +260,66 @@ impl Log {
             self.backend.set_len(KEPT_BYTES)?;
             self.bytes = KEPT_BYTES;
         }
-        Ok(())
+        // What is on the disk now is not synced, and need not be: the epoch that it says is that of the database.
+        self.put(SYNCED, &[]).map(drop)
     }
 
     /// Closes the file.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
         Ok(self.backend.close()?)
     }
+}
+
+/// A whole record that was found.
+struct Found {
+    header: Header,
+    payload: Vec<u8>,
+    /// Where the next one begins.
+    next: u64,
+}
+
+/// What a record says of itself.
+#[derive(Debug, Clone, Copy)]
+struct Header {
+    begin: &'static [u8; 8],
+    epoch: u64,
+    sequence: u64,
+    payload_bytes: u64,
+}
+
+impl Header {
+    /// The header that a sector begins with, if it is one.
+    fn of(sector: &[u8]) -> Option<Self> {
+        let (begin, rest) = sector.split_first_chunk::<8>()?;
+        let begin = [SYNCED, UNSYNCED].into_iter().find(|known| *known == begin)?;
+        let (epoch, rest) = rest.split_first_chunk::<8>()?;
+        let (sequence, rest) = rest.split_first_chunk::<8>()?;
+        let (bytes, _) = rest.split_first_chunk::<8>()?;
+        let [epoch, sequence, payload_bytes] = [epoch, sequence, bytes].map(|number| u64::from_le_bytes(*number));
+        Some(Self { begin, epoch, sequence, payload_bytes })
+    }
+}
+
+/// Bytes of a record in the file with so many bytes of payload.
+fn written_bytes(payload_bytes: usize) -> Option<usize> {
+    let sectors = payload_bytes.saturating_sub(FIRST_BYTES).div_ceil(OTHER_BYTES);
+    HEADER_BYTES.checked_add(payload_bytes)?.checked_add(sectors)
+}
+
+/// The payload in the bytes of a record, if every sector but the first begins as it must.
+fn payload_of(record: &[u8]) -> Option<Vec<u8>> {
+    let sector_bytes = OTHER_BYTES.saturating_add(1);
+    let (first, rest) = record.split_at_checked(sector_bytes).unwrap_or((record, &[]));
+    let mut payload = Vec::with_capacity(record.len());
+    payload.extend_from_slice(first.get(HEADER_BYTES..)?);
+    for sector in rest.chunks(sector_bytes) {
+        let (begin, part) = sector.split_first()?;
+        if *begin != CONTINUES {
+            return None;
+        }
+        payload.extend_from_slice(part);
+    }
+    Some(payload)
 }
 
 fn digest_of(header: &[u8], payload: &[u8]) -> B256 {

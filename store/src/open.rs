@@ -10,7 +10,7 @@ use crate::{
     log::{BlockRecord, Log, Record},
     settings::Settings,
     store::{Chain, FILE_NAME, LOG_NAME, Store, view},
-    tables::{FORMAT_VERSION, META, META_FORMAT, TABLES},
+    tables::{FORMAT_VERSION, META, META_FORMAT, TABLES, format_of, format_row},
 };
 use redb::{
     Builder, ConcurrencyMode, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, StorageError,
@@ -129,7 +129,7 @@ impl Store {
         let guard = Arc::new(Guard::default());
         Arc::clone(&guard).run(|| {
             let db = database().map_err(foreign)?;
-            let log = open_format(&db, log)?;
+            let log = open_format(&db, log, &settings)?;
             let base = Base::new(&db.begin_read()?, Cache::new(settings.pages_bytes))?;
             let (log, records) = Log::open(log, base.kept.map_or(0, |kept| kept.epoch), Some(settings.durability))?;
             let settings = Arc::new(settings);
@@ -259,15 +259,18 @@ fn open_log(path: &Path, expected: LogFile, to_write: bool) -> Result<Box<dyn St
 /// Whether a database says that it has a format, which must be ours.
 fn has_format(reading: &ReadTransaction) -> Result<bool, StoreError> {
     match reading.open_table(META.definition) {
-        Ok(meta) => match meta.get(META_FORMAT)?.map(|row| <[u8; 4]>::try_from(row.value()).map(u32::from_le_bytes)) {
-            Some(Ok(FORMAT_VERSION)) => Ok(true),
-            Some(Ok(actual)) => Err(StoreError::Format { actual, expected: FORMAT_VERSION }),
+        Ok(meta) => match meta.get(META_FORMAT)?.map(|row| format_of(row.value())) {
+            Some(Some((FORMAT_VERSION, _))) => Ok(true),
+            Some(Some((actual, _))) => Err(StoreError::Format { actual, expected: FORMAT_VERSION }),
             _ => Err(StoreError::Foreign("it does not say its format".into())),
         },
         Err(TableError::TableDoesNotExist(_)) => match reading.list_tables()?.next() {
             Some(table) => Err(StoreError::Foreign(format!("it has a table {}", table.name()))),
             None => Ok(false),
         },
+        Err(TableError::TableTypeMismatch { table, .. }) => {
+            Err(StoreError::Foreign(format!("its table {table} has other types")))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -277,6 +280,7 @@ fn has_format(reading: &ReadTransaction) -> Result<bool, StoreError> {
 fn open_format(
     db: &Database,
     log: impl FnOnce(LogFile) -> Result<Box<dyn StorageBackend>, StoreError>,
+    settings: &Settings,
 ) -> Result<Box<dyn StorageBackend>, StoreError> {
     if has_format(&db.begin_read()?)? {
         return log(LogFile::There);
@@ -288,7 +292,7 @@ fn open_format(
     for table in TABLES {
         writing.open_table(table.definition)?;
     }
-    writing.open_table(META.definition)?.insert(META_FORMAT, FORMAT_VERSION.to_le_bytes().as_slice())?;
+    writing.open_table(META.definition)?.insert(META_FORMAT, format_row(settings.salt()).as_slice())?;
     writing.commit()?;
     Ok(log)
 }

@@ -1,7 +1,10 @@
 //! What an embedder decides about a store. No result depends on it.
 
 use lockstep_vm::{Executor, Serial};
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
 
 /// When a committed block is on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +35,9 @@ pub struct Settings {
     pub view_foldings: usize,
     /// When a committed block is on the disk.
     pub durability: Durability,
+    /// What the checksums of a new database begin with, `None` for a number from the system. Contracts choose what is stored,
+    /// and must not know it. A test can ask for the same file each time.
+    pub salt: Option<u64>,
     /// Who runs the hashing, and the transactions of a block for those who execute it by
     /// [`Store::executor`](crate::Store::executor).
     pub executor: Arc<dyn Executor>,
@@ -48,12 +54,19 @@ impl Default for Settings {
             fold_bytes: 64 * MIB,
             view_foldings: 64,
             durability: Durability::Block,
+            salt: None,
             executor: Arc::new(Serial),
         }
     }
 }
 
 impl Settings {
+    /// The salt of a new database.
+    pub(crate) fn salt(&self) -> u64 {
+        // Its keys are random numbers of the system.
+        self.salt.unwrap_or_else(|| RandomState::new().hash_one(0_u8))
+    }
+
     pub(crate) fn executor(&self) -> &dyn Executor {
         &*self.executor
     }

@@ -44,7 +44,7 @@ impl Store {
     pub fn stats(&self) -> Result<Stats, StoreError> {
         self.guard.run(|| {
             let (chain, reading) = self.chain_and_snapshot()?;
-            let tables = TABLES.map(|table| Reading::open(&reading, table)?.size());
+            let tables = TABLES.map(|table| Reading::open(&reading, table, &chain.base.forks)?.size());
             Ok(Stats {
                 blocks_in_log: u64::try_from(chain.layers.len()).unwrap_or(u64::MAX),
                 tables: tables.into_iter().collect::<Result<_, _>>()?,

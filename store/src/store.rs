@@ -323,11 +323,19 @@ impl Store {
         &mut self,
         work: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let cache = self.chain()?.base.cache().clone();
+        let before = self.chain()?.base;
+        let (kept, cache) = (before.kept, before.cache().clone());
+        drop(before);
         let Some(Handle::Writer(db)) = &mut self.db else { return Err(StoreError::ReadOnly) };
         *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         let result = work(db);
         let base = Arc::new(Base::new(&*self.begin_read()?, cache)?);
+        if base.kept != kept {
+            // Where the disk has lost a write, what redb finds there is an earlier commit, and sound.
+            let error = StoreError::Damaged("the last transaction of the database is lost".into());
+            self.guard.fail(error.clone());
+            return Err(error);
+        }
         *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(Chain { base, layers: Vec::new() });
         result
     }

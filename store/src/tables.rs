@@ -15,9 +15,10 @@ use redb::{
     AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
     WriteTransaction,
 };
+use std::sync::Arc;
 
 /// The version of the format that `docs/store.md` describes.
-pub const FORMAT_VERSION: u32 = 6;
+pub const FORMAT_VERSION: u32 = 7;
 
 /// A table: every key and value is a string of bytes.
 type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -26,26 +27,32 @@ type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
 #[derive(Clone, Copy)]
 pub(crate) struct TableId {
     number: u8,
+    /// Whether its keys begin with a height: its rows are of the fork of that height then.
+    by_height: bool,
     pub(crate) name: &'static str,
     pub(crate) definition: Bytes2,
 }
 
 const fn table(number: u8, name: &'static str) -> TableId {
-    TableId { number, name, definition: TableDefinition::new(name) }
+    TableId { number, by_height: false, name, definition: TableDefinition::new(name) }
+}
+
+const fn by_height(number: u8, name: &'static str) -> TableId {
+    TableId { by_height: true, ..table(number, name) }
 }
 
 /// By name: the format version, and what is kept.
 pub(crate) const META: TableId = table(0, "meta");
 /// By height: [`BlockRow`].
-pub(crate) const BLOCKS: TableId = table(1, "blocks");
+pub(crate) const BLOCKS: TableId = by_height(1, "blocks");
 /// By height and number: a receipt.
-pub(crate) const RECEIPTS: TableId = table(2, "receipts");
+pub(crate) const RECEIPTS: TableId = by_height(2, "receipts");
 /// By [`RowKey`]: the leaf at the last folded height.
 pub(crate) const ROWS: TableId = table(3, "rows");
 /// By height and [`RowKey`]: what the leaf was before that height, if there was one.
-pub(crate) const UNDO: TableId = table(4, "undo");
+pub(crate) const UNDO: TableId = by_height(4, "undo");
 /// By height and number: [`Changes`].
-pub(crate) const CHANGES: TableId = table(5, "changes");
+pub(crate) const CHANGES: TableId = by_height(5, "changes");
 /// By tree and place: a page.
 pub(crate) const PAGES: TableId = table(6, "pages");
 /// By hash: code.
@@ -57,7 +64,7 @@ pub(crate) const CODE_USES: TableId = table(8, "code_uses");
 pub(crate) const ENDED: TableId = table(9, "ended");
 
 /// By height and number: a part of the body of a block.
-pub(crate) const BODIES: TableId = table(10, "bodies");
+pub(crate) const BODIES: TableId = by_height(10, "bodies");
 
 /// By [`RowKey`] and the height at which it was written: a long value.
 pub(crate) const VALUES: TableId = table(11, "values");
@@ -69,7 +76,8 @@ pub(crate) const TABLES: [TableId; 12] =
 /// Bytes of a part of a body: no row asks redb for much room at once.
 pub(crate) const BODY_PART_BYTES: usize = 1_024 * 1_024;
 
-/// The version of the format, 4 bytes without a checksum: what every version of this program can read.
+/// The version of the format, 4 bytes, and the salt of the file, 8 bytes, without a checksum: what every version of this
+/// program can read begins with a version.
 pub(crate) const META_FORMAT: &[u8] = b"format";
 pub(crate) const META_KEPT: &[u8] = b"kept";
 /// How far an import is, while there is one.
@@ -86,6 +94,58 @@ pub(crate) struct Kept {
     pub(crate) folded: u64,
     /// Which of the records in the log follow it.
     pub(crate) epoch: u64,
+}
+
+/// The version of the format and the salt of the file, which no version but this one has for sure.
+pub(crate) fn format_of(row: &[u8]) -> Option<(u32, u64)> {
+    let (version, salt) = row.split_first_chunk()?;
+    Some((u32::from_le_bytes(*version), salt.first_chunk().map_or(0, |salt| u64::from_le_bytes(*salt))))
+}
+
+/// The row that says them.
+pub(crate) fn format_row(salt: u64) -> Vec<u8> {
+    [FORMAT_VERSION.to_le_bytes().as_slice(), &salt.to_le_bytes()].concat()
+}
+
+/// What rows belong to: a file, and the fork of their height.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Forks {
+    /// That of the file. Contracts choose bytes, and do not know it: where a disk has lost a write, what was there before it
+    /// can be a page that somebody made up, and none of its rows is right.
+    salt: u64,
+    /// The first height of each fork, ascending, and the epoch in which it began. It tells a row from the one of another
+    /// block of its height that was taken back, where a disk has lost the write that replaced it.
+    begins: Vec<(u64, u64)>,
+}
+
+impl Forks {
+    /// Those of a file without blocks.
+    pub(crate) const fn none(salt: u64) -> Self {
+        Self { salt, begins: Vec::new() }
+    }
+
+    /// The salt of the file.
+    pub(crate) const fn salt(&self) -> u64 {
+        self.salt
+    }
+
+    /// These where everything from `height` on is of a fork that begins in `epoch`.
+    pub(crate) fn from(&self, height: u64, epoch: u64) -> Self {
+        let kept = self.begins.iter().copied().filter(|(first, _)| *first < height);
+        Self { salt: self.salt, begins: kept.chain([(height, epoch)]).collect() }
+    }
+
+    /// These without those that end below `oldest`.
+    pub(crate) fn without_below(&self, oldest: u64) -> Self {
+        let first = self.begins.partition_point(|(first, _)| *first <= oldest).saturating_sub(1);
+        Self { salt: self.salt, begins: self.begins.get(first..).unwrap_or_default().to_vec() }
+    }
+
+    /// The fork of a height.
+    fn at(&self, height: u64) -> u64 {
+        let at = self.begins.partition_point(|(first, _)| *first <= height).checked_sub(1);
+        at.and_then(|at| self.begins.get(at)).map_or(0, |(_, epoch)| *epoch)
+    }
 }
 
 /// A block.
@@ -105,7 +165,7 @@ pub(crate) struct BlockRow {
 
 /// The checksum of a whole body, which finds a part that is missing or of another block.
 pub(crate) fn body_sum(height: u64, body: &[u8]) -> u64 {
-    u64::from_le_bytes(checksum(BODIES.number, &height_key(height), body))
+    u64::from_le_bytes(checksum([0; 2], BODIES.number, &height_key(height), body))
 }
 
 /// What a block changed, or a part of it.
@@ -202,17 +262,25 @@ impl TableId {
     /// What `read` makes of the content of a row that was looked up, if there is one.
     fn read<T>(
         &self,
+        forks: &Forks,
         row: Option<AccessGuard<'_, &'static [u8]>>,
         key: &[u8],
         read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        row.map(|row| read(self.content(key, row.value())?)).transpose()
+        row.map(|row| read(self.content(forks, key, row.value())?)).transpose()
+    }
+
+    /// The checksum of a row.
+    fn sum(&self, forks: &Forks, key: &[u8], content: &[u8]) -> [u8; CHECKSUM_BYTES] {
+        let height = key.first_chunk().filter(|_| self.by_height);
+        let fork = height.map_or(0, |height| forks.at(u64::from_be_bytes(*height)));
+        checksum([forks.salt, fork], self.number, key, content)
     }
 
     /// The content of a row, if its checksum is right.
-    fn content<'a>(&self, key: &[u8], row: &'a [u8]) -> Result<&'a [u8], StoreError> {
+    fn content<'a>(&self, forks: &Forks, key: &[u8], row: &'a [u8]) -> Result<&'a [u8], StoreError> {
         let parts = row.split_last_chunk::<CHECKSUM_BYTES>();
-        let content = parts.filter(|(content, sum)| checksum(self.number, key, content) == **sum);
+        let content = parts.filter(|(content, sum)| self.sum(forks, key, content) == **sum);
         content.map(|(content, _)| content).ok_or_else(|| {
             let (key, name) = (lockstep_vm::Bytes::copy_from_slice(key), self.name);
             StoreError::Damaged(format!("the row {key} of the table {name} is not what was written"))
@@ -223,6 +291,7 @@ impl TableId {
 /// Rows that are read one after the other: keys and contents.
 pub(crate) struct Contents {
     id: TableId,
+    forks: Arc<Forks>,
     rows: redb::Range<'static, &'static [u8], &'static [u8]>,
 }
 
@@ -232,7 +301,7 @@ impl Iterator for Contents {
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.rows.next()?;
         Some(row.map_err(StoreError::from).and_then(|(key, row)| {
-            let content = self.id.content(key.value(), row.value())?;
+            let content = self.id.content(&self.forks, key.value(), row.value())?;
             Ok((key.value().to_vec(), content.to_vec()))
         }))
     }
@@ -241,12 +310,28 @@ impl Iterator for Contents {
 /// A table, to be read.
 pub(crate) struct Reading {
     id: TableId,
+    forks: Arc<Forks>,
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
 }
 
 impl Reading {
-    pub(crate) fn open(transaction: &ReadTransaction, id: TableId) -> Result<Self, StoreError> {
-        Ok(Self { id, table: transaction.open_table(id.definition)? })
+    pub(crate) fn open(transaction: &ReadTransaction, id: TableId, forks: &Arc<Forks>) -> Result<Self, StoreError> {
+        Ok(Self { id, forks: Arc::clone(forks), table: transaction.open_table(id.definition)? })
+    }
+
+    /// [`META`], and the forks that the rows of all other tables are of.
+    pub(crate) fn open_meta(transaction: &ReadTransaction) -> Result<(Self, Option<Kept>, Arc<Forks>), StoreError> {
+        let salt = transaction.open_table(META.definition)?.get(META_FORMAT)?.map(|row| format_of(row.value()));
+        let Some(Some((FORMAT_VERSION, salt))) = salt else {
+            return Err(StoreError::Damaged("it does not say its format any more".into()));
+        };
+        let mut forks = Forks::none(salt);
+        let meta = Self::open(transaction, META, &Arc::new(forks.clone()))?;
+        let kept = meta.get(META_KEPT, decode::<(Kept, Vec<(u64, u64)>)>)?.map(|(kept, begins)| {
+            forks.begins = begins;
+            kept
+        });
+        Ok((meta, kept, Arc::new(forks)))
     }
 
     /// What `read` makes of the content of the row at `key`.
@@ -255,17 +340,17 @@ impl Reading {
         key: &[u8],
         read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        self.id.read(self.table.get(key)?, key, read)
+        self.id.read(&self.forks, self.table.get(key)?, key, read)
     }
 
     /// The rows from one key to another, both included, in their order.
     pub(crate) fn between(&self, from: &[u8], to: &[u8]) -> Result<Contents, StoreError> {
-        Ok(Contents { id: self.id, rows: self.table.range::<&[u8]>(from..=to)? })
+        Ok(Contents { id: self.id, forks: Arc::clone(&self.forks), rows: self.table.range::<&[u8]>(from..=to)? })
     }
 
     /// Every row.
     pub(crate) fn all(&self) -> Result<Contents, StoreError> {
-        Ok(Contents { id: self.id, rows: self.table.range::<&[u8]>(..)? })
+        Ok(Contents { id: self.id, forks: Arc::clone(&self.forks), rows: self.table.range::<&[u8]>(..)? })
     }
 
     /// What room it takes; it reads every page of it.
@@ -288,14 +373,25 @@ impl Reading {
 /// A table, to be written.
 pub(crate) struct Writing<'a> {
     id: TableId,
+    forks: Arc<Forks>,
     table: Table<'a, &'static [u8], &'static [u8]>,
     /// Where rows are made, so that none has an allocation of its own.
     buffer: Vec<u8>,
 }
 
 impl<'a> Writing<'a> {
-    pub(crate) fn open(transaction: &'a WriteTransaction, id: TableId) -> Result<Self, StoreError> {
-        Ok(Self { id, table: transaction.open_table(id.definition)?, buffer: Vec::new() })
+    pub(crate) fn open(transaction: &'a WriteTransaction, id: TableId, forks: &Arc<Forks>) -> Result<Self, StoreError> {
+        let table = transaction.open_table(id.definition)?;
+        Ok(Self { id, forks: Arc::clone(forks), table, buffer: Vec::new() })
+    }
+
+    /// Writes what the database holds.
+    pub(crate) fn put_kept(
+        transaction: &'a WriteTransaction,
+        kept: &Kept,
+        forks: &Arc<Forks>,
+    ) -> Result<(), StoreError> {
+        Self::open(transaction, META, forks)?.put(META_KEPT, &[&encode(&(kept, &forks.begins))?]).map(drop)
     }
 
     /// What `read` makes of the content of the row at `key`.
@@ -304,7 +400,7 @@ impl<'a> Writing<'a> {
         key: &[u8],
         read: impl FnOnce(&[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        self.id.read(self.table.get(key)?, key, read)
+        self.id.read(&self.forks, self.table.get(key)?, key, read)
     }
 
     /// The content at `key`, which redb looks up before it writes there. A look-up ends at a depth that no tree has. A write
@@ -317,10 +413,10 @@ impl<'a> Writing<'a> {
     /// Puts the content that consists of `parts` at `key`. Returns the content that was there.
     pub(crate) fn put(&mut self, key: &[u8], parts: &[&[u8]]) -> Result<Option<Vec<u8>>, StoreError> {
         let before = self.before(key)?;
-        let Self { id, table, buffer } = self;
+        let Self { id, forks, table, buffer } = self;
         buffer.clear();
         parts.iter().for_each(|part| buffer.extend_from_slice(part));
-        let sum = checksum(id.number, key, buffer);
+        let sum = id.sum(forks, key, buffer);
         buffer.extend_from_slice(&sum);
         table.insert(key, buffer.as_slice())?;
         Ok(before)

@@ -9,7 +9,7 @@ use crate::{
     error::StoreError,
     guard::Guard,
     layer::Layer,
-    page::{Leaf, Place, Sub},
+    page::{LEAVES_MAX, Leaf, Place, Sub, hash_of_leaves},
     past::Past,
     patch::{Patch, newest},
     proof::{AccountProof, EMPTY_ROOT, Kind, MerklePath, StorageProof, account_key, storage_key},
@@ -392,6 +392,18 @@ impl View {
         })
     }
 
+    /// The few leaves of this state below a place whose node has that hash. The page above them may be of a block that was made
+    /// when the state below it was the last one. Now that is made anew, and whether few leaves have a page depends on the way.
+    fn few_below(&self, place: &Place, hash: &B256) -> Result<Option<Sub>, StoreError> {
+        let (mut few, range) = (Vec::new(), KeyRange { first: place.path.0, last: place.last().0 });
+        self.rows_in(place.tree, Some(*hash), &range, &mut |key, row| {
+            few.push(Leaf { key: *key, hash: row.hash() });
+            Ok(few.len() <= LEAVES_MAX)
+        })?;
+        let is_it = few.len() <= LEAVES_MAX && hash_of_leaves(&few, place.depth, &mut 0) == *hash;
+        Ok(is_it.then(|| Sub::Leaves(few.into())))
+    }
+
     /// The way to `key` in a tree of this state.
     fn path_to(&self, tree: TreeId, root: &B256, key: &B256) -> Result<MerklePath, StoreError> {
         let mut siblings = Vec::new();
@@ -489,7 +501,7 @@ impl Source for View {
         };
         match slot {
             Some(slot) => slot.sub.clone().ok_or_else(|| self.missing(place)),
-            None => self.base.sub(place, hash),
+            None => self.base.sub(place, hash).or_else(|error| self.few_below(place, hash)?.ok_or(error)),
         }
     }
 

@@ -30,6 +30,20 @@ struct Written {
     pages: BTreeSet<u64>,
     again: u64,
     syncs: u64,
+    /// Pages that were ever written and that the file has: what of its length takes room on a disk.
+    taken: BTreeSet<u64>,
+}
+
+impl Written {
+    /// Nothing was written since, but what takes room does.
+    fn begin_anew(&mut self) {
+        let taken = core::mem::take(&mut self.taken);
+        *self = Self { len: self.len, taken, ..Self::default() };
+    }
+
+    fn taken_bytes(&self) -> u64 {
+        self.taken.len() as u64 * 4_096
+    }
 }
 
 /// A file in memory that counts.
@@ -46,7 +60,10 @@ impl StorageBackend for Counted {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.1.lock().unwrap().len = len;
+        let mut written = self.1.lock().unwrap();
+        written.len = len;
+        written.taken.split_off(&len.div_ceil(4_096));
+        drop(written);
         self.0.set_len(len)
     }
 
@@ -59,6 +76,7 @@ impl StorageBackend for Counted {
         let mut written = self.1.lock().unwrap();
         written.bytes += data.len() as u64;
         for page in offset / 4_096..(offset + data.len() as u64).div_ceil(4_096) {
+            written.taken.insert(page);
             if !written.pages.insert(page) {
                 written.again += 1;
             }
@@ -125,11 +143,11 @@ fn a_fold_writes_each_page_once_and_a_file_is_small() {
         store.fold().unwrap();
     }
     let room = page_bytes(&store) / keys;
-    eprintln!("{keys} keys: {room} bytes a key, a file of {} bytes", written.lock().unwrap().len);
+    let filled = written.lock().unwrap().taken_bytes();
+    eprintln!("{keys} keys: {room} bytes a key, a file of {} bytes, {filled} taken", written.lock().unwrap().len);
     assert!(room <= room_max, "{room} bytes a key");
     for (blocks, bytes_max) in folds {
-        let len = written.lock().unwrap().len;
-        *written.lock().unwrap() = Written { len, ..Written::default() };
+        written.lock().unwrap().begin_anew();
         for round in 0..blocks {
             let changed = (0..1_000).map(move |at| at * (keys / 1_000) + round);
             store.commit(&block(height, &values(changed, height))).unwrap();
@@ -138,9 +156,10 @@ fn a_fold_writes_each_page_once_and_a_file_is_small() {
         store.fold().unwrap();
         let written = written.lock().unwrap();
         let (bytes, again) = (written.bytes / (1_000 * blocks), written.again * 100 / written.pages.len() as u64);
-        let Written { syncs, len, .. } = *written;
+        let (Written { syncs, len, .. }, taken) = (&*written, written.taken_bytes());
         eprintln!(
-            "{blocks} blocks: {bytes} bytes a changed key, {again} % of the pages twice, {syncs} syncs, file {len}"
+            "{blocks} blocks: {bytes} bytes a changed key, {again} % of the pages twice, {syncs} syncs, file {len}, \
+             {taken} taken"
         );
         if cache_mib >= 1_024 {
             assert!(bytes <= bytes_max, "{blocks} blocks: {bytes} bytes a changed key");

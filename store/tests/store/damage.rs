@@ -1,9 +1,12 @@
 //! Damage to the file: each flipped bit is found, or it is in no place that matters.
 
 use crate::kit::{Random, body, busy_diff, commit, random_diff, rounds};
-use lockstep_store::{FILE_NAME, LOG_NAME, Store, StoreError, View, check};
+use lockstep_store::{FILE_NAME, LOG_NAME, Settings, Store, StoreError, View, check};
 use lockstep_vm::{Abi, Account, Address, B256, CodeId, MemoryState};
 use std::{collections::BTreeMap, fs, path::Path};
+
+/// What the checksums of the database begin with.
+const SALT: u64 = 0x5a17;
 
 /// Everything that the store says.
 type Everything = BTreeMap<u64, (B256, Vec<(Address, Account, BTreeMap<Vec<u8>, Vec<u8>>)>)>;
@@ -34,7 +37,8 @@ fn sound(folder: &Path) {
 
 /// A small database with everything that one can have: code, destroyed storages, a pruned past.
 fn small(folder: &Path) {
-    let store = Store::open(folder).unwrap();
+    // With a salt of its own, which the rows that are changed here need.
+    let store = Store::open_with(folder, Settings { salt: Some(SALT), ..Settings::default() }).unwrap();
     let mut random = Random(5);
     let mut state = MemoryState::default();
     for height in 0..30 {
@@ -95,6 +99,42 @@ fn a_database_without_its_log_is_refused() {
     assert_eq!(Store::open(folder.path()).unwrap().tip().unwrap().unwrap().height, 4);
 }
 
+/// The file of the database from before a fold, a rollback or another life, and the log from after it: blocks would be gone.
+#[test]
+fn a_database_that_is_older_than_its_log_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, log] = [FILE_NAME, LOG_NAME].map(|name| folder.path().join(name));
+    let mut olds = Vec::new();
+    for life in 0..3 {
+        let store = Store::open(folder.path()).unwrap();
+        let from = store.tip().unwrap().map_or(0, |tip| tip.height + 1);
+        for height in from..from + 3 {
+            commit(&store, height, &busy_diff(height, 4));
+        }
+        match life {
+            0 => store.fold().unwrap(),
+            1 => store.rollback(1).unwrap(),
+            _ => store.close().unwrap(),
+        }
+        olds.push(fs::read(&file).unwrap());
+    }
+    let newest = olds.pop().unwrap();
+    for old in olds {
+        fs::write(&file, &old).unwrap();
+        let found = check(folder.path(), &mut |_, _| {}).unwrap().differences;
+        let refused = [Store::open(folder.path()).map(drop)].map(|refused| refused.unwrap_err().to_string());
+        for text in refused.iter().chain(&found) {
+            assert!(text.contains("the last transaction of the database is lost"), "{text}");
+        }
+        assert_eq!(found.len(), 1);
+    }
+    // An older log is that of a fold which ended before the log began again.
+    fs::write(&file, newest).unwrap();
+    let tip = Store::open(folder.path()).unwrap().tip().unwrap();
+    fs::write(&log, []).unwrap();
+    assert_eq!(Store::open(folder.path()).unwrap().tip().unwrap(), tip);
+}
+
 #[test]
 fn a_flipped_bit_is_found_or_harmless() {
     let seed = 99;
@@ -132,10 +172,10 @@ fn a_flipped_bit_is_found_or_harmless() {
 }
 
 /// The checksum of a row as docs/store.md says it.
-fn checksum(table: u8, key: &[u8], content: &[u8]) -> [u8; 8] {
+fn checksum(of: [u64; 2], table: u8, key: &[u8], content: &[u8]) -> [u8; 8] {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let step = |sum: u64, word: u64| (sum ^ word).wrapping_mul(FACTOR).rotate_left(29);
-    let mut sum = step(0, u64::from(table));
+    let mut sum = step(step(step(0, of[0]), of[1]), u64::from(table));
     for bytes in [key, content] {
         sum = step(sum, bytes.len() as u64);
         // Whole words, then the rest, which may be none.
@@ -181,18 +221,22 @@ fn rows_that_contradict_each_other_are_found() {
                 (key.value().to_vec(), value.value().to_vec())
             };
             let mut content = value[..value.len() - 8].to_vec();
-            assert_eq!(checksum(number, &key, &content), value[value.len() - 8..], "{table}");
+            // A chain has as many forks as it went back from what was folded, at most.
+            let is_of = |fork: &u64| checksum([SALT, *fork], number, &key, &content) == value[value.len() - 8..];
+            let fork = (0..100).find(is_of).unwrap_or_else(|| panic!("{table}"));
+            let by_height = matches!(table, "blocks" | "receipts" | "undo" | "changes" | "bodies");
+            assert_eq!(fork != 0, by_height, "{table}: fork {fork}");
             if let Change::Removal = change {
                 rows.remove(key.as_slice()).unwrap();
             } else if let Change::Addition = change {
                 let mut key = key;
                 *key.last_mut().unwrap() ^= 1;
-                let sum = checksum(number, &key, &content);
+                let sum = checksum([SALT, fork], number, &key, &content);
                 rows.insert(key.as_slice(), [content.as_slice(), &sum].concat().as_slice()).unwrap();
             } else {
                 *content.last_mut().unwrap() ^= 1;
                 let sum = match change {
-                    Change::BitAndChecksum => checksum(number, &key, &content),
+                    Change::BitAndChecksum => checksum([SALT, fork], number, &key, &content),
                     _ => value[value.len() - 8..].try_into().unwrap(),
                 };
                 rows.insert(key.as_slice(), [content.as_slice(), &sum].concat().as_slice()).unwrap();
@@ -218,4 +262,25 @@ fn large(folder: &Path) {
     state.put_storage(Address::repeat_byte(9), vec![1], vec![7; 3_000]);
     commit(&store, 34, &crate::kit::whole(&state));
     store.close().unwrap();
+}
+
+/// Checksums of two databases with the same content differ: whoever chooses what is stored does not know them.
+#[test]
+fn each_database_has_a_salt() {
+    let rows = [(); 2].map(|()| {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        commit(&store, 1, &busy_diff(1, 4));
+        store.close().unwrap();
+        let redb = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();
+        let definition: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("rows");
+        let rows = redb::ReadableDatabase::begin_read(&redb).unwrap().open_table(definition).unwrap();
+        let row = |row: redb::AccessGuard<'_, &[u8]>| row.value().to_vec();
+        rows.range::<&[u8]>(..).unwrap().map(|found| row(found.unwrap().1)).collect::<Vec<_>>()
+    });
+    assert!(!rows[0].is_empty() && rows[0].len() == rows[1].len());
+    for (one, other) in rows[0].iter().zip(&rows[1]) {
+        let ((one, sum), (other, of_other)) = (one.split_at(one.len() - 8), other.split_at(other.len() - 8));
+        assert!(one == other && sum != of_other);
+    }
 }

@@ -1,12 +1,13 @@
 //! Blocks that are not committed: random forks, on any kept height and on each other. Each has the state and the root
-//! that a store has in which its blocks were committed, whatever is committed, folded, pruned or dropped meanwhile.
+//! that a store has in which its blocks were committed, whatever is committed, folded, pruned, taken back or dropped meanwhile; or what it
+//! stands on is there no more, and an error names it.
 
 use crate::{
-    kit::{Random, block_hash, fresh_root, random_diff, receipts},
+    kit::{Random, block_hash, fresh_root, random_diff, receipts, rounds},
     model::assert_is,
 };
-use lockstep_store::{ExecutedBlock, Pending, Settings, Store, StoreError};
-use lockstep_vm::{B256, BlockOutcome, Gas, MemoryState, StateDiff, U256};
+use lockstep_store::{ExecutedBlock, Pending, Settings, Store, StoreError, Tip, View};
+use lockstep_vm::{Abi, B256, BlockOutcome, CodeId, Gas, MemoryState, StateDiff, U256};
 use redb::backends::InMemoryBackend;
 
 /// A pending block, those below it, and the state after it.
@@ -22,6 +23,10 @@ struct Forks {
     /// States of the committed heights, from 0 on, and the hashes of their blocks.
     committed: Vec<(MemoryState, B256)>,
     forks: Vec<Fork>,
+    /// Views of forks, side by side.
+    held: Vec<(View, MemoryState)>,
+    /// Errors that named a block or a height that is gone, and views that were too old.
+    refused: [u32; 3],
     /// Blocks so far: each has a hash of its own.
     blocks: u64,
 }
@@ -54,9 +59,7 @@ impl Forks {
             ExecutedBlock { height, hash, parent_hash, diff: &diff, receipts: &receipts, body: None, root: None };
         let pending = match self.store.pending(&stack, &block) {
             Ok(pending) => pending,
-            // What the fork stands on was pruned.
-            Err(StoreError::NotKept { height, oldest, .. }) if height < oldest && !stack.is_empty() => return,
-            Err(error) => panic!("{context}: {error}"),
+            Err(error) => return self.is_gone(stack.first(), &error, context),
         };
         let root = fresh_root(&state);
         assert_eq!(pending.root(), root, "{context}");
@@ -103,41 +106,100 @@ impl Forks {
         self.committed.push((state, first.hash()));
     }
 
+    /// What a fork begins with stands on a block that is there no more, and the error names it.
+    fn is_gone(&mut self, first: Option<&Pending>, error: &StoreError, context: &str) {
+        let first = first.unwrap_or_else(|| panic!("{context}: {error}"));
+        let (below, parent) = (first.height() - 1, first.parent_hash());
+        let Tip { oldest, height: tip, .. } = self.store.tip().unwrap().unwrap();
+        match *error {
+            StoreError::NotKept { height, .. } => {
+                assert!(height == below && !(oldest..=tip).contains(&below), "{context}: {error}");
+                self.refused[0] += 1;
+            }
+            StoreError::Parent { actual, expected } => {
+                let there = self.committed[below as usize].1;
+                assert!(actual == parent && expected == there && parent != there, "{context}: {error}");
+                self.refused[1] += 1;
+            }
+            _ => panic!("{context}: {error}"),
+        }
+        assert!(!self.stands(first), "{context}: {error}");
+    }
+
+    /// Whether the block below is there, and is the same.
+    fn stands(&self, first: &Pending) -> bool {
+        let below = first.height() - 1;
+        let kept = self.store.tip().unwrap().unwrap().oldest <= below;
+        kept && self.committed.get(below as usize).is_some_and(|(_, hash)| *hash == first.parent_hash())
+    }
+
+    /// Takes back some blocks. What stood on them stays, and others come in their place.
+    fn back(&mut self) {
+        let Tip { oldest, height, .. } = self.store.tip().unwrap().unwrap();
+        let to = oldest.max(height.saturating_sub(self.random.below(4)));
+        self.store.rollback(to).unwrap();
+        self.committed.truncate(to as usize + 1);
+    }
+
     /// A fork says what it said when it was made, for as long as what it stands on is kept.
     fn look(&mut self, context: &str) {
         if self.forks.is_empty() {
             return;
         }
         let at = self.random.below(self.forks.len() as u64) as usize;
-        let Fork { stack, state } = &self.forks[at];
-        let below = stack[0].height() - 1;
-        let oldest = self.store.tip().unwrap().unwrap().oldest;
-        match self.store.view_above(stack) {
-            Ok(view) => assert_is(&view, state, context),
-            Err(error) => assert!(
-                matches!(error, StoreError::NotKept { height, .. } if height == below && height < oldest),
-                "{error}"
-            ),
+        let Fork { stack, state } = self.forks[at].clone();
+        match self.store.view_above(&stack) {
+            Ok(view) => {
+                assert!(self.stands(&stack[0]), "{context}: what a fork stands on is gone");
+                assert_is(&view, &state, context);
+                self.held.push((view, state));
+            }
+            Err(error) => self.is_gone(stack.first(), &error, context),
+        }
+        // Views that were taken at different times, of different forks, say what they said.
+        let refused = &mut self.refused[2];
+        self.held.retain(|(view, state)| match view.for_each_account(|_, _| Ok(())) {
+            Ok(()) => {
+                assert_is(view, state, context);
+                true
+            }
+            Err(error) => {
+                assert_eq!(error, StoreError::Expired, "{context}");
+                *refused += 1;
+                false
+            }
+        });
+        if self.held.len() > 4 {
+            self.held.remove(0);
         }
     }
 }
 
-/// Returns the length of the longest fork.
-fn run(seed: u64, settings: Settings) -> usize {
+/// Returns the length of the longest fork, and what was refused.
+fn run(seed: u64, settings: Settings) -> (usize, [u32; 3]) {
     eprintln!("seed {seed}");
     let store = Store::with_backends(InMemoryBackend::new(), InMemoryBackend::new(), settings).unwrap();
     let root = crate::kit::commit(&store, 0, &StateDiff::default());
     assert_eq!(root, lockstep_store::EMPTY_ROOT);
     let committed = vec![(MemoryState::default(), block_hash(0))];
-    let mut forks = Forks { random: Random(seed), store, committed, forks: Vec::new(), blocks: 0 };
+    let mut forks = Forks {
+        random: Random(seed),
+        store,
+        committed,
+        forks: Vec::new(),
+        held: Vec::new(),
+        refused: [0; 3],
+        blocks: 0,
+    };
     let mut longest = 0;
-    for step in 0..120 {
+    for step in 0..rounds(140, 3_000) {
         let context = format!("seed {seed}, step {step}");
-        match forks.random.below(12) {
+        match forks.random.below(14) {
             0..=4 => forks.grow(&context),
             5 | 6 => forks.commit(&context),
             7 => forks.store.fold().unwrap(),
             8 => drop(forks.store.prune(1 + forks.random.below(5), &mut |_, _| {}).unwrap()),
+            12 => forks.back(),
             9 if forks.forks.len() > 4 => {
                 let at = forks.random.below(forks.forks.len() as u64) as usize;
                 forks.forks.swap_remove(at);
@@ -145,17 +207,73 @@ fn run(seed: u64, settings: Settings) -> usize {
             _ => forks.look(&context),
         }
         longest = forks.forks.iter().map(|fork| fork.stack.len()).fold(longest, usize::max);
+        // Few forks, so that each is looked at in time.
+        if forks.forks.len() > 12 {
+            forks.forks.remove(0);
+        }
         let tip = forks.store.tip().unwrap().unwrap();
         assert_eq!(tip.root, fresh_root(&forks.committed.last().unwrap().0), "{context}");
     }
-    longest
+    (longest, forks.refused)
 }
 
 #[test]
 fn forks_are_what_their_blocks_make() {
-    let settings = |seed: u64, fold_blocks| Settings { fold_blocks, pages_bytes: 1024 << seed, ..Settings::default() };
+    let settings = |seed: u64, fold_blocks| Settings {
+        fold_blocks,
+        pages_bytes: 1024 << seed,
+        view_foldings: 4,
+        ..Settings::default()
+    };
     let runs = [(1, 64), (2, 1), (3, 3), (4, 5)].map(|(seed, fold_blocks)| run(seed, settings(seed, fold_blocks)));
-    assert!(runs.into_iter().max() > Some(3), "no fork is long: {runs:?}");
+    eprintln!("{runs:?}");
+    assert!(runs.iter().any(|(longest, _)| *longest > 3), "no fork is long: {runs:?}");
+    for kind in 0..3 {
+        assert!(runs.iter().any(|(_, refused)| refused[kind] > 0), "nothing of kind {kind} is refused: {runs:?}");
+    }
+}
+
+/// Two forks bring the same code. One is committed and taken back, and the other has it all the same.
+#[test]
+fn a_fork_has_the_code_that_it_brings() {
+    let store = Store::memory().unwrap();
+    crate::kit::commit(&store, 0, &StateDiff::default());
+    let code = vec![7; 40];
+    let mut state = MemoryState::default();
+    state.put_code(crate::kit::address(1), CodeId::of(&code, Abi::Ewasm), &code);
+    let diff = crate::kit::whole(&state);
+    let block = |height, hash: u8, parent_hash| ExecutedBlock {
+        height,
+        hash: B256::repeat_byte(hash),
+        parent_hash,
+        diff: &diff,
+        receipts: &[],
+        body: None,
+        root: None,
+    };
+    let nothing = StateDiff::default();
+    let first = ExecutedBlock { diff: &nothing, ..block(1, 9, block_hash(0)) };
+    let first = store.pending(&[], &first).unwrap();
+    for fold in [false, true] {
+        store.commit(&block(1, 1, block_hash(0))).unwrap();
+        if fold {
+            store.fold().unwrap();
+        }
+        // Beside the block that has it.
+        let after = store.view(0).unwrap().after(&block(1, 2, block_hash(0))).unwrap();
+        let second = store.pending(std::slice::from_ref(&first), &block(2, 3, first.hash())).unwrap();
+        let stack = [first.clone(), second];
+        assert_is(&after, &state, "beside the block that has it");
+        assert_is(&store.view_above(&stack).unwrap(), &state, "beside the block that has it");
+        store.rollback(0).unwrap();
+        assert_is(&after, &state, "where that is gone");
+        assert_is(&store.view_above(&stack).unwrap(), &state, "where that is gone");
+        for pending in &stack {
+            assert_eq!(store.commit_pending(pending).unwrap(), pending.root());
+        }
+        assert_is(&store.latest().unwrap(), &state, "committed");
+        store.rollback(0).unwrap();
+    }
 }
 
 /// A pending block that does not stand on what it is given with is refused.

@@ -7,46 +7,131 @@ use crate::{
         ADDRESSES, KEYS, Random, address, block_of, body, busy_diff, commit, key, random_diff, receipts, rounds, whole,
     },
 };
-use lockstep_store::{Settings, Store, StoreError};
-use lockstep_vm::{Account, B256, MemoryState, Receipt, StateReader};
+use lockstep_store::{Expected, FILE_NAME, LOG_NAME, Settings, Store, StoreError, check};
+use lockstep_vm::{Account, B256, MemoryState, Receipt, StateDiff, StateReader};
 use std::{
     collections::BTreeMap,
+    fs,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// The truth about a chain, by height, and the next block with its root.
-struct Truth {
-    states: BTreeMap<u64, (MemoryState, B256, Vec<Receipt>)>,
-    next: (u64, lockstep_vm::StateDiff, B256, MemoryState),
+/// What is true at a height.
+#[derive(Clone)]
+struct Said {
+    state: MemoryState,
+    root: B256,
+    receipts: Vec<Receipt>,
+    body: Option<Vec<u8>>,
+    /// What its block did.
+    diff: StateDiff,
 }
 
-/// A chain of that many blocks, of which the last ones are in the log and the first ones forgotten.
-fn chain(seed: u64, blocks: u64, large: bool, folded: u64, kept: u64) -> (Bytes, Truth) {
-    let mut random = Random(seed);
-    let disk = Disk::default();
-    let store = disk.open(&Settings::default()).unwrap();
-    let (mut states, mut state) = (BTreeMap::new(), MemoryState::default());
-    let diff = |random: &mut Random, height: u64, state: &MemoryState| match large && height != 3 {
-        true => busy_diff(height, 30),
-        false => random_diff(random, state),
-    };
-    for height in 0..blocks {
-        let diff = diff(&mut random, height, &state);
-        state.apply(&diff);
-        let root = commit(&store, height, &diff);
-        states.insert(height, (state.clone(), root, receipts(height)));
-        if height == folded {
-            store.prune(kept, &mut |_, _| {}).unwrap();
-            store.fold().unwrap();
-        }
+/// The truth about a chain, by height, and the next block.
+struct Truth {
+    said: BTreeMap<u64, Said>,
+    next: (u64, Said),
+    /// The export of the last height.
+    export: Vec<u8>,
+}
+
+/// What is done with a chain at its end.
+#[derive(Clone, Copy)]
+enum End {
+    Nothing,
+    /// Back to a height, and as far as before along another fork.
+    Back(u64),
+    /// Its state is the beginning of another database.
+    Import,
+    Compact,
+}
+
+/// A database of every kind.
+struct Shape {
+    name: &'static str,
+    blocks: u64,
+    large: bool,
+    /// The height at which all is pruned and folded, and the heights that are kept.
+    folded: u64,
+    kept: u64,
+    end: End,
+}
+
+const SHAPES: [Shape; 9] = {
+    const fn shape(name: &'static str, blocks: u64, large: bool, (folded, kept): (u64, u64), end: End) -> Shape {
+        Shape { name, blocks, large, folded, kept, end }
     }
-    let oldest = store.tip().unwrap().unwrap().oldest;
-    states.retain(|height, _| *height >= oldest);
-    drop(store);
-    let diff = diff(&mut random, blocks, &state);
-    state.apply(&diff);
-    let root = crate::kit::fresh_root(&state);
-    (disk.bytes(), Truth { states, next: (blocks, diff, root, state) })
+    [
+        shape("fresh", 1, false, (0, 1), End::Nothing),
+        shape("all folded", 14, false, (13, 20), End::Nothing),
+        shape("folded and pruned", 16, false, (15, 3), End::Nothing),
+        shape("half in the log", 16, false, (8, 4), End::Nothing),
+        shape("large", 9, true, (8, 5), End::Nothing),
+        shape("in the log alone", 6, false, (99, 1), End::Nothing),
+        shape("rolled back", 14, false, (12, 9), End::Back(8)),
+        shape("imported", 6, true, (5, 6), End::Import),
+        shape("compacted", 12, true, (10, 4), End::Compact),
+    ]
+};
+
+impl Shape {
+    fn said(&self, random: &mut Random, height: u64, before: &MemoryState) -> Said {
+        let diff = match self.large && height != 3 {
+            true => busy_diff(height, 30),
+            false => random_diff(random, before),
+        };
+        let mut state = before.clone();
+        state.apply(&diff);
+        let root = crate::kit::fresh_root(&state);
+        Said { state, root, receipts: receipts(height), body: body(height).map(<[u8]>::to_vec), diff }
+    }
+
+    fn grow(&self, store: &Store, random: &mut Random, said: &mut BTreeMap<u64, Said>) {
+        let before = said.last_key_value().map(|(_, said)| said.state.clone()).unwrap_or_default();
+        let height = said.last_key_value().map_or(0, |(height, _)| height + 1);
+        let next = self.said(random, height, &before);
+        assert_eq!(commit(store, height, &next.diff), next.root);
+        said.insert(height, next);
+    }
+
+    /// A chain of this shape.
+    fn chain(&self, seed: u64) -> (Bytes, Truth) {
+        let (mut random, disk, mut said) = (Random(seed), Disk::default(), BTreeMap::new());
+        let mut store = disk.open(&Settings::default()).unwrap();
+        for height in 0..self.blocks {
+            self.grow(&store, &mut random, &mut said);
+            if height == self.folded {
+                store.prune(self.kept, &mut |_, _| {}).unwrap();
+                store.fold().unwrap();
+            }
+        }
+        let (last, mut bytes) = (self.blocks - 1, None);
+        match self.end {
+            End::Nothing => {}
+            End::Back(to) => {
+                store.rollback(to).unwrap();
+                said.retain(|height, _| *height <= to);
+                (to..last).for_each(|_| self.grow(&store, &mut random, &mut said));
+                store.fold().unwrap();
+            }
+            End::Import => {
+                let other = Disk::default();
+                let imported = other.open(&Settings::default()).unwrap();
+                imported.import(&store.export(last).unwrap().1, &Expected::default()).unwrap();
+                said.retain(|height, _| *height == last);
+                // A snapshot has none of them.
+                said.values_mut().for_each(|said| (said.receipts, said.body) = (Vec::new(), None));
+                drop(imported);
+                bytes = Some(other.bytes());
+            }
+            End::Compact => store.compact().unwrap(),
+        }
+        let oldest = store.tip().unwrap().unwrap().oldest;
+        said.retain(|height, _| *height >= oldest);
+        let export = store.export(last).unwrap().1;
+        drop(store);
+        let next = self.said(&mut random, self.blocks, &said[&last].state);
+        (bytes.unwrap_or_else(|| disk.bytes()), Truth { said, next: (self.blocks, next), export })
+    }
 }
 
 /// What was read: how much was the truth, and how much an error.
@@ -73,15 +158,10 @@ impl Tally {
     }
 }
 
-fn look(
-    store: &Store,
-    height: u64,
-    (state, root, receipts): &(MemoryState, B256, Vec<Receipt>),
-    tally: &mut Tally,
-    what: &str,
-) {
+fn look(store: &Store, height: u64, said: &Said, tally: &mut Tally, what: &str) {
+    let Said { state, root, receipts, body, .. } = said;
     tally.same(store.receipts(height), receipts, what);
-    tally.same(store.body(height), &body(height).map(<[u8]>::to_vec), what);
+    tally.same(store.body(height), body, what);
     let Ok(view) = store.view(height) else {
         tally.errors += 1;
         return;
@@ -116,17 +196,72 @@ fn try_all(bytes: &Bytes, truth: &Truth, what: &str) -> Tally {
         Err(_) => return Tally { errors: 1, ..tally },
     };
     let Ok(Some(tip)) = store.tip() else { return Tally { errors: 1, ..tally } };
-    let last = *truth.states.keys().next_back().unwrap();
+    let last = *truth.said.keys().next_back().unwrap();
     assert_eq!(tip.height, last, "{what}");
-    for (height, truth) in truth.states.range(tip.oldest..=tip.height) {
-        look(&store, *height, truth, &mut tally, what);
+    look_at_all(&store, truth, &mut tally, what);
+    let (height, next) = &truth.next;
+    let committed =
+        store.commit(&block_of(*height, &next.diff, &next.receipts)).and_then(|root| store.fold().map(|()| root));
+    match committed {
+        Ok(found) => {
+            assert_eq!(found, next.root, "{what}");
+            look(&store, *height, next, &mut tally, what);
+        }
+        Err(error) => assert!(!error.is_invalid(), "{what}: the fault of this node is said of the block: {error}"),
     }
-    let (height, diff, root, state) = &truth.next;
-    let receipts = receipts(*height);
-    let committed = store.commit(&block_of(*height, diff, &receipts)).and_then(|root| store.fold().map(|()| root));
-    if let Ok(found) = committed {
-        assert_eq!(found, *root, "{what}");
-        look(&store, *height, &(state.clone(), *root, receipts), &mut tally, what);
+    tally
+}
+
+/// Every height that the store has.
+fn look_at_all(store: &Store, truth: &Truth, tally: &mut Tally, what: &str) {
+    let Ok(Some(tip)) = store.tip() else {
+        tally.errors += 1;
+        return;
+    };
+    truth.said.range(tip.oldest..=tip.height).for_each(|(height, said)| look(store, *height, said, tally, what));
+}
+
+/// Something that is done with a store, and what must be true of what it gave.
+type Work = fn(&mut Store, &Truth) -> Result<(), StoreError>;
+
+const WORKS: [(&str, Work); 6] = [
+    ("going back", |store, truth| {
+        let (oldest, last) = (*truth.said.keys().next().unwrap(), *truth.said.keys().next_back().unwrap());
+        let to = oldest.max(last / 2);
+        store.rollback(to)?;
+        assert_eq!(store.tip()?.map(|tip| tip.height), Some(to));
+        for (height, said) in truth.said.range(to + 1..) {
+            assert_eq!(store.commit(&block_of(*height, &said.diff, &said.receipts))?, said.root);
+        }
+        Ok(())
+    }),
+    ("pruning", |store, _| store.prune(2, &mut |_, _| {}).map(drop)),
+    ("pruning to one height", |store, _| store.prune(1, &mut |_, _| {}).map(drop)),
+    ("compacting", |store, _| store.compact()),
+    ("counting", |store, _| store.stats().map(drop)),
+    ("exporting", |store, truth| {
+        let last = *truth.said.keys().next_back().unwrap();
+        store.export(last).map(|(_, bytes)| assert!(bytes == truth.export, "another export"))
+    }),
+];
+
+/// One of the works, and what is there afterwards.
+fn try_work(bytes: &Bytes, truth: &Truth, (name, work): (&str, Work), what: &str) -> Tally {
+    let (mut tally, disk, settings) = (Tally::default(), Disk::of(bytes), Settings::default());
+    let what = format!("{what}, {name}");
+    for life in 0..2 {
+        let Ok(mut store) = disk.open(&settings) else {
+            tally.errors += 1;
+            break;
+        };
+        if life == 0
+            && let Err(error) = work(&mut store, truth)
+        {
+            assert!(!error.is_invalid(), "{what}: the fault of this node is said of the caller: {error}");
+            tally.errors += 1;
+        }
+        // What it says then, and what a store says that is opened later.
+        look_at_all(&store, truth, &mut tally, &what);
     }
     tally
 }
@@ -135,27 +270,29 @@ fn never_wrong(seed: u64, count: u64, change: impl Fn(&mut Random, &mut Bytes)) 
     eprintln!("seed {seed}");
     let mut random = Random(seed);
     let mut sum = Tally::default();
-    for (shape, blocks, large, folded, kept) in [
-        ("all folded", 14, false, 13, 20),
-        ("folded and pruned", 16, false, 15, 3),
-        ("half in the log", 16, false, 8, 4),
-        ("large", 9, true, 8, 5),
-        ("in the log alone", 6, false, 99, 1),
-    ] {
-        let (bytes, truth) = chain(seed, blocks, large, folded, kept);
-        let sound = try_all(&bytes, &truth, shape);
-        assert_eq!(sound.errors, 0, "{shape}");
+    for shape in &SHAPES {
+        let (bytes, truth) = shape.chain(seed);
+        let shape = shape.name;
+        assert_eq!(try_all(&bytes, &truth, shape).errors, 0, "{shape}");
+        WORKS
+            .iter()
+            .for_each(|work| assert_eq!(try_work(&bytes, &truth, *work, shape).errors, 0, "{shape}, {}", work.0));
         for round in 0..count {
             let mut wrong = bytes.clone();
             change(&mut random, &mut wrong);
             let what = format!("{shape}, seed {seed}, round {round}");
-            let tally = catch_unwind(AssertUnwindSafe(|| try_all(&wrong, &truth, &what)));
-            let tally = tally.unwrap_or_else(|panic| {
+            let work = WORKS[(round % WORKS.len() as u64) as usize];
+            let tallies = catch_unwind(AssertUnwindSafe(|| {
+                [try_all(&wrong, &truth, &what), try_work(&wrong, &truth, work, &what)]
+            }));
+            let tallies = tallies.unwrap_or_else(|panic| {
                 let text = panic.downcast_ref::<String>().map_or("", String::as_str);
                 panic!("{what}: {text}")
             });
-            sum.true_things += tally.true_things;
-            sum.errors += tally.errors;
+            for tally in tallies {
+                sum.true_things += tally.true_things;
+                sum.errors += tally.errors;
+            }
         }
     }
     eprintln!("{sum:?}");
@@ -164,16 +301,68 @@ fn never_wrong(seed: u64, count: u64, change: impl Fn(&mut Random, &mut Bytes)) 
 
 #[test]
 fn a_flipped_bit_is_never_used() {
-    never_wrong(1, rounds(60, 2_000), |random, bytes| {
-        let file = usize::from(random.below(3) == 0);
-        // Places that hold something, mostly.
-        let used: Vec<usize> = (0..bytes[file].len()).filter(|&at| bytes[file][at] != 0).collect();
-        let at = match random.below(8) {
-            0 => random.below(bytes[file].len() as u64) as usize,
-            _ => used[random.below(used.len() as u64) as usize],
-        };
-        bytes[file][at] ^= 1 << random.below(8);
-    });
+    never_wrong(1, rounds(36, 1_200), flip);
+}
+
+/// Flips one bit.
+fn flip(random: &mut Random, bytes: &mut Bytes) {
+    let file = usize::from(random.below(3) == 0);
+    // Places that hold something, mostly.
+    let used: Vec<usize> = (0..bytes[file].len()).filter(|&at| bytes[file][at] != 0).collect();
+    let at = match random.below(8) {
+        0 => random.below(bytes[file].len() as u64) as usize,
+        _ => used[random.below(used.len() as u64) as usize],
+    };
+    bytes[file][at] ^= 1 << random.below(8);
+}
+
+/// In a folder: a check writes nothing, and finds no difference only where all is true; a reader and a copy have the truth
+/// or an error.
+#[test]
+fn wrong_bytes_in_a_folder_are_never_used() {
+    let seed = 6;
+    eprintln!("seed {seed}");
+    let mut random = Random(seed);
+    let (mut sum, mut sound, mut copies) = (Tally::default(), 0, 0);
+    for shape in &SHAPES {
+        let (bytes, truth) = shape.chain(seed);
+        for round in 0..rounds(9, 300) {
+            let (what, mut wrong) = (format!("{}, seed {seed}, round {round}", shape.name), bytes.clone());
+            if round > 0 {
+                flip(&mut random, &mut wrong);
+            }
+            let [folder, copy] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+            let files = [FILE_NAME, LOG_NAME].map(|name| folder.path().join(name));
+            files.iter().zip(&wrong).for_each(|(file, bytes)| fs::write(file, bytes).unwrap());
+            let checked = check(folder.path(), &mut |_, _| {});
+            assert!(files.iter().zip(&wrong).all(|(file, bytes)| fs::read(file).unwrap() == *bytes), "{what}");
+            let mut tally = Tally::default();
+            match Store::open_read_only(folder.path()) {
+                Ok(reader) => look_at_all(&reader, &truth, &mut tally, &what),
+                Err(_) => tally.errors += 1,
+            }
+            let copied = Store::open(folder.path()).and_then(|store| {
+                look_at_all(&store, &truth, &mut tally, &what);
+                store.backup(copy.path(), &mut |_, _| {})?;
+                Store::open(copy.path())
+            });
+            match copied {
+                Ok(copy) => {
+                    copies += 1;
+                    look_at_all(&copy, &truth, &mut tally, &what);
+                }
+                Err(_) => tally.errors += 1,
+            }
+            if checked.is_ok_and(|checked| checked.differences.is_empty()) {
+                sound += 1;
+                // Such a database was not closed: a reader waits until it was opened to be written.
+                assert!(tally.errors <= 1, "{what}: the check has found nothing of {tally:?}");
+            }
+            (sum.true_things, sum.errors) = (sum.true_things + tally.true_things, sum.errors + tally.errors);
+        }
+    }
+    eprintln!("{sum:?}, {sound} sound, {copies} copies");
+    assert!(sum.errors > 20 && sound > 5 && copies > 5, "{sum:?}, {sound} sound, {copies} copies");
 }
 
 /// What a branch of redb's B-tree begins with.
@@ -188,7 +377,7 @@ fn used_pages(bytes: &Bytes) -> Vec<usize> {
 /// A page of the file that is all zeros, or what another page is: what a lost or a misdirected write leaves.
 #[test]
 fn a_wrong_page_is_never_used() {
-    never_wrong(2, rounds(40, 1_000), |random, bytes| {
+    never_wrong(2, rounds(24, 600), |random, bytes| {
         let used = used_pages(bytes);
         let page = used[random.below(used.len() as u64) as usize];
         let other = match random.below(3) {
@@ -223,36 +412,25 @@ fn branches(bytes: &Bytes) -> Vec<(usize, Vec<usize>)> {
     all.into_iter().map(of).collect()
 }
 
-/// Something that is done with a store.
-type Work = fn(&mut Store) -> Result<(), StoreError>;
-
 /// A branch of redb's B-tree in the place of a page below it is a circle. Nothing follows it until the stack is at its end,
 /// in any call of the store.
 #[test]
 fn a_branch_in_the_place_of_a_page_below_it_ends_no_process() {
     let seed = 4;
     eprintln!("seed {seed}");
-    let (bytes, truth) = chain(seed, 9, true, 8, 5);
+    let (bytes, truth) = SHAPES[4].chain(seed);
     let branches = branches(&bytes);
     let pairs: Vec<(usize, usize)> =
         branches.iter().flat_map(|(branch, below)| below.iter().map(|page| (*branch, *page))).collect();
     assert!(branches.len() > 2 && pairs.len() > 20, "{} branches, {} pairs", branches.len(), pairs.len());
-    let works: [Work; 5] = [
-        |store| store.stats().map(drop),
-        |store| store.rollback(5),
-        |store| store.prune(1, &mut |_, _| {}).map(drop),
-        |store| store.compact(),
-        |store| store.export(8).map(drop),
-    ];
     let step = (pairs.len() / rounds(40, 10_000) as usize).max(1);
     let (mut errors, mut done) = (0, 0);
     for (branch, page) in pairs.iter().step_by(step) {
         let mut wrong = bytes.clone();
         wrong[0].copy_within(*branch..branch + 4_096, *page);
         errors += try_all(&wrong, &truth, &format!("branch {branch} at {page}")).errors.min(1);
-        for work in works {
-            let worked = Disk::of(&wrong).open(&Settings::default()).and_then(|mut store| work(&mut store));
-            errors += u64::from(worked.is_err());
+        for work in WORKS {
+            errors += try_work(&wrong, &truth, work, &format!("branch {branch} at {page}")).errors.min(1);
             done += 1;
         }
     }
@@ -263,13 +441,13 @@ fn a_branch_in_the_place_of_a_page_below_it_ends_no_process() {
 /// What the store says of a database that cannot be read names a cause, and stays what it is.
 #[test]
 fn a_failed_store_stays_failed() {
-    let (bytes, _) = chain(5, 10, true, 9, 4);
+    let (bytes, _) = SHAPES[8].chain(5);
     let disk = Disk::of(&bytes);
     let store = disk.open(&Settings::default()).unwrap();
     disk.fail_at(0, false);
     let diff = whole(&MemoryState::default());
-    let error = store.commit(&block_of(10, &diff, &[])).unwrap_err();
+    let error = store.commit(&block_of(12, &diff, &[])).unwrap_err();
     assert!(matches!(error, StoreError::Database(_)), "{error}");
     assert_eq!(store.tip(), Err(error.clone()));
-    assert_eq!(store.commit(&block_of(10, &diff, &[])), Err(error));
+    assert_eq!(store.commit(&block_of(12, &diff, &[])), Err(error));
 }
