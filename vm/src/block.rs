@@ -66,6 +66,7 @@ impl BlockOutcome {
 /// Why a block was not executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejected {
+    //= spec 1.3.5
     /// A transaction is invalid, and with it the block, on every node.
     Invalid {
         /// Position of the transaction in the block, from 0.

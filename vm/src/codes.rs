@@ -34,6 +34,7 @@ impl<E: Engine> Codes<E> {
     }
 
     /// What a frame pays for its code: the part of its start that is known before the code is read.
+    //= spec 2.19
     pub(crate) fn price(&self, vm: &Vm<E>, id: CodeId) -> Gas {
         let prices = &vm.revision().schedule.frame;
         let base = Gas::new(prices.base);

@@ -261,9 +261,11 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Err(NotBegun::Nothing) => (Status::Success, Bytes::new(), start.gas),
             Err(NotBegun::Answered(output, gas_left)) => (Status::Success, output, gas_left),
             Err(NotBegun::Halted(reason)) => (Status::Failure(reason), Bytes::new(), Gas::ZERO),
+            //= spec 1.1.4
             Err(NotBegun::Refused(reason, gas_left)) => (Status::Refused(reason), Bytes::new(), gas_left),
             Err(NotBegun::Fault(fault)) => return Err(fault),
         };
+        //= spec 1.1.2, 1.1.3, 1.1.4
         if status != Status::Success {
             session.journal.revert(start.checkpoint);
         }
@@ -367,6 +369,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let stack_left = transaction.stack_bytes_max.saturating_sub(below.stack_bytes);
 
         // The code has been looked into: that much is not given back.
+        //= spec 1.1.4
         let refused = |reason| NotBegun::Refused(reason, gas.less(code_gas));
         if handed_over_bytes(&message.input) > u64::from(limits.input_bytes_max) {
             return Err(refused(HaltReason::LimitExceeded));
@@ -412,14 +415,18 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         };
         let end = if self.running.is_empty() { self.pay_for_output(&mut frame.instance, end) } else { end };
         let (status, output) = match end {
+            //= spec 1.1.1
             End::Return(output) => (Status::Success, output),
+            //= spec 1.1.2
             End::Revert(errno, output) => (Status::Revert(errno), output),
+            //= spec 1.1.3
             End::Halt(reason) => {
                 frame.instance.gas().drain();
                 self.note_halt(reason, &frame.instance.frame().message, &frame.call.export);
                 (Status::Failure(reason), Bytes::new())
             }
         };
+        //= spec 1.1.2, 1.1.3
         if status != Status::Success {
             session.journal.revert(frame.checkpoint);
         }
@@ -523,6 +530,7 @@ fn start_of_creation(session: &mut Session, request: &CreateRequest, caller: &Ca
     let address = caller.address.create(nonce);
     let creates = (nonce != u64::MAX).then_some(address);
     if creates.is_some() {
+        //= spec 1.3.7
         journal.increment_nonce(&caller.address)?;
     }
     let message = Message {

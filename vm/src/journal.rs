@@ -75,6 +75,7 @@ impl Journal {
     }
 
     /// Takes back every change since `checkpoint`, logs and refunds included.
+    //= spec 1.1.7
     pub fn revert(&mut self, checkpoint: Checkpoint) {
         while self.undo.len() > checkpoint.0 {
             match self.undo.pop() {

@@ -350,9 +350,12 @@ impl<E: Engine> Vm<E> {
         let (finished, mut session) = self.run_tx(session, tx, gas)?;
         let FrameResult { status, output, gas_left, created } = finished.result;
         let (outcome, gas_left) = match status {
+            //= spec 1.3.1
             Status::Success => (Outcome::Return, gas_left),
+            //= spec 1.3.2
             Status::Revert(errno) => (Outcome::Revert { errno: errno.code() }, gas_left),
             // A caller would get its gas back; a transaction that cannot begin has nobody to give it to.
+            //= spec 1.3.3, 1.3.4
             Status::Failure(reason) | Status::Refused(reason) => (Outcome::Halt { reason }, Gas::ZERO),
         };
         let gas_used = self.settle(&mut session.journal, &fees, &block.beneficiary, gas_left)?;
@@ -366,6 +369,7 @@ impl<E: Engine> Vm<E> {
         let Tx { sender, value, kind, input, .. } = tx;
         let request = match kind {
             TxKind::Call { to, export } => {
+                //= spec 1.3.7
                 session.journal.increment_nonce(&sender)?;
                 let input = entry_of(export, input);
                 Request::Call(CallRequest { kind: CallKind::Call, gas, callee: to, value, input })
@@ -385,6 +389,7 @@ impl<E: Engine> Vm<E> {
         let Deployment { sender, value, abi, code, input, gas } = deployment;
         let journal = &mut session.journal;
         let address = sender.create(journal.nonce(&sender)?);
+        //= spec 1.3.7
         journal.increment_nonce(&sender)?;
         let id = CodeId::of(&code, abi);
         if journal.account(&address)?.is_some_and(|account| account.nonce != 0 || account.code.is_some()) {
@@ -418,6 +423,7 @@ impl<E: Engine> Vm<E> {
     }
 
     /// Gives back what was not used, pays the beneficiary, and says what was used.
+    //= spec 1.3.1, 1.3.7
     fn settle(&self, journal: &mut Journal, fees: &Fees, beneficiary: &Address, gas_left: Gas) -> Result<Gas, Fault> {
         let spent = fees.gas_limit.less(gas_left).get();
         let refund_max = spent.checked_div(self.revision().schedule.refund.quotient).unwrap_or(0);

@@ -93,9 +93,12 @@ fn export_called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) 
     let price = call.price(F::CallExport);
     call.guest.charge(price.more_bytes(u64::from(length)))?;
     let errno = match status {
+        //= spec 1.2.1
         Status::Success => Errno::OK,
+        //= spec 1.2.2
         Status::Revert(Errno::OK) => REVERTED,
         Status::Revert(errno) => errno,
+        //= spec 1.2.3, 1.2.4
         Status::Failure(reason) | Status::Refused(reason) => errno_of(reason),
     };
     call.frame.return_data = output;
@@ -117,6 +120,7 @@ pub const fn errno_of(reason: HaltReason) -> Errno {
 }
 
 /// What the caller is told when no frame could begin.
+//= spec 1.1.5, 1.2.5
 const fn refused(errno: Errno) -> i64 {
     BufOut::empty(errno).pack()
 }

@@ -63,6 +63,7 @@ fn addresses() {
 }
 
 /// What init code leaves behind, and how a call of it ends then.
+//= spec 1.3.1 test
 #[test]
 fn what_init_code_leaves_behind() {
     let mut world = World::new("code left behind");

@@ -188,6 +188,7 @@ fn calls_by_name() {
     assert_eq!(world.run("a name that is no text", &tx).receipt.outcome, no_export);
 }
 
+//= spec 1.3.4 test
 #[test]
 fn calls_by_name_of_other_accounts() {
     let mut world = World::new("calls by name of other accounts");
@@ -209,6 +210,7 @@ fn calls_by_name_of_other_accounts() {
         let tx = Tx { value: U256::from(5), ..world.call_export(to, export, b"data") };
         let executed = world.run(case, &tx);
         assert_eq!((executed.receipt.outcome, executed.receipt.output.as_slice()), (outcome, output), "{case}");
+        assert_eq!(executed.receipt.gas_used == tx.gas_limit, outcome != RETURN, "{case}");
     }
     let tx = Tx { value: U256::from(5), ..world.call(NOBODY, b"data") };
     let executed = world.run("a plain call of no account", &tx);

@@ -57,6 +57,7 @@ impl StateReader for Failing {
     }
 }
 
+//= spec 1.3.8 test
 #[test]
 fn a_state_that_fails_at_any_read() {
     let (mut world, txs) = corpus("failing reads");
@@ -75,6 +76,7 @@ fn a_state_that_fails_at_any_read() {
     }
 }
 
+//= spec 1.3.6, 1.3.8 test
 #[test]
 fn a_block_on_a_state_that_fails() {
     let (mut world, txs) = corpus("failing reads of a block");

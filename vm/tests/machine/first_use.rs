@@ -84,6 +84,7 @@ fn gas_of(world: &mut World, case: &str, calls: [usize; 4]) -> u64 {
     executed.receipt.gas_used.get()
 }
 
+//= spec 2.19 test
 #[test]
 fn every_way_of_calling_pays_for_a_code_once() {
     let mut world = World::new("every way of calling pays once");
@@ -278,6 +279,7 @@ fn init_code_does_not_flush_the_cache() {
 }
 
 /// Sixteen contracts in turn, in transactions and views, on machines that keep all, some and none of them.
+//= spec 2.19 test
 #[test]
 fn cold_and_warm_calls() {
     let mut world = World::new("cold and warm calls");

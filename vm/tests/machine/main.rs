@@ -52,3 +52,4 @@ mod tail_calls;
 mod traps;
 mod validity;
 mod value_reads;
+mod values;

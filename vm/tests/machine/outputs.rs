@@ -34,6 +34,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+//= spec 1.3.1, 1.3.2 test
 #[test]
 fn every_byte_that_a_receipt_keeps_is_paid_for() {
     let mut world = World::new("outputs");

@@ -39,6 +39,7 @@ fn balance(actual: u64, required: U256) -> InvalidTx {
     InvalidTx::Balance { actual: U256::from(actual), required }
 }
 
+//= spec 1.3.5 test
 #[test]
 fn invalid_nonces_and_gas() {
     let mut world = world_with_nonce("invalid nonces and gas");
@@ -280,6 +281,7 @@ fn a_conformance_revision_does_not_carry_a_chain() {
     assert_eq!(world.vm().execute_block(world.view(), empty), Err(Rejected::Conformance), "even an empty one");
 }
 
+//= spec 1.3.7 test
 #[test]
 fn fees_go_to_the_beneficiary() {
     let mut world = World::new("fees");

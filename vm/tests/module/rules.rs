@@ -193,6 +193,7 @@ fn an_abi_that_the_revision_does_not_have_is_refused() {
     assert_violations(&contract(""), PACKED, &only_packed, &[]);
 }
 
+//= spec 2.21 test
 #[test]
 fn forbidden_operators_are_named_with_their_function() {
     let wat = "(func $wide (param i64 i64 i64 i64) (result i64 i64)
