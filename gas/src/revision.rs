@@ -165,6 +165,7 @@ impl Revision {
 
     /// The gas that a transaction costs before anything runs: the base, the bytes of its `payload` (export name, input
     /// or code), and what new code costs on top.
+    //= spec 4.2
     pub fn intrinsic_gas(&self, payload: &[&[u8]], new_code: NewCode) -> Gas {
         let prices = &self.schedule.transaction;
         let bytes = payload.iter().flat_map(|part| part.iter());
@@ -236,6 +237,7 @@ mod tests {
         assert_eq!(<[u8; 32]>::from(Sha3_256::digest(encoded)), Revision::V1.digest());
     }
 
+    //= spec 4.2 test
     #[test]
     fn intrinsic_gas_is_that_of_the_yellow_paper() {
         let gas = |new_code, payload: &[u8]| Revision::EWASM_BYZANTIUM.intrinsic_gas(&[payload], new_code).get();

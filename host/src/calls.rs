@@ -65,6 +65,7 @@ pub(crate) fn charge_value(call: &mut HostCall<'_>, kind: CallKind, callee: &Add
 }
 
 /// Takes the callee's gas from the caller, who keeps at least a 64th (EIP-150), and adds the stipend to it.
+//= spec 3.35
 pub(crate) fn forward_gas_with_stipend(
     call: &mut HostCall<'_>,
     kind: CallKind,
@@ -87,6 +88,7 @@ pub(crate) fn requested_gas(gas: i64) -> HostResult<Gas> {
 }
 
 /// Takes gas for a frame below from the caller: `requested`, or as much as it may give (EIP-150).
+//= spec 3.34
 pub(crate) fn forward_gas(call: &mut HostCall<'_>, requested: Gas) -> HostResult<Gas> {
     let gas = requested.min(call.guest.gas_left().all_but_one_64th());
     call.guest.charge(gas)?;

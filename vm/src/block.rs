@@ -23,6 +23,7 @@ pub struct Block {
 
 impl Block {
     /// The hash of the block: sha3-256 over its borsh encoding, which contains the hash of its parent.
+    //= spec 8.17
     pub fn hash(&self) -> B256 {
         let mut hasher = HashWriter(Sha3_256::new());
         // Writing into a hasher cannot fail.

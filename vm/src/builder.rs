@@ -148,6 +148,7 @@ impl<E: Engine> Vm<E> {
         if self.revision().rules.conformance {
             return Err(Rejected::Conformance);
         }
+        //= spec 8.1
         if self.revision().rules.block_hashes_in_state {
             Journal::new(Arc::clone(&view)).check_follows(&env)?;
         }

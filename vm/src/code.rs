@@ -7,6 +7,7 @@ use sha3::{Digest, Sha3_256};
 
 /// What an account says of its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+//= spec 3.26
 pub struct CodeId {
     /// sha3-256 of the code.
     pub hash: B256,

@@ -155,6 +155,7 @@ impl Journal {
     }
 
     /// Marks the account for removal at the end of the transaction if it is empty then (EIP-161).
+    //= spec 4.24
     pub fn touch(&mut self, address: &Address) {
         if self.touched.insert(*address) {
             self.undo.push(Undo::Touched(*address));
@@ -216,6 +217,7 @@ impl Journal {
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
+    //= spec 4.8
     pub fn create_contract(&mut self, address: &Address) -> Result<(), Fault> {
         self.change(address, |account| account.nonce = 1)
     }
@@ -414,6 +416,7 @@ impl Journal {
 
     /// Ends the running transaction: destroyed and empty touched accounts go with their storage. Returns what it did, and
     /// its logs.
+    //= spec 4.21, 4.22
     pub(crate) fn end_transaction(&mut self) -> Result<(Changes, Vec<Log>), Fault> {
         for address in core::mem::take(&mut self.destroyed) {
             self.remove(&address)?;
@@ -442,6 +445,7 @@ impl Journal {
     }
 
     /// Removes an account with its storage, for good.
+    //= spec 4.23
     fn remove(&mut self, address: &Address) -> Result<(), Fault> {
         let entry = self.entry(address)?;
         entry.slots.values_mut().for_each(|entry| entry.slot.current = Current::Written(None));

@@ -104,6 +104,7 @@ fn block_hashes_do_not_depend_on_what_was_pruned() {
 }
 
 /// A block of one transaction has one hash, in a state file and in a database.
+//= spec 8.17 test
 #[test]
 fn a_block_has_one_hash_wherever_it_lies() {
     let folder = Folder::new();

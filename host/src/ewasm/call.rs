@@ -115,7 +115,7 @@ fn start(
 ) -> HostResult<Answer<u32>> {
     let input = load_input(call, data, length, call.limits().input_bytes_max)?;
     call.charge_bytes(function, length)?;
-    //= spec 1.1.5
+    //= spec 1.1.5, 3.1
     if call.frame.message.depth >= call.revision.transaction.frame_depth_max {
         return Ok(Answer::Now(FAILURE));
     }
@@ -131,6 +131,7 @@ fn start(
 /// `None` if the frame is too deep or the account too poor for a creation.
 //= spec 1.1.5
 fn depth_and_balance(call: &mut HostCall<'_>, value: U256) -> HostResult<Option<()>> {
+    //= spec 3.1
     if call.frame.message.depth >= call.revision.transaction.frame_depth_max {
         return Ok(None);
     }

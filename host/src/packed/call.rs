@@ -67,6 +67,7 @@ fn call_export(
     }
     let price = call.price(F::CallExport);
     call.guest.charge(price.more_bytes(copied).plus(price.for_pages(pages)))?;
+    //= spec 3.1
     if call.frame.message.depth >= call.revision.transaction.frame_depth_max {
         return Ok(Answer::Now(refused(Errno::DEPTH)));
     }

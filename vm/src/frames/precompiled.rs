@@ -25,6 +25,7 @@ impl<E: Engine> Frames<'_, E> {
             Precompile::Module { module, export } => (self.vm.carried(*module)?, export.as_deref()),
         };
         let code_gas = self.codes.price(self.vm, carried.id);
+        //= spec 3.6
         if start.gas < code_gas {
             return Err(NotBegun::Halted(HaltReason::OutOfGas));
         }
@@ -41,6 +42,7 @@ impl<E: Engine> Frames<'_, E> {
 
     /// The output of a native function and what it leaves of `gas`. The transaction's own call pays for the output that its
     /// receipt keeps.
+    //= spec 3.22
     fn answer(&self, native: &Native, input: &[u8], gas: Gas) -> Result<(Bytes, Gas), HaltReason> {
         let mut meter = GasMeter::new(gas);
         let output = precompiles::answer(native, input, &mut meter)?;

@@ -243,7 +243,7 @@ fn gas_cases() -> Vec<Case> {
     told_byzantium.chain(lost).collect()
 }
 
-//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4, 1.2.5 test
+//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4, 1.2.5, 3.2, 3.4, 3.34, 3.35 test
 #[test]
 fn calls() {
     let mut cases = input_cases();
@@ -270,6 +270,7 @@ fn calls() {
 }
 
 /// Under a revision that checks all code, broken code in the state is the node's fault, not the contract's.
+//= spec 3.8 test
 #[test]
 fn a_broken_module_is_a_fault_where_code_is_checked() {
     let code = main_of(&status_of("(call $call ~100000 @A @ZERO #0 #0)"));

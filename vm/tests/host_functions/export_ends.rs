@@ -250,7 +250,7 @@ fn other_faces() -> Vec<Case> {
     ]
 }
 
-//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4 test
+//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4, 3.2, 3.4, 3.9 test
 #[test]
 fn ends() {
     let mut cases = failures();

@@ -42,6 +42,7 @@ fn call(kind: &str, gas: u64, value: &str, length: usize) -> String {
 
 const KINDS: [&str; 4] = ["call", "callCode", "callDelegate", "callStatic"];
 
+//= spec 3.3 test
 #[test]
 fn every_kind_of_call_has_the_answer() {
     let mut cases = Vec::new();
@@ -125,6 +126,7 @@ fn value_moves_and_comes_back_with_a_failure() {
 }
 
 /// EIP-161: a transfer of zero touches an account, and what is touched and empty is removed, unless the call failed.
+//= spec 4.24 test
 #[test]
 fn an_empty_account_is_touched() {
     let touched = |name: &str, callee, input: &[u8], gas| {

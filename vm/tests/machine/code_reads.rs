@@ -123,6 +123,7 @@ fn call_export(gas: u64) -> String {
 }
 
 /// Each kind of call, with gas from nothing up to one unit less than the code costs: not a byte is read.
+//= spec 3.6 test
 #[test]
 fn a_call_with_too_little_gas_reads_no_code() {
     let mut world = world("calls with too little gas", None);

@@ -67,6 +67,16 @@ fn line<T: BorshSerialize + BorshDeserialize + PartialEq + Debug>(name: &str, va
     format!("{name}: {hex}\n")
 }
 
+//= spec 8.17 test
+#[test]
+fn the_hash_of_a_block_is_that_of_its_encoding() {
+    for transactions in [vec![], vec![tx(TxKind::Call { to: BOB, export: None })]] {
+        let block = Block { env: env(), transactions };
+        // What a code is stored under is sha3-256 of it.
+        assert_eq!(block.hash(), lockstep_vm::code_hash(&borsh::to_vec(&block).unwrap()));
+    }
+}
+
 #[test]
 fn golden_bytes() {
     let call = TxKind::Call { to: BOB, export: None };

@@ -48,6 +48,7 @@ mod regions;
 mod reverts;
 mod slices;
 mod stack;
+mod starts;
 mod tail_calls;
 mod traps;
 mod validity;

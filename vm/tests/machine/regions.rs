@@ -406,7 +406,7 @@ fn as_transaction(world: &mut World, case: &str, arguments: &[i32], gas: u64) {
     assert_eq!(world.execute(&tx).receipt.outcome, halt(HaltReason::OutOfGas), "{case}: one less");
 }
 
-//= spec 2.1, 2.3, 2.5, 2.6, 2.16 test
+//= spec 2.1, 2.3, 2.5, 2.6, 2.16, 3.15, 3.16, 3.28, 4.4 test
 #[test]
 fn control() {
     check("gas of control", CONTROL);
@@ -418,13 +418,13 @@ fn loops() {
     check("gas of loops", LOOPS);
 }
 
-//= spec 2.5 test
+//= spec 2.5, 3.17 test
 #[test]
 fn calls() {
     check("gas of calls", CALLS);
 }
 
-//= spec 2.17, 2.18 test
+//= spec 2.17, 2.18, 3.17, 3.19 test
 #[test]
 fn bulk() {
     check("gas of bulk operations", BULK);

@@ -259,7 +259,7 @@ fn a_halt_takes_what_was_passed_on_and_a_revert_gives_it_back() {
 }
 
 /// A frame that is refused gives its gas back but for its code, which somebody had to look into.
-//= spec 1.1.4 test
+//= spec 1.1.4, 3.25 test
 #[test]
 fn a_refusal_costs_the_code() {
     let mut world = World::new("gas of a refusal");
@@ -326,7 +326,7 @@ fn the_nonce_of_a_creator() {
 }
 
 /// Byzantium's refunds of a frame that does not return are gone with it.
-//= spec 1.1.7, 1.3.1 test
+//= spec 1.1.7, 1.3.1, 4.19 test
 #[test]
 fn refunds() {
     let mut world = world_of_effects("refunds under Byzantium", &Revision::EWASM_BYZANTIUM);

@@ -165,6 +165,7 @@ const SLOTS: &[Row] = &[
     ),
 ];
 
+//= spec 2.7 test
 #[test]
 fn values() {
     check("gas of values", VALUES);
@@ -196,7 +197,7 @@ fn a_growth_is_a_region() {
 }
 
 /// `table.grow`, which `V1` forbids, under a revision that has it at a price of 5.
-//= spec 2.17, 2.18 test
+//= spec 2.17, 2.18, 3.32 test
 #[test]
 fn a_table_that_grows() {
     let mut revision = Revision::V1;

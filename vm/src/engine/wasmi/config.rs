@@ -22,7 +22,7 @@ pub(super) fn fuel_slice(revision: &Revision) -> u64 {
 /// A region costs 1 and its operators (`docs/spec.md`): wasmi's own unit and its table, which each module has for
 /// itself. Compilation costs nothing, so that gas does not depend on what was compiled before. The limits are those of
 /// modules of `abi`.
-//= spec 2.1, 2.3, 2.4, 2.5, 2.18, 2.20
+//= spec 2.1, 2.3, 2.4, 2.5, 2.18, 2.20, 3.33
 pub(super) fn config(revision: &Revision, abi: Abi) -> Config {
     let mut config = Config::default();
     let limits = revision.limits(abi);
@@ -60,7 +60,9 @@ pub(super) fn index(number: u32) -> usize {
 }
 
 fn set_features(config: &mut Config, features: &Features) {
+    // With wasmi's feature `deterministic`: one canonical NaN.
     config
+        //= spec 9.1.1, 9.1.2, 9.1.3, 9.1.4, 9.1.5, 9.1.6
         .floats(features.floats)
         .wasm_mutable_global(features.mutable_globals)
         .wasm_sign_extension(features.sign_extension)
