@@ -56,6 +56,7 @@ impl Genesis {
 }
 
 /// Refuses a state that no chain can begin with.
+//= spec 7.9
 pub(crate) fn check_genesis(diff: &StateDiff) -> Result<(), ChainError> {
     check_amendment(diff)?;
     Ok(diff.check_whole()?)

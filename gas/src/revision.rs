@@ -156,6 +156,7 @@ impl Revision {
     }
 
     /// sha3-256 over the borsh encoding.
+    //= spec 7.5
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = HashWriter(Sha3_256::new());
         // Writing into a hasher cannot fail.
@@ -231,6 +232,7 @@ mod tests {
         assert_ne!(Revision::EWASM_BYZANTIUM.digest(), Revision::V1.digest());
     }
 
+    //= spec 7.5 test
     #[test]
     fn the_digest_is_sha3_256_of_the_borsh_encoding() {
         let encoded = borsh::to_vec(&Revision::V1).unwrap();

@@ -268,7 +268,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Err(NotBegun::Refused(reason, gas_left)) => (Status::Refused(reason), Bytes::new(), gas_left),
             Err(NotBegun::Fault(fault)) => return Err(fault),
         };
-        //= spec 1.1.2, 1.1.3, 1.1.4
+        //= spec 1.1.2, 1.1.3, 1.1.4, 12.4
         if status != Status::Success {
             session.journal.revert(start.checkpoint);
         }
@@ -296,12 +296,12 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         caller: &Caller,
     ) -> Result<Running<E::Instance>, NotBegun> {
         let journal = &mut session.journal;
-        //= spec 3.2
+        //= spec 3.2, 12.4
         if !runs_on_callers_account(kind) && !journal.transfer(&caller.address, callee, start.message.value)? {
             return Err(Fault::Broken("a call began without the value that it transfers".into()).into());
         }
         // A precompiled contract goes before the code of its account.
-        //= spec 3.3
+        //= spec 3.3, 12.1
         if let Some(precompile) = self.vm.revision().precompiles.get(&callee.0) {
             return self.begin_precompiled(start, precompile);
         }
@@ -556,6 +556,7 @@ fn start_of_creation(session: &mut Session, request: &CreateRequest, caller: &Ca
     let nonce = journal.nonce(&caller.address)?;
     //= spec 4.7
     let address = caller.address.create(nonce);
+    //= spec 7.8
     let creates = (nonce != u64::MAX).then_some(address);
     if creates.is_some() {
         //= spec 1.3.7

@@ -197,6 +197,7 @@ impl Journal {
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
+    //= spec 7.7
     pub fn transfer(&mut self, from: &Address, to: &Address, amount: U256) -> Result<bool, Fault> {
         Ok(self.debit(from, amount)? && self.credit(to, amount).map(|()| true)?)
     }
@@ -390,6 +391,7 @@ impl Journal {
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
+    //= spec 7.7
     pub fn self_destruct(&mut self, contract: &Address, beneficiary: &Address) -> Result<bool, Fault> {
         let balance = self.balance(contract)?;
         self.change(contract, |account| account.balance = U256::ZERO)?;

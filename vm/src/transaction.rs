@@ -209,6 +209,7 @@ impl ValidTx {
         if tx.nonce != nonce {
             return Err(InvalidTx::Nonce { actual: tx.nonce, expected: nonce });
         }
+        //= spec 7.8
         if nonce == u64::MAX {
             return Err(InvalidTx::NonceAtEnd);
         }

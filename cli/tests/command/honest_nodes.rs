@@ -158,6 +158,7 @@ fn a_block_that_does_not_follow_is_refused() {
 
 /// All balances together are at most 2^256 - 1, and no storage is on an empty account: in a genesis, by a credit, in a
 /// file and in a run.
+//= spec 7.9 test
 #[test]
 fn a_state_that_a_transaction_could_fault_on_is_refused() {
     let folder = Folder::new();

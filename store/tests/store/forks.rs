@@ -151,6 +151,7 @@ fn run(seed: u64, settings: Settings) -> usize {
     longest
 }
 
+//= spec 7.10 test
 #[test]
 fn forks_are_what_their_blocks_make() {
     let settings = |seed: u64, fold_blocks| Settings { fold_blocks, pages_bytes: 1024 << seed, ..Settings::default() };

@@ -181,6 +181,7 @@ fn a_collision_reads_no_code() {
 }
 
 /// An account that says another length than its code has: this node's state is damaged.
+//= spec 7.4 test
 #[test]
 fn a_length_that_is_not_the_codes_is_a_fault() {
     let mut world = world("another length", None);

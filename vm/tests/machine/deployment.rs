@@ -8,7 +8,7 @@ use lockstep_vm::{
     Abi, Account, CodeId, Gas, HaltReason, InvalidTx, Outcome, Revision, StateDiff, Tx, TxKind, U256, code_hash,
 };
 
-//= spec 4.2, 4.14 test
+//= spec 4.2, 4.14, 7.2, 7.3 test
 #[test]
 fn a_module_is_put_on_its_address_as_it_is() {
     let mut world = World::new("deployments");

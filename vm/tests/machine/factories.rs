@@ -181,6 +181,7 @@ fn a_collision_uses_the_nonce_and_the_gas() {
 }
 
 /// A creator at the end of its nonces cannot create; nothing wraps.
+//= spec 7.8 test
 #[test]
 fn a_nonce_at_its_end() {
     let mut world = world_with_creator("nonce at its end");

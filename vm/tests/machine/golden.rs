@@ -76,6 +76,7 @@ const SECTIONS: &[&str] = &[
     "a refusal uses the code",
     "an input too long for the callee",
     "memory of a frame that waits",
+    "memory of an answer",
     "memory that a frame holds",
     "the prepayment",
     "gas of a growth",

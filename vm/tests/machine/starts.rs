@@ -105,6 +105,32 @@ fn a_frame_that_waits_counts_with_its_return_data() {
     }
 }
 
+/// The host answers a call of a precompiled contract where its caller has left nothing of the transaction's memory.
+//= spec 12.3 test
+#[test]
+fn an_answer_of_the_host_counts_for_nothing() {
+    let mut world = World::new("memory of an answer");
+    let [mut identity, mut nobody] = [lockstep_vm::Address::ZERO; 2];
+    (identity.0[19], nobody.0[18]) = (4, 1);
+    let call = |length: u32| {
+        format!("(call $call (i64.const 90000) (i32.const 0) (i32.const 64) (i32.const 0) (i32.const {length}))")
+    };
+    for (case, callee, input) in [("identity", identity, 60_000), ("no account", nobody, 0)] {
+        let code = binary(&format!(
+            "(module (import \"ethereum\" \"call\" (func $call (param i64 i32 i32 i32 i32) (result i32)))
+                (import \"ethereum\" \"finish\" (func $finish (param i32 i32)))
+                (memory (export \"memory\") 1) {} (func (export \"main\")
+                    (i32.store (i32.const 100) {}) (call $finish (i32.const 100) (i32.const 4))))",
+            data(0, callee.as_slice()),
+            call(input)
+        ));
+        world.put_abi(A, Abi::Packed, &code);
+        let executed = with_memory(&world, held(6, 0, 6 + 4) + PAGE, &world.call(A, b""));
+        assert_eq!((executed.receipt.output, executed.halts.len()), (vec![0; 4], 0), "{case}");
+        world.note(case, &format!("gas {}", executed.receipt.gas_used));
+    }
+}
+
 /// A transaction can carry more than a contract's frame takes. The frame is refused before anything else is looked at.
 //= spec 3.9, 3.25 test
 #[test]

@@ -246,7 +246,7 @@ impl WithGas for Tx {
 }
 
 /// What is just about valid.
-//= spec 4.1 test
+//= spec 4.1, 7.8 test
 #[test]
 fn edges_of_validity() {
     let mut world = World::new("edges of validity");
