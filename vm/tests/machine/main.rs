@@ -31,6 +31,7 @@ mod faults;
 mod first_use;
 mod golden;
 mod growth;
+mod indexer_gas;
 mod inspect;
 mod journal_model;
 mod kit;

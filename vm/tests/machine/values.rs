@@ -177,8 +177,7 @@ fn slots() {
     check("gas of slots", SLOTS);
 }
 
-/// A growth is a region where it stands: what follows it is charged before it is executed. With exactly the gas up to the
-/// growth of no page, the growth itself is out of gas, and everything around it has been paid.
+/// A growth is a region of its own: one that a branch leads around costs nothing, and its price is not in the region around it.
 //= spec 2.2, 2.5 test
 #[test]
 fn a_growth_is_a_region() {

@@ -69,7 +69,7 @@ fn the_names_of_the_spec_are_those_of_the_code() {
 }
 
 /// Sections whose rules have no numbers yet. Each of the others has a number for every rule.
-const UNTIED: [u32; 5] = [5, 6, 10, 11, 13];
+const UNTIED: [u32; 4] = [5, 6, 10, 11];
 
 #[test]
 fn every_numbered_rule_has_code_and_a_test() {
