@@ -15,6 +15,7 @@ const DOMAIN: [u8; 8] = *b"LOCKSTEP";
 /// # Errors
 ///
 /// [`ChainError::Fault`] if the diff is too large to be encoded.
+//= spec 8.18
 pub fn amendment_hash(parent: B256, diff: &StateDiff) -> Result<B256, ChainError> {
     let encoded = borsh::to_vec(&(DOMAIN, parent, diff));
     let encoded = encoded.map_err(|error| Fault::State(format!("a diff cannot be encoded: {error}")))?;

@@ -21,6 +21,7 @@ impl Genesis {
     /// # Errors
     ///
     /// [`ChainError::SystemAccount`], [`ChainError::State`] or [`ChainError::Code`] if no chain can begin with it.
+    //= spec 8.8
     pub fn new(diff: StateDiff, vm: &Vm) -> Result<Self, ChainError> {
         check_genesis(&diff)?;
         check_code(vm, &diff)?;
@@ -55,6 +56,7 @@ impl Genesis {
 }
 
 /// Refuses a state that no chain can begin with.
+//= spec 7.9
 pub(crate) fn check_genesis(diff: &StateDiff) -> Result<(), ChainError> {
     check_amendment(diff)?;
     Ok(diff.check_whole()?)
@@ -72,4 +74,25 @@ pub(crate) fn check_code(vm: &Vm, diff: &StateDiff) -> Result<(), ChainError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockstep_vm::{Account, Address, Revision, U256, system::SYSTEM_ADDRESS};
+    use sha3::{Digest, Sha3_256};
+
+    //= spec 8.8, 8.18 test
+    #[test]
+    fn the_hash_of_a_genesis_is_of_all_that_it_writes() {
+        let vm = Vm::new(Revision::V1).unwrap();
+        let account = Account { balance: U256::from(7), ..Account::default() };
+        let accounts = [(Address::repeat_byte(1), Some(account))].into();
+        let genesis = Genesis::new(StateDiff { accounts, ..StateDiff::default() }, &vm).unwrap();
+        assert_eq!(genesis.diff.accounts.len(), 2);
+        let last = &genesis.diff.storage[&SYSTEM_ADDRESS].values[b"last".as_slice()];
+        assert_eq!(last.as_deref(), Some(&[0; 16][..]));
+        let preimage = [&b"LOCKSTEP"[..], &[0; 32], &borsh::to_vec(&genesis.diff).unwrap()].concat();
+        assert_eq!(genesis.hash().as_slice(), Sha3_256::digest(preimage).as_slice());
+    }
 }

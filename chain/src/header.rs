@@ -38,6 +38,7 @@ pub struct Header {
 
 impl Header {
     /// The hash of the block: sha3-256 over `LOCKHEAD` and the borsh encoding of the header.
+    //= spec 8.19
     pub fn hash(&self) -> B256 {
         let mut hasher = Sha3_256::new();
         hasher.update(DOMAIN);

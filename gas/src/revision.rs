@@ -156,6 +156,7 @@ impl Revision {
     }
 
     /// sha3-256 over the borsh encoding.
+    //= spec 7.5
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = HashWriter(Sha3_256::new());
         // Writing into a hasher cannot fail.
@@ -165,6 +166,7 @@ impl Revision {
 
     /// The gas that a transaction costs before anything runs: the base, the bytes of its `payload` (export name, input
     /// or code), and what new code costs on top.
+    //= spec 4.2
     pub fn intrinsic_gas(&self, payload: &[&[u8]], new_code: NewCode) -> Gas {
         let prices = &self.schedule.transaction;
         let bytes = payload.iter().flat_map(|part| part.iter());
@@ -230,12 +232,14 @@ mod tests {
         assert_ne!(Revision::EWASM_BYZANTIUM.digest(), Revision::V1.digest());
     }
 
+    //= spec 7.5 test
     #[test]
     fn the_digest_is_sha3_256_of_the_borsh_encoding() {
         let encoded = borsh::to_vec(&Revision::V1).unwrap();
         assert_eq!(<[u8; 32]>::from(Sha3_256::digest(encoded)), Revision::V1.digest());
     }
 
+    //= spec 4.2 test
     #[test]
     fn intrinsic_gas_is_that_of_the_yellow_paper() {
         let gas = |new_code, payload: &[u8]| Revision::EWASM_BYZANTIUM.intrinsic_gas(&[payload], new_code).get();

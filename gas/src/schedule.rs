@@ -116,21 +116,25 @@ impl InstructionPrices {
     }
 
     /// The same for a call with that many parameters, of which `call_values` are in its price.
+    //= spec 2.13
     pub fn passed(&self, values: usize) -> u64 {
         self.beyond(values, self.call_values)
     }
 
+    //= spec 2.7
     fn beyond(&self, values: usize, contained: u32) -> u64 {
         let values = u64::try_from(values).unwrap_or(u64::MAX);
         values.saturating_sub(u64::from(contained)).saturating_mul(u64::from(self.per_value))
     }
 
     /// What the entry region of a function pays whose frame has `slots` slots.
+    //= spec 2.15
     pub fn entered(&self, slots: u32) -> u64 {
         u64::from(slots.saturating_sub(self.frame_slots)).saturating_mul(u64::from(self.per_slot))
     }
 
     /// The price of moving, filling or adding `bytes` bytes.
+    //= spec 2.17
     pub const fn bulk(&self, bytes: u64) -> Gas {
         // A schedule with 0 here cannot be made: the field is set in this file alone and a test reads it.
         match bytes.checked_div(self.bulk_bytes_per_gas as u64) {
@@ -238,6 +242,7 @@ impl Schedule {
     }
 
     /// Ethereum's Byzantium prices, instructions unmetered: what the official ewasm state tests were filled with.
+    //= spec 2.22
     pub(crate) const BYZANTIUM: Self = Self {
         instructions: None,
         host: BYZANTIUM_PRICES,
@@ -308,6 +313,7 @@ impl Schedule {
 mod tests {
     use super::*;
 
+    //= spec 2.22 test
     #[test]
     fn byzantium_has_the_prices_of_the_eei() {
         let schedule = Schedule::BYZANTIUM;

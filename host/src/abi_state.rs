@@ -72,6 +72,7 @@ impl AbiState {
     }
 
     /// Bytes that it holds beyond a few: they count as memory of the transaction.
+    //= spec 3.13
     pub fn held_bytes(&self) -> u64 {
         let (process, held) = match self {
             Self::Nothing | Self::Packed(_) | Self::Metashrew(_) => return 0,
@@ -80,5 +81,28 @@ impl AbiState {
             Self::Dela(state) => (&state.process, state.reply.len()),
         };
         process.held_bytes().saturating_add(u64::try_from(held).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= spec 3.13 test
+    #[test]
+    fn what_an_abi_keeps_of_output_counts_as_held() {
+        let bytes = |count| vec![7; count].into();
+        let json = JsonState { result: bytes(1_000), ..JsonState::default() };
+        let dela = DelaState { reply: bytes(70), ..DelaState::default() };
+        for (state, held) in [
+            (AbiState::Nothing, 0),
+            (AbiState::Wasi(Process::default()), 0),
+            (AbiState::Json(JsonState::default()), 0),
+            (AbiState::Json(json), 1_000),
+            (AbiState::Dela(DelaState::default()), 0),
+            (AbiState::Dela(dela), 70),
+        ] {
+            assert_eq!(state.held_bytes(), held, "{state:?}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use lockstep_gas::Gas;
 
 /// What a guest is told of a call that failed, or that no frame could begin for.
+//= spec 1.2.5
 pub(crate) const FAILURE: u32 = 1;
 
 /// Bytes of an export's name that a call can have.
@@ -29,6 +30,7 @@ pub(crate) fn callee_and_value(call: &HostCall<'_>, address: u32, value: u32) ->
 }
 
 /// Takes over what came of a call, and gives what the guest is told of it as an i32.
+//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4
 pub(crate) fn called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> HostResult<u32> {
     call.frame.return_data = ended.output;
     Ok(told(ended.status))
@@ -37,8 +39,11 @@ pub(crate) fn called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments:
 /// 0 success, 1 failure, 2 revert.
 pub(crate) const fn told(status: Status) -> u32 {
     match status {
+        //= spec 1.2.1
         Status::Success => 0,
+        //= spec 1.2.3, 1.2.4
         Status::Failure(_) | Status::Refused(_) => FAILURE,
+        //= spec 1.2.2
         Status::Revert(_) => 2,
     }
 }
@@ -60,6 +65,7 @@ pub(crate) fn charge_value(call: &mut HostCall<'_>, kind: CallKind, callee: &Add
 }
 
 /// Takes the callee's gas from the caller, who keeps at least a 64th (EIP-150), and adds the stipend to it.
+//= spec 3.35
 pub(crate) fn forward_gas_with_stipend(
     call: &mut HostCall<'_>,
     kind: CallKind,
@@ -82,6 +88,7 @@ pub(crate) fn requested_gas(gas: i64) -> HostResult<Gas> {
 }
 
 /// Takes gas for a frame below from the caller: `requested`, or as much as it may give (EIP-150).
+//= spec 3.34
 pub(crate) fn forward_gas(call: &mut HostCall<'_>, requested: Gas) -> HostResult<Gas> {
     let gas = requested.min(call.guest.gas_left().all_but_one_64th());
     call.guest.charge(gas)?;

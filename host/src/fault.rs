@@ -5,6 +5,7 @@ use core::fmt;
 /// A failure of this node: its disk, its memory or an invariant of its own. It aborts the block and never enters a
 /// receipt; on another node the same block goes through.
 #[derive(Debug, Clone, PartialEq, Eq)]
+//= spec 1.3.6, 1.3.8
 pub enum Fault {
     /// The state could not be read.
     State(String),

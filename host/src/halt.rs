@@ -9,6 +9,7 @@ macro_rules! halt_reasons {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
         #[borsh(use_discriminant = true)]
         #[repr(u8)]
+        //= spec 1.1.6, 1.3.9
         pub enum HaltReason {
             $($(#[doc = $doc])+ $name = $code,)*
         }
@@ -99,6 +100,7 @@ impl fmt::Display for HaltReason {
 mod tests {
     use super::*;
 
+    //= spec 1.1.6, 1.3.9 test
     #[test]
     fn codes_are_dense_and_encode_as_themselves() {
         for (position, reason) in HaltReason::ALL.iter().enumerate() {

@@ -43,7 +43,9 @@ impl ImportTable {
             }
             (Abi::Json, _) => (&[json::IMPORTS, wasi::IMPORTS, CRYPTO, CRYPTO_LATER], UnknownImport::Refused),
             (Abi::Dela, _) => (&[dela::IMPORTS, dela::SYSTEM_CALLS, wasi::IMPORTS, CRYPTO], UnknownImport::Halts),
+            //= spec 13.3
             (Abi::Metashrew, _) => (&[METASHREW, DEPLOYED, CRYPTO], UnknownImport::Halts),
+            //= spec 13.3
             (Abi::MetashrewDocumented, _) => (&[METASHREW, DOCUMENTED, CRYPTO], UnknownImport::Halts),
             (Abi::Linked, _) => (&[], UnknownImport::Linked),
         };

@@ -7,6 +7,7 @@ use alloy_primitives::{Address, B256};
 
 /// The address of the system account: 20 characters of ASCII. It is no hash of anything, so reaching it with a key or a
 /// creation takes a preimage of keccak-256.
+//= spec 8.2
 pub const SYSTEM_ADDRESS: Address = Address::new(*b"lockstep-blockhashes");
 
 /// The account whose storage holds the entries of the confidential store.
@@ -22,6 +23,7 @@ pub const ACCOUNTS: [Address; 3] = [SYSTEM_ADDRESS, ENTRY_ACCOUNT, BID_ACCOUNT];
 pub const BLOCK_HASHES: u64 = 256;
 
 /// The key of the number and the timestamp of the last block.
+//= spec 8.3
 pub const LAST_BLOCK_KEY: &[u8] = b"last";
 
 /// The last block of a state, as the state itself says.
@@ -35,6 +37,7 @@ pub struct LastBlock {
 
 impl LastBlock {
     /// The value at [`LAST_BLOCK_KEY`]: number and timestamp, 8 bytes each, big-endian.
+    //= spec 8.3
     pub fn to_value(self) -> [u8; 16] {
         let mut value = [0; 16];
         let (number, timestamp) = value.split_at_mut(8);
@@ -53,12 +56,14 @@ impl LastBlock {
 }
 
 /// The key of the hash of block `number`: one byte, the number modulo 256.
+//= spec 8.4
 pub fn block_hash_key(number: u64) -> [u8; 1] {
     let [.., low] = number.to_be_bytes();
     [low]
 }
 
 /// The value at [`block_hash_key`]: the number, 8 bytes big-endian, and the hash.
+//= spec 8.4
 pub fn block_hash_value(number: u64, hash: B256) -> [u8; 40] {
     let mut value = [0; 40];
     let (first, rest) = value.split_at_mut(8);
@@ -76,6 +81,19 @@ pub fn block_hash_of_value(number: u64, value: &[u8]) -> Option<B256> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    //= spec 8.2, 8.3, 8.4 test
+    #[test]
+    fn the_system_account_is_what_the_page_says() {
+        assert_eq!(SYSTEM_ADDRESS.to_vec(), b"lockstep-blockhashes");
+        assert_eq!(format!("{SYSTEM_ADDRESS:?}").to_lowercase(), "0x6c6f636b737465702d626c6f636b686173686573");
+        assert_eq!(LAST_BLOCK_KEY, b"last");
+        let last = LastBlock { number: 0x0102, timestamp: 3 };
+        assert_eq!(last.to_value(), [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 3]);
+        assert_eq!(block_hash_key(0x0102), [2]);
+        let value = block_hash_value(0x0102, B256::repeat_byte(9));
+        assert_eq!((&value[..8], &value[8..]), (&[0, 0, 0, 0, 0, 0, 1, 2][..], &[9; 32][..]));
+    }
 
     #[test]
     fn what_is_written_is_read() {

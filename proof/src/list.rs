@@ -25,6 +25,7 @@ pub struct ListPath {
 }
 
 /// The root of the list of `items`. `domain` says of what it is a list.
+//= spec 7.13, 7.14, 7.15
 pub(crate) fn list_root(domain: u8, items: &[Hash]) -> Hash {
     root_of(domain, count_of(items), (!items.is_empty()).then(|| tree_hash(items)).as_ref())
 }

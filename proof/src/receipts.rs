@@ -18,6 +18,7 @@ const RECEIPTS_DOMAIN: u8 = 6;
 
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+//= spec 7.16
 pub enum Outcome {
     /// The effects are kept.
     Return,
@@ -75,6 +76,7 @@ pub struct ReceiptHead {
 }
 
 /// The hash of a log: an item of the list of logs.
+//= spec 7.11
 pub fn log_hash<'a>(address: &Address, topics: impl ExactSizeIterator<Item = &'a Hash>, data: &[u8]) -> Hash {
     // The borsh encoding of a `Log`, without a copy of its data.
     let length = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
@@ -85,11 +87,13 @@ pub fn log_hash<'a>(address: &Address, topics: impl ExactSizeIterator<Item = &'a
 }
 
 /// The root of the list of logs with these hashes.
+//= spec 7.13
 pub fn logs_root(logs: &[Hash]) -> Hash {
     list_root(LOGS_DOMAIN, logs)
 }
 
 /// The receipts root of the block that has receipts with these hashes.
+//= spec 7.10, 7.14
 pub fn receipts_root(receipts: &[Hash]) -> Hash {
     list_root(RECEIPTS_DOMAIN, receipts)
 }
@@ -108,6 +112,7 @@ impl Log {
 
 impl ReceiptHead {
     /// The hash of the receipt: an item of the list of receipts.
+    //= spec 7.12
     pub fn hash(&self) -> Hash {
         let mut bytes = Vec::from([RECEIPT_DOMAIN]);
         // Writing into memory does not fail.

@@ -185,6 +185,7 @@ impl Store {
 }
 
 /// Refuses a block that does not follow the last one.
+//= spec 8.9
 pub(crate) fn follows(chain: &Chain, height: u64, parent_hash: B256) -> Result<(), StoreError> {
     if chain.base.importing {
         let why = "an import was begun: go on with it, or delete the folder of the database";

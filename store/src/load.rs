@@ -345,6 +345,7 @@ impl From<StoreError> for Unsound {
 }
 
 /// Counts the uses of each code, in a state that a chain can be on.
+//= spec 7.6, 7.9
 fn uses_of(view: &View) -> Result<Uses, Unsound> {
     let (mut uses, mut supply, mut unsound) = (Uses::new(), Supply::default(), None);
     view.for_each_row(TreeId::ACCOUNTS, &view.root(), Some(view.root()), &mut |_, row| {

@@ -37,14 +37,18 @@ impl Journal {
     pub fn begin_block(&mut self, env: &BlockEnv) -> Result<(), Fault> {
         let has_parent = self.last_block()?.is_some();
         // Never empty, so EIP-161 leaves it where it is.
+        //= spec 8.10
         if self.nonce(&SYSTEM_ADDRESS)? == 0 {
+            //= spec 8.15
             self.create_contract(&SYSTEM_ADDRESS)?;
         }
+        //= spec 8.11
         if let Some(parent) = env.number.checked_sub(1).filter(|_| has_parent) {
             let value = Bytes::copy_from_slice(&block_hash_value(parent, env.parent_hash));
             self.set_storage(&SYSTEM_ADDRESS, &block_hash_key(parent), Some(value))?;
         }
         let last = LastBlock { number: env.number, timestamp: env.timestamp };
+        //= spec 8.12
         self.set_storage(&SYSTEM_ADDRESS, LAST_BLOCK_KEY, Some(Bytes::copy_from_slice(&last.to_value())))?;
         self.commit_transaction().map(drop)
     }
@@ -53,13 +57,16 @@ impl Journal {
     pub(crate) fn check_follows(&mut self, env: &BlockEnv) -> Result<(), Rejected> {
         let last = self.last_block()?;
         let expected = last.map_or(1, |last| last.number.saturating_add(1));
+        //= spec 8.5
         if env.number != expected {
             return Err(Rejected::Number { actual: env.number, expected });
         }
         match last {
+            //= spec 8.6
             Some(last) if env.timestamp < last.timestamp => {
                 Err(Rejected::Timestamp { actual: env.timestamp, previous: last.timestamp })
             }
+            //= spec 8.7
             None if !env.parent_hash.is_zero() => Err(Rejected::NoParent { actual: env.parent_hash }),
             _ => Ok(()),
         }
@@ -111,6 +118,7 @@ pub fn beginning(
 /// # Errors
 ///
 /// A [`Fault`] if the view cannot be read.
+//= spec 8.14
 pub(crate) fn begun(view: StateView, env: &BlockEnv, revision: &Revision) -> Result<StateView, Fault> {
     let diff = beginning(Arc::clone(&view), env, StateDiff::default(), revision)?;
     Ok(Arc::new(Overlaid::new(view, diff)))

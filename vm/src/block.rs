@@ -23,6 +23,7 @@ pub struct Block {
 
 impl Block {
     /// The hash of the block: sha3-256 over its borsh encoding, which contains the hash of its parent.
+    //= spec 8.17
     pub fn hash(&self) -> B256 {
         let mut hasher = HashWriter(Sha3_256::new());
         // Writing into a hasher cannot fail.
@@ -66,6 +67,7 @@ impl BlockOutcome {
 /// Why a block was not executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejected {
+    //= spec 1.3.5
     /// A transaction is invalid, and with it the block, on every node.
     Invalid {
         /// Position of the transaction in the block, from 0.

@@ -251,6 +251,7 @@ impl BlockState {
         }
         let code = self.view.code(&id.hash)?;
         let code = code.ok_or_else(|| Fault::State(format!("no code with hash {}", id.hash)))?;
+        //= spec 7.4
         let (actual, expected) = (code_bytes(&code), id.bytes);
         if actual != expected {
             return Err(Fault::State(format!("code {} has {actual} bytes, its account says {expected}", id.hash)));

@@ -89,6 +89,7 @@ impl<E: Engine> BlockBuilder<'_, E> {
     /// [`gas_left`](Self::gas_left) is [`InvalidTx::BlockGas`](crate::InvalidTx::BlockGas). The builder is as it was.
     ///
     /// [`Refused::Fault`] if this node failed. The builder is as it was.
+    //= spec 1.3.6, 1.3.8
     pub fn add(&mut self, tx: Tx) -> Result<Added<'_>, Refused> {
         let tried = self.vm.try_on(Arc::clone(&self.state), &self.env, self.gas_left(), tx)?;
         Ok(self.take(tried)?)
@@ -147,6 +148,7 @@ impl<E: Engine> Vm<E> {
         if self.revision().rules.conformance {
             return Err(Rejected::Conformance);
         }
+        //= spec 8.1
         if self.revision().rules.block_hashes_in_state {
             Journal::new(Arc::clone(&view)).check_follows(&env)?;
         }

@@ -7,6 +7,7 @@ use sha3::{Digest, Sha3_256};
 
 /// What an account says of its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+//= spec 3.26, 7.3
 pub struct CodeId {
     /// sha3-256 of the code.
     pub hash: B256,
@@ -25,6 +26,7 @@ impl CodeId {
 }
 
 /// sha3-256 of `code`: the key that code is stored under.
+//= spec 7.2
 pub fn code_hash(code: &[u8]) -> B256 {
     B256::new(Sha3_256::digest(code).into())
 }

@@ -17,6 +17,7 @@ use lockstep_host::Fault;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The codes that a transaction has used so far.
+//= spec 3.27
 pub(crate) struct Codes<E: Engine> {
     used: BTreeMap<CodeId, Result<Arc<CompiledModule<E>>, NoModule>>,
 }
@@ -34,6 +35,7 @@ impl<E: Engine> Codes<E> {
     }
 
     /// What a frame pays for its code: the part of its start that is known before the code is read.
+    //= spec 2.19, 3.5
     pub(crate) fn price(&self, vm: &Vm<E>, id: CodeId) -> Gas {
         let prices = &vm.revision().schedule.frame;
         let base = Gas::new(prices.base);
@@ -65,6 +67,7 @@ impl<E: Engine> Codes<E> {
         match looked {
             Ok(module) => Ok(Some(module)),
             Err(NoModule { is_wasm }) if vm.revision().rules.unchecked_code || !is_wasm => Ok(None),
+            //= spec 3.8
             Err(_) => Err(Fault::Broken(format!("code {} was accepted once and is not now", id.hash))),
         }
     }
@@ -84,6 +87,7 @@ impl<E: Engine> Codes<E> {
     /// # Errors
     ///
     /// [`NoModule`] if it is none.
+    //= spec 3.29
     pub(crate) fn of_creation(
         &mut self,
         vm: &Vm<E>,
@@ -98,6 +102,7 @@ impl<E: Engine> Codes<E> {
     /// # Errors
     ///
     /// [`NoModule`] if it is none.
+    //= spec 3.29
     pub(crate) fn deposit(&mut self, vm: &Vm<E>, id: CodeId, code: &Bytes) -> Result<(), NoModule> {
         self.look(vm, id, code, Keep::InCache).map(|_| ())
     }

@@ -143,6 +143,7 @@ impl Finished {
 
 impl<'vm, E: Engine> Frames<'vm, E> {
     /// Frames whose outermost output stays with this node: a view's.
+    //= spec 3.24, 3.28
     pub(crate) fn of_view(vm: &'vm Vm<E>) -> Self {
         Self { vm, running: Vec::new(), codes: Codes::new(), halts: Vec::new(), begun: 0, output_byte: 0 }
     }
@@ -163,6 +164,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         loop {
             next = match next {
                 Next::Begin(request, caller) => self.begin(&mut session, request, &caller)?,
+                //= spec 3.21
                 Next::Enter => {
                     let top = self.running.last_mut().ok_or_else(no_frame)?;
                     let (exit, back) = top.instance.call(session, &top.call.export, &top.call.arguments)?;
@@ -214,6 +216,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
                     address: message.address,
                     caller: message.caller,
                     is_static: message.is_static,
+                    //= spec 3.1
                     depth: message.depth.saturating_add(1),
                 };
                 Next::Begin(*request, caller)
@@ -261,9 +264,11 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Err(NotBegun::Nothing) => (Status::Success, Bytes::new(), start.gas),
             Err(NotBegun::Answered(output, gas_left)) => (Status::Success, output, gas_left),
             Err(NotBegun::Halted(reason)) => (Status::Failure(reason), Bytes::new(), Gas::ZERO),
+            //= spec 1.1.4
             Err(NotBegun::Refused(reason, gas_left)) => (Status::Refused(reason), Bytes::new(), gas_left),
             Err(NotBegun::Fault(fault)) => return Err(fault),
         };
+        //= spec 1.1.2, 1.1.3, 1.1.4, 12.4
         if status != Status::Success {
             session.journal.revert(start.checkpoint);
         }
@@ -291,13 +296,16 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         caller: &Caller,
     ) -> Result<Running<E::Instance>, NotBegun> {
         let journal = &mut session.journal;
+        //= spec 3.2, 12.4
         if !runs_on_callers_account(kind) && !journal.transfer(&caller.address, callee, start.message.value)? {
             return Err(Fault::Broken("a call began without the value that it transfers".into()).into());
         }
         // A precompiled contract goes before the code of its account.
+        //= spec 3.3, 12.1
         if let Some(precompile) = self.vm.revision().precompiles.get(&callee.0) {
             return self.begin_precompiled(start, precompile);
         }
+        //= spec 3.4
         let Some(id) = journal.code_id(callee)? else {
             return Err(match start.message.input {
                 Entry::Main(_) => NotBegun::Nothing,
@@ -306,10 +314,12 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         };
         // Reading, validation and compilation are work: whoever cannot pay for the code does not get them.
         let code_gas = self.codes.price(self.vm, id);
+        //= spec 3.6
         if start.gas < code_gas {
             return Err(NotBegun::Halted(HaltReason::OutOfGas));
         }
         let module = self.codes.of_account(self.vm, id, journal)?;
+        //= spec 3.7
         let module = module.ok_or(NotBegun::Halted(HaltReason::InvalidCode))?;
         self.open(start, &module, code_gas)
     }
@@ -322,24 +332,30 @@ impl<'vm, E: Engine> Frames<'vm, E> {
     ) -> Result<Running<E::Instance>, NotBegun> {
         let journal = &mut session.journal;
         let address = start.creates.ok_or(NotBegun::Halted(HaltReason::LimitExceeded))?;
+        //= spec 4.8
         if journal.account(&address)?.is_some_and(|account| account.nonce != 0 || account.code.is_some()) {
             return Err(NotBegun::Halted(HaltReason::AddressCollision));
         }
         let mut module = None;
         // Without init code nothing runs, and the account is there.
         if !init_code.is_empty() {
+            //= spec 4.6
             let id = CodeId::of(init_code, Abi::Ewasm);
             let code_gas = self.codes.price(self.vm, id);
+            //= spec 3.6
             if start.gas < code_gas {
                 return Err(NotBegun::Halted(HaltReason::OutOfGas));
             }
             let valid = self.codes.of_creation(self.vm, id, init_code);
+            //= spec 4.9
             module = Some((valid.map_err(|_| NotBegun::Halted(HaltReason::InvalidCode))?, code_gas));
         }
         journal.create_contract(&address)?;
+        //= spec 3.2
         if !journal.transfer(&start.message.caller, &address, start.message.value)? {
             return Err(Fault::Broken("a creation began without the value that it transfers".into()).into());
         }
+        //= spec 4.10
         let (module, code_gas) = module.ok_or(NotBegun::Nothing)?;
         self.open(start, &module, code_gas)
     }
@@ -360,24 +376,32 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         let memory_left = transaction.memory_bytes_max.checked_sub(below.memory_bytes);
         let memory_left = memory_left.and_then(|left| left.checked_sub(held_bytes));
         let pages_left = memory_left.unwrap_or(0) / PAGE_BYTES;
+        //= spec 3.30
         let pages_max = u64::from(limits.memory_pages_max).min(pages_left);
         let pages_min = valid.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
+        //= spec 3.14
         let slots = u64::from(valid.frame_slots_max()).saturating_mul(u64::from(limits.call_depth_max));
         let stack_bytes = slots.saturating_mul(SLOT_BYTES);
         let stack_left = transaction.stack_bytes_max.saturating_sub(below.stack_bytes);
 
         // The code has been looked into: that much is not given back.
+        //= spec 1.1.4, 3.25
         let refused = |reason| NotBegun::Refused(reason, gas.less(code_gas));
+        //= spec 3.9
         if handed_over_bytes(&message.input) > u64::from(limits.input_bytes_max) {
             return Err(refused(HaltReason::LimitExceeded));
         }
         let pages = u32::try_from(pages_max).unwrap_or(u32::MAX);
+        //= spec 3.9
         let opening = abi::protocol(valid.abi()).open(valid.facts(), &message.input, pages).map_err(refused)?;
+        //= spec 3.10, 3.11, 3.14
         if memory_left.is_none() || pages_min > pages_max || stack_bytes > stack_left {
             return Err(NotBegun::Halted(HaltReason::TransactionMemoryExhausted));
         }
         let mut meter = GasMeter::new(*gas);
+        //= spec 3.16
         let start_gas = code_gas.plus(self.vm.start_gas(module, &opening));
+        //= spec 3.15
         meter.charge(start_gas).map_err(|_| NotBegun::Halted(HaltReason::OutOfGas))?;
         let Opening { input, state, pages, buffers, first, .. } = opening;
         let frame = Frame {
@@ -410,16 +434,21 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             }
             (_, end) => end,
         };
+        //= spec 3.24
         let end = if self.running.is_empty() { self.pay_for_output(&mut frame.instance, end) } else { end };
         let (status, output) = match end {
+            //= spec 1.1.1
             End::Return(output) => (Status::Success, output),
+            //= spec 1.1.2
             End::Revert(errno, output) => (Status::Revert(errno), output),
+            //= spec 1.1.3
             End::Halt(reason) => {
                 frame.instance.gas().drain();
                 self.note_halt(reason, &frame.instance.frame().message, &frame.call.export);
                 (Status::Failure(reason), Bytes::new())
             }
         };
+        //= spec 1.1.2, 1.1.3
         if status != Status::Success {
             session.journal.revert(frame.checkpoint);
         }
@@ -436,6 +465,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
     fn within_limits(&self, frame: &Running<E::Instance>, end: End) -> End {
         let limits = self.vm.revision().limits(frame.instance.frame().abi);
         let (bytes, bytes_max, reason) = match &end {
+            //= spec 4.11
             End::Return(code) if frame.creates.is_some() => {
                 (code.len(), limits.created_code_bytes_max, HaltReason::CreatedCodeTooLarge)
             }
@@ -447,6 +477,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
     }
 
     /// The outermost frame pays for each byte that the receipt keeps. One that cannot halts.
+    //= spec 3.22
     fn pay_for_output(&self, instance: &mut E::Instance, end: End) -> End {
         let (End::Return(output) | End::Revert(_, output)) = &end else { return end };
         let price = Gas::new(self.output_byte).times(len_u64(output));
@@ -454,6 +485,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
     }
 
     /// Puts the code that a creation left behind on the new account (EIP-170, ewasm contract interface).
+    //= spec 3.23, 4.11, 4.12
     fn deposit(
         vm: &Vm<E>,
         codes: &mut Codes<E>,
@@ -468,6 +500,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         }
         let id = CodeId::of(&code, Abi::Ewasm);
         // What does not look like a module is kept as it is; calling it halts.
+        //= spec 4.13
         if is_wasm(&code) && codes.deposit(vm, id, &code).is_err() {
             return Ok(End::Halt(HaltReason::InvalidCreatedCode));
         }
@@ -477,6 +510,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         Ok(End::Return(Bytes::new()))
     }
 
+    //= spec 3.11, 3.13
     fn footprint(&mut self) -> Footprint {
         match self.running.last_mut() {
             Some(top) => {
@@ -520,9 +554,12 @@ fn start_of_call(session: &mut Session, request: CallRequest, caller: &Caller) -
 fn start_of_creation(session: &mut Session, request: &CreateRequest, caller: &Caller) -> Result<Start, Fault> {
     let journal = &mut session.journal;
     let nonce = journal.nonce(&caller.address)?;
+    //= spec 4.7
     let address = caller.address.create(nonce);
+    //= spec 7.8
     let creates = (nonce != u64::MAX).then_some(address);
     if creates.is_some() {
+        //= spec 1.3.7
         journal.increment_nonce(&caller.address)?;
     }
     let message = Message {
@@ -541,6 +578,7 @@ const fn runs_on_callers_account(kind: CallKind) -> bool {
 }
 
 /// Makes the instance and puts the input where the protocol says.
+//= spec 3.20, 3.21
 fn instantiate<E: Engine>(
     engine: &E,
     module: &CompiledModule<E>,
@@ -575,6 +613,7 @@ fn handed_over_bytes(input: &Entry) -> u64 {
 }
 
 /// Bytes of a frame's input, as its caller handed it over: they stay until the frame has ended.
+//= spec 3.12
 fn input_bytes(input: &Entry) -> u64 {
     match input {
         Entry::Main(_) | Entry::Constructor(_) => handed_over_bytes(input),

@@ -75,6 +75,7 @@ impl Journal {
     }
 
     /// Takes back every change since `checkpoint`, logs and refunds included.
+    //= spec 1.1.7
     pub fn revert(&mut self, checkpoint: Checkpoint) {
         while self.undo.len() > checkpoint.0 {
             match self.undo.pop() {
@@ -154,6 +155,7 @@ impl Journal {
     }
 
     /// Marks the account for removal at the end of the transaction if it is empty then (EIP-161).
+    //= spec 4.24
     pub fn touch(&mut self, address: &Address) {
         if self.touched.insert(*address) {
             self.undo.push(Undo::Touched(*address));
@@ -195,6 +197,7 @@ impl Journal {
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
+    //= spec 7.7
     pub fn transfer(&mut self, from: &Address, to: &Address, amount: U256) -> Result<bool, Fault> {
         Ok(self.debit(from, amount)? && self.credit(to, amount).map(|()| true)?)
     }
@@ -215,6 +218,7 @@ impl Journal {
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
+    //= spec 4.8
     pub fn create_contract(&mut self, address: &Address) -> Result<(), Fault> {
         self.change(address, |account| account.nonce = 1)
     }
@@ -387,6 +391,7 @@ impl Journal {
     /// # Errors
     ///
     /// A [`Fault`] if the view cannot be read.
+    //= spec 7.7
     pub fn self_destruct(&mut self, contract: &Address, beneficiary: &Address) -> Result<bool, Fault> {
         let balance = self.balance(contract)?;
         self.change(contract, |account| account.balance = U256::ZERO)?;
@@ -413,6 +418,7 @@ impl Journal {
 
     /// Ends the running transaction: destroyed and empty touched accounts go with their storage. Returns what it did, and
     /// its logs.
+    //= spec 4.21, 4.22
     pub(crate) fn end_transaction(&mut self) -> Result<(Changes, Vec<Log>), Fault> {
         for address in core::mem::take(&mut self.destroyed) {
             self.remove(&address)?;
@@ -441,6 +447,7 @@ impl Journal {
     }
 
     /// Removes an account with its storage, for good.
+    //= spec 4.23
     fn remove(&mut self, address: &Address) -> Result<(), Fault> {
         let entry = self.entry(address)?;
         entry.slots.values_mut().for_each(|entry| entry.slot.current = Current::Written(None));

@@ -136,6 +136,7 @@ impl<E: Engine> Vm<E> {
     }
 
     /// What instantiation costs, by what there is to make and to copy.
+    //= spec 3.17, 3.18, 3.19
     fn instance_gas(&self, module: &ValidModule) -> Gas {
         let schedule = &self.revision.schedule;
         let prices = &schedule.frame;
@@ -156,6 +157,7 @@ impl<E: Engine> Vm<E> {
     }
 
     /// What an instance of `module` keeps of the host's memory beside its pages, by the revision's measure.
+    //= spec 3.12
     fn instance_bytes(&self, module: &ValidModule) -> u64 {
         let limits = &self.revision.transaction;
         let items = module.items().saturating_mul(u64::from(limits.item_memory_bytes));

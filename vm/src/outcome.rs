@@ -38,6 +38,7 @@ impl fmt::Display for Outcome {
 
 /// What a transaction did, as every node agrees.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+//= spec 7.1
 pub struct Receipt {
     /// How it ended.
     pub outcome: Outcome,
@@ -67,6 +68,7 @@ impl Receipt {
 }
 
 /// The receipts root of a block with these receipts: consensus, a function of the receipts alone.
+//= spec 7.10
 pub fn receipts_root(receipts: &[Receipt]) -> B256 {
     B256::new(proof::receipts_root(&receipt_hashes(receipts)))
 }
@@ -129,6 +131,7 @@ mod tests {
     use super::*;
 
     /// A receipt and the one in its proof encode to the same bytes, and have the same hash.
+    //= spec 7.10 test
     #[test]
     fn a_receipt_is_the_same_in_its_proof() {
         let log = |count: u8| Log {

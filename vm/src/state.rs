@@ -139,6 +139,7 @@ pub(crate) fn head_of(value: &[u8]) -> ValueHead {
 
 /// What a transaction or a block changed: for each thing, its value afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+//= spec 7.1
 pub struct StateDiff {
     /// Accounts; `None` for removed.
     pub accounts: BTreeMap<Address, Option<Account>>,

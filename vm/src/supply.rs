@@ -117,6 +117,7 @@ impl StateDiff {
     /// # Errors
     ///
     /// The first of [`InvalidState`].
+    //= spec 7.6
     pub fn check_whole(&self) -> Result<(), InvalidState> {
         let mut supply = Supply::default();
         for (address, account) in
@@ -143,6 +144,7 @@ impl MemoryState {
     /// # Errors
     ///
     /// The first of [`InvalidState`].
+    //= spec 7.6
     pub fn check(&self) -> Result<(), InvalidState> {
         let mut supply = Supply::default();
         for (address, account) in &self.accounts {
@@ -222,6 +224,7 @@ mod tests {
         }
     }
 
+    //= spec 7.6 test
     #[test]
     fn a_supply_of_256_bits_and_no_more() {
         let (all, half) = (U256::MAX, U256::from(1) << 255);
@@ -237,6 +240,7 @@ mod tests {
         }
     }
 
+    //= spec 7.6 test
     #[test]
     fn storage_of_an_empty_account_is_refused() {
         let address = Address::repeat_byte(7);
@@ -249,6 +253,7 @@ mod tests {
         assert_eq!((state.check(), whole(&state).check_whole()), (Ok(()), Ok(())));
     }
 
+    //= spec 7.6 test
     #[test]
     fn code_that_is_not_there_is_refused() {
         let (address, id) = (Address::repeat_byte(7), CodeId::of(b"code", Abi::Ewasm));

@@ -193,12 +193,14 @@ impl ValidTx {
     /// # Errors
     ///
     /// The first thing that is wrong: sender, sizes, ABI, nonce, gas, balance, in this order.
+    //= spec 4.1
     pub fn check(
         tx: Tx,
         sender: Option<&Account>,
         block_gas_left: Gas,
         revision: &Revision,
     ) -> Result<Self, InvalidTx> {
+        //= spec 8.16
         if revision.rules.block_hashes_in_state && system::ACCOUNTS.contains(&tx.sender) {
             return Err(InvalidTx::SystemSender);
         }
@@ -207,6 +209,7 @@ impl ValidTx {
         if tx.nonce != nonce {
             return Err(InvalidTx::Nonce { actual: tx.nonce, expected: nonce });
         }
+        //= spec 7.8
         if nonce == u64::MAX {
             return Err(InvalidTx::NonceAtEnd);
         }
@@ -261,6 +264,7 @@ fn intrinsic_gas(tx: &Tx, revision: &Revision) -> Result<Gas, InvalidTx> {
                 return Err(InvalidTx::Abi { abi: *abi });
             }
             within(code, revision.limits(*abi).code_bytes_max)?;
+            //= spec 4.18
             if !tx.input.is_empty() && abi::protocol(*abi).constructor().is_none() {
                 return Err(InvalidTx::InputWithoutConstructor { actual: bytes(&tx.input) });
             }
@@ -317,6 +321,7 @@ impl<E: Engine> Vm<E> {
     /// The state that the first transaction of a block finds.
     pub(crate) fn begin_block(&self, view: StateView, block: &BlockEnv) -> Result<Arc<BlockState>, Fault> {
         let mut journal = Journal::new(view);
+        //= spec 8.1
         if self.revision().rules.block_hashes_in_state {
             journal.begin_block(block)?;
         }
@@ -342,17 +347,22 @@ impl<E: Engine> Vm<E> {
         let ValidTx { tx, intrinsic_gas, prepayment } = tx;
         let transaction = TransactionEnv { origin: tx.sender, nonce: tx.nonce, gas_price: tx.gas_price };
         let mut session = Box::new(Session { journal, block: block.clone(), transaction });
+        //= spec 4.3
         if !session.journal.debit(&tx.sender, prepayment)? {
             return Err(Fault::Broken("a valid transaction's sender cannot pay".into()));
         }
         let fees = Fees { sender: tx.sender, gas_limit: tx.gas_limit, gas_price: tx.gas_price };
+        //= spec 4.4
         let gas = tx.gas_limit.less(intrinsic_gas);
         let (finished, mut session) = self.run_tx(session, tx, gas)?;
         let FrameResult { status, output, gas_left, created } = finished.result;
         let (outcome, gas_left) = match status {
+            //= spec 1.3.1
             Status::Success => (Outcome::Return, gas_left),
+            //= spec 1.3.2
             Status::Revert(errno) => (Outcome::Revert { errno: errno.code() }, gas_left),
             // A caller would get its gas back; a transaction that cannot begin has nobody to give it to.
+            //= spec 1.3.3, 1.3.4, 3.25
             Status::Failure(reason) | Status::Refused(reason) => (Outcome::Halt { reason }, Gas::ZERO),
         };
         let gas_used = self.settle(&mut session.journal, &fees, &block.beneficiary, gas_left)?;
@@ -362,10 +372,13 @@ impl<E: Engine> Vm<E> {
     }
 
     fn run_tx(&self, mut session: Box<Session>, tx: Tx, gas: Gas) -> Result<(Finished, Box<Session>), Fault> {
+        //= spec 3.1
         let caller = Caller { address: tx.sender, caller: tx.sender, is_static: false, depth: 0 };
         let Tx { sender, value, kind, input, .. } = tx;
         let request = match kind {
+            //= spec 4.5
             TxKind::Call { to, export } => {
+                //= spec 1.3.7
                 session.journal.increment_nonce(&sender)?;
                 let input = entry_of(export, input);
                 Request::Call(CallRequest { kind: CallKind::Call, gas, callee: to, value, input })
@@ -381,18 +394,23 @@ impl<E: Engine> Vm<E> {
 
     /// Puts a module on a new account and runs its constructor, if it has one. Validation is part of the intrinsic gas; code
     /// that does not pass it takes the rest as well. Unless the constructor succeeds there is no new account.
+    //= spec 4.14
     fn deploy(&self, mut session: Box<Session>, deployment: Deployment) -> Result<(Finished, Box<Session>), Fault> {
         let Deployment { sender, value, abi, code, input, gas } = deployment;
         let journal = &mut session.journal;
+        //= spec 4.7
         let address = sender.create(journal.nonce(&sender)?);
+        //= spec 1.3.7
         journal.increment_nonce(&sender)?;
         let id = CodeId::of(&code, abi);
+        //= spec 4.8
         if journal.account(&address)?.is_some_and(|account| account.nonce != 0 || account.code.is_some()) {
             return Ok((Finished::halted(HaltReason::AddressCollision), session));
         }
         let Ok(has_constructor) = self.deployable(id, &code) else {
             return Ok((Finished::halted(HaltReason::InvalidCode), session));
         };
+        //= spec 4.17
         if !has_constructor && !input.is_empty() {
             return Ok((Finished::halted(HaltReason::NoSuchExport), session));
         }
@@ -406,20 +424,24 @@ impl<E: Engine> Vm<E> {
             return Ok((Finished::deployed(address, gas), session));
         }
         let caller = Caller { address: sender, caller: sender, is_static: false, depth: 0 };
+        //= spec 4.15
         let input = Entry::Constructor(input);
         let request = Request::Call(CallRequest { kind: CallKind::Call, gas, callee: address, value, input });
         let (mut finished, mut session) = Frames::of_transaction(self).run(session, request, caller)?;
         if finished.result.status == Status::Success {
             finished.result.created = Some(address);
         } else {
+            //= spec 4.16
             session.journal.revert(checkpoint);
         }
         Ok((finished, session))
     }
 
     /// Gives back what was not used, pays the beneficiary, and says what was used.
+    //= spec 1.3.1, 1.3.7, 4.20
     fn settle(&self, journal: &mut Journal, fees: &Fees, beneficiary: &Address, gas_left: Gas) -> Result<Gas, Fault> {
         let spent = fees.gas_limit.less(gas_left).get();
+        //= spec 4.19
         let refund_max = spent.checked_div(self.revision().schedule.refund.quotient).unwrap_or(0);
         let gas_used = spent.saturating_sub(journal.refund().min(refund_max));
         let unused = fees.gas_limit.less(Gas::new(gas_used)).get();

@@ -135,6 +135,7 @@ fn with_room<T>(bytes: usize, run: impl FnOnce() -> T) -> T {
     result
 }
 
+//= spec 3.31 test
 #[test]
 fn a_host_without_memory_is_a_fault_and_never_an_answer_to_the_guest() {
     for (case, code, below, abi, input) in cases() {

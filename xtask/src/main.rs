@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use xtask::{
     Tree, bless,
+    citations::{Number, Rule, Tie},
     determinism::{self, BUILDS, CROSS},
     docs, embed,
     guests::{self, Guest},
@@ -44,6 +45,11 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Print the rules of docs/spec.md that no code or no test cites, and citations of rules that are not there
+    Spec {
+        /// A rule whose text and citations are printed instead, as 2.14
+        number: Option<String>,
+    },
 }
 
 fn main() -> Result<()> {
@@ -54,6 +60,8 @@ fn main() -> Result<()> {
         Chore::Docs => print_docs(&tree),
         Chore::Embed { build } => check_embedding(&tree, build.as_deref()),
         Chore::Guests { check } => rebuild_guests(&tree, check),
+        Chore::Spec { number: None } => print_loose_ends(&Tie::of(&tree)?),
+        Chore::Spec { number: Some(number) } => print_rule(&Tie::of(&tree)?, &number),
     }
 }
 
@@ -89,6 +97,43 @@ fn rebuild_guests(tree: &Tree, check: bool) -> Result<()> {
     }
     if stale > 0 {
         bail!("{stale} prebuilt modules differ from their sources: run `cargo xtask guests`");
+    }
+    Ok(())
+}
+
+/// Prints what no code, no test or no rule belongs to. Fails if there is something.
+fn print_loose_ends(tie: &Tie) -> Result<()> {
+    let print = |what: &str, rules: Vec<&Rule>| {
+        for Rule { number, text, .. } in &rules {
+            println!("{what}  {number}  {text}");
+        }
+        rules.len()
+    };
+    let loose = print("no code", tie.without(false).collect()) + print("no test", tie.without(true).collect());
+    for fault in &tie.faults {
+        println!("{fault}");
+    }
+    let untied: Vec<String> = tie.untied.iter().map(u32::to_string).collect();
+    println!("{} rules, {} citations", tie.rules.len(), tie.citations.len());
+    if !untied.is_empty() {
+        println!("sections without numbers: {}", untied.join(", "));
+    }
+    let wrong = loose.saturating_add(tie.faults.len());
+    if wrong > 0 {
+        bail!("{wrong} loose ends: CONTRIBUTING.md says how a rule is tied to code and test");
+    }
+    Ok(())
+}
+
+/// Prints the text of a rule and where it is cited.
+fn print_rule(tie: &Tie, number: &str) -> Result<()> {
+    let Some(rule) = Number::parse(number).and_then(|number| tie.rules.iter().find(|rule| rule.number == number))
+    else {
+        bail!("docs/spec.md has no rule {number}");
+    };
+    println!("{}", rule.text);
+    for cited in tie.citations_of(&rule.number) {
+        println!("{}  {}", if cited.by_test { "test" } else { "code" }, cited.place);
     }
     Ok(())
 }

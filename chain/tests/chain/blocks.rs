@@ -8,6 +8,7 @@ use lockstep_chain::{
 use lockstep_store::Store;
 use lockstep_vm::{InvalidTx, Revision, StateReader};
 
+//= spec 8.19 test
 #[test]
 fn what_one_node_proposes_another_one_verifies() {
     let (alice, bob) = (Signer::new(1), Signer::new(2));
@@ -37,6 +38,8 @@ fn what_one_node_proposes_another_one_verifies() {
     let gas_used: u64 = (1..=4).map(|height| there.archive().header(height).unwrap().unwrap().gas_used).sum();
     let paid = there.view(4).unwrap().account(&Address::repeat_byte(0xbe)).unwrap().unwrap().balance;
     assert_eq!(paid, U256::from(gas_used) * U256::from(BASE_FEE + 1));
+    let header = |height| there.archive().header(height).unwrap().unwrap();
+    (1..4).for_each(|height| assert_eq!(header(height + 1).parent_hash, header(height).hash()));
     let second = &there.archive().block(2).unwrap().unwrap();
     assert_eq!(there.archive().transaction(&second.transactions[2].hash()).unwrap(), Some((2, 2)));
     assert_eq!(there.archive().height_of(&second.header.hash()).unwrap(), Some(2));

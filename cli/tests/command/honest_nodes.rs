@@ -104,6 +104,7 @@ fn block_hashes_do_not_depend_on_what_was_pruned() {
 }
 
 /// A block of one transaction has one hash, in a state file and in a database.
+//= spec 8.17 test
 #[test]
 fn a_block_has_one_hash_wherever_it_lies() {
     let folder = Folder::new();
@@ -157,6 +158,7 @@ fn a_block_that_does_not_follow_is_refused() {
 
 /// All balances together are at most 2^256 - 1, and no storage is on an empty account: in a genesis, by a credit, in a
 /// file and in a run.
+//= spec 7.9 test
 #[test]
 fn a_state_that_a_transaction_could_fault_on_is_refused() {
     let folder = Folder::new();

@@ -28,16 +28,19 @@ const L: [u8; 32] = [
 /// 4. `S B = R + k A` holds with k = SHA-512(R || A || message) over the bytes as given, without the cofactor 8.
 ///
 /// A key or an R with a part of small order beside a large one is accepted where 4 holds.
+//= spec 9.2.1, 9.2.2, 9.2.4, 9.2.5
 pub fn ed25519_verify(message: &[u8], signature: &[u8; 64], public_key: &[u8; 32]) -> bool {
     let signature = Signature::from_bytes(signature);
     // The crate checks S too, but not against L where another crate of the build turns its feature
     // `legacy_compatibility` on.
+    //= spec 9.2.3
     let s_is_canonical = is_below(signature.s_bytes(), &L);
     s_is_canonical && canonical_key(public_key).is_some_and(|key| key.verify_strict(message, &signature).is_ok())
 }
 
 /// The key, unless it is no point of the curve or its y is not below p, which the crate lets pass. (The other encoding
 /// that is not canonical, x = 0 with the sign bit, is one of a point of small order: `verify_strict` refuses it.)
+//= spec 9.2.2
 fn canonical_key(public_key: &[u8; 32]) -> Option<VerifyingKey> {
     let mut y = *public_key;
     y[31] &= 0x7F;
@@ -112,6 +115,7 @@ mod tests {
         ]
     }
 
+    //= spec 9.2.1 test
     #[test]
     fn rfc8032_vectors_are_accepted() {
         for (key, message, signature) in rfc8032() {
@@ -122,6 +126,7 @@ mod tests {
         }
     }
 
+    //= spec 9.2.1 test
     #[test]
     fn every_bit_counts() {
         let [_, _, (key, message, signature), ..] = rfc8032();
@@ -144,6 +149,7 @@ mod tests {
     }
 
     /// S + L, S + 2 L, ...: the same scalar, as long as 256 bits hold it.
+    //= spec 9.2.3 test
     #[test]
     fn s_plus_l_is_refused() {
         for (key, message, mut signature) in rfc8032() {
@@ -183,6 +189,7 @@ mod tests {
 
     /// Every encoding of a point of small order, canonical or not. With one of them for a key, base point and 1 are a
     /// signature of every message whose k is a multiple of the order.
+    //= spec 9.2.4 test
     #[test]
     fn keys_of_small_order_are_refused() {
         let signature = hex!(
@@ -224,6 +231,7 @@ mod tests {
         (signature, key)
     }
 
+    //= spec 9.2.2, 9.2.4 test
     #[test]
     fn an_r_of_small_order_is_refused_however_it_is_written() {
         let neutral = hex!("0100000000000000000000000000000000000000000000000000000000000000");
@@ -243,6 +251,7 @@ mod tests {
     }
 
     /// The keys whose y is p or more: 19 values, with either sign. Some are points of large order that the crate takes.
+    //= spec 9.2.2 test
     #[test]
     fn keys_above_p_are_not_canonical() {
         let mut taken = 0;
@@ -262,6 +271,7 @@ mod tests {
 
     /// The vectors of "Taming the many EdDSAs" (github.com/novifinancial/ed25519-speccheck, cases.json): what is
     /// special, whether we accept, message, key, signature.
+    //= spec 9.2.5 test
     #[test]
     fn speccheck() {
         for (special, accept, message, key, signature) in SPECCHECK {

@@ -15,14 +15,17 @@ use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 /// x was n or more cannot be said (v 2 and 3 of other conventions are refused).
 ///
 /// `None` if v, r or s is out of range, if r is not the x of a point, or if the key would be the point at infinity.
+//= spec 9.3.1, 9.3.3, 9.3.4, 9.3.6, 9.3.7
 pub fn secp256k1_recover(hash: &[u8; 32], signature: &[u8; 65]) -> Option<[u8; 64]> {
     let [scalars @ .., v] = signature;
+    //= spec 9.3.2
     let y_is_odd = match v {
         0 | 27 => false,
         1 | 28 => true,
         _ => return None,
     };
     let signature = Signature::from_slice(scalars).ok()?;
+    //= spec 9.3.5
     let key = VerifyingKey::recover_from_prehash(hash, &signature, RecoveryId::new(y_is_odd, false)).ok()?;
     let point = key.to_sec1_point(false);
     let (_tag, coordinates) = point.as_bytes().split_first()?;
@@ -70,6 +73,7 @@ mod tests {
         Some(keccak256(&key)[12..].try_into().unwrap())
     }
 
+    //= spec 9.3.1 test
     #[test]
     fn ethereum_ecrecover() {
         // The s of this one is high.
@@ -90,6 +94,7 @@ mod tests {
     }
 
     /// The documentation of the crate k256: both hashes, a compressed key each.
+    //= spec 9.3.1 test
     #[test]
     fn sha256_and_keccak256_messages() {
         for (hash, v, r, s, tag, x) in [
@@ -115,6 +120,7 @@ mod tests {
         }
     }
 
+    //= spec 9.3.2 test
     #[test]
     fn v_has_four_values() {
         for v in 0..=u8::MAX {
@@ -127,6 +133,7 @@ mod tests {
         }
     }
 
+    //= spec 9.3.4 test
     #[test]
     fn a_high_s_recovers_the_same_key() {
         assert!(S < N / U256::from(2) && N - S > N / U256::from(2));
@@ -134,6 +141,7 @@ mod tests {
         assert_eq!(recover(&HASH, R, N - S, 27), Some(KEY));
     }
 
+    //= spec 9.3.3, 9.3.6 test
     #[test]
     fn r_and_s_are_in_range() {
         let one = U256::from(1);
@@ -152,6 +160,7 @@ mod tests {
     }
 
     /// The x of a curve's point can be from n to p - 1; then r is x - n. No v of ours says so.
+    //= spec 9.3.5 test
     #[test]
     fn a_point_whose_x_is_n_or_more_cannot_be_named() {
         let hash_of = |v| SIGNED_ABOVE_N.map(|r| recover(&HASH, U256::from(r), S, v));
@@ -172,6 +181,7 @@ mod tests {
     }
 
     /// The key is (s R - z G) / r: with R = G it is the point at infinity where s = z.
+    //= spec 9.3.6 test
     #[test]
     fn no_key_at_infinity() {
         let z = U256::from_be_bytes(HASH);
@@ -181,6 +191,7 @@ mod tests {
     }
 
     /// A hash is a number modulo n; zero is a hash as well.
+    //= spec 9.3.7 test
     #[test]
     fn hashes_are_reduced() {
         for z in [U256::ZERO, U256::from(1), U256::MAX - N] {

@@ -95,6 +95,7 @@ pub(crate) fn created(
     ended: FrameResult,
     (_value, _data, _length, result): (u32, u32, u32, u32),
 ) -> HostResult<u32> {
+    //= spec 1.2.1
     call.frame.return_data = if ended.created.is_some() { Bytes::new() } else { ended.output };
     if let Some(address) = ended.created {
         call.guest.store(result, address.as_slice())?;
@@ -114,9 +115,11 @@ fn start(
 ) -> HostResult<Answer<u32>> {
     let input = load_input(call, data, length, call.limits().input_bytes_max)?;
     call.charge_bytes(function, length)?;
+    //= spec 1.1.5, 3.1
     if call.frame.message.depth >= call.revision.transaction.frame_depth_max {
         return Ok(Answer::Now(FAILURE));
     }
+    //= spec 1.1.5
     if matches!(kind, CallKind::Call | CallKind::CallCode) && !charge_value(call, kind, &callee, value)? {
         return Ok(Answer::Now(FAILURE));
     }
@@ -126,7 +129,9 @@ fn start(
 }
 
 /// `None` if the frame is too deep or the account too poor for a creation.
+//= spec 1.1.5
 fn depth_and_balance(call: &mut HostCall<'_>, value: U256) -> HostResult<Option<()>> {
+    //= spec 3.1
     if call.frame.message.depth >= call.revision.transaction.frame_depth_max {
         return Ok(None);
     }

@@ -118,6 +118,7 @@ pub(crate) fn get_external_balance(call: &mut HostCall<'_>, address: u32, result
     call.guest.store_u128(result, balance)
 }
 
+//= spec 8.13
 pub(crate) fn get_block_hash(call: &mut HostCall<'_>, number: i64, result: u32) -> HostResult<u32> {
     call.charge(F::GetBlockHash)?;
     let number = number.cast_unsigned();
@@ -125,6 +126,7 @@ pub(crate) fn get_block_hash(call: &mut HostCall<'_>, number: i64, result: u32) 
     if number >= current || current.saturating_sub(number) > BLOCK_HASHES {
         return Ok(1);
     }
+    //= spec 8.1
     let hash = if call.revision.rules.block_hashes_in_state {
         let value = call.world.storage(&SYSTEM_ADDRESS, &system::block_hash_key(number))?;
         value.and_then(|value| system::block_hash_of_value(number, &value))

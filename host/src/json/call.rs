@@ -32,6 +32,7 @@ pub(super) fn call(
     }
     call.guest.load(method, method_length)?;
     let arguments = call.guest.load_bytes(arguments, arguments_length)?;
+    //= spec 1.1.5, 3.1
     if method_length > NAME_BYTES_MAX || call.frame.message.depth >= call.revision.transaction.frame_depth_max {
         return Ok(Answer::Now(FAILURE));
     }

@@ -33,6 +33,7 @@ mod tests {
     use super::*;
     use lockstep_gas::{Gas, GasMeter};
 
+    //= spec 13.1 test
     #[test]
     fn buffers_are_found_at_every_edge() {
         let mut memory = [0; 32];

@@ -22,11 +22,13 @@ impl Dialect {
 
     /// Whether a buffer is pointed to by its length, with the bytes behind it. Otherwise by its first byte, with the length
     /// in the four bytes before.
+    //= spec 13.1
     pub(super) const fn length_at_pointer(self) -> bool {
         matches!(self, Self::Documented)
     }
 
     /// Whether `__load_input` writes the length of the input in front of it.
+    //= spec 13.1
     pub(super) const fn input_has_length(self) -> bool {
         matches!(self, Self::Documented)
     }

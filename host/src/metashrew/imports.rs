@@ -86,6 +86,7 @@ fn load_input(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
 }
 
 /// The height that an input begins with: that of the block that is indexed. A view looks at the last finished block.
+//= spec 13.8, 13.9
 fn height(call: &HostCall<'_>) -> HostResult<u32> {
     let number = call.world.block().number;
     let height = if is_view(call) { number.saturating_sub(1) } else { number };
@@ -101,6 +102,7 @@ fn log(call: &mut HostCall<'_>, text: u32) -> HostResult<()> {
     Ok(())
 }
 
+//= spec 13.12
 fn flush(call: &mut HostCall<'_>, message: u32) -> HostResult<()> {
     call.charge(F::KeyValueFlush)?;
     if is_view(call) {
@@ -160,6 +162,7 @@ fn get_deployed(call: &mut HostCall<'_>, key: u32, result: u32) -> HostResult<()
     Ok(())
 }
 
+//= spec 13.1
 fn get_documented(call: &mut HostCall<'_>, key: u32, result: u32) -> HostResult<u32> {
     let Some(value) = read(call, key)? else { return Ok(NO_LENGTH) };
     if call.guest.store(result, &value).is_err() {
@@ -185,11 +188,13 @@ fn read(call: &mut HostCall<'_>, key: u32) -> HostResult<Option<Bytes>> {
 
 /// The key in a buffer, and whether it had a value after the last block, which is paid for; `None` if the key is no
 /// buffer. A key that is too long for any value has none.
+//= spec 13.10
 fn find(call: &mut HostCall<'_>, key: u32) -> HostResult<Option<(Bytes, Option<ValueHead>)>> {
     call.charge(F::StorageRead)?;
     let Some(key) = buffer(call, key) else { return Ok(None) };
     let price = call.price(F::StorageRead);
     call.guest.charge(price.more_bytes(u64::from(key.length)))?;
+    //= spec 13.11
     if key.length > call.limits().storage_key_bytes_max {
         return Ok(Some((Bytes::new(), None)));
     }
@@ -218,6 +223,7 @@ fn is_view(call: &HostCall<'_>) -> bool {
     call.frame.state.metashrew().is_some_and(Indexing::is_view)
 }
 
+//= spec 13.14
 fn note_failure(call: &mut HostCall<'_>) {
     if let Some(indexing) = call.frame.state.metashrew_mut() {
         indexing.has_failed = true;

@@ -36,6 +36,7 @@ impl Items {
     /// # Errors
     ///
     /// [`Malformed`] if what comes next is no field; nothing may be asked for after that.
+    //= spec 13.13
     pub fn next(&mut self, message: &[u8]) -> Result<Option<Range<usize>>, Malformed> {
         let mut groups = 0_u32;
         while self.at < message.len() {
@@ -81,6 +82,7 @@ impl Items {
     }
 
     /// A number in groups of seven bits, the lowest first, of at most `bytes` bytes of which the last can be `last_max`.
+    //= spec 13.13
     fn varint(&mut self, message: &[u8], (bytes, last_max): (usize, u8)) -> Result<u64, Malformed> {
         let mut number = 0_u64;
         for (position, shift) in (1..=bytes).zip((0_u32..).step_by(7)) {
@@ -126,6 +128,7 @@ mod tests {
         assert_eq!(Items::default().count(message), expect.map(|items| items.len() as u64), "{message:02x?}");
     }
 
+    //= spec 13.13 test
     #[test]
     fn items_come_in_order() {
         check(b"", Ok(&[]));
@@ -135,6 +138,7 @@ mod tests {
         check(b"\x8a\x00\x01k", Ok(&[b"k"]));
     }
 
+    //= spec 13.13 test
     #[test]
     fn fields_that_are_not_known_are_skipped() {
         // Field 2 of each wire type, and field 1 of another one than the list has.
@@ -154,6 +158,7 @@ mod tests {
         }
     }
 
+    //= spec 13.13 test
     #[test]
     fn what_is_no_message_is_refused() {
         for message in [
@@ -186,6 +191,7 @@ mod tests {
         }
     }
 
+    //= spec 13.13 test
     #[test]
     fn groups_nest_as_deep_as_the_library_lets_them() {
         let nested = |depth: usize| [vec![0x13; depth], vec![0x14; depth]].concat();

@@ -10,6 +10,7 @@ use lockstep_gas::HostFunction;
 /// # Errors
 ///
 /// Halts if it does not fit into memory there ([`HaltReason::NoRoomForInput`]), or cannot be paid for.
+//= spec 13.7
 pub fn place_argument(call: &mut HostCall<'_>, place: u32) -> HostResult<u32> {
     let length = u32::try_from(call.frame.input.len()).map_err(|_| HaltReason::LimitExceeded)?;
     call.charge_bytes(HostFunction::CallDataCopy, length)?;
@@ -23,6 +24,7 @@ pub fn place_argument(call: &mut HostCall<'_>, place: u32) -> HostResult<u32> {
 ///
 /// Halts if the pointer means no buffer ([`HaltReason::BadResult`]), if the bytes are more than an output can have, or if
 /// they cannot be paid for.
+//= spec 13.7
 pub fn view_result(call: &mut HostCall<'_>, pointer: u32) -> HostResult<Bytes> {
     let buffer = Buffer::at(&call.guest, Dialect::of(call.frame.abi), pointer).ok_or(HaltReason::BadResult)?;
     call.charge_bytes(HostFunction::Finish, buffer.length)?;

@@ -67,6 +67,7 @@ fn call_export(
     }
     let price = call.price(F::CallExport);
     call.guest.charge(price.more_bytes(copied).plus(price.for_pages(pages)))?;
+    //= spec 3.1
     if call.frame.message.depth >= call.revision.transaction.frame_depth_max {
         return Ok(Answer::Now(refused(Errno::DEPTH)));
     }
@@ -93,9 +94,12 @@ fn export_called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) 
     let price = call.price(F::CallExport);
     call.guest.charge(price.more_bytes(u64::from(length)))?;
     let errno = match status {
+        //= spec 1.2.1
         Status::Success => Errno::OK,
+        //= spec 1.2.2
         Status::Revert(Errno::OK) => REVERTED,
         Status::Revert(errno) => errno,
+        //= spec 1.2.3, 1.2.4
         Status::Failure(reason) | Status::Refused(reason) => errno_of(reason),
     };
     call.frame.return_data = output;
@@ -117,6 +121,7 @@ pub const fn errno_of(reason: HaltReason) -> Errno {
 }
 
 /// What the caller is told when no frame could begin.
+//= spec 1.1.5, 1.2.5
 const fn refused(errno: Errno) -> i64 {
     BufOut::empty(errno).pack()
 }

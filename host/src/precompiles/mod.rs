@@ -21,6 +21,7 @@ use padded::Padded;
 ///
 /// A halt: [`HaltReason::OutOfGas`] if less than the price is left, [`HaltReason::InvalidPrecompileInput`] if the function
 /// has no answer for the input. As in every halt, what is left in the meter is for the frame loop to take.
+//= spec 12.2
 pub fn answer(native: &Native, input: &[u8], meter: &mut GasMeter) -> Result<Bytes, HaltReason> {
     let price = price(native, input).ok_or(HaltReason::InvalidPrecompileInput)?;
     meter.charge(price).map_err(|_| HaltReason::OutOfGas)?;
@@ -34,7 +35,9 @@ fn price(native: &Native, input: &[u8]) -> Option<Gas> {
         Native::EcRecover { base } | Native::Bn254Add { base } | Native::Bn254Mul { base } => Some(Gas::new(*base)),
         Native::Sha256(price) | Native::Ripemd160(price) | Native::Identity(price) => Some(price.words(bytes)),
         Native::ModExp { price, length_bytes_max } => modexp::price(price, *length_bytes_max, input),
+        //= spec 12.8
         Native::Bn254Pairing(price) => Some(price.units(bn254::pairs(bytes))),
+        //= spec 12.7
         Native::Blake2f(price) => Some(price.units(u64::from(blake2f::rounds(input)?))),
     }
 }

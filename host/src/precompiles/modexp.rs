@@ -33,9 +33,11 @@ pub(super) fn price(price: &ModExpPrice, length_bytes_max: u32, input: &[u8]) ->
     let is_empty = base_bytes == 0 && modulus_bytes == 0;
     let is_within = |bytes: u64| bytes <= u64::from(length_bytes_max);
     let bounded = match price {
+        //= spec 12.9
         ModExpPrice::Eip198 if is_empty => &[][..],
         ModExpPrice::Eip198 | ModExpPrice::Measured { .. } => &[base_bytes, exponent_bytes, modulus_bytes],
     };
+    //= spec 12.7
     if !bounded.iter().copied().all(is_within) {
         return None;
     }

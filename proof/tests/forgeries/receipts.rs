@@ -47,6 +47,7 @@ fn defined(domain: u8, items: &[Hash]) -> Hash {
     sha3(&[&[domain], &(items.len() as u64).to_le_bytes(), &tree(items)])
 }
 
+//= spec 7.10, 7.11, 7.12, 7.13, 7.14, 7.15 test
 #[test]
 fn the_root_is_what_the_page_defines() {
     let mut random = Random(1);
@@ -68,6 +69,7 @@ fn the_root_is_what_the_page_defines() {
 }
 
 /// Consensus: these bytes are the same on every machine and in every release.
+//= spec 7.10, 7.11 test
 #[test]
 fn roots_of_known_receipts() {
     let hex = |hash: Hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();

@@ -217,6 +217,7 @@ fn run(seed: u64, settings: Settings) -> (usize, [u32; 3]) {
     (longest, forks.refused)
 }
 
+//= spec 7.10 test
 #[test]
 fn forks_are_what_their_blocks_make() {
     let settings = |seed: u64, fold_blocks| Settings {

@@ -9,6 +9,7 @@ fn try_commit(store: &Store, height: u64, hash: B256, diff: &StateDiff) -> Resul
     store.commit(&ExecutedBlock { hash, ..block_of(height, diff, &[]) })
 }
 
+//= spec 8.9 test
 #[test]
 fn a_block_follows_or_is_refused() {
     let store = Store::memory().unwrap();

@@ -5,7 +5,7 @@ use crate::{
     model::assert_is,
 };
 use lockstep_store::{Expected, Store, StoreError};
-use lockstep_vm::MemoryState;
+use lockstep_vm::{Account, Address, MemoryState, StateDiff, StorageDiff, U256};
 
 #[test]
 fn a_snapshot_begins_another_store() {
@@ -48,4 +48,32 @@ fn a_damaged_or_forged_snapshot_changes_nothing() {
     }
     assert_eq!(other.tip().unwrap(), None);
     other.import(&good, &Expected::default()).unwrap();
+}
+
+/// A snapshot that is whole and honest, of a state that no chain can be on.
+//= spec 7.6, 7.9 test
+#[test]
+fn a_snapshot_of_an_unsound_state_is_refused() {
+    let [one, two] = [Address::repeat_byte(1), Address::repeat_byte(2)];
+    let of = |balance| Some(Account { balance, ..Account::default() });
+    let storage = StorageDiff { cleared: false, values: [(vec![1], Some(vec![2]))].into() };
+    let with = |accounts, storage| StateDiff { accounts, storage, ..StateDiff::default() };
+    for (diff, why) in [
+        (with([(one, of(U256::MAX)), (two, of(U256::ZERO))].into(), [].into()), None),
+        (with([(one, of(U256::MAX)), (two, of(U256::from(1)))].into(), [].into()), Some("more than 2^256 - 1")),
+        (with([(one, of(U256::from(1)))].into(), [(one, storage.clone())].into()), None),
+        (with([(one, of(U256::ZERO))].into(), [(one, storage)].into()), Some("has storage")),
+    ] {
+        let store = Store::memory().unwrap();
+        commit(&store, 0, &diff);
+        let (head, bytes) = store.export(0).unwrap();
+        let imported = Store::memory().unwrap().import(&bytes, &Expected::default());
+        match why {
+            None => assert_eq!(imported, Ok(head)),
+            Some(why) => {
+                let error = imported.unwrap_err();
+                assert!(matches!(&error, StoreError::Refused(text) if text.contains(why)), "{error}");
+            }
+        }
+    }
 }

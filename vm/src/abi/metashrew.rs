@@ -42,6 +42,7 @@ pub(super) struct Metashrew {
 }
 
 impl Protocol for Metashrew {
+    //= spec 13.2
     fn export(&self, name: &str, ty: &ExternType, _rules: &Rules) -> Result<(), Unfit> {
         match (name, ty) {
             (INDEX, ExternType::Function(function)) if function.is(&[], &[]) => Ok(()),
@@ -53,10 +54,12 @@ impl Protocol for Metashrew {
         }
     }
 
+    //= spec 13.2
     fn required_exports(&self) -> &'static [&'static str] {
         &[INDEX, MEMORY]
     }
 
+    //= spec 13.2
     fn may_start(&self) -> bool {
         true
     }
@@ -76,6 +79,7 @@ impl Protocol for Metashrew {
             .then(|| format!("the export `{name}` {ty} is never called: a view is ()->(i32) or (i32, i32)->(i32)"))
     }
 
+    //= spec 13.5
     fn open(&self, module: &Facts, entry: &Entry, _pages_max: u32) -> Result<Opening, HaltReason> {
         let (task, input) = match entry {
             Entry::Main(block) => (Task::Block, block.clone()),
@@ -92,6 +96,7 @@ impl Protocol for Metashrew {
 }
 
 /// The view `name`, with what gives room for its argument.
+//= spec 13.5
 fn view(module: &Facts, name: &str) -> Result<View, HaltReason> {
     let ty = module.function(name).ok_or(HaltReason::NoSuchExport)?;
     let argument = Given::of(ty).ok_or(HaltReason::SignatureMismatch)?;
@@ -108,6 +113,7 @@ fn view(module: &Facts, name: &str) -> Result<View, HaltReason> {
 }
 
 /// The first call of a frame whose module has no start function, or whose start function has returned.
+//= spec 13.4
 fn first_call(task: &Task, input: &Bytes) -> Result<GuestCall, HaltReason> {
     let view = match task {
         Task::Block => return Ok(GuestCall::of(INDEX, indexed)),
@@ -124,6 +130,7 @@ fn first_call(task: &Task, input: &Bytes) -> Result<GuestCall, HaltReason> {
             Ok(GuestCall { export: (*export).into(), arguments, then: allocated })
         }
         None if length == 0 => Ok(view_of(&view.name, 0, 0)),
+        //= spec 13.6
         None => Err(HaltReason::NoRoomForInput),
     }
 }
@@ -159,6 +166,7 @@ fn viewed(mut returned: Returned<'_>) -> Result<Step, Stop> {
 }
 
 /// `_start` has returned.
+//= spec 13.15
 fn indexed(returned: Returned<'_>) -> Result<Step, Stop> {
     let indexing = returned.call.frame.state.metashrew();
     Ok(Step::End(match indexing.map(|indexing| (indexing.has_flushed, indexing.has_failed)) {

@@ -111,6 +111,7 @@ impl Protocol for Packed {
     }
 
     /// A struct of one buffer, which lies behind it.
+    //= spec 12.12
     fn one_buffer(&self, name: Bytes, input: &Bytes) -> ExportCall {
         let length = u32::try_from(input.len()).unwrap_or(u32::MAX);
         let arguments = [&BUFFER_BYTES.to_le_bytes()[..], &length.to_le_bytes(), input].concat().into();

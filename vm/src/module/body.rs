@@ -70,6 +70,7 @@ impl Pass<'_> {
             return Ok(());
         }
         let operands = self.operators(function, body, &mut reported)?;
+        //= spec 2.15
         let slots = u32::try_from(locals.count).unwrap_or(u32::MAX).saturating_add(operands);
         self.facts.frame_slots.push(slots);
         self.facts.frame_slots_max = self.facts.frame_slots_max.max(slots);
@@ -116,6 +117,7 @@ impl Pass<'_> {
     }
 
     /// The operator, if the revision's schedule forbids it.
+    //= spec 2.21
     fn forbidden(&self, operator: &Operator<'_>) -> Option<lockstep_gas::Operator> {
         priced_operator(operator).filter(|&priced| self.rules.revision.schedule.operator(priced).is_none())
     }

@@ -186,6 +186,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Adds to the number of items.
+    //= spec 3.17
     pub(super) const fn add_items(&mut self, count: u32) {
         self.facts.items = self.facts.items.saturating_add(count as u64);
     }

@@ -151,6 +151,7 @@ fn value_cases() -> Vec<Case> {
         with_five("call: too much value, to itself", &status_of("(call $call ~0 @SELF @AMOUNT #0 #0)"))
             .gas(30_700)
             .output(&word(1)),
+        //= spec 1.1.5 test
         with_five("call: too much value", &status_of("(call $call ~0 @A @AMOUNT #0 #0)"))
             .balance(A, 7)
             .gas(30_700)
@@ -183,11 +184,13 @@ fn value_cases() -> Vec<Case> {
             .output(&word(1)),
         status("call: a bad pointer to the value", "(call $call ~0 @A #65521 #0 #0)")
             .halts_in_both(HaltReason::HostAccessOutOfBounds),
+        //= spec 1.1.2 test
         with_five("call: value comes back from a revert", &status_of("(call $call ~100000 @A @ONE #0 #0)"))
             .contract(A, "(call $revert #0 #0)")
             .gas(28_400)
             .output(&word(2)),
         with_five(
+            //= spec 1.1.3 test
             "call: value comes back from a halt, the stipend is lost",
             &status_of("(call $call ~90000 @A @ONE #0 #0)"),
         )
@@ -240,6 +243,7 @@ fn gas_cases() -> Vec<Case> {
     told_byzantium.chain(lost).collect()
 }
 
+//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4, 1.2.5, 3.2, 3.4, 3.34, 3.35 test
 #[test]
 fn calls() {
     let mut cases = input_cases();
@@ -266,6 +270,7 @@ fn calls() {
 }
 
 /// Under a revision that checks all code, broken code in the state is the node's fault, not the contract's.
+//= spec 3.8 test
 #[test]
 fn a_broken_module_is_a_fault_where_code_is_checked() {
     let code = main_of(&status_of("(call $call ~100000 @A @ZERO #0 #0)"));

@@ -38,6 +38,7 @@ fn depth() {
 }
 
 /// With 2 frames below the transaction's own: each way of calling fails in the second, without a frame and without loss.
+//= spec 1.1.5, 3.1 test
 #[test]
 fn every_edge_counts() {
     let mut revision = Revision::V1;

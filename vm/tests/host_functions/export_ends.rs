@@ -195,7 +195,9 @@ fn values() -> Vec<Case> {
             .becomes(A, 0, 1, true),
         refused(packed(with("too much value", "@AMOUNT"), &callee), 0xFF09).becomes(CONTRACT, 0, 5, true),
         refused(with("too much value before no code", "@AMOUNT"), 0xFF09).becomes(CONTRACT, 0, 5, true),
+        //= spec 1.1.4 test
         refused(with("value comes back: no code", "@ONE"), 0xFF03).becomes(CONTRACT, 0, 5, true),
+        //= spec 1.1.4 test
         refused(packed(with("value comes back: no such export", "@ONE"), ""), 0xFF04).becomes(CONTRACT, 0, 5, true),
         refused(packed(with("value comes back: trap", "@ONE"), &export("f", "", "(unreachable)")), 0xFF01)
             .becomes(CONTRACT, 0, 5, true)
@@ -248,6 +250,7 @@ fn other_faces() -> Vec<Case> {
     ]
 }
 
+//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4, 3.2, 3.4, 3.9 test
 #[test]
 fn ends() {
     let mut cases = failures();

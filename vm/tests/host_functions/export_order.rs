@@ -77,6 +77,7 @@ fn return_data() -> Vec<Case> {
     ]
 }
 
+//= spec 1.1.5, 1.2.1, 1.2.3, 1.2.4, 1.2.5 test
 #[test]
 fn order() {
     let mut cases = steps();
@@ -134,6 +135,7 @@ fn the_price_of_a_call_that_is_refused() {
 }
 
 /// Whatever refuses a frame gives its gas back, but for the code that was looked into; whatever halts it does not.
+//= spec 1.1.3, 1.1.4, 3.25 test
 #[test]
 fn refused_frames_cost_their_code_and_halted_ones_everything() {
     let hidden = "(memory $own 1) (func (export \"f\") (param i64))";

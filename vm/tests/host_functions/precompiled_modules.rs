@@ -78,6 +78,7 @@ fn calls(kind: &str, callee: Address, gas: u64) -> Case {
 
 const KINDS: [&str; 4] = ["call", "callCode", "callDelegate", "callStatic"];
 
+//= spec 12.10, 12.12 test
 #[test]
 fn a_module_answers_as_a_frame() {
     let mut lines = Vec::new();
@@ -118,6 +119,7 @@ fn a_module_answers_as_a_frame() {
 }
 
 /// The first address pays for the first use of the code, another one of the same module does not: it is one code.
+//= spec 12.11 test
 #[test]
 fn one_module_is_one_code() {
     let call = |at: u32| format!("(drop (call $callStatic ~1000000 #{at} #{INPUT} #3))");
@@ -136,6 +138,7 @@ fn one_module_is_one_code() {
 }
 
 /// A transaction that calls the address pays what one pays that calls the `main` of an account with the same code.
+//= spec 12.10, 12.11 test
 #[test]
 fn a_module_costs_what_its_code_costs_on_an_account() {
     let straight = |to| {
@@ -149,6 +152,7 @@ fn a_module_costs_what_its_code_costs_on_an_account() {
     assert_eq!(fails.outcome, Outcome::Revert { errno: 7 });
 }
 
+//= spec 12.5 test
 #[test]
 fn a_module_has_no_exports_for_others_and_no_code_to_see() {
     let call = format!("(call $callExport ~100000 #{ADDRESS} @ZERO #{INPUT} #7 #{} #1 #0 #0)", INPUT + 7);

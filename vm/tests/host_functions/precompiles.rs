@@ -42,6 +42,7 @@ fn call(kind: &str, gas: u64, value: &str, length: usize) -> String {
 
 const KINDS: [&str; 4] = ["call", "callCode", "callDelegate", "callStatic"];
 
+//= spec 3.3, 12.2 test
 #[test]
 fn every_kind_of_call_has_the_answer() {
     let mut cases = Vec::new();
@@ -89,6 +90,7 @@ fn the_return_data_is_that_of_the_last_call() {
     check_all("precompiles_return_data", cases);
 }
 
+//= spec 12.4 test
 #[test]
 fn value_moves_and_comes_back_with_a_failure() {
     let body = |gas: u64, length| status_of(&call("call", gas, "@ONE", length));
@@ -125,6 +127,7 @@ fn value_moves_and_comes_back_with_a_failure() {
 }
 
 /// EIP-161: a transfer of zero touches an account, and what is touched and empty is removed, unless the call failed.
+//= spec 4.24, 12.4 test
 #[test]
 fn an_empty_account_is_touched() {
     let touched = |name: &str, callee, input: &[u8], gas| {
@@ -152,6 +155,7 @@ fn an_empty_account_is_touched() {
 }
 
 /// What an address has for code does not matter to those who call it, and is there for those who ask.
+//= spec 12.1 test
 #[test]
 fn code_on_the_account_does_not_run() {
     let size = format!("(i32.store #0 (call $getExternalCodeSize #{ADDRESS}))");
@@ -174,6 +178,7 @@ fn a_revert_above_undoes_the_transfer() {
     check_all("precompiles_reverted", vec![case.gas(21_000 + 700 + 34_000 + 72 - 2_300)]);
 }
 
+//= spec 12.5 test
 #[test]
 fn no_export_can_be_called_by_name() {
     // The name, and behind it a descriptor of nothing.
@@ -220,6 +225,7 @@ fn a_transaction_calls_one_itself() {
 }
 
 /// Under `V1` a receipt's output costs its sender gas, whoever made it.
+//= spec 12.6 test
 #[test]
 fn a_transaction_pays_for_the_output_of_one() {
     let revision = Revision::V1;

@@ -28,6 +28,7 @@ fn creation(name: &str, value: &str, init_code: &[u8]) -> Case {
     after(name, &next, &data(FREE, init_code))
 }
 
+//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.5 test
 #[test]
 fn return_data() {
     let to_b = "(call $call ~200000 @B @ZERO #0 #0)";
@@ -37,6 +38,7 @@ fn return_data() {
         found(after("nothing since", "#9", ""), 9, b"hello").gas(base + 6),
         found(after("a return", to_b, ""), 0, &KEY[..2]).contract(B, "(call $finish @KEY #2)").gas(base + 700 + 6),
         found(after("a return without output", to_b, ""), 0, b"").contract(B, "").gas(base + 700 + 3),
+        //= spec 3.4 test
         found(after("no code", to_b, ""), 0, b"").gas(base + 700 + 3),
         found(after("a revert", to_b, ""), 2, &KEY[..3]).code(B, &reverts, Abi::Ewasm).gas(base + 700 + 6),
         found(after("a halt", to_b, ""), 1, b"")

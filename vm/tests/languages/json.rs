@@ -134,6 +134,7 @@ const CONSTRUCTOR: &str = r#"(func (export "constructor") (call $args_read (i32.
     (func (export "get") (call $set_result (i32.const 16) (call $storage_get (i32.const 0) (i32.const 1) (i32.const 16))))
     (data (i32.const 0) "k")"#;
 
+//= spec 4.15, 4.16, 4.17 test
 #[test]
 fn a_deployment_runs_the_constructor_in_its_transaction() {
     let mut chain = Chain::new("json_constructor.txt");
@@ -340,6 +341,7 @@ const DEEP: &str = r#"(func (export "down") (call $self_address (i32.const 0))
     (call $return_read (i32.const 64)) (i32.store (i32.const 64) (i32.add (i32.load (i32.const 64)) (i32.const 1)))
     (call $set_result (i32.const 64) (i32.const 4))) (data (i32.const 32) "down")"#;
 
+//= spec 3.1 test
 #[test]
 fn every_call_counts_on_one_depth() {
     let mut chain = Chain::new("json_depth.txt");
@@ -443,6 +445,7 @@ fn abort_reverts_with_the_message_of_assembly_script() {
     chain.settle();
 }
 
+//= spec 4.15, 4.16 test
 #[test]
 fn value_comes_with_a_call_and_with_a_deployment() {
     let mut chain = Chain::new("json_value.txt");

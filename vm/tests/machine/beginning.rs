@@ -56,6 +56,7 @@ fn expected(hashes: &BTreeMap<u64, B256>, number: u64) -> Vec<u8> {
 }
 
 /// 1 is said exactly for what is not among the last 256, and for what was before the chain began.
+//= spec 8.4, 8.11, 8.13, 8.14, 8.19 test
 #[test]
 fn a_hash_is_there_for_each_of_the_last_256_blocks_of_the_chain() {
     let vm = Vm::new(Revision::V1).unwrap();
@@ -104,6 +105,7 @@ fn a_hash_is_there_for_each_of_the_last_256_blocks_of_the_chain() {
     }
 }
 
+//= spec 8.5, 8.6, 8.7, 8.8, 8.12 test
 #[test]
 fn a_block_follows_its_state_or_is_invalid() {
     let vm = Vm::new(Revision::V1).unwrap();
@@ -130,6 +132,9 @@ fn a_block_follows_its_state_or_is_invalid() {
         (after(9, 5), env(9, 5, some), number(9, 10)),
         (after(9, 5), env(11, 5, some), number(11, 10)),
         (after(9, 5), env(1, 5, some), number(1, 10)),
+        // The number comes first.
+        (after(9, 5), env(11, 4, some), number(11, 10)),
+        (state(), env(2, 0, some), number(2, 1)),
     ] {
         let block = Block { env: env.clone(), transactions: vec![] };
         let result = vm.execute_block(Arc::new(state.clone()), block);
@@ -149,6 +154,7 @@ fn a_block_follows_its_state_or_is_invalid() {
 }
 
 /// Whatever a transaction does with the address: what the chain keeps there stays as it is.
+//= spec 8.15, 8.16 test
 #[test]
 fn no_transaction_alters_the_system_account() {
     let vm = Vm::new(Revision::V1).unwrap();
@@ -220,6 +226,7 @@ fn no_transaction_alters_the_system_account() {
 }
 
 /// An account that would be created where the system account stands is refused, as everywhere else: it has a nonce.
+//= spec 8.10, 8.12 test
 #[test]
 fn the_system_account_is_never_empty() {
     let vm = Vm::new(Revision::V1).unwrap();
@@ -240,6 +247,7 @@ fn the_system_account_is_never_empty() {
 }
 
 /// A transaction alone is a block of one.
+//= spec 8.11 test
 #[test]
 fn a_transaction_alone_is_a_block_of_one() {
     let vm = Vm::new(Revision::V1).unwrap();
@@ -256,6 +264,7 @@ fn a_transaction_alone_is_a_block_of_one() {
 }
 
 /// Under a revision without the rule nothing is written, and hashes come from beside the accounts.
+//= spec 8.1 test
 #[test]
 fn a_revision_without_the_rule_writes_nothing() {
     let vm = Vm::new(Revision::EWASM_BYZANTIUM).unwrap();
@@ -268,4 +277,14 @@ fn a_revision_without_the_rule_writes_nothing() {
     assert_eq!(outcome.receipts[0].outcome, Outcome::Return);
     assert_eq!(outcome.receipts[0].output.len(), 0, "status 0: there is one");
     assert!(!outcome.diff.accounts.contains_key(&SYSTEM_ADDRESS) && outcome.diff.storage.is_empty());
+    // Nor is a block of a chain held to what came before it.
+    let mut revision = Revision::V1;
+    revision.rules.block_hashes_in_state = false;
+    let vm = Vm::new(revision).unwrap();
+    for (number, timestamp, parent) in [(0, 0, 0), (77, 3, 0x44), (5, 1, 0), (u64::MAX, 0, 9)] {
+        let mut state = MemoryState::default();
+        state.put_last_block(LastBlock { number: 9, timestamp: 9 }, []);
+        let block = Block { env: env(number, timestamp, B256::repeat_byte(parent)), transactions: vec![] };
+        assert_eq!(vm.execute_block(Arc::new(state), block).map(|outcome| outcome.diff), Ok(StateDiff::default()));
+    }
 }

@@ -253,6 +253,7 @@ fn a_taken_transaction_says_where_it_halted() {
 }
 
 /// A fault at any read leaves the builder as it was: the same transaction is taken when the state can be read again.
+//= spec 1.3.8 test
 #[test]
 fn a_fault_leaves_no_trace() {
     let (mut world, txs) = corpus("faults of a built block");

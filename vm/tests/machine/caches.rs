@@ -29,6 +29,7 @@ fn operators_without_a_price_do_not_lead_back() {
     }
 }
 
+//= spec 2.20 test
 #[test]
 fn every_turn_of_a_loop_costs_something() {
     let mut world = World::new("turns of loops");
@@ -136,6 +137,7 @@ fn run(vm: &Vm, world: &World, transactions: &[Tx]) -> BlockOutcome {
     vm.execute_conformance_block(world.view(), block).unwrap()
 }
 
+//= spec 2.19 test
 #[test]
 fn whatever_is_cached() {
     let (mut world, txs) = corpus("whatever is cached");
@@ -160,6 +162,7 @@ fn whatever_is_cached() {
     }
 }
 
+//= spec 2.19 test
 #[test]
 fn among_others() {
     let (mut world, txs) = corpus("among others");

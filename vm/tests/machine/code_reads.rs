@@ -123,6 +123,7 @@ fn call_export(gas: u64) -> String {
 }
 
 /// Each kind of call, with gas from nothing up to one unit less than the code costs: not a byte is read.
+//= spec 3.6 test
 #[test]
 fn a_call_with_too_little_gas_reads_no_code() {
     let mut world = world("calls with too little gas", None);
@@ -180,6 +181,7 @@ fn a_collision_reads_no_code() {
 }
 
 /// An account that says another length than its code has: this node's state is damaged.
+//= spec 7.4 test
 #[test]
 fn a_length_that_is_not_the_codes_is_a_fault() {
     let mut world = world("another length", None);

@@ -80,6 +80,7 @@ const CONDITIONS: &[(&str, u64, bool)] = &[
     ("(i32.eqz (i32.eqz (i32.eqz (local.get 0))))", 4, false),
 ];
 
+//= spec 2.5, 2.6 test
 #[test]
 fn conditions_that_are_always_the_same() {
     let mut world = World::new("gas of constant conditions");
@@ -171,6 +172,7 @@ const UNREACHED: &[Row] = &[
     ),
 ];
 
+//= spec 2.6 test
 #[test]
 fn code_that_control_never_reaches() {
     crate::regions::check("gas of unreached code", UNREACHED);

@@ -37,6 +37,7 @@ fn address_by_hand(sender: Address, nonce: u64) -> Address {
     Address::from_slice(&keccak256(&[&[0xc0 + list.len() as u8][..], &list].concat())[12..])
 }
 
+//= spec 4.7 test
 #[test]
 fn addresses() {
     let mut world = World::new("addresses of creations");
@@ -63,6 +64,7 @@ fn addresses() {
 }
 
 /// What init code leaves behind, and how a call of it ends then.
+//= spec 1.3.1, 4.8, 4.11, 4.13 test
 #[test]
 fn what_init_code_leaves_behind() {
     let mut world = World::new("code left behind");
@@ -114,6 +116,7 @@ fn what_init_code_leaves_behind() {
     }
 }
 
+//= spec 4.9 test
 #[test]
 fn init_code_that_does_not_return() {
     let mut world = World::new("init code");
@@ -137,6 +140,7 @@ fn init_code_that_does_not_return() {
 }
 
 /// Nothing runs, so nothing is paid for but the transaction itself.
+//= spec 4.10 test
 #[test]
 fn empty_init_code_makes_an_account_without_code() {
     let sections = ["empty init code", "empty init code under Byzantium"];
@@ -158,6 +162,7 @@ fn empty_init_code_makes_an_account_without_code() {
     assert_eq!(Revision::EWASM_BYZANTIUM.intrinsic_gas(&[], lockstep_vm::NewCode::Init), Gas::new(53_000));
 }
 
+//= spec 4.12 test
 #[test]
 fn the_deposit_is_paid_to_the_last_gas() {
     let mut world = World::new("deposit");
@@ -179,6 +184,7 @@ fn the_deposit_is_paid_to_the_last_gas() {
 }
 
 /// The limit is looked at before the deposit is charged: too large is too large even with no gas for it.
+//= spec 4.11 test
 #[test]
 fn the_largest_code() {
     let mut world = World::new("largest code");
@@ -200,6 +206,7 @@ fn the_largest_code() {
     }
 }
 
+//= spec 4.8 test
 #[test]
 fn an_address_that_is_taken() {
     let mut world = World::new("collisions");
@@ -232,6 +239,7 @@ fn an_address_that_is_taken() {
 }
 
 /// What init code sees: its own code, no input, the value, the sender, an account without code that has nonce 1.
+//= spec 4.6 test
 #[test]
 fn what_init_code_sees() {
     let mut world = World::new("what init code sees");
@@ -288,6 +296,7 @@ fn self_destruction_in_init_code() {
 }
 
 /// An address whose account was destroyed earlier in the block can be created again, and its storage is empty.
+//= spec 4.21, 4.23 test
 #[test]
 fn recreation_after_destruction_in_the_same_block() {
     let mut world = World::new("recreation");

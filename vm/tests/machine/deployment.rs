@@ -8,6 +8,7 @@ use lockstep_vm::{
     Abi, Account, CodeId, Gas, HaltReason, InvalidTx, Outcome, Revision, StateDiff, Tx, TxKind, U256, code_hash,
 };
 
+//= spec 4.2, 4.14, 7.2, 7.3 test
 #[test]
 fn a_module_is_put_on_its_address_as_it_is() {
     let mut world = World::new("deployments");
@@ -55,6 +56,7 @@ fn a_module_is_put_on_its_address_as_it_is() {
     }
 }
 
+//= spec 4.18 test
 #[test]
 fn deployments_that_are_invalid_as_transactions() {
     let mut world = World::new("invalid deployments");
@@ -116,6 +118,7 @@ fn slot(offset: u32, length: u32) -> [u8; 8] {
     (u64::from(offset) | u64::from(length) << 32).to_le_bytes()
 }
 
+//= spec 3.9, 4.5 test
 #[test]
 fn calls_by_name() {
     let mut world = World::new("calls by name");
@@ -188,6 +191,7 @@ fn calls_by_name() {
     assert_eq!(world.run("a name that is no text", &tx).receipt.outcome, no_export);
 }
 
+//= spec 1.3.4, 3.4, 3.25, 4.5 test
 #[test]
 fn calls_by_name_of_other_accounts() {
     let mut world = World::new("calls by name of other accounts");
@@ -209,6 +213,7 @@ fn calls_by_name_of_other_accounts() {
         let tx = Tx { value: U256::from(5), ..world.call_export(to, export, b"data") };
         let executed = world.run(case, &tx);
         assert_eq!((executed.receipt.outcome, executed.receipt.output.as_slice()), (outcome, output), "{case}");
+        assert_eq!(executed.receipt.gas_used == tx.gas_limit, outcome != RETURN, "{case}");
     }
     let tx = Tx { value: U256::from(5), ..world.call(NOBODY, b"data") };
     let executed = world.run("a plain call of no account", &tx);
@@ -216,6 +221,7 @@ fn calls_by_name_of_other_accounts() {
 }
 
 /// Results and inputs that do not lie in the contract's memory.
+//= spec 3.9, 3.21 test
 #[test]
 fn places_of_inputs_and_results() {
     let mut world = World::new("places of inputs and results");

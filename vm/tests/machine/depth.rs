@@ -59,6 +59,7 @@ fn depth_of(executed: &Executed) -> u32 {
     u32::from_le_bytes(executed.receipt.output.as_slice().try_into().unwrap())
 }
 
+//= spec 3.1 test
 #[test]
 fn each_kind_of_call_is_nested_1024_times() {
     on_a_small_stack(|| {
@@ -71,6 +72,7 @@ fn each_kind_of_call_is_nested_1024_times() {
     });
 }
 
+//= spec 3.1 test
 #[test]
 fn call_export_is_nested_1024_times() {
     on_a_small_stack(|| {
@@ -93,6 +95,7 @@ fn call_export_is_nested_1024_times() {
     });
 }
 
+//= spec 3.1 test
 #[test]
 fn creations_are_nested_1024_times() {
     on_a_small_stack(|| {

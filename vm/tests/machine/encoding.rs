@@ -67,6 +67,17 @@ fn line<T: BorshSerialize + BorshDeserialize + PartialEq + Debug>(name: &str, va
     format!("{name}: {hex}\n")
 }
 
+//= spec 8.17 test
+#[test]
+fn the_hash_of_a_block_is_that_of_its_encoding() {
+    for transactions in [vec![], vec![tx(TxKind::Call { to: BOB, export: None })]] {
+        let block = Block { env: env(), transactions };
+        // What a code is stored under is sha3-256 of it.
+        assert_eq!(block.hash(), lockstep_vm::code_hash(&borsh::to_vec(&block).unwrap()));
+    }
+}
+
+//= spec 7.1, 7.16 test
 #[test]
 fn golden_bytes() {
     let call = TxKind::Call { to: BOB, export: None };
@@ -219,6 +230,7 @@ fn transactions_and_blocks_round_trip() {
     });
 }
 
+//= spec 7.1 test
 #[test]
 fn receipts_and_differences_round_trip() {
     let strategy = (vec(any_receipt(), 0..4), any_diff(), gas(), any::<prop::sample::Index>(), 1_u8..);
@@ -232,6 +244,7 @@ fn receipts_and_differences_round_trip() {
 }
 
 /// Bytes that stand for nothing: unknown kinds, ABIs, reasons and flags, and lengths beyond the bytes.
+//= spec 7.1 test
 #[test]
 fn bytes_that_stand_for_nothing() {
     let kind = 20 + 8 + 8 + 32 + 32;
@@ -255,6 +268,7 @@ fn bytes_that_stand_for_nothing() {
 }
 
 /// A map has one order: what is out of order, or stands twice, is no encoding of anything.
+//= spec 7.1 test
 #[test]
 fn maps_out_of_order_stand_for_nothing() {
     let entry = |byte: u8| [&[byte; 20][..], &[0]].concat();

@@ -57,6 +57,7 @@ fn world_with_creator(section: &'static str) -> World {
     world
 }
 
+//= spec 3.2, 4.10 test
 #[test]
 fn what_a_creator_sees() {
     let mut world = world_with_creator("creations by contracts");
@@ -104,6 +105,7 @@ fn what_a_creator_sees() {
 }
 
 /// A halt takes all but a 64th, to the last gas.
+//= spec 3.34 test
 #[test]
 fn a_creation_gets_all_but_a_64th() {
     let mut world = world_with_creator("gas of a creation");
@@ -179,6 +181,7 @@ fn a_collision_uses_the_nonce_and_the_gas() {
 }
 
 /// A creator at the end of its nonces cannot create; nothing wraps.
+//= spec 7.8 test
 #[test]
 fn a_nonce_at_its_end() {
     let mut world = world_with_creator("nonce at its end");

@@ -57,6 +57,7 @@ impl StateReader for Failing {
     }
 }
 
+//= spec 1.3.8 test
 #[test]
 fn a_state_that_fails_at_any_read() {
     let (mut world, txs) = corpus("failing reads");
@@ -75,6 +76,7 @@ fn a_state_that_fails_at_any_read() {
     }
 }
 
+//= spec 1.3.6, 1.3.8 test
 #[test]
 fn a_block_on_a_state_that_fails() {
     let (mut world, txs) = corpus("failing reads of a block");
@@ -93,6 +95,7 @@ fn a_block_on_a_state_that_fails() {
 
 /// Code that the state names and does not have, and code that begins like Wasm and is not valid: this node's faults,
 /// except where a revision expects the latter.
+//= spec 3.8 test
 #[test]
 fn code_that_a_state_should_not_hold() {
     let invalid = b"\0asm\x01\0\0\0 and no section";

@@ -84,6 +84,7 @@ fn gas_of(world: &mut World, case: &str, calls: [usize; 4]) -> u64 {
     executed.receipt.gas_used.get()
 }
 
+//= spec 2.19, 3.5 test
 #[test]
 fn every_way_of_calling_pays_for_a_code_once() {
     let mut world = World::new("every way of calling pays once");
@@ -125,6 +126,7 @@ fn halts_with(world: &mut World, case: &str, gas: u64) -> Vec<HaltReason> {
 
 /// A frame that cannot pay for its code does not get it looked into, so the next one pays; one that can and then runs
 /// out has paid.
+//= spec 3.5, 3.6, 3.27 test
 #[test]
 fn a_first_use_that_runs_out_of_gas() {
     let mut world = World::new("a first use that runs out of gas");
@@ -143,6 +145,7 @@ fn a_first_use_that_runs_out_of_gas() {
 }
 
 /// A revert does not make a code new again: the work was done.
+//= spec 3.27 test
 #[test]
 fn a_revert_keeps_what_was_used() {
     let mut world = World::new("a revert keeps what was used");
@@ -173,6 +176,7 @@ fn a_revert_keeps_what_was_used() {
 }
 
 /// One code under two ABIs is validated and compiled twice, and paid for twice.
+//= spec 3.26 test
 #[test]
 fn two_abis_of_one_code() {
     let mut world = World::new("two ABIs of one code");
@@ -203,6 +207,7 @@ fn two_abis_of_one_code() {
 }
 
 /// Bytes that are no module are looked into once; whoever calls them again pays the base.
+//= spec 3.5, 3.6, 3.7 test
 #[test]
 fn code_that_is_no_module() {
     let mut world = World::new("code that is no module");
@@ -221,6 +226,7 @@ fn code_that_is_no_module() {
 
 /// Init code is paid for by its frames, once in a transaction; what it leaves behind is paid for by the deposit, and
 /// calls of it in the same transaction pay no more for it.
+//= spec 3.29 test
 #[test]
 fn creations() {
     let mut world = World::new("first uses of creations");
@@ -278,6 +284,7 @@ fn init_code_does_not_flush_the_cache() {
 }
 
 /// Sixteen contracts in turn, in transactions and views, on machines that keep all, some and none of them.
+//= spec 2.19 test
 #[test]
 fn cold_and_warm_calls() {
     let mut world = World::new("cold and warm calls");
@@ -316,6 +323,7 @@ fn cold_and_warm_calls() {
 }
 
 /// Code that was never checked, under a revision that has such: looked at again and again, parsed once.
+//= spec 3.7 test
 #[test]
 fn unchecked_code_is_parsed_once() {
     let mut world = World::under("unchecked code", &Revision::EWASM_BYZANTIUM);
@@ -326,6 +334,7 @@ fn unchecked_code_is_parsed_once() {
 }
 
 /// Each instance copies the names of its exports, so each frame pays for them: 64 bytes like an item.
+//= spec 3.18 test
 #[test]
 fn long_names_of_exports_are_paid_for_in_each_frame() {
     let mut world = World::new("long names of exports");

@@ -355,6 +355,7 @@ fn minimal(diff: &StateDiff, before: &MemoryState) -> Result<(), TestCaseError> 
     Ok(())
 }
 
+//= spec 4.21, 4.22, 4.23, 4.24 test
 #[test]
 fn a_journal_is_what_the_model_is() {
     property::check(&vec(op(), 0..80), |ops| {

@@ -21,6 +21,7 @@ fn bytes_of(values: &[i32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
+//= spec 3.30 test
 #[test]
 fn growth_gives_the_old_size_up_to_the_limit_and_minus_one_beyond() {
     let mut world = World::new("memory growth");
@@ -140,6 +141,7 @@ fn above(frames: usize, below: &[i32]) -> Vec<u8> {
 
 /// 256 MiB are 4,096 pages. Seven full frames take 3,584 of them, and each frame counts as 17,408 bytes beside its pages:
 /// 16,384, and 128 for each of 4 imports, a function, 2 exports and a segment. That leaves 509 pages for the eighth.
+//= spec 3.10, 3.11, 3.30 test
 #[test]
 fn the_memory_of_all_frames() {
     let mut world = World::new("memory of a transaction");
@@ -244,6 +246,7 @@ fn tables() {
 }
 
 /// Segments as large and as many as there may be: what they cost is paid at each start of a frame.
+//= spec 3.20 test
 #[test]
 fn segments() {
     let mut world = World::new("segments");

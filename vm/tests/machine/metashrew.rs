@@ -86,6 +86,7 @@ fn index(world: &mut World, case: &str, abi: Abi, start: &str, items: &str) -> E
     world.run(&format!("{abi}, {case}"), &tx)
 }
 
+//= spec 13.12 test
 #[test]
 fn a_block_is_written_by_what_is_flushed() {
     let mut world = World::new("indexers: flushes");
@@ -113,6 +114,7 @@ fn a_block_is_written_by_what_is_flushed() {
     }
 }
 
+//= spec 13.14, 13.15 test
 #[test]
 fn what_an_indexer_gets_wrong_is_noted_and_does_not_stop_it() {
     let mut world = World::new("indexers: failures");
@@ -151,6 +153,7 @@ fn what_an_indexer_gets_wrong_is_noted_and_does_not_stop_it() {
     }
 }
 
+//= spec 13.15 test
 #[test]
 fn an_indexer_that_stores_nothing_reverts() {
     let mut world = World::new("indexers: exits");
@@ -169,6 +172,7 @@ fn an_indexer_that_stores_nothing_reverts() {
     }
 }
 
+//= spec 13.3 test
 #[test]
 fn halts_of_an_indexer() {
     let mut world = World::new("indexers: halts");
@@ -250,6 +254,7 @@ fn reporter(abi: Abi, key: &[u8]) -> Vec<u8> {
     indexer(abi, &start, &[buffer(0, key), buffer(1_024, &report)].concat())
 }
 
+//= spec 13.1, 13.8, 13.10 test
 #[test]
 fn an_indexer_reads_its_input_and_the_state_before_the_block() {
     let mut world = World::new("indexers: reads");
@@ -275,6 +280,7 @@ fn an_indexer_reads_its_input_and_the_state_before_the_block() {
     }
 }
 
+//= spec 13.10 test
 #[test]
 fn what_is_read_is_the_state_before_the_block_whatever_the_block_wrote() {
     let mut world = World::new("indexers: blocks of several");
@@ -311,6 +317,7 @@ fn view(world: &World, name: &str, input: &[u8]) -> Viewed {
     world.vm().view(world.view(), &world.block, call).unwrap()
 }
 
+//= spec 13.4, 13.5, 13.8 test
 #[test]
 fn views_answer_with_a_buffer() {
     let mut world = World::new("indexers: views");
@@ -375,6 +382,7 @@ fn views_answer_with_a_buffer() {
     }
 }
 
+//= spec 13.4, 13.6, 13.7 test
 #[test]
 fn an_argument_goes_where_the_allocator_says() {
     let mut world = World::new("indexers: allocators");
@@ -419,6 +427,7 @@ fn an_argument_goes_where_the_allocator_says() {
     }
 }
 
+//= spec 13.4 test
 #[test]
 fn a_start_function_is_the_first_call_of_every_frame() {
     let mut world = World::new("indexers: start functions");
@@ -455,6 +464,7 @@ fn a_start_function_is_the_first_call_of_every_frame() {
     }
 }
 
+//= spec 13.12 test
 #[test]
 fn contracts_call_indexers() {
     let mut world = World::new("indexers: calls");
@@ -497,6 +507,7 @@ fn memories_of_an_indexer_are_large() {
     }
 }
 
+//= spec 13.9 test
 #[test]
 fn heights_have_32_bits() {
     let mut world = World::new("indexers: heights");

@@ -80,6 +80,7 @@ fn bits_of(width: usize, float: &str) -> String {
     }
 }
 
+//= spec 9.1.2 test
 #[test]
 fn arithmetic_gives_the_canonical_nan_for_any_nan() {
     let vms = vms();
@@ -101,6 +102,7 @@ fn arithmetic_gives_the_canonical_nan_for_any_nan() {
     }
 }
 
+//= spec 9.1.1 test
 #[test]
 fn a_nan_that_arithmetic_makes_is_positive() {
     let vms = vms();
@@ -125,6 +127,7 @@ fn a_nan_that_arithmetic_makes_is_positive() {
     }
 }
 
+//= spec 9.1.3 test
 #[test]
 fn promotion_and_demotion_of_a_nan_give_the_canonical_one() {
     let vms = vms();
@@ -136,6 +139,7 @@ fn promotion_and_demotion_of_a_nan_give_the_canonical_one() {
     }
 }
 
+//= spec 9.1.4 test
 #[test]
 fn operators_of_the_sign_change_only_the_sign_of_a_nan() {
     let vms = vms();
@@ -156,6 +160,7 @@ fn operators_of_the_sign_change_only_the_sign_of_a_nan() {
     }
 }
 
+//= spec 9.1.5 test
 #[test]
 fn what_moves_a_nan_keeps_its_bits() {
     let vms = vms();
@@ -184,6 +189,7 @@ fn what_moves_a_nan_keeps_its_bits() {
     }
 }
 
+//= spec 9.1.6 test
 #[test]
 fn a_nan_is_not_equal_and_converts_to_zero_where_conversion_saturates() {
     let vms = vms();

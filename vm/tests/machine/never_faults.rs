@@ -104,6 +104,7 @@ fn sum(state: &MemoryState) -> U256 {
     state.accounts.values().fold(U256::ZERO, |sum, account| sum.checked_add(account.balance).unwrap())
 }
 
+//= spec 7.7 test
 #[test]
 fn a_valid_transaction_never_faults() {
     let counts = [const { Cell::new(0_u32) }; 3];

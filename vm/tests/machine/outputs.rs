@@ -34,6 +34,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+//= spec 1.3.1, 1.3.2, 3.22, 3.24 test
 #[test]
 fn every_byte_that_a_receipt_keeps_is_paid_for() {
     let mut world = World::new("outputs");
@@ -66,6 +67,7 @@ fn every_byte_that_a_receipt_keeps_is_paid_for() {
 }
 
 /// Output that only a caller sees is copied and not kept.
+//= spec 3.24 test
 #[test]
 fn output_between_frames_is_not_paid_by_the_byte() {
     let mut world = World::new("outputs between frames");
@@ -89,6 +91,7 @@ fn output_between_frames_is_not_paid_by_the_byte() {
 }
 
 /// The code that a creation leaves behind is paid for as code; the revert data of init code as output.
+//= spec 3.23 test
 #[test]
 fn created_code_is_paid_once() {
     let mut world = World::new("outputs of creations");

@@ -83,6 +83,7 @@ fn functions() -> Vec<(&'static str, String)> {
     ]
 }
 
+//= spec 3.33 test
 #[test]
 fn the_limit_of_call_depth_is_met_first_whatever_the_functions_need() {
     let mut world = World::new("recursion");
@@ -214,6 +215,7 @@ fn tail_calls_do_not_count() {
 }
 
 /// Frames of 2,048 slots: 16 MiB of value stack each, 512 MiB for a transaction (docs/spec.md, section 3).
+//= spec 3.10, 3.14 test
 #[test]
 fn the_value_stack_of_all_frames() {
     let mut world = World::new("value stack of frames");

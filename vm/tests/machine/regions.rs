@@ -24,7 +24,7 @@ pub(crate) struct Row {
     pub(crate) host: Option<HostFunction>,
 }
 
-const PAGE: u64 = 65_536;
+pub(crate) const PAGE: u64 = 65_536;
 
 pub(crate) const fn row(name: &'static str, fields: &'static str, calls: &'static [(&'static [i32], u64)]) -> Row {
     Row { name, fields, items: 2, bytes: 0, calls, host: None }
@@ -406,27 +406,32 @@ fn as_transaction(world: &mut World, case: &str, arguments: &[i32], gas: u64) {
     assert_eq!(world.execute(&tx).receipt.outcome, halt(HaltReason::OutOfGas), "{case}: one less");
 }
 
+//= spec 2.1, 2.3, 2.5, 2.6, 2.16, 3.15, 3.16, 3.28, 4.4 test
 #[test]
 fn control() {
     check("gas of control", CONTROL);
 }
 
+//= spec 2.1, 2.3, 2.5, 2.16 test
 #[test]
 fn loops() {
     check("gas of loops", LOOPS);
 }
 
+//= spec 2.5, 3.17 test
 #[test]
 fn calls() {
     check("gas of calls", CALLS);
 }
 
+//= spec 2.17, 2.18, 3.17, 3.19 test
 #[test]
 fn bulk() {
     check("gas of bulk operations", BULK);
 }
 
 /// They charge after their bounds checks: with no gas for the bytes a range out of bounds is still out of bounds.
+//= spec 2.18 test
 #[test]
 fn bounds_come_before_the_charge() {
     use HaltReason::{MemoryOutOfBounds, OutOfGas, TableOutOfBounds};

@@ -109,6 +109,7 @@ fn world_of_effects(section: &'static str, revision: &Revision) -> World {
     world
 }
 
+//= spec 1.1.2, 1.1.3, 1.1.7 test
 #[test]
 fn a_frame_that_does_not_return_undoes_every_kind_of_effect() {
     let mut world = world_of_effects("reverts of effects", &Revision::V1);
@@ -145,6 +146,7 @@ fn a_frame_that_does_not_return_undoes_every_kind_of_effect() {
     }
 }
 
+//= spec 1.1.1 test
 #[test]
 fn effects_of_a_frame_that_returns_are_exactly_these() {
     let mut world = world_of_effects("effects that stand", &Revision::V1);
@@ -188,6 +190,7 @@ fn effects_of_a_frame_that_returns_are_exactly_these() {
 }
 
 /// Three frames, each writes its own key and then calls the next; all combinations of ends.
+//= spec 1.1.7 test
 #[test]
 fn a_frame_undoes_what_is_below_it_and_nothing_above() {
     let mut world = World::new("reverts in three levels");
@@ -224,6 +227,7 @@ fn a_frame_undoes_what_is_below_it_and_nothing_above() {
     }
 }
 
+//= spec 1.1.1, 1.1.2, 1.1.3 test
 #[test]
 fn a_halt_takes_what_was_passed_on_and_a_revert_gives_it_back() {
     let mut world = World::new("gas of reverts and halts");
@@ -255,6 +259,7 @@ fn a_halt_takes_what_was_passed_on_and_a_revert_gives_it_back() {
 }
 
 /// A frame that is refused gives its gas back but for its code, which somebody had to look into.
+//= spec 1.1.4, 3.25 test
 #[test]
 fn a_refusal_costs_the_code() {
     let mut world = World::new("gas of a refusal");
@@ -271,6 +276,7 @@ fn a_refusal_costs_the_code() {
 }
 
 /// A transaction whose own frame reverts gives its gas and output back; one that halts does not.
+//= spec 1.3.2, 1.3.3 test
 #[test]
 fn the_frame_of_a_transaction() {
     let mut world = world_of_effects("the frame of a transaction", &Revision::V1);
@@ -286,6 +292,8 @@ fn the_frame_of_a_transaction() {
             let executed = world.run(&format!("{name}, {end}"), &tx);
             assert_eq!(executed.receipt.outcome, outcome);
             assert_eq!(executed.receipt.output, if outcome == REVERT { &b"bye"[..] } else { b"" });
+            assert_eq!(executed.receipt.gas_used == tx.gas_limit, outcome != REVERT);
+            assert!(executed.receipt.logs.is_empty() && executed.receipt.created.is_none());
             assert_eq!(beside_fees(&executed.diff), StateDiff::default());
         }
     }
@@ -318,6 +326,7 @@ fn the_nonce_of_a_creator() {
 }
 
 /// Byzantium's refunds of a frame that does not return are gone with it.
+//= spec 1.1.7, 1.3.1, 4.19 test
 #[test]
 fn refunds() {
     let mut world = world_of_effects("refunds under Byzantium", &Revision::EWASM_BYZANTIUM);

@@ -96,6 +96,7 @@ fn the_end_of_a_portion_does_not_show() {
 }
 
 /// Gas that runs out runs out at the same place, with the same gas gone, however it was handed out.
+//= spec 2.16 test
 #[test]
 fn out_of_gas_in_every_place() {
     let mut world = World::new("out of gas in every place");

@@ -175,6 +175,7 @@ fn transactions(world: &mut World) -> Vec<(&'static str, Tx, R)> {
     ]
 }
 
+//= spec 1.1.6, 9.1.6 test
 #[test]
 fn every_reason_to_halt() {
     let mut world = World::new("reasons to halt");

@@ -4,9 +4,10 @@ use crate::{
     kit::{A, B, BENEFICIARY, BLOCK_GAS, NOBODY, RETURN, SENDER, WEALTH, World, beside_fees, halt, main_of},
     prices,
 };
+use lockstep_gas::AbiSet;
 use lockstep_vm::{
     Abi, Account, Block, BlockEnv, Gas, HaltReason, InvalidTx, MemoryState, Rejected, Revision, StateDiff, Tx, TxKind,
-    U256, ValidTx,
+    U256, ValidTx, system::SYSTEM_ADDRESS,
 };
 
 use prices::BASE as INTRINSIC;
@@ -39,6 +40,7 @@ fn balance(actual: u64, required: U256) -> InvalidTx {
     InvalidTx::Balance { actual: U256::from(actual), required }
 }
 
+//= spec 1.3.5, 4.1, 4.2 test
 #[test]
 fn invalid_nonces_and_gas() {
     let mut world = world_with_nonce("invalid nonces and gas");
@@ -166,6 +168,73 @@ fn invalid_sizes_and_the_order_of_checks() {
     assert_invalid(&mut world, cases);
 }
 
+/// Every two faults that one transaction can have: the one that is checked first is told.
+//= spec 4.1 test
+#[test]
+fn the_first_check_that_fails_makes_a_transaction_invalid() {
+    let mut revision = Revision::V1;
+    revision.rules.abis = AbiSet::of(&[Abi::Ewasm]);
+    let [input_max, code_max] = [revision.transaction.input_bytes_max, revision.limits(Abi::Packed).code_bytes_max];
+    let sender = Account { nonce: 5, balance: U256::from(WEALTH), ..Account::default() };
+    let deploy = |tx: &mut Tx, change: &dyn Fn(&mut Abi, &mut Vec<u8>)| match &mut tx.kind {
+        TxKind::Deploy { abi, code } => change(abi, code),
+        TxKind::Call { .. } | TxKind::Create { .. } => unreachable!(),
+    };
+    type Break<'a> = &'a dyn Fn(&mut Tx);
+    let faults: [(&str, Break<'_>); 9] = [
+        ("SystemSender", &|tx| tx.sender = SYSTEM_ADDRESS),
+        ("TooLarge", &|tx| tx.input = vec![0; input_max as usize + 1]),
+        ("Abi", &|tx| deploy(tx, &|abi, _| *abi = Abi::Packed)),
+        ("TooLarge", &|tx| deploy(tx, &|_, code| *code = vec![0; code_max as usize + 1])),
+        ("InputWithoutConstructor", &|tx| tx.input = vec![0]),
+        ("Nonce", &|tx| tx.nonce = 9),
+        ("IntrinsicGas", &|tx| tx.gas_limit = Gas::new(100)),
+        ("BlockGas", &|_| {}),
+        ("Balance", &|tx| tx.value = U256::MAX),
+    ];
+    let good = Tx {
+        sender: SENDER,
+        nonce: 5,
+        gas_limit: Gas::new(20_000_000),
+        gas_price: U256::from(1),
+        value: U256::ZERO,
+        kind: TxKind::Deploy { abi: Abi::Ewasm, code: main_of("") },
+        input: Vec::new(),
+    };
+    assert!(ValidTx::check(good.clone(), Some(&sender), Gas::MAX, &revision).is_ok());
+    for (first, (name, breaks)) in faults.iter().enumerate() {
+        for (second, (_, also)) in faults.iter().enumerate().skip(first) {
+            let mut tx = good.clone();
+            // The earlier one last, for two can be about one field.
+            also(&mut tx);
+            breaks(&mut tx);
+            let block_gas_left = if second == 7 || first == 7 { 50 } else { u64::MAX };
+            let error = ValidTx::check(tx, Some(&sender), Gas::new(block_gas_left), &revision).unwrap_err();
+            assert!(format!("{error:?}").starts_with(name), "{first} and {second}: {error:?}");
+        }
+    }
+}
+
+/// While a transaction runs its sender has neither the value nor the gas limit times the gas price.
+//= spec 4.3 test
+#[test]
+fn the_prepayment_is_taken_before_the_frame_runs() {
+    let mut world = World::new("the prepayment");
+    world.put(
+        A,
+        &main_of(
+            "(call $getTxOrigin (i32.const 0)) (call $getExternalBalance (i32.const 0) (i32.const 32))
+            (call $finish (i32.const 32) (i32.const 16))",
+        ),
+    );
+    for (price, value) in [(0_u64, 0_u64), (7, 0), (7, 100)] {
+        let tx = Tx { gas_price: U256::from(price), value: U256::from(value), ..world.call(A, b"") };
+        let executed = world.run(&format!("price {price}, value {value}"), &tx);
+        let left = u128::from(WEALTH - price * tx.gas_limit.get() - value);
+        assert_eq!(executed.receipt.output, left.to_le_bytes(), "{price} {value}");
+    }
+}
+
 trait WithGas {
     fn with_gas(self, limit: u64) -> Tx;
 }
@@ -177,6 +246,7 @@ impl WithGas for Tx {
 }
 
 /// What is just about valid.
+//= spec 4.1, 7.8 test
 #[test]
 fn edges_of_validity() {
     let mut world = World::new("edges of validity");
@@ -280,6 +350,7 @@ fn a_conformance_revision_does_not_carry_a_chain() {
     assert_eq!(world.vm().execute_block(world.view(), empty), Err(Rejected::Conformance), "even an empty one");
 }
 
+//= spec 1.3.7, 4.20 test
 #[test]
 fn fees_go_to_the_beneficiary() {
     let mut world = World::new("fees");
@@ -313,6 +384,7 @@ fn fees_go_to_the_beneficiary() {
 }
 
 /// EIP-161: an account without nonce, balance and code goes when it is touched, and only then.
+//= spec 4.22, 4.24 test
 #[test]
 fn empty_accounts() {
     let mut world = World::new("empty accounts");

@@ -10,6 +10,7 @@ fn valid(code: &[u8], abi: Abi) -> ValidModule {
     verdict(code, abi, &Revision::V1).unwrap()
 }
 
+//= spec 3.17, 7.2 test
 #[test]
 fn counts_are_those_of_the_module() {
     let wat = "(module

@@ -175,6 +175,26 @@ fn packed_modules_may_export_main_and_call_their_memory_memory() {
     }
 }
 
+//= spec 13.2, 13.3 test
+#[test]
+fn indexers_export_start_and_memory_and_import_what_they_like() {
+    let (start, memory) = ("(func $s (export \"_start\"))", "(memory (export \"memory\") 1)");
+    for abi in [Abi::Metashrew, Abi::MetashrewDocumented] {
+        for (fields, expect) in [
+            (format!("{start} {memory}"), vec![]),
+            (format!("{start} {memory} (start $s)"), vec![]),
+            (format!("(import \"no\" \"such\" (func (param f64))) {start} {memory}"), vec![]),
+            (memory.to_owned(), vec![C::MissingExport]),
+            (start.to_owned(), vec![C::MissingExport]),
+            (format!("(func (export \"_start\") (param i32)) {memory}"), vec![C::ExportTypeMismatch]),
+            (format!("{start} {memory} (func (export \"(start)\"))"), vec![C::ExtraExport]),
+        ] {
+            let found = verdict(&binary(&format!("(module {fields})")), abi, V1).err().unwrap_or_default();
+            assert_eq!(found.iter().map(|invalid| invalid.code).collect::<Vec<_>>(), expect, "{abi}: {fields}");
+        }
+    }
+}
+
 #[test]
 fn a_start_function_is_refused_by_every_abi() {
     let code = binary("(module (memory (export \"memory\") 1) (func (export \"main\")) (start 0))");
@@ -193,6 +213,7 @@ fn an_abi_that_the_revision_does_not_have_is_refused() {
     assert_violations(&contract(""), PACKED, &only_packed, &[]);
 }
 
+//= spec 2.21 test
 #[test]
 fn forbidden_operators_are_named_with_their_function() {
     let wat = "(func $wide (param i64 i64 i64 i64) (result i64 i64)

@@ -78,6 +78,7 @@ fn commands_and_reactors() {
     chain.settle();
 }
 
+//= spec 4.15, 4.17 test
 #[test]
 fn a_deployment_runs_the_constructor() {
     let mut chain = Chain::new("wasi_constructors.txt");

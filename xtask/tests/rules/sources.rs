@@ -49,7 +49,9 @@ fn a_file_is_not_too_long() {
     let mut broken_by = Vec::new();
     for path in tree.files().unwrap() {
         if SOURCES.iter().any(|ending| path.ends_with(ending)) {
-            let lines = tree.text(&path).unwrap().lines().count();
+            // A line that cites the specification is no code, and a file may implement many rules.
+            let text = tree.text(&path).unwrap();
+            let lines = text.lines().filter(|line| !line.trim_start().starts_with("//= ")).count();
             if lines > LINES_MAX {
                 broken_by.push(format!("{path}: {lines} lines"));
             }

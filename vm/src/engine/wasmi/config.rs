@@ -22,12 +22,16 @@ pub(super) fn fuel_slice(revision: &Revision) -> u64 {
 /// A region costs 1 and its operators (`docs/spec.md`): wasmi's own unit and its table, which each module has for
 /// itself. Compilation costs nothing, so that gas does not depend on what was compiled before. The limits are those of
 /// modules of `abi`.
+//= spec 2.1, 2.3, 2.4, 2.5, 2.18, 2.20, 3.33
 pub(super) fn config(revision: &Revision, abi: Abi) -> Config {
     let mut config = Config::default();
     let limits = revision.limits(abi);
+    //= spec 2.22
     if let Some(prices) = &revision.schedule.instructions {
         config.consume_fuel(true).fuel_cost(CustomFuelCosts {
+            //= spec 2.17
             bytes_copied_per_fuel: prices.bulk_bytes_per_gas,
+            //= spec 2.19
             fuel_per_bytes_translated: 0,
             fuel_per_bytes_validated: 0,
         });
@@ -56,7 +60,9 @@ pub(super) fn index(number: u32) -> usize {
 }
 
 fn set_features(config: &mut Config, features: &Features) {
+    // With wasmi's feature `deterministic`: one canonical NaN.
     config
+        //= spec 9.1.1, 9.1.2, 9.1.3, 9.1.4, 9.1.5, 9.1.6
         .floats(features.floats)
         .wasm_mutable_global(features.mutable_globals)
         .wasm_sign_extension(features.sign_extension)
@@ -72,6 +78,7 @@ fn set_features(config: &mut Config, features: &Features) {
 }
 
 /// The price list as wasmi's table. A forbidden operator never gets here: validation refuses it.
+//= spec 2.5
 pub(super) fn operator_cost(revision: &Revision, engine_price: impl Fn(Operator, u8) -> u8) -> OperatorCost {
     macro_rules! lower {
         ($($name:ident $snake:ident $text:literal $price:expr,)*) => {

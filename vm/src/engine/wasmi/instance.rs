@@ -80,6 +80,7 @@ impl WasmiInstance {
         let stop = self.store.data_mut().stop.take();
         let exit = match (outcome, stop) {
             (Ok(ResumableCall::Finished), None) => Exit::Returned(self.result.first().map_or(0, bits_of)),
+            //= spec 2.16
             (Ok(ResumableCall::OutOfFuel(_)), None) => Exit::Stopped(HaltReason::OutOfGas.into()),
             (Err(error), None) => Exit::Stopped(trap_stop(&error)),
             (Ok(ResumableCall::HostTrap(guest)), Some(stop)) => self.stopped(stop, Suspended::Guest(guest)),

@@ -42,6 +42,7 @@ impl Limiter {
 }
 
 impl ResourceLimiter for Limiter {
+    //= spec 3.30
     fn memory_growing(
         &mut self,
         _current: usize,
@@ -51,6 +52,7 @@ impl ResourceLimiter for Limiter {
         Ok(u64::try_from(desired).is_ok_and(|desired| desired <= self.memory_bytes_max))
     }
 
+    //= spec 3.32
     fn table_growing(
         &mut self,
         _current: usize,
@@ -60,6 +62,7 @@ impl ResourceLimiter for Limiter {
         Ok(desired <= self.table_elements_max)
     }
 
+    //= spec 3.31
     fn memory_grow_failed(&mut self, error: &MemoryError) -> Result<(), LimiterError> {
         match error {
             MemoryError::OutOfSystemMemory => Err(LimiterError::ResourceLimiterDeniedAllocation),

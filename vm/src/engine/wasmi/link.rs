@@ -93,6 +93,7 @@ const fn wasmi_type(value: ValType) -> wasmi::ValType {
 
 /// What a call of an import comes to that nobody has.
 fn unknown_import(caller: &mut Caller<'_, Host>) -> Error {
+    //= spec 13.3
     caller.data_mut().stop = Some(HaltReason::UnknownImport.into());
     Error::host(Stopped)
 }

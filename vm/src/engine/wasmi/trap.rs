@@ -20,6 +20,7 @@ pub(super) fn trap_stop(error: &Error) -> Stop {
         Some(TrapCode::BadConversionToInteger) => HaltReason::InvalidConversionToInteger,
         Some(TrapCode::StackOverflow) => HaltReason::CallStackExhausted,
         Some(TrapCode::OutOfFuel) => HaltReason::OutOfGas,
+        //= spec 3.31
         Some(TrapCode::GrowthOperationLimited | TrapCode::OutOfSystemMemory) => {
             return Stop::Fault(Fault::OutOfMemory);
         }
@@ -29,6 +30,7 @@ pub(super) fn trap_stop(error: &Error) -> Stop {
 }
 
 /// What a failed instantiation means: segments that do not fit are the contract's, everything else was checked before.
+//= spec 3.20
 pub(super) fn instantiation_stop(error: Error) -> Stop {
     match error.kind() {
         ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {

@@ -128,6 +128,7 @@ impl<'s, 'a> Encoder<'s, 'a> {
                 leb128(written, self.hidden.index(*constant));
                 self.pay(written, priced);
             }
+            //= spec 2.2
             // A loop of one turn is a region of its own.
             (Operator::MemoryGrow { .. }, None) if changes.growths.contains(&range.start) => {
                 written.push(LOOP);
@@ -144,12 +145,14 @@ impl<'s, 'a> Encoder<'s, 'a> {
                     branch_table(written, targets);
                 }
             }
+            //= spec 2.3
             // What pays for a `loop` must stand in the region around it, what pays for an `else` or an `end` in the one that
             // it ends, and what pays for a `br` where control still is.
             (Operator::Loop { .. } | Operator::Else | Operator::End | Operator::Br { .. }, None)
                 if self.inserted.has(priced) =>
             {
                 self.pay(written, priced);
+                //= spec 2.14
                 if let Some(gas) = changes.implied_elses.get(&range.start) {
                     written.push(ELSE);
                     nops(written, *gas);

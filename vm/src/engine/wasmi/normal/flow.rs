@@ -59,6 +59,7 @@ struct Flow<'s, 'a> {
 }
 
 /// The changes that `body` needs, which is the one at `index` and whose frame has `slots` slots.
+//= spec 2.6
 pub(super) fn changes<'a>(
     shape: &Shape<'a>,
     body: &FunctionBody<'a>,
@@ -74,6 +75,7 @@ pub(super) fn changes<'a>(
         returned: shape.type_of_body(index).map(|ty| Taken { ty, is_parameters: false }),
     };
     let mut moves = shape.prices.map(|prices| Moves::new(prices, shape.results_of_body(index)));
+    //= spec 2.15
     flow.changes.entry = shape.prices.map_or(0, |prices| prices.entered(slots));
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {

@@ -48,12 +48,14 @@ impl<'s> Moves<'s> {
     /// What `operator`, the next of the body, pays.
     pub(super) fn of(&mut self, shape: &Shape<'_>, operator: &Operator<'_>) -> Moved {
         let gas = match operator {
+            //= spec 2.9
             Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
                 let block = Self::block(shape, operator, *blockty);
                 let gas = self.prices.moved(block.parameters);
                 self.blocks.push(block);
                 gas
             }
+            //= spec 2.10
             Operator::Else => match self.blocks.last_mut() {
                 Some(block) => {
                     block.is_then = false;
@@ -62,9 +64,12 @@ impl<'s> Moves<'s> {
                 None => 0,
             },
             Operator::End => return self.end(),
+            //= spec 2.8
             Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => self.label(*relative_depth),
             Operator::BrTable { targets } => self.label(targets.default()),
+            //= spec 2.12
             Operator::Return => self.prices.moved(self.blocks.first().map_or(0, |function| function.results)),
+            //= spec 2.13
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 let ty = shape.type_index_of_function(*function_index);
                 self.prices.passed(ty.map_or(0, |ty| shape.parameters_of(ty)))
@@ -84,6 +89,7 @@ impl<'s> Moves<'s> {
         Block { parameters, results, is_loop, is_then: matches!(operator, Operator::If { .. }) }
     }
 
+    //= spec 2.11, 2.14
     fn end(&mut self) -> Moved {
         let Some(block) = self.blocks.pop() else { return Moved::default() };
         let gas = self.prices.moved(block.results);
