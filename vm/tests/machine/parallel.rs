@@ -404,7 +404,7 @@ impl lockstep_vm::StateReader for Counting {
             let lead = self.lead.get_or_init(|| thread::current().id());
             assert_eq!(*lead, thread::current().id(), "a view that panics");
             let alone = || self.accounts.load(Ordering::Relaxed) == before + 1;
-            (0..100_000).take_while(|_| before == 2 && alone()).for_each(|_| thread::yield_now());
+            (0..20_000_000).take_while(|_| before == 2 && alone()).for_each(|_| thread::yield_now());
         }
         lockstep_vm::StateReader::account(&self.state, address)
     }
