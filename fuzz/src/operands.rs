@@ -1,7 +1,7 @@
 //! Operands that wait on the stack, on the production engine and on the reference interpreter.
 //!
 //! The programs are those of `modules::stack`: none traps, and at its end each writes all its operands and locals to the
-//! memory. So whatever an engine loses or mixes up on the way is seen.
+//! memory. So an operand that an engine loses or mixes up on the way is seen.
 
 use crate::{
     differential::{Case, REVISIONS, compare, seen},
@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Enough for nearly every program.
 const GAS: Gas = Gas::new(100_000);
 
-/// The case that the input stands for.
+/// The case that the input means.
 fn case(bytes: &[u8]) -> Case {
     let mut input = Input::new(bytes);
     let revision = Arc::clone(&REVISIONS[input.index(2)]);

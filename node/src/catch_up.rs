@@ -146,7 +146,7 @@ impl Sources<'_> {
         ask: impl Fn(&dyn StateSource) -> anyhow::Result<Vec<u8>>,
         mut check: impl FnMut(&[u8]) -> Result<T, Wrong>,
     ) -> anyhow::Result<T> {
-        let mut last = anyhow!("there is nobody to ask");
+        let mut last = anyhow!("no node is left to ask");
         for round in 0..ROUNDS {
             if round > 0 {
                 std::thread::sleep(PAUSE);
@@ -244,7 +244,7 @@ pub fn by_state(
     let genesis = beginning.archive().block(0)?.context("the chain has no block 0")?;
     let committee = Committee::new(RawBlock::from(genesis.clone()), file.members()?)?;
     let mut sources = Sources { sources, next: 0, tell };
-    // What was begun is finished, unless nobody has that state any more.
+    // A catch-up that was begun is finished, unless no node has that state any more.
     let path = folder.join(CERTIFICATE_NAME);
     let begun = begins_at(folder, &committee)?;
     let mut failed = None;

@@ -21,7 +21,7 @@ const PORTS = 3 * NODES;
 const GAS = 5_000_000n;
 const stranger = `0x${'22'.repeat(20)}`;
 
-/** Whether nobody listens at a port. */
+/** Whether a port is free. */
 const isFree = port => new Promise(resolve => {
   const server = createServer();
   server.once('error', () => resolve(false));

@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, fmt, net::IpAddr};
 /// The name of this machine to itself.
 const LOCALHOST: &str = "localhost";
 
-/// What stands for every name.
+/// The name that means every name.
 const EVERY: &str = "*";
 
 /// Names, or all there are.
@@ -140,7 +140,7 @@ impl Access {
     }
 
     fn answers_to(&self, name: &str) -> bool {
-        // Numbers are nobody's name: nothing resolves them anew.
+        // An address in numbers is not a name: nothing resolves it anew.
         name == LOCALHOST || address(name).is_some() || self.hosts.has(name)
     }
 }

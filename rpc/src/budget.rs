@@ -50,7 +50,7 @@ impl Room {
         self.0.merge(other.0);
     }
 
-    /// Gives back what is more than `bytes`.
+    /// Returns what is more than `bytes` to the budget.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         let more = self.0.num_permits().saturating_sub(bytes.div_ceil(UNIT_BYTES));
         drop(self.0.split(more));

@@ -34,7 +34,7 @@ impl Window {
         Self { state, env, gas_left, transactions, next: AtomicUsize::new(0) }
     }
 
-    /// Whether there are transactions that nobody has taken yet.
+    /// Whether there are transactions that no thread has taken yet.
     fn is_open(&self) -> bool {
         self.next.load(Ordering::Relaxed) < self.transactions.len()
     }

@@ -255,7 +255,7 @@ fn a_node_without_blocks_is_there_without_executing_them() {
     let all = answers.load(Ordering::Relaxed);
     assert!(all > 3, "{all} chunks: the state is not large enough for this test");
     origin.has_come_to(folder.path());
-    // A node that has blocks asks nobody.
+    // A node that has blocks asks no other.
     let silent = Liar { honest: Honest::new(&origin), way: Way::Silent };
     assert_eq!(by_state(folder.path(), &origin.file, vec![Box::new(silent)], &|_| {}).unwrap(), None);
 

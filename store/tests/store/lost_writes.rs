@@ -1,5 +1,5 @@
 //! A disk that loses one write without a word, while a chain goes back and on along other forks: what is read afterwards
-//! are rows that were right once, with right checksums. Whatever is read is the truth of the last fork, or an error.
+//! are rows that were right once, with right checksums. Each read returns the truth of the last fork, or an error.
 
 use crate::{
     disk::{Bytes, Disk},

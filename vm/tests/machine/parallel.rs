@@ -217,12 +217,10 @@ fn a_block_on_threads_is_the_block() {
     assert!(executed > 1_000 && invalid > 10 && blocks > 100, "{executed} executed, {invalid} of {blocks} invalid");
 }
 
-/// Transfers between accounts of their own are tried once, and taken as they were tried.
-#[test]
-fn what_does_not_conflict_is_executed_once() {
+/// A block in which each of `count` accounts pays the account of the number that `to` returns for its own, and its state.
+fn transfers(count: u64, to: impl Fn(u64) -> u64) -> (MemoryState, Block) {
     let mut state = MemoryState::default();
     let account = |number: u64| Address::from_word(U256::from(0x1_0000 + number).into());
-    let count = 1_000;
     for number in 0..count {
         state.accounts.insert(account(number), Account { balance: U256::from(1_u64 << 40), ..Account::default() });
     }
@@ -232,11 +230,18 @@ fn what_does_not_conflict_is_executed_once() {
         gas_limit: Gas::new(300_000),
         gas_price: U256::from(1),
         value: U256::from(5),
-        kind: TxKind::Call { to: account(count + number), export: None },
+        kind: TxKind::Call { to: account(to(number)), export: None },
         input: Vec::new(),
     };
     let env = BlockEnv { number: 1, gas_limit: u64::MAX, beneficiary: BENEFICIARY, ..BlockEnv::default() };
-    let block = Block { env, transactions: (0..count).map(transfer).collect() };
+    (state, Block { env, transactions: (0..count).map(transfer).collect() })
+}
+
+/// Transfers between accounts of their own are tried once, and taken as they were tried.
+#[test]
+fn what_does_not_conflict_is_executed_once() {
+    let count = 1_000;
+    let (state, block) = transfers(count, |number| count + number);
     let counting = Arc::new(Counting::of(state));
     let executor = OneByOne::default();
     let outcome = VM.execute_block_with(Arc::<Counting>::clone(&counting), block.clone(), &executor).unwrap();
@@ -250,22 +255,7 @@ fn what_does_not_conflict_is_executed_once() {
 /// A thread that panics, the one that leads or one that helps, does not let the others wait for ever.
 #[test]
 fn a_panic_of_one_thread_ends_the_block() {
-    let mut state = MemoryState::default();
-    let account = |number: u64| Address::from_word(U256::from(0x1_0000 + number).into());
-    for number in 0..600 {
-        state.accounts.insert(account(number), Account { balance: U256::from(1_u64 << 40), ..Account::default() });
-    }
-    let transfer = |number| Tx {
-        sender: account(number),
-        nonce: 0,
-        gas_limit: Gas::new(300_000),
-        gas_price: U256::from(1),
-        value: U256::from(5),
-        kind: TxKind::Call { to: account(599 - number), export: None },
-        input: Vec::new(),
-    };
-    let env = BlockEnv { number: 1, gas_limit: u64::MAX, beneficiary: BENEFICIARY, ..BlockEnv::default() };
-    let block = Block { env, transactions: (0..600).map(transfer).collect() };
+    let (state, block) = transfers(600, |number| 599 - number);
     for panics in [Panics::At(3), Panics::At(100), Panics::At(500), Panics::Helping] {
         let view = Counting { panics, ..Counting::of(state.clone()) };
         let (sender, receiver) = std::sync::mpsc::channel();
