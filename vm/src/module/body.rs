@@ -9,6 +9,7 @@ use super::{
     pass::{Pass, Step},
     types::{FunctionType, ValType},
 };
+use lockstep_gas::Operator as Priced;
 use std::collections::BTreeSet;
 use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, Operator, ValidatorResources};
 
@@ -95,7 +96,8 @@ impl Pass<'_> {
         while !reader.eof() {
             let offset = reader.original_position();
             let operator = reader.read_operator()?;
-            if let Some(forbidden) = self.forbidden(&operator) {
+            let priced = priced_operator(&operator);
+            if let Some(forbidden) = self.forbidden(priced) {
                 // The proposals of forbidden operators are off: the validator would take them for invalid.
                 self.forbidden_operators(Some((offset, forbidden)), reader)?;
                 return Ok(operands);
@@ -108,7 +110,7 @@ impl Pass<'_> {
             }
             let height = validator.operand_stack_height();
             operands = operands.max(height);
-            self.operator(reported, offset, &operator, height)?;
+            self.operator(reported, offset, &operator, priced, height)?;
             self.tail_call(offset, &operator)?;
         }
         validator.finish(reader.original_position())?;
@@ -118,17 +120,13 @@ impl Pass<'_> {
 
     /// The operator, if the revision's schedule forbids it.
     //= spec 2.21
-    fn forbidden(&self, operator: &Operator<'_>) -> Option<lockstep_gas::Operator> {
-        priced_operator(operator).filter(|&priced| self.rules.revision.schedule.operator(priced).is_none())
+    fn forbidden(&self, priced: Option<Priced>) -> Option<Priced> {
+        priced.filter(|&priced| self.rules.revision.schedule.operator(priced).is_none())
     }
 
     /// Notes each forbidden operator of what is left of a body once, `first` before them. Nothing else is known of the
     /// rest: types are not.
-    fn forbidden_operators(
-        &mut self,
-        first: Option<(usize, lockstep_gas::Operator)>,
-        mut rest: BinaryReader<'_>,
-    ) -> Step {
+    fn forbidden_operators(&mut self, first: Option<(usize, Priced)>, mut rest: BinaryReader<'_>) -> Step {
         let mut names = BTreeSet::new();
         let mut next = first;
         loop {
@@ -143,12 +141,19 @@ impl Pass<'_> {
                 return Ok(());
             }
             let operator = rest.read_operator()?;
-            next = self.forbidden(&operator).map(|forbidden| (offset, forbidden));
+            next = self.forbidden(priced_operator(&operator)).map(|forbidden| (offset, forbidden));
         }
     }
 
     /// An operator that the specification allows, after which the operand stack is `height` values high.
-    fn operator(&mut self, reported: &mut Reported, offset: usize, operator: &Operator<'_>, height: u32) -> Step {
+    fn operator(
+        &mut self,
+        reported: &mut Reported,
+        offset: usize,
+        operator: &Operator<'_>,
+        priced: Option<Priced>,
+        height: u32,
+    ) -> Step {
         let limits = self.rules.limits;
         if height > limits.operands_max && !reported.operands {
             reported.operands = true;
@@ -162,7 +167,7 @@ impl Pass<'_> {
             let actual = u64::from(targets.len());
             self.at_most(InvalidCode::TooManyBrTableTargets, offset, actual, limits.br_table_targets_max)?;
         }
-        match priced_operator(operator) {
+        match priced {
             Some(priced) if !self.rules.revision.features.floats && has_floats(operator) => {
                 self.float(reported, offset, priced.name())
             }

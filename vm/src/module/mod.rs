@@ -31,8 +31,7 @@ pub use outline::{function_name, guess_abi, uncallable};
 pub use suggest::nearest;
 pub use types::{ExternType, FunctionType, GlobalType, MemoryType, TableType, ValType};
 
-use crate::code::code_hash;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::Bytes;
 use facts::Facts;
 use findings::Extent;
 use lockstep_gas::{Abi, Revision};
@@ -42,7 +41,6 @@ use renewal::Renewal;
 #[derive(Debug, Clone)]
 pub struct ValidModule {
     code: Bytes,
-    code_hash: B256,
     abi: Abi,
     facts: Facts,
 }
@@ -62,18 +60,13 @@ impl ValidModule {
         let (facts, violations) = pass::run(&code, abi, revision, Extent::First);
         match violations.into_iter().next() {
             Some(invalid) => Err(invalid),
-            None => Ok(Self { code_hash: code_hash(&code), code, abi, facts }),
+            None => Ok(Self { code, abi, facts }),
         }
     }
 
     /// The module in the binary format, as it was deployed.
     pub const fn code(&self) -> &Bytes {
         &self.code
-    }
-
-    /// sha3-256 of the code.
-    pub const fn code_hash(&self) -> B256 {
-        self.code_hash
     }
 
     /// The ABI that it is valid for.

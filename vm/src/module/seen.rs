@@ -16,6 +16,8 @@ pub(super) struct Bodies {
 #[derive(Debug, Default)]
 pub(super) struct Weight {
     pub(super) moved_values: u64,
+    /// As many of them as the bytes of the module allow.
+    pub(super) moved_values_max: u64,
     pub(super) is_reported: bool,
     /// Operands at the bottom of the stack that an engine has copied already.
     pub(super) preserved: u32,

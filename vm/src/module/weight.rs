@@ -20,6 +20,26 @@ const fn and_free(amount: u64) -> u64 {
     amount.saturating_add(Limits::FREE_OF_BYTES)
 }
 
+/// Values that a module of `code` may move.
+pub(super) fn moved_values_max(code: &[u8], limits: &Limits) -> u64 {
+    let bytes_min = u64::from(limits.bytes_per_moved_value_min);
+    (code.len() as u64).checked_div(bytes_min).map_or(u64::MAX, and_free)
+}
+
+/// Values that an operator hands over, and how many of them are parameters of the block that it begins.
+struct Moved {
+    values: u64,
+    parameters: u64,
+}
+
+impl Moved {
+    /// Parameters and results of a type.
+    fn by(ty: Option<&FunctionType>) -> Self {
+        let [parameters, results] = ty.map_or([0; 2], |ty| [ty.parameters.len() as u64, ty.results.len() as u64]);
+        Self { values: parameters.saturating_add(results), parameters }
+    }
+}
+
 impl Pass<'_> {
     /// Compares the number of functions that the function section announces with the bytes of the module.
     pub(super) fn functions_by_bytes(&mut self, offset: usize, functions: u32) -> Step {
@@ -42,11 +62,11 @@ impl Pass<'_> {
         offset: usize,
         operator: &Operator<'_>,
     ) -> Step {
-        let moved = self.values_of(validator, operator)?;
-        self.weight.moved_values = self.weight.moved_values.saturating_add(moved);
+        let Moved { values, parameters } = self.moved(validator, operator)?;
+        self.weight.moved_values = self.weight.moved_values.saturating_add(values);
         let actual = self.weight.moved_values;
         self.facts.moved_values = actual;
-        let mut bytes = translated_bytes(operator, moved, self.parameters_of(operator));
+        let mut bytes = translated_bytes(operator, values, parameters);
         let height = validator.operand_stack_height();
         self.weight.preserved = self.weight.preserved.min(height);
         if let Some(taken) = preserves(operator) {
@@ -55,14 +75,12 @@ impl Pass<'_> {
             bytes = bytes.saturating_add(u64::from(copies).saturating_mul(COPY));
         }
         self.facts.translated_bytes = self.facts.translated_bytes.saturating_add(bytes);
-        let bytes_min = u64::from(self.rules.limits.bytes_per_moved_value_min);
-        let limit = (self.code.len() as u64).checked_div(bytes_min).map_or(u64::MAX, and_free);
-        if actual <= limit || self.weight.is_reported {
+        if actual <= self.weight.moved_values_max || self.weight.is_reported {
             return Ok(());
         }
         self.weight.is_reported = true;
         let remedy = "hand over fewer values, or keep them in locals";
-        self.by_bytes(InvalidCode::TooManyMovedValues, offset, actual, limit, remedy)
+        self.by_bytes(InvalidCode::TooManyMovedValues, offset, actual, self.weight.moved_values_max, remedy)
     }
 
     fn by_bytes(&mut self, code: InvalidCode, offset: usize, actual: u64, limit: u64, remedy: &str) -> Step {
@@ -74,16 +92,14 @@ impl Pass<'_> {
     }
 
     /// Values that a branch hands over at each of its targets, those that enter and leave a block, and those that a call
-    /// takes and gives; a `memory.grow` counts as [`GROW_VALUES`]. 0 for every other operator, and for what is not valid.
-    fn values_of(
+    /// takes and returns; a `memory.grow` counts as [`GROW_VALUES`]. None for every other operator, and for what is not valid.
+    fn moved(
         &self,
         validator: &FuncValidator<ValidatorResources>,
         operator: &Operator<'_>,
-    ) -> Result<u64, InvalidModule> {
-        let both =
-            |ty: Option<&FunctionType>| ty.map_or(0, |ty| ty.parameters.len().saturating_add(ty.results.len()) as u64);
+    ) -> Result<Moved, InvalidModule> {
         let label = |depth: u32| self.label_values(validator, depth);
-        Ok(match operator {
+        let values = match operator {
             Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => label(*relative_depth),
             Operator::BrTable { targets } => {
                 let mut sum = label(targets.default());
@@ -96,27 +112,18 @@ impl Pass<'_> {
             Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => match blockty {
                 BlockType::Empty => 0,
                 BlockType::Type(_) => 1,
-                BlockType::FuncType(index) => both(self.spaces.function_type(*index)),
+                BlockType::FuncType(index) => return Ok(Moved::by(self.spaces.function_type(*index))),
             },
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                both(self.spaces.function(*function_index))
+                Moved::by(self.spaces.function(*function_index)).values
             }
             Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
-                both(self.spaces.function_type(*type_index))
+                Moved::by(self.spaces.function_type(*type_index)).values
             }
             Operator::MemoryGrow { .. } => GROW_VALUES,
             _ => 0,
-        })
-    }
-
-    /// Parameters of the block that `operator` begins, which are among the values that it hands over.
-    fn parameters_of(&self, operator: &Operator<'_>) -> u64 {
-        let (Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty }) = operator else {
-            return 0;
         };
-        let BlockType::FuncType(index) = blockty else { return 0 };
-        let ty = self.spaces.function_type(*index);
-        ty.map_or(0, |ty| ty.parameters.len() as u64)
+        Ok(Moved { values, parameters: 0 })
     }
 
     /// Values that a branch to the label `depth` hands over.

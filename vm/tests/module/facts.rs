@@ -3,7 +3,10 @@
 use crate::{binary, custom, raw, verdict};
 use lockstep_gas::{Abi, Revision};
 use lockstep_host::packed::PackOrder;
-use lockstep_vm::module::{Import, InputArea, MemoryType, ValidModule, function_name, guess_abi};
+use lockstep_vm::{
+    CodeId,
+    module::{Import, InputArea, MemoryType, ValidModule, function_name, guess_abi},
+};
 use sha3::{Digest, Sha3_256};
 
 fn valid(code: &[u8], abi: Abi) -> ValidModule {
@@ -33,7 +36,7 @@ fn counts_are_those_of_the_module() {
     let code = binary(wat);
     let module = valid(&code, Abi::Ewasm);
     assert_eq!(&module.code()[..], &code);
-    assert_eq!(module.code_hash().as_slice(), Sha3_256::digest(&code).as_slice());
+    assert_eq!(CodeId::of(&code, Abi::Ewasm).hash.as_slice(), Sha3_256::digest(&code).as_slice());
     assert_eq!(module.abi(), Abi::Ewasm);
     let imports: Vec<_> = module.imports().iter().map(Import::name).collect();
     assert_eq!(imports, [("ethereum", "finish"), ("ethereum", "getGasLeft"), ("ethereum", "finish")]);

@@ -1,6 +1,9 @@
 //! The changes to one body.
 
-use super::operand::Constant;
+use super::{
+    free::Inserted,
+    operand::{Constant, Operand},
+};
 use lockstep_gas::Operator as Priced;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,12 +44,19 @@ pub(super) struct Changes<'a> {
     pub(super) implied_elses: BTreeMap<usize, u64>,
     /// What the entry pays for the frame.
     pub(super) entry: u64,
-    /// Whether there is a `nop`, or a `global.get`: not changes, but paid for in another way once something changes.
-    pub(super) has_nops: bool,
-    pub(super) has_global_gets: bool,
+    /// `nop`s, and priced operators that rewriting can insert as well, in ascending order: not changes, but paid for in another
+    /// way in a module that is rewritten.
+    pub(super) repriced: Vec<(usize, Priced)>,
 }
 
-impl Changes<'_> {
+impl<'a> Changes<'a> {
+    /// Hides `operand` if it is a constant.
+    pub(super) fn hide(&mut self, operand: Operand<'a>) {
+        if let Operand::Constant(leaf) = operand {
+            self.hidden.insert(leaf.start, leaf.constant);
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.hidden.is_empty()
             && self.removed.is_empty()
@@ -56,5 +66,23 @@ impl Changes<'_> {
             && self.moved.is_empty()
             && self.implied_elses.is_empty()
             && self.entry == 0
+    }
+
+    /// Where an operator starts that is written in another way, or has something before it, in ascending order.
+    pub(super) fn places(&self, inserted: Inserted) -> Vec<usize> {
+        let repriced =
+            self.repriced.iter().filter(|(_, operator)| inserted.reprices(*operator)).map(|(place, _)| *place);
+        let mut places: Vec<usize> = (self.hidden.keys().copied())
+            .chain(self.removed.iter().map(|removal| removal.start))
+            .chain(self.spilled.iter().copied())
+            .chain(self.tables.keys().copied())
+            .chain(self.growths.iter().copied())
+            .chain(self.moved.keys().copied())
+            .chain(self.implied_elses.keys().copied())
+            .chain(repriced)
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        places
     }
 }

@@ -7,9 +7,10 @@ use super::{
     shape::{Shape, value_type},
 };
 use crate::module::{invalid::InvalidModule, operators::priced_operator};
+use core::ops::Range;
 use lockstep_gas::{InstructionPrices, Operator as Priced};
 use std::collections::BTreeMap;
-use wasmparser::{BrTable, FunctionBody, Operator};
+use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator};
 
 /// Opcodes (Wasm specification, binary format of instructions).
 const UNREACHABLE: u8 = 0x00;
@@ -83,38 +84,37 @@ impl<'s, 'a> Encoder<'s, 'a> {
 
     /// The body with its changes, without its length.
     pub(super) fn body(&mut self, body: &FunctionBody<'_>, changes: &Changes<'a>) -> Result<Vec<u8>, InvalidModule> {
-        if !self.is_changed(changes) {
-            return Ok(self.shape.code().get(body.range()).unwrap_or_default().to_vec());
-        }
-        let mut operators = body.get_operators_reader()?;
-        let start = operators.original_position();
-        let mut written = self.shape.code().get(body.range().start..start).unwrap_or_default().to_vec();
+        let code = self.shape.code();
+        let bytes = |range: Range<usize>| code.get(range).unwrap_or_default();
+        let Range { start, end } = body.range();
+        let first = body.get_operators_reader()?.original_position();
+        let mut written = bytes(start..first).to_vec();
         nops(&mut written, changes.entry);
         let mut removed = changes.removed.iter().peekable();
-        while !operators.eof() {
-            let (operator, start) = operators.read_with_offset()?;
-            let end = operators.original_position();
-            match removed.peek() {
-                Some(removal) if removal.start == start => {
-                    written.push(UNREACHABLE);
-                    nops(&mut written, changes.moved.get(&start).copied().unwrap_or_default());
-                    removal.operator.into_iter().for_each(|operator| self.pay(&mut written, operator));
-                }
-                Some(removal) if removal.start < start => {}
-                _ => self.operator(&mut written, changes, &operator, start..end),
+        let mut next = first;
+        for place in changes.places(self.inserted) {
+            // In what is removed nothing else is written.
+            if place < next {
+                continue;
             }
-            removed.next_if(|removal| removal.end == end);
+            written.extend_from_slice(bytes(next..place));
+            if let Some(removal) = removed.next_if(|removal| removal.start == place) {
+                written.push(UNREACHABLE);
+                nops(&mut written, changes.moved.get(&place).copied().unwrap_or_default());
+                removal.operator.into_iter().for_each(|operator| self.pay(&mut written, operator));
+                next = removal.end;
+            } else {
+                let mut reader = BinaryReader::new(bytes(place..end), place);
+                let operator = reader.read_operator()?;
+                next = reader.original_position();
+                self.operator(&mut written, changes, &operator, place..next);
+            }
         }
+        written.extend_from_slice(bytes(next..end));
         Ok(written)
     }
 
-    fn operator(
-        &mut self,
-        written: &mut Vec<u8>,
-        changes: &Changes<'a>,
-        operator: &Operator<'_>,
-        range: core::ops::Range<usize>,
-    ) {
+    fn operator(&mut self, written: &mut Vec<u8>, changes: &Changes<'a>, operator: &Operator<'_>, range: Range<usize>) {
         let Some(priced) = priced_operator(operator) else { return };
         let same = self.shape.code().get(range.clone()).unwrap_or_default();
         if changes.spilled.contains(&range.start) {
@@ -166,15 +166,6 @@ impl<'s, 'a> Encoder<'s, 'a> {
                 }
             }
         }
-    }
-
-    /// Whether a body with these changes is written anew: in one that is not, every operator costs what it did.
-    fn is_changed(&self, changes: &Changes<'_>) -> bool {
-        let price = |operator| self.prices.map_or(0, |prices| prices.operator(operator).unwrap_or(u8::MAX));
-        let has_priced = Priced::ALL
-            .iter()
-            .any(|operator| self.inserted.has(*operator) && price(*operator) > 0 && *operator != Priced::GlobalGet);
-        !changes.is_empty() || changes.has_nops || has_priced || (self.inserted.reads && changes.has_global_gets)
     }
 
     /// As many `nop` as `operator` costs.

@@ -77,11 +77,11 @@ pub(super) fn changes<'a>(
     let mut moves = shape.prices.map(|prices| Moves::new(prices, shape.results_of_body(index)));
     //= spec 2.15
     flow.changes.entry = shape.prices.map_or(0, |prices| prices.entered(slots));
-    let mut operators = body.get_operators_reader()?;
+    let mut operators = body.get_operators_reader()?.get_binary_reader();
     while !operators.eof() {
-        let (operator, start) = operators.read_with_offset()?;
-        flow.changes.has_nops |= matches!(operator, Operator::Nop);
-        flow.changes.has_global_gets |= matches!(operator, Operator::GlobalGet { .. });
+        let start = operators.original_position();
+        let operator = operators.read_operator()?;
+        flow.changes.repriced.extend(shape.repriced(&operator).map(|priced| (start, priced)));
         if let Some(moves) = &mut moves {
             let Moved { gas, implied_else } = moves.of(shape, &operator);
             if gas > 0 {
@@ -138,13 +138,7 @@ impl<'a> Flow<'_, 'a> {
     /// Takes the topmost operand, which control depends on, and hides it if it is a constant.
     fn hide_top(&mut self) {
         let operand = self.operands.pop().unwrap_or(Operand::Other);
-        self.hide(operand);
-    }
-
-    fn hide(&mut self, operand: Operand<'a>) {
-        if let Operand::Constant(leaf) = operand {
-            self.changes.hidden.insert(leaf.start, leaf.constant);
-        }
+        self.changes.hide(operand);
     }
 
     fn is_inside_removal(&self) -> bool {
@@ -249,63 +243,81 @@ impl<'a> Flow<'_, 'a> {
 
     /// An operator that control goes through.
     fn plain(&mut self, operator: &Operator<'_>, range: &Range<usize>) {
-        if matches!(operator, Operator::MemoryGrow { .. }) && self.shape.prices.is_some() {
-            self.changes.growths.insert(range.start);
-            // The loop around it has a parameter: see `enter`.
-            self.changes.spilled.insert(range.start);
-        }
-        let (taken, given) = operator.operator_arity(self.shape).unwrap_or_default();
-        let taken = self.operands.split_off(self.operands.len().saturating_sub(index(taken)));
-        match self.result(operator, range, &taken) {
-            Some(result) => self.operands.push(result),
-            None => self.operands.extend(core::iter::repeat_n(Operand::Other, index(given))),
-        }
-    }
-
-    /// Notes what `operator` makes necessary. Gives what its one result is, if that is known.
-    fn result(&mut self, operator: &Operator<'_>, range: &Range<usize>, taken: &[Operand<'a>]) -> Option<Operand<'a>> {
-        use Operand::{Constant, Local};
-        if let Some(leaf) = self.shape.leaf(operator, range) {
-            return Some(Constant(leaf));
-        }
-        if is_far_store(operator, taken) || is_choice_by_test(operator, taken) {
-            self.changes.spilled.insert(range.start);
-        }
-        match (operator, taken) {
-            (Operator::LocalGet { local_index }, _) => return Some(Local(*local_index)),
-            // A constant stays one.
-            (Operator::LocalTee { local_index }, [Constant(leaf)]) => {
-                return Some(Constant(Leaf { local: Some(*local_index), ..*leaf }));
+        match operator {
+            // More than half of what compilers write, and nothing has to be asked about it.
+            Operator::LocalGet { local_index } => {
+                self.operands.push(Operand::Local(*local_index));
+                return;
             }
-            (Operator::LocalTee { local_index }, _) => return Some(Local(*local_index)),
-            // Of two equal values the choice is known without the condition.
-            (Operator::Select | Operator::TypedSelect { .. }, [Local(then), Local(otherwise), _])
-                if then == otherwise =>
-            {
-                return Some(Local(*then));
+            Operator::LocalSet { .. } | Operator::GlobalSet { .. } | Operator::Drop => {
+                self.operands.pop();
+                return;
             }
-            (Operator::Select | Operator::TypedSelect { .. }, [Constant(_), Constant(leaf), _])
-            | (Operator::RefIsNull, [Constant(leaf)]) => return Some(Constant(leaf.computed())),
-            (operator, [_, divisor]) if is_division(operator) && is_zero(divisor) => self.hide(*divisor),
-            (operator, [address] | [address, _]) if is_outside(memarg(operator), address, self.shape.memory_bytes) => {
-                self.hide(*address);
-            }
-            // The product of a constant 0 is known whatever the other factor is, and both halves of it are constants then.
-            (Operator::I64MulWideS | Operator::I64MulWideU | Operator::I64Add128 | Operator::I64Sub128, operands) => {
-                operands.iter().for_each(|operand| self.hide(*operand))
-            }
-            // No instruction stands for these.
-            (operator, [same]) if is_reinterpretation(operator) => return Some(same.reinterpreted()),
-            (operator, [.., Constant(leaf)]) if is_numeric(operator) && taken.iter().all(Operand::is_constant) => {
-                if !can_trap(operator) {
-                    return Some(Constant(leaf.computed()));
-                }
-                self.hide(Constant(*leaf));
+            Operator::MemoryGrow { .. } if self.shape.prices.is_some() => {
+                self.changes.growths.insert(range.start);
+                // The loop around it has a parameter: see `enter`.
+                self.changes.spilled.insert(range.start);
             }
             _ => {}
         }
-        is_test(operator, taken).then_some(Operand::Test)
+        let (taken, given) = operator.operator_arity(self.shape).unwrap_or_default();
+        let height = self.operands.len().saturating_sub(index(taken));
+        let taken = self.operands.get(height..).unwrap_or_default();
+        let result = result(self.shape, &mut self.changes, operator, range, taken);
+        self.operands.truncate(height);
+        match result {
+            Some(result) => self.operands.push(result),
+            None => self.operands.resize(height.saturating_add(index(given)), Operand::Other),
+        }
     }
+}
+
+/// Notes what `operator`, which takes `taken`, makes necessary. Returns what its one result is, if that is known.
+fn result<'a>(
+    shape: &Shape<'a>,
+    changes: &mut Changes<'a>,
+    operator: &Operator<'_>,
+    range: &Range<usize>,
+    taken: &[Operand<'a>],
+) -> Option<Operand<'a>> {
+    use Operand::{Constant, Local};
+    if let Some(leaf) = shape.leaf(operator, range) {
+        return Some(Constant(leaf));
+    }
+    if is_far_store(operator, taken) || is_choice_by_test(operator, taken) {
+        changes.spilled.insert(range.start);
+    }
+    match (operator, taken) {
+        // A constant stays one.
+        (Operator::LocalTee { local_index }, [Constant(leaf)]) => {
+            return Some(Constant(Leaf { local: Some(*local_index), ..*leaf }));
+        }
+        (Operator::LocalTee { local_index }, _) => return Some(Local(*local_index)),
+        // Of two equal values the choice is known without the condition.
+        (Operator::Select | Operator::TypedSelect { .. }, [Local(then), Local(otherwise), _]) if then == otherwise => {
+            return Some(Local(*then));
+        }
+        (Operator::Select | Operator::TypedSelect { .. }, [Constant(_), Constant(leaf), _])
+        | (Operator::RefIsNull, [Constant(leaf)]) => return Some(Constant(leaf.computed())),
+        (operator, [_, divisor]) if is_division(operator) && is_zero(divisor) => changes.hide(*divisor),
+        (operator, [address] | [address, _]) if is_outside(memarg(operator), address, shape.memory_bytes) => {
+            changes.hide(*address);
+        }
+        // The product of a constant 0 is known whatever the other factor is, and both halves of it are constants then.
+        (Operator::I64MulWideS | Operator::I64MulWideU | Operator::I64Add128 | Operator::I64Sub128, operands) => {
+            operands.iter().for_each(|operand| changes.hide(*operand))
+        }
+        // No instruction stands for these.
+        (operator, [same]) if is_reinterpretation(operator) => return Some(same.reinterpreted()),
+        (operator, [.., Constant(leaf)]) if is_numeric(operator) && taken.iter().all(Operand::is_constant) => {
+            if !can_trap(operator) {
+                return Some(Constant(leaf.computed()));
+            }
+            changes.hide(Constant(*leaf));
+        }
+        _ => {}
+    }
+    is_test(operator, taken).then_some(Operand::Test)
 }
 
 fn index(number: u32) -> usize {

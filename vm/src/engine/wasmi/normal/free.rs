@@ -14,7 +14,7 @@ pub(super) struct Inserted {
 
 impl Inserted {
     /// Modules that link with each other share one table of prices.
-    const EVERYTHING: Self = Self { reads: true, branches: true };
+    pub(super) const EVERYTHING: Self = Self { reads: true, branches: true };
 
     /// Whether `operator` is among what can be inserted.
     pub(super) const fn has(self, operator: Operator) -> bool {
@@ -24,6 +24,11 @@ impl Inserted {
             Operator::Unreachable | Operator::Block | Operator::Loop | Operator::Else | Operator::End => true,
             _ => false,
         }
+    }
+
+    /// Whether `operator` costs something else in a rewritten module.
+    pub(super) const fn reprices(self, operator: Operator) -> bool {
+        matches!(operator, Operator::Nop) || self.has(operator)
     }
 
     /// What an engine must charge for `operator`, whose price is `price`, in a rewritten module with these.

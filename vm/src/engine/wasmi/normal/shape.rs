@@ -3,11 +3,12 @@
 use super::{
     changes::Taken,
     classes::literal,
+    free::Inserted,
     operand::{Constant, Leaf},
 };
-use crate::module::{invalid::InvalidModule, types::MemoryType};
+use crate::module::{invalid::InvalidModule, operators::priced_operator, types::MemoryType};
 use core::ops::Range;
-use lockstep_gas::{InstructionPrices, PAGE_BYTES};
+use lockstep_gas::{InstructionPrices, Operator as Priced, PAGE_BYTES};
 use wasmparser::{
     BlockType, ConstExpr, ContType, FrameKind, FuncType, GlobalType, ModuleArity, Operator, Payload, RefType, SubType,
     TypeRef, ValType,
@@ -150,6 +151,13 @@ impl<'a> Shape<'a> {
         };
         let at = self.types.iter().position(|ty| is_growth(&ty))?;
         u32::try_from(at).ok()
+    }
+
+    /// What `operator` is, if it can cost something else in a rewritten module.
+    pub(super) fn repriced(&self, operator: &Operator<'_>) -> Option<Priced> {
+        let priced = priced_operator(operator).filter(|priced| Inserted::EVERYTHING.reprices(*priced))?;
+        let price = self.prices.map_or(0, |prices| prices.operator(priced).unwrap_or(u8::MAX));
+        (priced == Priced::Nop || price > 0).then_some(priced)
     }
 
     /// The constant that `operator`, which stands in `range`, gives.
