@@ -12,7 +12,6 @@ use super::{
     payloads::{HEADER, Payloads},
     seen::{Bodies, TailCalls, Weight},
     types::{FunctionType, GlobalType, MemoryType, TableType},
-    weight::moved_values_max,
 };
 use crate::abi::{self, Protocol};
 use lockstep_gas::{Abi, Limits, Revision};
@@ -99,7 +98,7 @@ pub(super) fn run(code: &[u8], abi: Abi, revision: &Revision, extent: Extent) ->
         findings: Findings::new(extent),
         spaces: IndexSpaces::default(),
         bodies: Bodies::default(),
-        weight: Weight { moved_values_max: moved_values_max(code, limits), ..Weight::default() },
+        weight: Weight::of(code, limits),
         tail_calls: TailCalls::default(),
         facts: Facts::default(),
     };

@@ -1,5 +1,6 @@
 //! What the pass over a module has seen so far: of bodies, of what translating them takes, of tail calls.
 
+use lockstep_gas::Limits;
 use wasmparser::FuncValidatorAllocations;
 
 /// What the pass knows of the bodies that it has seen.
@@ -12,8 +13,13 @@ pub(super) struct Bodies {
     pub(super) has_too_many_locals_by_bytes: bool,
 }
 
+/// `amount`, and [`Limits::FREE_OF_BYTES`] more.
+pub(super) const fn and_free(amount: u64) -> u64 {
+    amount.saturating_add(Limits::FREE_OF_BYTES)
+}
+
 /// What a module has had so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Weight {
     pub(super) moved_values: u64,
     /// As many of them as the bytes of the module allow.
@@ -21,6 +27,15 @@ pub(super) struct Weight {
     pub(super) is_reported: bool,
     /// Operands at the bottom of the stack that an engine has copied already.
     pub(super) preserved: u32,
+}
+
+impl Weight {
+    /// Nothing yet of the module `code`.
+    pub(super) fn of(code: &[u8], limits: &Limits) -> Self {
+        let bytes_min = u64::from(limits.bytes_per_moved_value_min);
+        let moved_values_max = (code.len() as u64).checked_div(bytes_min).map_or(u64::MAX, and_free);
+        Self { moved_values: 0, moved_values_max, is_reported: false, preserved: 0 }
+    }
 }
 
 /// What the pass knows of references and tail calls.

@@ -6,25 +6,14 @@
 use super::{
     invalid::{InvalidCode, InvalidModule},
     pass::{Pass, Step},
+    seen::and_free,
     size::{COPY, preserves, translated_bytes},
     types::FunctionType,
 };
-use lockstep_gas::Limits;
 use wasmparser::{BlockType, FrameKind, FuncValidator, Operator, ValidatorResources};
 
 /// Values that a `memory.grow` counts as: it ends a region, and the normal form of a module (`normal`) takes it apart.
 const GROW_VALUES: u64 = 4;
-
-/// `amount`, and [`Limits::FREE_OF_BYTES`] more.
-const fn and_free(amount: u64) -> u64 {
-    amount.saturating_add(Limits::FREE_OF_BYTES)
-}
-
-/// Values that a module of `code` may move.
-pub(super) fn moved_values_max(code: &[u8], limits: &Limits) -> u64 {
-    let bytes_min = u64::from(limits.bytes_per_moved_value_min);
-    (code.len() as u64).checked_div(bytes_min).map_or(u64::MAX, and_free)
-}
 
 /// Values that an operator hands over, and how many of them are parameters of the block that it begins.
 struct Moved {
