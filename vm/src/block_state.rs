@@ -10,6 +10,7 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes, U256};
 use hashbrown::{HashMap, hash_map};
 use lockstep_host::{Fault, ValueHead};
+use smallvec::SmallVec;
 use std::{
     collections::{BTreeMap, BTreeSet, hash_map::RandomState},
     sync::Arc,
@@ -19,12 +20,21 @@ use std::{
 /// 1 MiB each, 16 MiB.
 const CODE_READ_MAX: usize = 16;
 
+/// Accounts that a transaction brings into its block, as a guess: who sends and who gets.
+const ACCOUNTS_PER_TRANSACTION: usize = 2;
+
+/// Accounts that room is made for before any of them is there, at most: 10 MB.
+const ACCOUNTS_RESERVED_MAX: usize = 32_768;
+
 /// A state view that execution can keep for as long as it needs.
 pub type StateView = Arc<dyn StateReader>;
 
 /// A map that is looked up by keys which contracts choose: its hash is keyed, so that none of them can make it slow. What is
 /// taken out of it is put in order first.
 type Map<K, V> = HashMap<K, V, RandomState>;
+
+/// A key of storage: up to 32 bytes lie in their place, as most keys have them.
+pub(crate) type StorageKey = SmallVec<[u8; 32]>;
 
 /// The state keys that execution looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -94,6 +104,8 @@ impl Slot {
 #[derive(Debug, Clone)]
 pub(crate) struct SlotEntry {
     pub(crate) slot: Slot,
+    /// Whether what was found is what the block found.
+    pub(crate) is_as_found: bool,
     /// The value before the block, where it was read and is not what the transaction found.
     pub(crate) before: Option<Option<Bytes>>,
 }
@@ -103,9 +115,11 @@ pub(crate) struct SlotEntry {
 pub(crate) struct Entry {
     pub(crate) found: Option<Account>,
     pub(crate) current: Option<Account>,
-    pub(crate) slots: BTreeMap<Bytes, SlotEntry>,
+    pub(crate) slots: BTreeMap<StorageKey, SlotEntry>,
     /// Whether values were written.
     pub(crate) written: bool,
+    /// Whether it is removed as the transaction ends, if it is empty then (EIP-161).
+    pub(crate) touched: bool,
     /// Whether it is removed, with its storage, as the transaction ends.
     pub(crate) removed: bool,
 }
@@ -159,7 +173,7 @@ struct AccountState {
     cleared: bool,
     /// Whether values were written since then. Without any there is nothing to remove again, however many were read.
     written: bool,
-    slots: Map<Bytes, Slot>,
+    slots: Map<StorageKey, Slot>,
 }
 
 /// The state of a running block.
@@ -179,6 +193,11 @@ impl BlockState {
         Self { view, accounts: Map::default(), code: BTreeMap::new(), code_read: CodeRead::default() }
     }
 
+    /// Makes room for the accounts of as many transactions.
+    pub(crate) fn reserve(&mut self, transactions: usize) {
+        self.accounts.reserve(transactions.saturating_mul(ACCOUNTS_PER_TRANSACTION).min(ACCOUNTS_RESERVED_MAX));
+    }
+
     /// The account at `address`.
     pub(crate) fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
         match self.accounts.get(address) {
@@ -187,24 +206,18 @@ impl BlockState {
         }
     }
 
-    /// The length of the value at `key` in the storage of `address`, or the value if it is short or was read before.
-    pub(crate) fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
-        match self.accounts.get(address) {
-            None => self.view.storage_head(address, key),
-            Some(state) => match state.slots.get(key) {
-                Some(slot) => Ok(slot.head()),
-                None if state.cleared => Ok(None),
-                None => self.view.storage_head(address, key),
-            },
+    /// The length of the value at `key` in the storage of `address`, or the value if it is short or was read before; and
+    /// whether that is what the block found.
+    pub(crate) fn storage_head(&self, address: &Address, key: &[u8]) -> Result<(Option<ValueHead>, bool), Fault> {
+        if let Some(state) = self.accounts.get(address) {
+            if let Some(slot) = state.slots.get(key) {
+                return Ok((slot.head(), !state.cleared && matches!(slot.current, Current::Found)));
+            }
+            if state.cleared {
+                return Ok((None, false));
+            }
         }
-    }
-
-    /// Whether the value at `key` in the storage of `address` is what the block found.
-    pub(crate) fn is_as_found(&self, address: &Address, key: &[u8]) -> bool {
-        self.accounts.get(address).is_none_or(|state| {
-            let found = |slot: &Slot| matches!(slot.current, Current::Found);
-            !state.cleared && state.slots.get(key).is_none_or(found)
-        })
+        Ok((self.view.storage_head(address, key)?, true))
     }
 
     /// [`storage_head`](Self::storage_head) as the block found it.
@@ -270,7 +283,7 @@ impl BlockState {
         changes.accounts.iter().all(|(address, entry)| {
             // What the block did not look at is as the view has it.
             self.accounts.get(address).is_none_or(|state| {
-                let same = |(key, SlotEntry { slot, .. }): (&Bytes, &SlotEntry)| match state.slots.get(key) {
+                let same = |(key, SlotEntry { slot, .. }): (&StorageKey, &SlotEntry)| match state.slots.get(key) {
                     Some(now) => now.is_still(slot.found.as_ref()),
                     None => !state.cleared || slot.found.is_none(),
                 };
@@ -284,7 +297,7 @@ impl BlockState {
     /// # Errors
     ///
     /// A [`Fault`] if the payee cannot be read, or if its balance would exceed 256 bits: there is not that much money.
-    /// Nothing is taken over then.
+    /// Nothing that the transaction did is taken over then.
     pub(crate) fn apply(&mut self, changes: Changes) -> Result<(), Fault> {
         if let Some(Payment { to, amount }) = changes.payment {
             self.pay(to, amount)?;
@@ -302,7 +315,7 @@ impl BlockState {
     }
 
     fn take_over(&mut self, address: Address, entry: Entry) {
-        let Entry { found, current, slots, written, removed } = entry;
+        let Entry { found, current, slots, written, touched: _, removed } = entry;
         let state = self.accounts.entry(address).or_insert_with(|| AccountState::of(found));
         state.current = current;
         if removed {
@@ -314,14 +327,12 @@ impl BlockState {
 
     /// Pays to an account that the transaction did not look at. One that is empty then is removed (EIP-161).
     fn pay(&mut self, to: Address, amount: U256) -> Result<(), Fault> {
-        let state = match self.accounts.get(&to) {
-            Some(_) => None,
-            None => Some(AccountState::of(self.view.account(&to)?)),
+        let state = match self.accounts.entry(to) {
+            hash_map::Entry::Occupied(place) => place.into_mut(),
+            hash_map::Entry::Vacant(place) => place.insert(AccountState::of(self.view.account(&to)?)),
         };
-        let there = state.as_ref().or_else(|| self.accounts.get(&to)).and_then(|state| state.current.as_ref());
-        let balance = there.map_or(U256::ZERO, |account| account.balance).checked_add(amount);
+        let balance = state.current.as_ref().map_or(U256::ZERO, |account| account.balance).checked_add(amount);
         let balance = balance.ok_or_else(|| Fault::Broken("a balance exceeds 256 bits".into()))?;
-        let state = self.accounts.entry(to).or_insert_with(|| state.unwrap_or_else(|| AccountState::of(None)));
         if !amount.is_zero() {
             state.current.get_or_insert_default().balance = balance;
         }
@@ -378,7 +389,7 @@ impl AccountState {
         Self { current: found.clone(), found, cleared: false, written: false, slots: Map::default() }
     }
 
-    fn take_over(&mut self, key: Bytes, SlotEntry { slot, before }: SlotEntry) {
+    fn take_over(&mut self, key: StorageKey, SlotEntry { slot, is_as_found: _, before }: SlotEntry) {
         let now = match self.slots.entry(key) {
             hash_map::Entry::Vacant(place) => place.insert(slot),
             hash_map::Entry::Occupied(place) => {

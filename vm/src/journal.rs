@@ -4,7 +4,7 @@
 //! its length. Every change is written down with what was there before, so that a frame that fails goes back to its checkpoint. Knows nothing of frames, gas or contracts.
 
 use crate::{
-    block_state::{BlockState, Changes, Current, Entry, Payment, Slot, SlotEntry, StateKeys, StateView},
+    block_state::{BlockState, Changes, Current, Entry, Payment, Slot, SlotEntry, StateKeys, StateView, StorageKey},
     code::CodeId,
     state::{Account, StateDiff},
 };
@@ -12,8 +12,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use lockstep_host::{Fault, Log, ValueHead};
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-    ops::Bound,
+    collections::{BTreeMap, BTreeSet, btree_map},
     sync::Arc,
 };
 
@@ -21,7 +20,7 @@ use std::{
 #[derive(Debug)]
 enum Undo {
     Account(Address, Option<Account>),
-    Slot(Address, Bytes, Current),
+    Slot(Address, StorageKey, Current),
     Touched(Address),
     Destroyed(Address),
     Log(u32),
@@ -37,7 +36,6 @@ pub struct Journal {
     block: Arc<BlockState>,
     changes: Changes,
     undo: Vec<Undo>,
-    touched: BTreeSet<Address>,
     destroyed: BTreeSet<Address>,
     logs: Vec<Log>,
     log_bytes: u32,
@@ -56,7 +54,6 @@ impl Journal {
             block,
             changes: Changes::default(),
             undo: Vec::new(),
-            touched: BTreeSet::new(),
             destroyed: BTreeSet::new(),
             logs: Vec::new(),
             log_bytes: 0,
@@ -91,7 +88,9 @@ impl Journal {
                     }
                 }
                 Some(Undo::Touched(address)) => {
-                    self.touched.remove(&address);
+                    if let Some(entry) = self.changes.accounts.get_mut(&address) {
+                        entry.touched = false;
+                    }
                 }
                 Some(Undo::Destroyed(address)) => {
                     self.destroyed.remove(&address);
@@ -107,14 +106,7 @@ impl Journal {
     }
 
     fn entry(&mut self, address: &Address) -> Result<&mut Entry, Fault> {
-        // Two look-ups, because the borrow of a hit would last through the miss.
-        if !self.changes.accounts.contains_key(address) {
-            let found = self.block.account(address)?;
-            let (current, slots) = (found.clone(), BTreeMap::new());
-            let entry = Entry { found, current, slots, written: false, removed: false };
-            self.changes.accounts.insert(*address, entry);
-        }
-        self.changes.accounts.get_mut(address).ok_or_else(|| Fault::Broken("an account entry vanished".into()))
+        entry(&self.block, &mut self.changes.accounts, address)
     }
 
     /// The account at `address`; an empty one counts as absent until the transaction ends and removes it.
@@ -144,22 +136,33 @@ impl Journal {
         Ok(self.account(address)?.map_or(0, |account| account.nonce))
     }
 
-    /// Changes the account at `address`, which comes into being if it is absent.
-    fn change(&mut self, address: &Address, change: impl FnOnce(&mut Account)) -> Result<(), Fault> {
-        let entry = self.entry(address)?;
-        let previous = entry.current.clone();
-        change(entry.current.get_or_insert_default());
-        self.undo.push(Undo::Account(*address, previous));
-        self.touch(address);
-        Ok(())
+    /// Changes the account at `address`, which comes into being if it is absent, and touches it. What `change` returns is
+    /// returned; with a `None` nothing is changed.
+    fn change<T>(
+        &mut self,
+        address: &Address,
+        change: impl FnOnce(&mut Account) -> Result<Option<T>, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let Self { block, changes, undo, .. } = self;
+        let entry = entry(block, &mut changes.accounts, address)?;
+        let mut account = entry.current.clone().unwrap_or_default();
+        let Some(changed) = change(&mut account)? else { return Ok(None) };
+        let previous = entry.current.replace(account);
+        undo.push(Undo::Account(*address, previous));
+        touch(undo, entry, address);
+        Ok(Some(changed))
     }
 
     /// Marks the account for removal at the end of the transaction if it is empty then (EIP-161).
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the view cannot be read.
     //= spec 4.24
-    pub fn touch(&mut self, address: &Address) {
-        if self.touched.insert(*address) {
-            self.undo.push(Undo::Touched(*address));
-        }
+    pub fn touch(&mut self, address: &Address) -> Result<(), Fault> {
+        let Self { block, changes, undo, .. } = self;
+        touch(undo, entry(block, &mut changes.accounts, address)?, address);
+        Ok(())
     }
 
     /// Adds to a balance.
@@ -168,13 +171,15 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read, or if the sum exceeds 256 bits: there is not that much money.
     pub fn credit(&mut self, address: &Address, amount: U256) -> Result<(), Fault> {
-        let balance = self.balance(address)?.checked_add(amount);
-        let balance = balance.ok_or_else(|| Fault::Broken("a balance exceeds 256 bits".into()))?;
         if amount.is_zero() {
-            self.touch(address);
-            return Ok(());
+            return self.touch(address);
         }
-        self.change(address, |account| account.balance = balance)
+        self.change(address, |account| {
+            let balance = account.balance.checked_add(amount);
+            account.balance = balance.ok_or_else(|| Fault::Broken("a balance exceeds 256 bits".into()))?;
+            Ok(Some(()))
+        })?;
+        Ok(())
     }
 
     /// Takes from a balance; false, and nothing taken, if it is smaller.
@@ -183,13 +188,15 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn debit(&mut self, address: &Address, amount: U256) -> Result<bool, Fault> {
-        let Some(balance) = self.balance(address)?.checked_sub(amount) else {
-            return Ok(false);
-        };
-        if !amount.is_zero() {
-            self.change(address, |account| account.balance = balance)?;
+        if amount.is_zero() {
+            self.entry(address)?;
+            return Ok(true);
         }
-        Ok(true)
+        let taken = self.change(address, |account| {
+            let balance = account.balance.checked_sub(amount);
+            Ok(balance.map(|balance| account.balance = balance))
+        })?;
+        Ok(taken.is_some())
     }
 
     /// Moves `amount`; false, and nothing moved, if `from` does not have it.
@@ -208,9 +215,12 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read or the nonce is at its end.
     pub fn increment_nonce(&mut self, address: &Address) -> Result<(), Fault> {
-        let nonce = self.nonce(address)?.checked_add(1);
-        let nonce = nonce.ok_or_else(|| Fault::Broken("a nonce is at its end".into()))?;
-        self.change(address, |account| account.nonce = nonce)
+        self.change(address, |account| {
+            let nonce = account.nonce.checked_add(1);
+            account.nonce = nonce.ok_or_else(|| Fault::Broken("a nonce is at its end".into()))?;
+            Ok(Some(()))
+        })?;
+        Ok(())
     }
 
     /// Makes the account a contract with nonce 1 (EIP-161), keeping a balance that it may already have.
@@ -220,7 +230,8 @@ impl Journal {
     /// A [`Fault`] if the view cannot be read.
     //= spec 4.8
     pub fn create_contract(&mut self, address: &Address) -> Result<(), Fault> {
-        self.change(address, |account| account.nonce = 1)
+        self.change(address, |account| Ok(Some(account.nonce = 1)))?;
+        Ok(())
     }
 
     /// Puts code on an account.
@@ -231,7 +242,8 @@ impl Journal {
     pub fn set_code(&mut self, address: &Address, id: CodeId, code: Bytes) -> Result<(), Fault> {
         // Code is found by its hash alone, so what a reverted frame leaves here is never seen.
         self.changes.code.insert(id.hash, code);
-        self.change(address, |account| account.code = Some(id))
+        self.change(address, |account| Ok(Some(account.code = Some(id))))?;
+        Ok(())
     }
 
     /// What `address` says of its code, if it has any: enough to price it. The code itself is not read.
@@ -259,20 +271,15 @@ impl Journal {
         Ok(code)
     }
 
-    fn slot(&mut self, address: &Address, key: &[u8]) -> Result<(&Bytes, &mut SlotEntry), Fault> {
-        if !self.entry(address)?.slots.contains_key(key) {
-            let slot = Slot { found: self.block.storage_head(address, key)?, current: Current::Found };
-            let entry = SlotEntry { slot, before: None };
-            self.entry(address)?.slots.insert(Bytes::copy_from_slice(key), entry);
-        }
-        let slots = self.entry(address)?.slots.range_mut::<[u8], _>((Bound::Included(key), Bound::Included(key)));
-        slots.last().ok_or_else(|| Fault::Broken("a storage slot vanished".into()))
+    fn slot(&mut self, address: &Address, key: &[u8]) -> Result<&mut SlotEntry, Fault> {
+        let Self { block, changes, .. } = self;
+        slot(block, entry(block, &mut changes.accounts, address)?, address, key)
     }
 
     /// The value at `key` in the storage of `address` as the transaction found it, which is read now if it was not before.
     fn found(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         let block = Arc::clone(&self.block);
-        let slot = &mut self.slot(address, key)?.1.slot;
+        let slot = &mut self.slot(address, key)?.slot;
         match &slot.found {
             None => Ok(None),
             Some(ValueHead::Known(value)) => Ok(Some(value.clone())),
@@ -291,7 +298,7 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn storage_head(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
-        Ok(self.slot(address, key)?.1.slot.head())
+        Ok(self.slot(address, key)?.slot.head())
     }
 
     /// The value at `key` in the storage of `address`. Reading it is work in proportion to its length: whoever asks has
@@ -301,7 +308,7 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read, or has a value of another length than it said.
     pub fn storage(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        match &self.slot(address, key)?.1.slot.current {
+        match &self.slot(address, key)?.slot.current {
             Current::Written(value) => Ok(value.clone()),
             Current::Found => self.found(address, key),
         }
@@ -313,8 +320,8 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn storage_head_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
-        let found = self.slot(address, key)?.1.slot.found.clone();
-        if self.block.is_as_found(address, key) { Ok(found) } else { self.block.storage_head_before(address, key) }
+        let SlotEntry { slot, is_as_found, .. } = self.slot(address, key)?;
+        if *is_as_found { Ok(slot.found.clone()) } else { self.block.storage_head_before(address, key) }
     }
 
     /// [`storage`](Self::storage) as the block found it, however it has changed since.
@@ -323,11 +330,11 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read, or has a value of another length than it said.
     pub fn storage_before_block(&mut self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
-        if self.block.is_as_found(address, key) {
+        if self.slot(address, key)?.is_as_found {
             return self.found(address, key);
         }
         let block = Arc::clone(&self.block);
-        let before = &mut self.slot(address, key)?.1.before;
+        let before = &mut self.slot(address, key)?.before;
         if let Some(value) = before {
             return Ok(value.clone());
         }
@@ -344,21 +351,27 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read.
     pub fn set_storage(&mut self, address: &Address, key: &[u8], value: Option<Bytes>) -> Result<(), Fault> {
-        let found = self.slot(address, key)?.1.slot.found.clone();
-        let before =
-            if self.block.is_as_found(address, key) { found } else { self.block.before(address, key).flatten() };
-        if let Some(value) = &value
-            && let Some(ValueHead::Unread { bytes }) = before
-            && usize::try_from(bytes) == Ok(value.len())
-        {
-            self.storage_before_block(address, key)?;
+        if let Some(value) = &value {
+            let SlotEntry { slot, is_as_found, .. } = self.slot(address, key)?;
+            let is_as_long = |found: &Option<ValueHead>| match found {
+                Some(ValueHead::Unread { bytes }) => usize::try_from(*bytes) == Ok(value.len()),
+                _ => false,
+            };
+            let is_as_long = match is_as_found {
+                true => is_as_long(&slot.found),
+                false => is_as_long(&self.block.before(address, key).flatten()),
+            };
+            if is_as_long {
+                self.storage_before_block(address, key)?;
+            }
         }
-        let (key, entry) = self.slot(address, key)?;
-        let previous = core::mem::replace(&mut entry.slot.current, Current::Written(value));
-        let undo = Undo::Slot(*address, key.clone(), previous);
-        self.undo.push(undo);
-        self.entry(address)?.written = true;
-        self.touch(address);
+        let Self { block, changes, undo, .. } = self;
+        let entry = entry(block, &mut changes.accounts, address)?;
+        let slot = &mut slot(block, entry, address, key)?.slot;
+        let previous = core::mem::replace(&mut slot.current, Current::Written(value));
+        undo.push(Undo::Slot(*address, StorageKey::from_slice(key), previous));
+        entry.written = true;
+        touch(undo, entry, address);
         Ok(())
     }
 
@@ -394,7 +407,7 @@ impl Journal {
     //= spec 7.7
     pub fn self_destruct(&mut self, contract: &Address, beneficiary: &Address) -> Result<bool, Fault> {
         let balance = self.balance(contract)?;
-        self.change(contract, |account| account.balance = U256::ZERO)?;
+        self.change(contract, |account| Ok(Some(account.balance = U256::ZERO)))?;
         // Not credited to itself even for a moment: the sum could exceed 256 bits.
         if contract != beneficiary {
             self.credit(beneficiary, balance)?;
@@ -409,7 +422,7 @@ impl Journal {
     /// Pays the fee of the transaction. An account that was not looked at is not looked at for this: the block adds the
     /// amount when it takes the transaction over, so that transactions with one payee do not depend on each other.
     pub(crate) fn pay_fee(&mut self, payee: &Address, amount: U256) -> Result<(), Fault> {
-        if self.changes.accounts.contains_key(payee) || self.touched.contains(payee) {
+        if self.changes.accounts.contains_key(payee) {
             return self.credit(payee, amount);
         }
         self.changes.payment = Some(Payment { to: *payee, amount });
@@ -421,11 +434,11 @@ impl Journal {
     //= spec 4.21, 4.22
     pub(crate) fn end_transaction(&mut self) -> Result<(Changes, Vec<Log>), Fault> {
         for address in core::mem::take(&mut self.destroyed) {
-            self.remove(&address)?;
+            remove(self.entry(&address)?);
         }
-        for address in core::mem::take(&mut self.touched) {
-            if self.account(&address)?.is_none_or(Account::is_empty) {
-                self.remove(&address)?;
+        for entry in self.changes.accounts.values_mut() {
+            if entry.touched && entry.current.as_ref().is_none_or(Account::is_empty) {
+                remove(entry);
             }
         }
         self.undo.clear();
@@ -444,15 +457,6 @@ impl Journal {
         let (changes, logs) = self.end_transaction()?;
         Arc::make_mut(&mut self.block).apply(changes)?;
         Ok(logs)
-    }
-
-    /// Removes an account with its storage, for good.
-    //= spec 4.23
-    fn remove(&mut self, address: &Address) -> Result<(), Fault> {
-        let entry = self.entry(address)?;
-        entry.slots.values_mut().for_each(|entry| entry.slot.current = Current::Written(None));
-        (entry.current, entry.removed) = (None, true);
-        Ok(())
     }
 
     /// What differs from the view, the running transaction included. Meant for after
@@ -483,4 +487,51 @@ impl Journal {
     pub fn block_hash(&self, height: u64) -> Result<Option<B256>, Fault> {
         self.block.block_hash(height)
     }
+}
+
+/// The entry of an account in `accounts`, which is read now if it was not before.
+fn entry<'a>(
+    block: &BlockState,
+    accounts: &'a mut BTreeMap<Address, Entry>,
+    address: &Address,
+) -> Result<&'a mut Entry, Fault> {
+    Ok(match accounts.entry(*address) {
+        btree_map::Entry::Occupied(place) => place.into_mut(),
+        btree_map::Entry::Vacant(place) => {
+            let found = block.account(address)?;
+            let (current, slots) = (found.clone(), BTreeMap::new());
+            place.insert(Entry { found, current, slots, written: false, touched: false, removed: false })
+        }
+    })
+}
+
+/// The slot of an account that is at `address`, which is read now if it was not before.
+fn slot<'a>(
+    block: &BlockState,
+    account: &'a mut Entry,
+    address: &Address,
+    key: &[u8],
+) -> Result<&'a mut SlotEntry, Fault> {
+    Ok(match account.slots.entry(StorageKey::from_slice(key)) {
+        btree_map::Entry::Occupied(place) => place.into_mut(),
+        btree_map::Entry::Vacant(place) => {
+            let (found, is_as_found) = block.storage_head(address, key)?;
+            place.insert(SlotEntry { slot: Slot { found, current: Current::Found }, is_as_found, before: None })
+        }
+    })
+}
+
+/// Marks the account for removal at the end of the transaction if it is empty then.
+fn touch(undo: &mut Vec<Undo>, account: &mut Entry, address: &Address) {
+    if !account.touched {
+        account.touched = true;
+        undo.push(Undo::Touched(*address));
+    }
+}
+
+/// Removes an account with its storage, for good.
+//= spec 4.23
+fn remove(account: &mut Entry) {
+    account.slots.values_mut().for_each(|entry| entry.slot.current = Current::Written(None));
+    (account.current, account.removed) = (None, true);
 }

@@ -76,6 +76,7 @@ fn execute_all<E: Engine>(
     transactions: Vec<Tx>,
     executor: &dyn Executor,
 ) -> Result<BlockOutcome, Rejected> {
+    Arc::make_mut(&mut builder.state).reserve(transactions.len());
     let threads = executor.threads().min(transactions.len() / WINDOW_PER_THREAD_MIN);
     if threads > 1 {
         let crew = Crew::new(builder.vm);

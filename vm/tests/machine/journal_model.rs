@@ -265,7 +265,7 @@ impl Both {
         let Self { journal, model, .. } = self;
         match *op {
             Op::Touch(to) => {
-                journal.touch(&address(to));
+                journal.touch(&address(to)).unwrap();
                 model.touched.insert(address(to));
             }
             Op::Credit(to, amount) => {
