@@ -109,7 +109,9 @@ fn execute_windows<E: Engine>(
         let tries = pace.tries() && left.as_slice().first().is_some_and(affords);
         let size = fitting(left.as_slice(), pace.window(), builder.gas_left().min(vain_gas_left));
         let mut vain = 0_usize;
-        for (tx, tried) in window(&builder, left.by_ref().take(size), crew, tries)? {
+        let mut transactions = left.by_ref().take(size);
+        let tried = if tries { window(&builder, transactions.by_ref(), crew)? } else { Vec::new() };
+        for (tx, tried) in tried {
             let gas_tried = tried.as_ref().map_or(Gas::ZERO, |tried| tried.receipt.gas_used);
             let tried = tried.filter(|tried| tx.gas_limit <= builder.gas_left() && builder.state.holds(&tried.changes));
             match tried {
@@ -122,21 +124,23 @@ fn execute_windows<E: Engine>(
             }
             position = position.saturating_add(1);
         }
+        // Those of a window that is not tried.
+        for tx in transactions {
+            vain = vain.saturating_add(1);
+            add(&mut builder, position, tx)?;
+            position = position.saturating_add(1);
+        }
         pace.after(size, vain);
     }
     Ok(builder.finish())
 }
 
-/// Transactions, each with what came of it where it was tried.
+/// Tries transactions on the threads of `crew`: each, with what came of it if a thread got to it.
 fn window<E: Engine>(
     builder: &BlockBuilder<'_, E>,
     transactions: impl Iterator<Item = Tx>,
     crew: &Crew<'_, E>,
-    tries: bool,
 ) -> Result<Vec<(Tx, Option<Tried>)>, Fault> {
-    if !tries {
-        return Ok(transactions.map(|tx| (tx, None)).collect());
-    }
     let state = Arc::clone(&builder.state);
     let window = Window::new(state, builder.env().clone(), builder.gas_left(), transactions.collect());
     let window = crew.try_all(window).ok_or_else(|| Fault::Broken("a thread did not let go of a window".into()))?;
