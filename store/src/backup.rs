@@ -6,11 +6,11 @@
 use crate::{
     error::StoreError,
     handle::Snapshot,
-    open::builder,
+    open::{blocks, builder},
     store::{FILE_NAME, LOG_NAME, Store, Tip},
     tables::{Forks, META, META_FORMAT, META_IMPORTED, Reading, TABLES, TableId, Writing, format_row},
 };
-use redb::{Database, WriteTransaction};
+use redb::{Database, WriteTransaction, backends::FileBackend};
 use std::{
     fs::{self, File},
     path::Path,
@@ -44,7 +44,12 @@ impl Store {
             return Err(StoreError::Refused(format!("there is a database in {} already", to.display())));
         }
         fs::create_dir_all(to).map_err(|error| StoreError::io("make the folder", error))?;
-        self.guard.run(|| copy(&reading, &builder(&self.settings).create(&file)?, &log, progress))?;
+        self.guard.run(|| {
+            let file = File::options().read(true).write(true).create_new(true).open(&file);
+            let file = file.map_err(|error| StoreError::io("make the database", error))?;
+            let to = builder(&self.settings).create_with_backend(blocks(FileBackend::new(file)?)?)?;
+            copy(&reading, &to, &log, progress)
+        })?;
         let copy = Self::open_with(to, (*self.settings).clone())?;
         copy.write(|log, of_copy| {
             if !chain.layers.is_empty() {

@@ -8,7 +8,7 @@ use crate::{
     base::{Base, Counts},
     copy_on_write::CopyOnWrite,
     error::StoreError,
-    open::{LogFile, builder, log_is_missing},
+    open::{LogFile, blocks, builder, check_blocks, log_is_missing},
     page::{LEAVES_MAX, Leaf, Place, Sub, bit},
     proof::{EMPTY_ROOT, Kind, account_key, hash_leaf, hash_pair, storage_key},
     row::{Row, RowKey, RowValue, StorageTree, TreeId},
@@ -88,6 +88,7 @@ fn open(folder: &Path, lost_a_commit: &Arc<AtomicBool>) -> Result<Store, StoreEr
         let opened = opened.map_err(|error| StoreError::Foreign(format!("{}: {error}", file.display())))?;
         Ok::<_, StoreError>(CopyOnWrite::new(FileBackend::new(opened)?)?)
     };
+    check_blocks(&folder.join(FILE_NAME))?;
     let database = backend(FILE_NAME)?;
     let settings = Settings::default();
     let mut redb = builder(&settings);
@@ -108,7 +109,7 @@ fn open(folder: &Path, lost_a_commit: &Arc<AtomicBool>) -> Result<Store, StoreEr
         }
         Ok(Box::new(redb::backends::InMemoryBackend::new()) as Box<dyn StorageBackend>)
     };
-    Store::from_redb(move || redb.create_with_backend(database), log, settings)
+    Store::from_redb(move || redb.create_with_backend(blocks(database)?), log, settings)
 }
 
 /// The walk through a database.

@@ -18,7 +18,7 @@ use redb::{
 use std::sync::Arc;
 
 /// The version of the format that `docs/store.md` describes.
-pub const FORMAT_VERSION: u32 = 7;
+pub const FORMAT_VERSION: u32 = 8;
 
 /// A table: every key and value is a string of bytes.
 type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
