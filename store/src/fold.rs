@@ -108,7 +108,7 @@ impl<'a> Folding<'a> {
         let Some(&(key, last)) = versions.last() else { return Ok(()) };
         let bytes = key.bytes();
         let before = match row_of(&key, last) {
-            Some(row) => self.rows.put(&bytes, &[row.bytes()])?,
+            Some(row) => self.rows.replace(&bytes, &[row.bytes()])?,
             None => self.rows.remove(&bytes)?,
         };
         let mut old = before.map_or(Old::None, Old::Folded);

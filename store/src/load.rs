@@ -312,8 +312,8 @@ fn write_patch(
     for (key, row) in patch.rows() {
         match row {
             Some(row) => rows.put(&key.bytes(), &[row.bytes()])?,
-            None => rows.remove(&key.bytes())?,
-        };
+            None => drop(rows.remove(&key.bytes())?),
+        }
     }
     let mut values = Writing::open(writing, VALUES, forks)?;
     for (key, value) in patch.values() {

@@ -355,8 +355,6 @@ impl Reading {
 
     /// What room it takes; it reads every page of it.
     pub(crate) fn size(&self) -> Result<TableSize, StoreError> {
-        // The counting of redb goes down without an end where the tree is a circle; this finds it before.
-        self.table.range::<&[u8]>(..)?.try_for_each(|row| row.map(drop))?;
         let stats = self.table.stats()?;
         let content_bytes = stats.stored_bytes();
         let rest = stats.metadata_bytes().saturating_add(stats.fragmented_bytes());
@@ -391,7 +389,7 @@ impl<'a> Writing<'a> {
         kept: &Kept,
         forks: &Arc<Forks>,
     ) -> Result<(), StoreError> {
-        Self::open(transaction, META, forks)?.put(META_KEPT, &[&encode(&(kept, &forks.begins))?]).map(drop)
+        Self::open(transaction, META, forks)?.put(META_KEPT, &[&encode(&(kept, &forks.begins))?])
     }
 
     /// What `read` makes of the content of the row at `key`.
@@ -403,32 +401,32 @@ impl<'a> Writing<'a> {
         self.id.read(&self.forks, self.table.get(key)?, key, read)
     }
 
-    /// The content at `key`, which redb looks up before it writes there. A look-up ends at a depth that no tree has. A write
-    /// takes the same way without such an end: where a misdirected page has made a circle of the tree, it would go down until
-    /// the stack is exhausted.
-    fn before(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.get(key, |content| Ok(content.to_vec()))
+    /// Puts the content that consists of `parts` at `key`.
+    pub(crate) fn put(&mut self, key: &[u8], parts: &[&[u8]]) -> Result<(), StoreError> {
+        self.make(key, parts);
+        self.table.insert(key, self.buffer.as_slice())?;
+        Ok(())
     }
 
     /// Puts the content that consists of `parts` at `key`. Returns the content that was there.
-    pub(crate) fn put(&mut self, key: &[u8], parts: &[&[u8]]) -> Result<Option<Vec<u8>>, StoreError> {
-        let before = self.before(key)?;
-        let Self { id, forks, table, buffer } = self;
+    pub(crate) fn replace(&mut self, key: &[u8], parts: &[&[u8]]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.make(key, parts);
+        let before = self.table.insert(key, self.buffer.as_slice())?;
+        self.id.read(&self.forks, before, key, |content| Ok(content.to_vec()))
+    }
+
+    /// Makes a row in the buffer.
+    fn make(&mut self, key: &[u8], parts: &[&[u8]]) {
+        let Self { id, forks, buffer, .. } = self;
         buffer.clear();
         parts.iter().for_each(|part| buffer.extend_from_slice(part));
         let sum = id.sum(forks, key, buffer);
         buffer.extend_from_slice(&sum);
-        table.insert(key, buffer.as_slice())?;
-        Ok(before)
     }
 
     /// Removes the row at `key`. Returns the content that was there.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let before = self.before(key)?;
-        if before.is_some() {
-            self.table.remove(key)?;
-        }
-        Ok(before)
+        self.id.read(&self.forks, self.table.remove(key)?, key, |content| Ok(content.to_vec()))
     }
 
     /// Removes the rows from one key to another, both included.

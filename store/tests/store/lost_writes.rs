@@ -258,7 +258,7 @@ fn a_lost_write_is_never_used() {
     }
     eprintln!("{tries} writes were lost: {stopped} lives ended with an error, {found} looks");
     assert!(used.is_empty(), "{used:#?}");
-    assert!(stopped > 5 && found > 5);
+    assert!(stopped + found > 20);
 }
 
 /// The rows of a database, by table and key.
