@@ -8,7 +8,7 @@ use crate::{
     handle::Snapshot,
     open::{blocks, builder},
     store::{FILE_NAME, LOG_NAME, Store, Tip},
-    tables::{Forks, META, META_FORMAT, META_IMPORTED, Reading, TABLES, TableId, Writing, format_row},
+    tables::{Forks, META, META_FORMAT, Reading, TABLES, TableId, Writing, format_row},
 };
 use redb::{Database, WriteTransaction, backends::FileBackend};
 use std::{
@@ -71,7 +71,7 @@ fn copy(
     log: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), StoreError> {
-    let (from, kept, forks) = Reading::open_meta(reading)?;
+    let (_, kept, forks) = Reading::open_meta(reading)?;
     let all = TABLES.iter().map(|table| Reading::open(reading, *table, &forks)?.len());
     let all = all.sum::<Result<u64, StoreError>>()?;
     let mut done = 0;
@@ -87,9 +87,6 @@ fn copy(
     {
         if let Some(kept) = kept {
             Writing::put_kept(&writing, &kept, &forks)?;
-        }
-        if let Some(content) = from.get(META_IMPORTED, |content| Ok(content.to_vec()))? {
-            Writing::open(&writing, META, &forks)?.put(META_IMPORTED, &[&content])?;
         }
     }
     writing.open_table(META.definition)?.insert(META_FORMAT, format_row(forks.salt()).as_slice())?;

@@ -6,6 +6,7 @@
 
 use crate::{
     base::{Base, Counts},
+    code_uses::CodeTally,
     copy_on_write::CopyOnWrite,
     error::StoreError,
     open::{LogFile, blocks, builder, check_blocks, log_is_missing},
@@ -321,10 +322,10 @@ impl<'a> Walk<'a> {
         let mut counted = BTreeMap::new();
         for row in Reading::open(&reading, CODE_USES, &base.forks)?.all()? {
             let (hash, count) = row?;
-            counted.insert(hash, decode::<u64>(&count)?);
+            counted.insert(decode(&hash)?, decode::<u64>(&count)?);
         }
-        let uses: BTreeMap<Vec<u8>, u64> = self.uses.iter().map(|(hash, uses)| (hash.to_vec(), *uses)).collect();
-        if uses != counted {
+        let used = counted.iter().filter(|(_, count)| **count > 0);
+        if !used.eq(&self.uses) || base.kept.is_none_or(|kept| kept.codes != CodeTally::of(&base.forks, &counted)) {
             self.checked.differs("code is not counted right");
         }
         let mut present = 0_usize;
@@ -333,15 +334,15 @@ impl<'a> Walk<'a> {
             self.step();
             present = present.saturating_add(1);
             let hash = code_hash(&code);
-            if hash.as_slice() != key || !uses.contains_key(&key) {
-                self.checked.differs("code that is not what its hash says, or that no account has");
+            if hash.as_slice() != key || !counted.contains_key(&hash) {
+                self.checked.differs("code that is not what its hash says, or that is not counted");
             }
             self.lengths.remove(&(hash, code_bytes(&code)));
         }
         if !self.lengths.is_empty() {
             self.checked.differs("an account that says another length of its code than the code has");
         }
-        if present != uses.len() {
+        if present != counted.len() {
             self.checked.differs("code is missing");
         }
         Ok(())

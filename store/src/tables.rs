@@ -5,6 +5,7 @@
 
 use crate::{
     checksum::{CHECKSUM_BYTES, checksum},
+    code_uses::CodeTally,
     error::StoreError,
     row::{KeyBytes, RowKey, TreeId},
     stats::TableSize,
@@ -82,8 +83,6 @@ pub(crate) const META_FORMAT: &[u8] = b"format";
 pub(crate) const META_KEPT: &[u8] = b"kept";
 /// How far an import is, while there is one.
 pub(crate) const META_IMPORT: &[u8] = b"import";
-/// The height of the snapshot that the store began with, u64.
-pub(crate) const META_IMPORTED: &[u8] = b"imported";
 
 /// What the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -94,6 +93,8 @@ pub(crate) struct Kept {
     pub(crate) folded: u64,
     /// Which of the records in the log follow it.
     pub(crate) epoch: u64,
+    /// What the rows of [`CODE_USES`] are together.
+    pub(crate) codes: CodeTally,
 }
 
 /// The version of the format and the salt of the file, which no version but this one has for sure.
@@ -141,6 +142,12 @@ impl Forks {
         Self { salt: self.salt, begins: self.begins.get(first..).unwrap_or_default().to_vec() }
     }
 
+    /// What a use of a code adds to the [tally](CodeTally): whoever does not know the salt knows no two uses with one sum.
+    pub(crate) fn weight(&self, hash: &B256) -> u128 {
+        let half = |half: u64| u64::from_le_bytes(checksum([self.salt, half], CODE_USES.number, hash.as_slice(), &[]));
+        u128::from(half(0)) << 64 | u128::from(half(1))
+    }
+
     /// The fork of a height.
     fn at(&self, height: u64) -> u64 {
         let at = self.begins.partition_point(|(first, _)| *first <= height).checked_sub(1);
@@ -155,8 +162,8 @@ pub(crate) struct BlockRow {
     pub(crate) hash: B256,
     /// The root of the state after it.
     pub(crate) root: B256,
-    /// Rows of [`RECEIPTS`].
-    pub(crate) receipts: u32,
+    /// Rows of [`RECEIPTS`]; `None` for the block of a snapshot, whose receipts did not come with it.
+    pub(crate) receipts: Option<u32>,
     /// Rows of [`CHANGES`].
     pub(crate) changes: u32,
     /// Rows of [`BODIES`] and the [sum](body_sum) of all of them, `None` if the block has no body.
