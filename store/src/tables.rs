@@ -142,6 +142,11 @@ impl Forks {
         Self { salt: self.salt, begins: self.begins.get(first..).unwrap_or_default().to_vec() }
     }
 
+    /// The epoch in which the last fork began, 0 before the first. It changes where blocks of the database are taken back.
+    pub(crate) fn last(&self) -> u64 {
+        self.begins.last().map_or(0, |(_, epoch)| *epoch)
+    }
+
     /// What a use of a code adds to the [tally](CodeTally): whoever does not know the salt knows no two uses with one sum.
     pub(crate) fn weight(&self, hash: &B256) -> u128 {
         let half = |half: u64| u64::from_le_bytes(checksum([self.salt, half], CODE_USES.number, hash.as_slice(), &[]));
