@@ -9,8 +9,8 @@ use crate::{
     proof::{EMPTY_ROOT, Kind},
     row::{LongRow, Row, RowKey, RowValue, TreeId},
     tables::{
-        BLOCKS, BODIES, BlockRow, CHANGES, CODE, Changes, ENDED, Forks, Kept, META_IMPORT, PAGES,
-        RECEIPTS, ROWS, Reading, UNDO, VALUES, body_sum, dated_key, decode, height_key, numbered_key, undo_key,
+        BLOCKS, BODIES, BlockRow, CHANGES, CODE, Changes, ENDED, Forks, Kept, META_IMPORT, PAGES, RECEIPTS, ROWS,
+        Reading, UNDO, VALUES, body_sum, dated_key, decode, height_key, numbered_key, undo_key,
     },
     update::{Slot, Source},
 };
@@ -314,7 +314,8 @@ impl Base {
     pub(crate) fn left_over(&self) -> Result<Option<&'static str>, StoreError> {
         let Some(kept) = self.kept else { return Ok(None) };
         let block = self.block(kept.folded)?;
-        let (receipts, parts) = (u64::from(block.receipts.unwrap_or(0)), block.body.map_or(0, |(parts, _)| u64::from(parts)));
+        let (receipts, parts) =
+            (u64::from(block.receipts.unwrap_or(0)), block.body.map_or(0, |(parts, _)| u64::from(parts)));
         if self.tables()?.bodies.len()? != parts {
             return Ok(Some("bodies"));
         }

@@ -92,11 +92,7 @@ impl<B: StorageBackend> ChecksummedBackend<B> {
 
     /// Calls `each` for the parts of a range that are in one piece in the storage: the number of the first block, the place in
     /// the storage, and the bytes.
-    fn pieces(
-        offset: u64,
-        bytes: usize,
-        mut each: impl FnMut(u64, u64, usize) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn pieces(offset: u64, bytes: usize, mut each: impl FnMut(u64, u64, usize) -> io::Result<()>) -> io::Result<()> {
         let (mut at, mut left) = (offset, bytes);
         while left > 0 {
             let block = at / BLOCK;
@@ -252,7 +248,8 @@ impl<B: StorageBackend> StorageBackend for ChecksummedBackend<B> {
             rest = later;
             self.storage.write(place, now)?;
             if first > 0 {
-                let sums = (first..).zip(now.as_chunks::<BLOCK_BYTES>().0).map(|(at, block)| (at, block_sum(at, block)));
+                let sums =
+                    (first..).zip(now.as_chunks::<BLOCK_BYTES>().0).map(|(at, block)| (at, block_sum(at, block)));
                 self.unwritten.write().unwrap_or_else(PoisonError::into_inner).extend(sums);
             }
             Ok(())
@@ -386,7 +383,8 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_refused() {
-        for bytes in [b"redb and more".as_slice(), b"L", &[0; 8_192], &[[0; 4_096], [b'r'; 4_096], [0; 4_096]].concat()] {
+        for bytes in [b"redb and more".as_slice(), b"L", &[0; 8_192], &[[0; 4_096], [b'r'; 4_096], [0; 4_096]].concat()]
+        {
             let storage = InMemoryBackend::new();
             storage.set_len(bytes.len() as u64).unwrap();
             storage.write(0, bytes).unwrap();

@@ -50,7 +50,11 @@ fn miscounted(hash: &B256) -> StoreError {
 }
 
 impl<'a> CodeUses<'a> {
-    pub(crate) fn open(writing: &'a WriteTransaction, forks: &Arc<Forks>, tally: CodeTally) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        writing: &'a WriteTransaction,
+        forks: &Arc<Forks>,
+        tally: CodeTally,
+    ) -> Result<Self, StoreError> {
         Ok(Self { rows: Writing::open(writing, CODE_USES, forks)?, forks: Arc::clone(forks), tally })
     }
 

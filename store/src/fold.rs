@@ -9,8 +9,8 @@ use crate::{
     row::{Row, RowKey, TreeId},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BODIES, BODY_PART_BYTES, BlockRow, CHANGES, CHANGES_MAX, CODE, Changes, Forks, Kept, PAGES,
-        RECEIPTS, ROWS, UNDO, VALUES, Writing, body_sum, dated_key, encode, height_key, numbered_key, undo_key,
+        BLOCKS, BODIES, BODY_PART_BYTES, BlockRow, CHANGES, CHANGES_MAX, CODE, Changes, Forks, Kept, PAGES, RECEIPTS,
+        ROWS, UNDO, VALUES, Writing, body_sum, dated_key, encode, height_key, numbered_key, undo_key,
     },
     update::Slot,
 };

@@ -11,8 +11,8 @@ use crate::{
     row::{Row, RowKey, RowValue, TreeId},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BODIES, BlockRow, CHANGES, Changes, ENDED, Forks, Kept, PAGES, RECEIPTS, ROWS, UNDO,
-        VALUES, Writing, dated_key, decode, height_key, numbered_key, undo_key,
+        BLOCKS, BODIES, BlockRow, CHANGES, Changes, ENDED, Forks, Kept, PAGES, RECEIPTS, ROWS, UNDO, VALUES, Writing,
+        dated_key, decode, height_key, numbered_key, undo_key,
     },
     view::{Undone, View},
 };

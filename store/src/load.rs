@@ -17,8 +17,8 @@ use crate::{
     snapshot::{Expected, SnapshotHead},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BlockRow, CODE, Forks, Kept, META, META_IMPORT, PAGES, ROWS, Reading, VALUES,
-        Writing, dated_key, decode, encode, height_key,
+        BLOCKS, BlockRow, CODE, Forks, Kept, META, META_IMPORT, PAGES, ROWS, Reading, VALUES, Writing, dated_key,
+        decode, encode, height_key,
     },
     view::View,
 };

@@ -310,7 +310,8 @@ fn a_page_that_came_after_a_pending_block_goes() {
     };
     crate::kit::commit(&store, 0, &values(7, 1));
     let parent_hash = block_hash(0);
-    let block = |diff, hash| ExecutedBlock { height: 1, hash, parent_hash, diff, receipts: &[], body: None, root: None };
+    let block =
+        |diff, hash| ExecutedBlock { height: 1, hash, parent_hash, diff, receipts: &[], body: None, root: None };
     let (small, large) = (values(7, 2), values(60, 3));
     let pending = store.pending(&[], &block(&small, B256::repeat_byte(2))).unwrap();
     store.commit(&block(&large, B256::repeat_byte(3))).unwrap();

@@ -131,7 +131,12 @@ fn live(disk: &Disk, settings: &Settings, steps: &[Step]) -> (Result<Store, Stor
 }
 
 /// The same with a chain that is there.
-pub(crate) fn live_on(disk: &Disk, settings: &Settings, mut chain: Chain, steps: &[Step]) -> (Result<Store, StoreError>, Chain) {
+pub(crate) fn live_on(
+    disk: &Disk,
+    settings: &Settings,
+    mut chain: Chain,
+    steps: &[Step],
+) -> (Result<Store, StoreError>, Chain) {
     let mut store = match disk.open(settings) {
         Ok(store) => store,
         Err(error) => return (Err(error), chain),

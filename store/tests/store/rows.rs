@@ -119,7 +119,9 @@ fn readable(store: &Store, height: u64) -> Vec<bool> {
     for address in (0..6).map(crate::kit::address) {
         let account = view.as_ref().map(|view| view.account(&address));
         let code = account.as_ref().is_ok_and(|account| match account {
-            Ok(Some(account)) => account.code.is_none_or(|id| matches!(view.as_ref().unwrap().code(&id.hash), Ok(Some(_)))),
+            Ok(Some(account)) => {
+                account.code.is_none_or(|id| matches!(view.as_ref().unwrap().code(&id.hash), Ok(Some(_))))
+            }
             Ok(None) => true,
             Err(_) => false,
         });
@@ -212,7 +214,8 @@ fn every_row_is_bound_by_something() {
             if let Ok(heights) = done {
                 assert_eq!((tip.oldest, tip.height), heights, "{what}");
             }
-            let left: Chain = chain.clone().into_iter().filter(|(at, _)| (tip.oldest..=tip.height).contains(at)).collect();
+            let left: Chain =
+                chain.clone().into_iter().filter(|(at, _)| (tip.oldest..=tip.height).contains(at)).collect();
             if look(&store, &left, &what) && name == "folding" {
                 healed = true;
             }
