@@ -6,11 +6,11 @@
 use crate::{
     error::StoreError,
     handle::Snapshot,
-    open::builder,
+    open::{blocks, builder},
     store::{FILE_NAME, LOG_NAME, Store, Tip},
-    tables::{Forks, META, META_FORMAT, META_IMPORTED, Reading, TABLES, TableId, Writing, format_row},
+    tables::{Forks, META, META_FORMAT, Reading, TABLES, TableId, Writing, format_row},
 };
-use redb::{Database, WriteTransaction};
+use redb::{Database, WriteTransaction, backends::FileBackend};
 use std::{
     fs::{self, File},
     path::Path,
@@ -44,7 +44,12 @@ impl Store {
             return Err(StoreError::Refused(format!("there is a database in {} already", to.display())));
         }
         fs::create_dir_all(to).map_err(|error| StoreError::io("make the folder", error))?;
-        self.guard.run(|| copy(&reading, &builder(&self.settings).create(&file)?, &log, progress))?;
+        self.guard.run(|| {
+            let file = File::options().read(true).write(true).create_new(true).open(&file);
+            let file = file.map_err(|error| StoreError::io("make the database", error))?;
+            let to = builder(&self.settings).create_with_backend(blocks(FileBackend::new(file)?)?)?;
+            copy(&reading, &to, &log, progress)
+        })?;
         let copy = Self::open_with(to, (*self.settings).clone())?;
         copy.write(|log, of_copy| {
             if !chain.layers.is_empty() {
@@ -66,7 +71,7 @@ fn copy(
     log: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), StoreError> {
-    let (from, kept, forks) = Reading::open_meta(reading)?;
+    let (_, kept, forks) = Reading::open_meta(reading)?;
     let all = TABLES.iter().map(|table| Reading::open(reading, *table, &forks)?.len());
     let all = all.sum::<Result<u64, StoreError>>()?;
     let mut done = 0;
@@ -82,9 +87,6 @@ fn copy(
     {
         if let Some(kept) = kept {
             Writing::put_kept(&writing, &kept, &forks)?;
-        }
-        if let Some(content) = from.get(META_IMPORTED, |content| Ok(content.to_vec()))? {
-            Writing::open(&writing, META, &forks)?.put(META_IMPORTED, &[&content])?;
         }
     }
     writing.open_table(META.definition)?.insert(META_FORMAT, format_row(forks.salt()).as_slice())?;

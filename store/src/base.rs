@@ -9,8 +9,8 @@ use crate::{
     proof::{EMPTY_ROOT, Kind},
     row::{LongRow, Row, RowKey, RowValue, TreeId},
     tables::{
-        BLOCKS, BODIES, BlockRow, CHANGES, CODE, Changes, ENDED, Forks, Kept, META_IMPORT, META_IMPORTED, PAGES,
-        RECEIPTS, ROWS, Reading, UNDO, VALUES, body_sum, dated_key, decode, height_key, numbered_key, undo_key,
+        BLOCKS, BODIES, BlockRow, CHANGES, CODE, Changes, ENDED, Forks, Kept, META_IMPORT, PAGES, RECEIPTS, ROWS,
+        Reading, UNDO, VALUES, body_sum, dated_key, decode, height_key, numbered_key, undo_key,
     },
     update::{Slot, Source},
 };
@@ -30,8 +30,6 @@ pub(crate) struct Base {
     pub(crate) forks: Arc<Forks>,
     /// Whether an import was begun and is not finished.
     pub(crate) importing: bool,
-    /// The height of the snapshot that the store began with: there are no receipts of it.
-    pub(crate) imported: Option<u64>,
     /// Hash of the last folded block.
     pub(crate) hash: B256,
     /// Root of [`ROWS`].
@@ -137,7 +135,6 @@ impl Base {
         };
         let mut base = Self {
             kept,
-            imported: meta.get(META_IMPORTED, decode)?,
             importing: meta.get(META_IMPORT, |_| Ok(()))?.is_some(),
             hash: B256::ZERO,
             root: EMPTY_ROOT,
@@ -145,11 +142,23 @@ impl Base {
             tables: RwLock::new(Some(Arc::new(tables))),
             cache: Mutex::new(cache),
         };
+        base.check_blocks()?;
         if let Some(kept) = base.kept {
             let block = base.block(kept.folded)?;
             (base.hash, base.root) = (block.hash, block.root);
         }
         Ok(base)
+    }
+
+    /// Whether there are as many blocks as it says, and a state only where it says that there is one.
+    fn check_blocks(&self) -> Result<(), StoreError> {
+        let (tables, kept) = (self.tables()?, self.kept);
+        let heights = |kept: Kept| kept.folded.checked_sub(kept.oldest).and_then(|above| above.checked_add(1));
+        let is_sound = match kept {
+            Some(kept) => !self.importing && heights(kept) == Some(tables.blocks.len()?),
+            None => tables.blocks.len()? == 0 && (self.importing || tables.rows.len()? == 0),
+        };
+        if is_sound { Ok(()) } else { Err(StoreError::Damaged("it does not say which blocks it has".into())) }
     }
 
     fn tables(&self) -> Result<Arc<Tables>, StoreError> {
@@ -173,10 +182,10 @@ impl Base {
         row.ok_or_else(|| StoreError::Damaged(format!("there is no block at height {height}")))
     }
 
-    /// Its receipts.
+    /// Its receipts, none if they did not come with it.
     pub(crate) fn receipts(&self, height: u64) -> Result<Vec<Receipt>, StoreError> {
         let missing = || StoreError::Damaged(format!("a receipt is missing at height {height}"));
-        let numbers = 0..self.block(height)?.receipts;
+        let numbers = 0..self.block(height)?.receipts.unwrap_or(0);
         let receipt = |number| self.tables()?.receipts.get(&numbered_key(height, number), decode)?.ok_or_else(missing);
         numbers.map(receipt).collect()
     }
@@ -305,7 +314,8 @@ impl Base {
     pub(crate) fn left_over(&self) -> Result<Option<&'static str>, StoreError> {
         let Some(kept) = self.kept else { return Ok(None) };
         let block = self.block(kept.folded)?;
-        let (receipts, parts) = (u64::from(block.receipts), block.body.map_or(0, |(parts, _)| u64::from(parts)));
+        let (receipts, parts) =
+            (u64::from(block.receipts.unwrap_or(0)), block.body.map_or(0, |(parts, _)| u64::from(parts)));
         if self.tables()?.bodies.len()? != parts {
             return Ok(Some("bodies"));
         }

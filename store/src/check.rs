@@ -6,9 +6,10 @@
 
 use crate::{
     base::{Base, Counts},
+    code_uses::CodeTally,
     copy_on_write::CopyOnWrite,
     error::StoreError,
-    open::{LogFile, builder, log_is_missing},
+    open::{LogFile, blocks, builder, check_blocks, log_is_missing},
     page::{LEAVES_MAX, Leaf, Place, Sub, bit},
     proof::{EMPTY_ROOT, Kind, account_key, hash_leaf, hash_pair, storage_key},
     row::{Row, RowKey, RowValue, StorageTree, TreeId},
@@ -88,6 +89,7 @@ fn open(folder: &Path, lost_a_commit: &Arc<AtomicBool>) -> Result<Store, StoreEr
         let opened = opened.map_err(|error| StoreError::Foreign(format!("{}: {error}", file.display())))?;
         Ok::<_, StoreError>(CopyOnWrite::new(FileBackend::new(opened)?)?)
     };
+    check_blocks(&folder.join(FILE_NAME))?;
     let database = backend(FILE_NAME)?;
     let settings = Settings::default();
     let mut redb = builder(&settings);
@@ -108,7 +110,7 @@ fn open(folder: &Path, lost_a_commit: &Arc<AtomicBool>) -> Result<Store, StoreEr
         }
         Ok(Box::new(redb::backends::InMemoryBackend::new()) as Box<dyn StorageBackend>)
     };
-    Store::from_redb(move || redb.create_with_backend(database), log, settings)
+    Store::from_redb(move || redb.create_with_backend(blocks(database)?), log, settings)
 }
 
 /// The walk through a database.
@@ -320,10 +322,10 @@ impl<'a> Walk<'a> {
         let mut counted = BTreeMap::new();
         for row in Reading::open(&reading, CODE_USES, &base.forks)?.all()? {
             let (hash, count) = row?;
-            counted.insert(hash, decode::<u64>(&count)?);
+            counted.insert(decode(&hash)?, decode::<u64>(&count)?);
         }
-        let uses: BTreeMap<Vec<u8>, u64> = self.uses.iter().map(|(hash, uses)| (hash.to_vec(), *uses)).collect();
-        if uses != counted {
+        let used = counted.iter().filter(|(_, count)| **count > 0);
+        if !used.eq(&self.uses) || base.kept.is_none_or(|kept| kept.codes != CodeTally::of(&base.forks, &counted)) {
             self.checked.differs("code is not counted right");
         }
         let mut present = 0_usize;
@@ -332,15 +334,15 @@ impl<'a> Walk<'a> {
             self.step();
             present = present.saturating_add(1);
             let hash = code_hash(&code);
-            if hash.as_slice() != key || !uses.contains_key(&key) {
-                self.checked.differs("code that is not what its hash says, or that no account has");
+            if hash.as_slice() != key || !counted.contains_key(&hash) {
+                self.checked.differs("code that is not what its hash says, or that is not counted");
             }
             self.lengths.remove(&(hash, code_bytes(&code)));
         }
         if !self.lengths.is_empty() {
             self.checked.differs("an account that says another length of its code than the code has");
         }
-        if present != uses.len() {
+        if present != counted.len() {
             self.checked.differs("code is missing");
         }
         Ok(())

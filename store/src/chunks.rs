@@ -99,19 +99,13 @@ impl View {
         is_range(range)?;
         let mut none = |_: &Chunk| Ok(());
         let mut chunks = Chunks { view: self, each: &mut none, part: Part::default(), codes: BTreeSet::new() };
-        let (mut proven, mut cut) = (*range, Cut::new(range.first, bytes_max.max(1)));
-        self.rows_in(TreeId::ACCOUNTS, Some(self.base.root), range, &mut |key, row| {
-            if let Some(part) = cut.before(key) {
-                proven = part;
-                return Ok(false);
-            }
+        let all = (TreeId::ACCOUNTS, Some(self.base.root));
+        let proven = self.rows_of_part(all, range, bytes_max, &mut |key, row, cut| {
             let (address, row) = row.to_account()?;
             cut.add(ACCOUNT_BYTES);
-            chunks.account(key, &address, row.leaf(), row.storage, &mut cut)?;
-            Ok(true)
+            chunks.account(key, &address, row.leaf(), row.storage, cut)
         })?;
         let Part { accounts, storages, .. } = chunks.part;
-        // A range that was cut ends before the key at which it was.
         let accounts = AccountRange { accounts, steps: self.account_steps(&proven)? };
         Ok(Chunk::Accounts(AccountsChunk { range: proven, accounts, storages }))
     }

@@ -70,8 +70,8 @@ impl Store {
         })
     }
 
-    /// Makes a pending block the last one, without computing anything anew. It is on disk as after
-    /// [`commit`](Self::commit). Returns the root.
+    /// Makes a pending block the last one. It is on disk as after [`commit`](Self::commit). Returns the root. Nothing is computed
+    /// anew, unless blocks of the database were taken back since the pending block was made.
     ///
     /// # Errors
     ///
@@ -86,8 +86,10 @@ impl Store {
             follows(chain, layer.height, layer.parent_hash)?;
             let tip = chain.heights().map(|(_, tip)| chain.block(tip)).transpose()?;
             let root = tip.map_or(crate::proof::EMPTY_ROOT, |(_, root)| root);
-            // What was made above another state is of no use; nor is what counted on code that is gone since.
-            if root != layer.root_before || !self.has_code_of(chain, layer)? {
+            // What was made above another state is of no use; nor is what counted on pages that another fork has, or on code
+            // that is gone since.
+            let is_above = root == layer.root_before && layer.fork == chain.base.forks.last();
+            if !is_above || !self.has_code_of(chain, layer)? {
                 return Ok(None);
             }
             self.append(log, chain, Arc::clone(layer), block.diff).map(Some)
@@ -165,9 +167,7 @@ impl Store {
             same_root(root, Some(there_root))?;
         }
         let committed = chain.receipts(height)?;
-        // A snapshot has no receipts. The block that it begins with is the oldest.
-        let without = committed.is_empty() && height == oldest;
-        if !without && committed != receipts {
+        if chain.has_receipts(height)? && committed != receipts {
             let hash =
                 |receipts: &[Receipt]| Ok::<_, StoreError>(B256::new(Sha3_256::digest(encode(&receipts)?).into()));
             return Err(StoreError::OtherReceipts { height, committed: hash(&committed)?, actual: hash(receipts)? });

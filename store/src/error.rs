@@ -1,6 +1,7 @@
 //! Why the store refuses or fails. What the caller got wrong, what the file is, and what this node suffers are told
 //! apart.
 
+use crate::checksummed::wrong_block;
 use core::fmt;
 use lockstep_vm::{B256, Fault};
 use std::{io, sync::Arc};
@@ -238,7 +239,10 @@ impl From<redb::Error> for StoreError {
             redb::Error::UpgradeRequired(version) => Self::Foreign(format!("redb file format {version}")),
             // It has said that it is ours.
             redb::Error::TableTypeMismatch { table, .. } => Self::Damaged(format!("its table {table} has other types")),
-            redb::Error::Io(error) => error.into(),
+            redb::Error::Io(error) => match wrong_block(&error) {
+                Some(wrong) => Self::Damaged(wrong.to_string()),
+                None => error.into(),
+            },
             error => Self::Database(Cause { text: error.to_string(), kind: None, source: Some(Arc::new(error)) }),
         }
     }

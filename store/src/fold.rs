@@ -2,14 +2,15 @@
 
 use crate::{
     base::Base,
+    code_uses::{CodeTally, CodeUses},
     error::StoreError,
     layer::Layer,
     page::Sub,
     row::{Row, RowKey, TreeId},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BODIES, BODY_PART_BYTES, BlockRow, CHANGES, CHANGES_MAX, CODE, CODE_USES, Changes, Forks, Kept, PAGES,
-        RECEIPTS, ROWS, UNDO, VALUES, Writing, body_sum, dated_key, decode, encode, height_key, numbered_key, undo_key,
+        BLOCKS, BODIES, BODY_PART_BYTES, BlockRow, CHANGES, CHANGES_MAX, CODE, Changes, Forks, Kept, PAGES, RECEIPTS,
+        ROWS, UNDO, VALUES, Writing, body_sum, dated_key, encode, height_key, numbered_key, undo_key,
     },
     update::Slot,
 };
@@ -27,15 +28,16 @@ impl Store {
             oldest: before.map_or(first.height, |kept| kept.oldest),
             folded: last.height,
             epoch: before.map_or(0, |kept| kept.epoch).saturating_add(1),
+            codes: CodeTally::default(),
         };
         let forks = match before {
             Some(_) => Arc::clone(&chain.base.forks),
             None => Arc::new(chain.base.forks.from(first.height, kept.epoch)),
         };
         let writing = self.begin_write()?;
-        write_rows(&writing, layers, &forks, before.is_none())?;
+        let codes = write_rows(&writing, layers, &forks, before.as_ref().map(|kept| kept.codes))?;
         write_pages(&writing, layers, &forks)?;
-        Writing::put_kept(&writing, &kept, &forks)?;
+        Writing::put_kept(&writing, &Kept { codes, ..kept }, &forks)?;
         writing.commit()?;
         let mut cache = chain.base.cache().clone();
         layers.iter().for_each(|layer| cache.apply(layer.patch.slots().iter()));
@@ -80,8 +82,9 @@ fn write_rows(
     writing: &WriteTransaction,
     layers: &[Arc<Layer>],
     forks: &Arc<Forks>,
-    begins: bool,
-) -> Result<(), StoreError> {
+    before: Option<CodeTally>,
+) -> Result<CodeTally, StoreError> {
+    let (begins, codes) = (before.is_none(), before.unwrap_or_default());
     let rows = Writing::open(writing, ROWS, forks)?;
     let changed = layers.iter().map(|_| Vec::new()).collect();
     let mut folding = Folding { layers, rows, changed, uses: BTreeMap::new(), begins };
@@ -96,8 +99,9 @@ fn write_rows(
     let Folding { changed, uses, .. } = folding;
     write_old(writing, layers, forks, &changed)?;
     write_values(writing, layers, forks)?;
-    write_code(writing, layers, forks, &uses)?;
-    write_blocks(writing, layers, forks, &changed)
+    let codes = write_code(writing, layers, (forks, codes), &uses)?;
+    write_blocks(writing, layers, forks, &changed)?;
+    Ok(codes)
 }
 
 impl<'a> Folding<'a> {
@@ -108,7 +112,7 @@ impl<'a> Folding<'a> {
         let Some(&(key, last)) = versions.last() else { return Ok(()) };
         let bytes = key.bytes();
         let before = match row_of(&key, last) {
-            Some(row) => self.rows.put(&bytes, &[row.bytes()])?,
+            Some(row) => self.rows.replace(&bytes, &[row.bytes()])?,
             None => self.rows.remove(&bytes)?,
         };
         let mut old = before.map_or(Old::None, Old::Folded);
@@ -163,20 +167,20 @@ fn write_values(writing: &WriteTransaction, layers: &[Arc<Layer>], forks: &Arc<F
 fn write_code(
     writing: &WriteTransaction,
     layers: &[Arc<Layer>],
-    forks: &Arc<Forks>,
+    (forks, codes): (&Arc<Forks>, CodeTally),
     uses: &BTreeMap<B256, u64>,
-) -> Result<(), StoreError> {
-    let (mut code, mut counts) = (Writing::open(writing, CODE, forks)?, Writing::open(writing, CODE_USES, forks)?);
+) -> Result<CodeTally, StoreError> {
+    let (mut code, mut counts) = (Writing::open(writing, CODE, forks)?, CodeUses::open(writing, forks, codes)?);
     for (hash, more) in uses {
-        let count: u64 = counts.get(hash.as_slice(), decode)?.unwrap_or(0);
-        if count == 0 {
-            let bytes = layers.iter().find_map(|layer| layer.code.get(hash));
-            let bytes = bytes.ok_or_else(|| StoreError::Damaged(format!("there is no code {hash}")))?;
-            code.put(hash.as_slice(), &[bytes])?;
+        let is_new = counts.more(hash, *more)?;
+        match layers.iter().find_map(|layer| layer.code.get(hash)) {
+            // It is there already, unless it was damaged.
+            Some(bytes) => code.put(hash.as_slice(), &[bytes])?,
+            None if is_new => return Err(StoreError::Damaged(format!("there is no code {hash}"))),
+            None => {}
         }
-        counts.put(hash.as_slice(), &[&count.saturating_add(*more).to_le_bytes()])?;
     }
-    Ok(())
+    Ok(counts.tally())
 }
 
 fn write_blocks(
@@ -215,7 +219,7 @@ fn write_blocks(
             None => None,
         };
         let (receipts, changes) = (count(layer.receipts.len())?, count(parts.len())?);
-        let block = BlockRow { hash: layer.hash, root: layer.root, receipts, changes, body };
+        let block = BlockRow { hash: layer.hash, root: layer.root, receipts: Some(receipts), changes, body };
         blocks.put(&height_key(height), &[&encode(&block)?])?;
     }
     Ok(())

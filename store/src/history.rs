@@ -2,20 +2,20 @@
 
 use crate::{
     base::{Base, pages_of},
+    code_uses::{self, CodeTally, CodeUses},
     error::StoreError,
     fold::write_page,
-    log::rollback_payload,
+    log::{Log, rollback_payload},
     page::Place,
     past::Past,
     row::{Row, RowKey, RowValue, TreeId},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BODIES, BlockRow, CHANGES, CODE, CODE_USES, Changes, ENDED, Forks, Kept, PAGES, RECEIPTS, ROWS, UNDO,
-        VALUES, Writing, dated_key, decode, height_key, numbered_key, undo_key,
+        BLOCKS, BODIES, BlockRow, CHANGES, Changes, ENDED, Forks, Kept, PAGES, RECEIPTS, ROWS, UNDO, VALUES, Writing,
+        dated_key, decode, height_key, numbered_key, undo_key,
     },
     view::{Undone, View},
 };
-use lockstep_vm::B256;
 use redb::WriteTransaction;
 use std::sync::Arc;
 
@@ -67,8 +67,8 @@ impl Store {
         let view = View::of_base(base, height, &self.settings, &self.guard)?;
         let Undone { past, patch, born } = view.into_undone()?.ok_or(StoreError::Empty)?;
         let writing = self.begin_write()?;
-        {
-            let mut tables = Tables::open(&writing, &base.forks)?;
+        let codes = {
+            let mut tables = Tables::open(&writing, &base.forks, before.codes)?;
             for (key, row) in patch.rows() {
                 tables.undo_leaf(base, &past.0, key, row.as_ref())?;
             }
@@ -82,9 +82,10 @@ impl Store {
             for gone in height.saturating_add(1)..=before.folded {
                 tables.forget_block(gone)?;
             }
-        }
+            tables.code_uses.tally()
+        };
         let epoch = before.epoch.saturating_add(1);
-        let kept = Kept { folded: height, epoch, ..before };
+        let kept = Kept { folded: height, epoch, codes, ..before };
         // Rows of these heights that come again are of another fork.
         let forks = Arc::new(base.forks.from(height.saturating_add(1), epoch));
         Writing::put_kept(&writing, &kept, &forks)?;
@@ -126,7 +127,7 @@ impl Store {
             let Some((first, tip)) = chain.heights() else { return Ok(nothing) };
             let target = tip.saturating_sub(keep_last.max(1).saturating_sub(1)).max(first);
             if target == first {
-                return Ok(PruneStep { is_last: !self.sweep(chain)?, ..nothing });
+                return Ok(PruneStep { is_last: !self.sweep(log, chain)?, ..nothing });
             }
             // Only what is in the database can be forgotten.
             self.fold_chain(log, chain)?;
@@ -136,16 +137,25 @@ impl Store {
         })
     }
 
-    /// Removes some rows of storages that no kept height has. Returns whether there may be more of them.
-    fn sweep(&self, chain: &mut Chain) -> Result<bool, StoreError> {
-        let base = &chain.base;
+    /// Removes some rows of storages that no kept height has, and codes that none has. Returns whether there may be more of
+    /// them.
+    fn sweep(&self, log: &mut Log, chain: &mut Chain) -> Result<bool, StoreError> {
+        let is_unused = |kept: Kept| kept.codes.unused > 0;
+        if chain.base.kept.is_some_and(is_unused) {
+            // A block of the log can have one of these codes again.
+            self.fold_chain(log, chain)?;
+        }
+        let (base, Some(kept)) = (&chain.base, chain.base.kept) else { return Ok(false) };
         let ended: Vec<TreeId> = base.ended()?.take(SWEPT_TREES_MAX).collect::<Result<_, _>>()?;
-        if ended.is_empty() {
+        let unused = code_uses::unused(&*self.begin_read()?, &base.forks, &kept.codes)?;
+        if ended.is_empty() && unused.is_empty() {
             return Ok(false);
         }
         let writing = self.begin_write()?;
+        let codes = code_uses::sweep(&writing, &base.forks, kept.codes, &unused)?;
+        Writing::put_kept(&writing, &Kept { codes, ..kept }, &base.forks)?;
         {
-            let mut tables = Tables::open(&writing, &base.forks)?;
+            let mut tables = Tables::open(&writing, &base.forks, codes)?;
             let mut left = SWEPT_ROWS_MAX;
             for tree in ended {
                 let place = Place::root(tree);
@@ -180,8 +190,8 @@ impl Store {
             return Ok(None);
         }
         let writing = self.begin_write()?;
-        {
-            let mut tables = Tables::open(&writing, &chain.base.forks)?;
+        let codes = {
+            let mut tables = Tables::open(&writing, &chain.base.forks, before.codes)?;
             // What a height was before its block is for the heights below it, which go.
             for height in before.oldest..=next {
                 tables.forget_changes(height)?;
@@ -189,17 +199,17 @@ impl Store {
             for height in before.oldest..next {
                 tables.forget_block(height)?;
             }
-        }
+            tables.code_uses.tally()
+        };
         let forks = Arc::new(chain.base.forks.without_below(next));
-        Writing::put_kept(&writing, &Kept { oldest: next, ..before }, &forks)?;
+        Writing::put_kept(&writing, &Kept { oldest: next, codes, ..before }, &forks)?;
         writing.commit()?;
         let cache = chain.base.cache().clone();
         chain.base = Arc::new(Base::new(&*self.begin_read()?, cache)?);
         Ok(Some(next))
     }
 
-    /// Gives the space that the file no longer needs back to the disk. No view may be held meanwhile. The checksums of redb
-    /// are verified first: it moves pages, and a damaged file can end the process there.
+    /// Gives the space that the file no longer needs back to the disk. No view may be held meanwhile.
     ///
     /// # Errors
     ///
@@ -209,12 +219,6 @@ impl Store {
         let guard = Arc::clone(&self.guard);
         guard.run(|| {
             self.alone(|db| {
-                if !db.check_integrity()? {
-                    let error = StoreError::Damaged("a page of the file has another checksum than it must".into());
-                    // redb has gone back to an earlier commit: nothing here knows which blocks are left.
-                    guard.fail(error.clone());
-                    return Err(error);
-                }
                 while db.compact()? {}
                 Ok(())
             })
@@ -231,14 +235,13 @@ struct Tables<'a> {
     rows: Writing<'a>,
     values: Writing<'a>,
     undo: Writing<'a>,
-    code: Writing<'a>,
-    code_uses: Writing<'a>,
+    code_uses: CodeUses<'a>,
     pages: Writing<'a>,
     ended: Writing<'a>,
 }
 
 impl<'a> Tables<'a> {
-    fn open(writing: &'a WriteTransaction, forks: &Arc<Forks>) -> Result<Self, StoreError> {
+    fn open(writing: &'a WriteTransaction, forks: &Arc<Forks>, codes: CodeTally) -> Result<Self, StoreError> {
         let open = |id| Writing::open(writing, id, forks);
         Ok(Self {
             blocks: open(BLOCKS)?,
@@ -248,8 +251,7 @@ impl<'a> Tables<'a> {
             rows: open(ROWS)?,
             values: open(VALUES)?,
             undo: open(UNDO)?,
-            code: open(CODE)?,
-            code_uses: open(CODE_USES)?,
+            code_uses: CodeUses::open(writing, forks, codes)?,
             pages: open(PAGES)?,
             ended: open(ENDED)?,
         })
@@ -259,7 +261,7 @@ impl<'a> Tables<'a> {
     fn undo_leaf(&mut self, base: &Base, past: &Past, key: &RowKey, row: Option<&Row>) -> Result<(), StoreError> {
         let bytes = key.bytes();
         let now = match row {
-            Some(row) => self.rows.put(&bytes, &[row.bytes()])?,
+            Some(row) => self.rows.replace(&bytes, &[row.bytes()])?,
             None => self.rows.remove(&bytes)?,
         };
         let gone = now.as_deref().map(Row::of).transpose()?;
@@ -273,26 +275,13 @@ impl<'a> Tables<'a> {
     /// Removes what a row that is gone had elsewhere: the use of its code, or its long value.
     fn drop_row(&mut self, key: &RowKey, gone: &Row) -> Result<(), StoreError> {
         if key.tree == TreeId::ACCOUNTS {
-            return self.drop_code(gone);
+            return match gone.to_account()?.1.account.code {
+                Some(id) => self.code_uses.fewer(&id.hash),
+                None => Ok(()),
+            };
         }
         if let RowValue::Long(long) = gone.to_storage()?.1 {
             self.values.remove(&dated_key(key, long.height))?;
-        }
-        Ok(())
-    }
-
-    /// Removes the use of an account row that is gone, and code that no row has any more.
-    fn drop_code(&mut self, gone: &Row) -> Result<(), StoreError> {
-        let Some(id) = gone.to_account()?.1.account.code else { return Ok(()) };
-        let hash: &B256 = &id.hash;
-        match self.code_uses.get(hash.as_slice(), decode::<u64>)? {
-            Some(count) if count > 1 => {
-                self.code_uses.put(hash.as_slice(), &[&count.saturating_sub(1).to_le_bytes()])?;
-            }
-            _ => {
-                self.code_uses.remove(hash.as_slice())?;
-                self.code.remove(hash.as_slice())?;
-            }
         }
         Ok(())
     }
@@ -324,7 +313,7 @@ impl<'a> Tables<'a> {
     /// Removes a block, its receipts, its body and the list of its changes.
     fn forget_block(&mut self, height: u64) -> Result<(), StoreError> {
         let block = self.block(height)?;
-        for number in 0..block.receipts {
+        for number in 0..block.receipts.unwrap_or(0) {
             self.receipts.remove(&numbered_key(height, number))?;
         }
         for part in 0..block.body.map_or(0, |(parts, _)| parts) {

@@ -28,6 +28,9 @@ pub(crate) struct Layer {
     pub(crate) dead: Vec<TreeId>,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) body: Option<Box<[u8]>>,
+    /// The [last fork](crate::tables::Forks::last) of the database that it was computed with. It knows which pages that one
+    /// has: another fork can have others for the same state.
+    pub(crate) fork: u64,
     /// Permutations that its roots took.
     pub(crate) hashed: u64,
 }
@@ -52,6 +55,7 @@ impl Layer {
             dead,
             receipts: receipts.to_vec(),
             body: body.map(Box::from),
+            fork: view.base.forks.last(),
             hashed: updated.hashed,
         })
     }

@@ -9,7 +9,9 @@ mod backup;
 mod base;
 mod check;
 mod checksum;
+mod checksummed;
 mod chunks;
+mod code_uses;
 mod commit;
 mod copy_on_write;
 mod cursor;
@@ -43,6 +45,7 @@ mod view;
 mod witness;
 
 pub use check::{Checked, DIFFERENCES_MAX, check};
+pub use checksummed::ChecksummedBackend;
 pub use chunks::{CHUNK_BYTES, ChunkOf};
 pub use commit::{BODY_BYTES_MAX, ExecutedBlock, HEIGHT_MAX};
 pub use differences::Difference;

@@ -6,6 +6,7 @@
 use crate::{
     apply::{Applied, apply_from},
     base::{Base, Cache},
+    code_uses::{CodeTally, CodeUses},
     commit::HEIGHT_MAX,
     error::StoreError,
     fold::write_page,
@@ -16,8 +17,8 @@ use crate::{
     snapshot::{Expected, SnapshotHead},
     store::{Chain, Store},
     tables::{
-        BLOCKS, BlockRow, CODE, CODE_USES, Forks, Kept, META, META_IMPORT, META_IMPORTED, PAGES, ROWS, Reading, VALUES,
-        Writing, dated_key, decode, encode, height_key,
+        BLOCKS, BlockRow, CODE, Forks, Kept, META, META_IMPORT, PAGES, ROWS, Reading, VALUES, Writing, dated_key,
+        decode, encode, height_key,
     },
     view::View,
 };
@@ -312,8 +313,8 @@ fn write_patch(
     for (key, row) in patch.rows() {
         match row {
             Some(row) => rows.put(&key.bytes(), &[row.bytes()])?,
-            None => rows.remove(&key.bytes())?,
-        };
+            None => drop(rows.remove(&key.bytes())?),
+        }
     }
     let mut values = Writing::open(writing, VALUES, forks)?;
     for (key, value) in patch.values() {
@@ -381,21 +382,20 @@ fn begin_chain(
     uses: &Uses,
 ) -> Result<(), StoreError> {
     is_empty(chain)?;
-    let kept = Kept { oldest: head.height, folded: head.height, epoch: 1 };
+    let kept = Kept { oldest: head.height, folded: head.height, epoch: 1, codes: CodeTally::default() };
     let forks = Arc::new(chain.base.forks.from(head.height, kept.epoch));
-    let block = BlockRow { hash: head.hash, root: head.root, receipts: 0, changes: 0, body: None };
+    let block = BlockRow { hash: head.hash, root: head.root, receipts: None, changes: 0, body: None };
     let writing = store.begin_write()?;
-    {
-        let mut counts = Writing::open(&writing, CODE_USES, &forks)?;
+    let codes = {
+        let mut counts = CodeUses::open(&writing, &forks, kept.codes)?;
         for (hash, (count, _)) in uses {
-            counts.put(hash.as_slice(), &[&count.to_le_bytes()])?;
+            counts.more(hash, *count)?;
         }
         Writing::open(&writing, BLOCKS, &forks)?.put(&height_key(head.height), &[&encode(&block)?])?;
-        let mut meta = Writing::open(&writing, META, &forks)?;
-        meta.remove(META_IMPORT)?;
-        meta.put(META_IMPORTED, &[&encode(&head.height)?])?;
-    }
-    Writing::put_kept(&writing, &kept, &forks)?;
+        Writing::open(&writing, META, &forks)?.remove(META_IMPORT)?;
+        counts.tally()
+    };
+    Writing::put_kept(&writing, &Kept { codes, ..kept }, &forks)?;
     writing.commit()?;
     let base = Base::new(&*store.begin_read()?, Cache::new(store.settings.pages_bytes))?;
     *chain = Chain { base: Arc::new(base), layers: Vec::new() };

@@ -2,7 +2,9 @@
 
 use crate::{
     base::{Base, Cache},
+    checksummed::{Beginning, ChecksummedBackend, begins_with, wrong_block},
     commit::ExecutedBlock,
+    copy_on_write::CopyOnWrite,
     error::StoreError,
     guard::Guard,
     handle::Handle,
@@ -77,7 +79,12 @@ impl Store {
         fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", error))?;
         let file = folder.join(FILE_NAME);
         let log = |expected| open_log(&folder.join(LOG_NAME), expected, true);
-        Self::from_redb(|| shared(builder(&settings)).create(&file), log, settings.clone())
+        let database = || {
+            let file = File::options().read(true).write(true).create(true).truncate(false).open(&file)?;
+            shared(builder(&settings)).create_with_backend(blocks(FileBackend::new(file)?)?)
+        };
+        check_blocks(&file)?;
+        Self::from_redb(database, log, settings.clone())
     }
 
     /// Opens the database in the folder `folder`, which must be there.
@@ -117,7 +124,8 @@ impl Store {
         settings: Settings,
     ) -> Result<Self, StoreError> {
         check_panics(cfg!(panic = "abort"))?;
-        Self::from_redb(|| builder(&settings).create_with_backend(database), |_| Ok(Box::new(log)), settings.clone())
+        let database = || builder(&settings).create_with_backend(blocks(database)?);
+        Self::from_redb(database, |_| Ok(Box::new(log)), settings.clone())
     }
 
     /// The store in a database, which is opened first: its lock is that of the log, too.
@@ -150,7 +158,10 @@ impl Store {
         let (settings, guard) = (Arc::new(Settings::default()), Arc::new(Guard::default()));
         let (file, log_file) = (folder.join(FILE_NAME), folder.join(LOG_NAME));
         Arc::clone(&guard).run(|| {
-            let db = shared(builder(&settings)).open_read_only(&file).map_err(foreign)?;
+            check_blocks(&file)?;
+            let opened = File::open(&file).map_err(|error| StoreError::io("open the database", error))?;
+            let opened = blocks(FileBackend::new(opened)?).map_err(foreign)?;
+            let db = shared(builder(&settings)).open_read_only_with_backend(opened).map_err(foreign)?;
             if !has_format(&db.begin_read()?)? {
                 return Err(StoreError::Foreign("it does not say its format".into()));
             }
@@ -228,6 +239,30 @@ pub(crate) fn builder(settings: &Settings) -> Builder {
     builder
 }
 
+/// The file of a database.
+pub(crate) fn blocks<B: StorageBackend>(file: B) -> Result<ChecksummedBackend<B>, DatabaseError> {
+    ChecksummedBackend::new(file).map_err(|error| DatabaseError::Storage(StorageError::Io(error)))
+}
+
+/// Refuses a file of a format whose blocks have no checksums, and says which one it is. It stays as it is.
+pub(crate) fn check_blocks(file: &Path) -> Result<(), StoreError> {
+    let looked_at = match File::open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(|error| StoreError::io("open the database", error))?,
+    };
+    if begins_with(&FileBackend::new(looked_at)?)? != Beginning::Redb {
+        return Ok(());
+    }
+    Guard::default().run(|| {
+        // Nothing is written, but only a file that could be can be locked against others.
+        let old = File::options().read(true).write(true).open(file);
+        let old = FileBackend::new(old.map_err(|error| StoreError::io("open the database", error))?)?;
+        let db = Builder::new().create_with_backend(CopyOnWrite::new(old)?).map_err(foreign)?;
+        has_format(&db.begin_read()?)?;
+        Err(StoreError::Foreign("its blocks have no checksums".into()))
+    })
+}
+
 /// A database that one process writes and others look at meanwhile, where the system has the locks that this takes.
 fn shared(mut builder: Builder) -> Builder {
     if cfg!(any(target_os = "linux", target_vendor = "apple", windows)) {
@@ -239,7 +274,9 @@ fn shared(mut builder: Builder) -> Builder {
 /// The error of a file that is no database.
 fn foreign(error: DatabaseError) -> StoreError {
     match error {
-        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+        DatabaseError::Storage(StorageError::Io(error))
+            if error.kind() == io::ErrorKind::InvalidData && wrong_block(&error).is_none() =>
+        {
             StoreError::Foreign(error.to_string())
         }
         error => error.into(),

@@ -96,6 +96,28 @@ impl View {
         range_steps(ViewNode::root(self, storage.tree, storage.root), range)
     }
 
+    /// Calls `each` with the rows of a tree, whose root in the database is given with it, in `range`, or in the first part of it that
+    /// has about `bytes_max` bytes: `each` adds those of its row. Returns the range of which it saw every row.
+    pub(crate) fn rows_of_part(
+        &self,
+        (tree, root_in_base): (TreeId, Option<B256>),
+        range: &KeyRange,
+        bytes_max: usize,
+        each: &mut dyn FnMut(&B256, &Row, &mut Cut) -> Result<(), StoreError>,
+    ) -> Result<KeyRange, StoreError> {
+        let (mut seen, mut cut) = (*range, Cut::new(range.first, bytes_max.max(1)));
+        self.rows_in(tree, root_in_base, range, &mut |key, row| {
+            // A range that was cut ends before the key at which it was.
+            if let Some(part) = cut.before(key) {
+                seen = part;
+                return Ok(false);
+            }
+            each(key, row, &mut cut)?;
+            Ok(true)
+        })?;
+        Ok(seen)
+    }
+
     /// Proof of all accounts whose key hashes are in `range`, or in the first part of it that has about `bytes_max` bytes.
     /// Returns the range that it is a proof of.
     ///
@@ -109,17 +131,13 @@ impl View {
     ) -> Result<(KeyRange, AccountRange), StoreError> {
         self.guarded(|| {
             is_range(range)?;
-            let (mut proven, mut accounts) = (*range, Vec::new());
-            let mut cut = Cut::new(range.first, bytes_max.max(1));
-            self.rows_in(TreeId::ACCOUNTS, Some(self.base.root), range, &mut |key, row| {
-                if let Some(part) = cut.before(key) {
-                    proven = part;
-                    return Ok(false);
-                }
+            let mut accounts = Vec::new();
+            let all = (TreeId::ACCOUNTS, Some(self.base.root));
+            let proven = self.rows_of_part(all, range, bytes_max, &mut |_, row, cut| {
                 let (address, row) = row.to_account()?;
                 cut.add(ACCOUNT_BYTES);
                 accounts.push((address.into(), row.leaf()));
-                Ok(true)
+                Ok(())
             })?;
             let proof = AccountRange { accounts, steps: self.account_steps(&proven)? };
             match proof.verify(&self.root(), &proven) {
@@ -148,16 +166,12 @@ impl View {
             if let Some(row) = row {
                 if let Some(storage) = row.storage {
                     let found = self.locate(&account_key(address), storage)?;
-                    let mut cut = Cut::new(range.first, bytes_max.max(1));
-                    self.rows_in(storage.tree, found.root_in_base, range, &mut |key, row| {
-                        if let Some(part) = cut.before(key) {
-                            proven = part;
-                            return Ok(false);
-                        }
+                    let all = (storage.tree, found.root_in_base);
+                    proven = self.rows_of_part(all, range, bytes_max, &mut |key, row, cut| {
                         let value = self.key_value(&RowKey { tree: storage.tree, key: *key }, row)?;
                         cut.add(value_bytes(&value.0, value.1.len()));
                         values.push(value);
-                        Ok(true)
+                        Ok(())
                     })?;
                 }
                 // The steps of an empty tree are those of any empty tree.

@@ -79,6 +79,11 @@ impl Chain {
         self.layer(height).map_or_else(|| self.base.receipts(height), |layer| Ok(layer.receipts.clone()))
     }
 
+    /// Whether the receipts of a kept height are there: those of a snapshot's block are not.
+    pub(crate) fn has_receipts(&self, height: u64) -> Result<bool, StoreError> {
+        Ok(self.layer(height).is_some() || self.base.block(height)?.receipts.is_some())
+    }
+
     /// The block itself.
     pub(crate) fn body(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let of_layer = |layer: &Arc<Layer>| Ok(layer.body.as_deref().map(<[u8]>::to_vec));
@@ -245,9 +250,9 @@ impl Store {
     ///
     /// As [`root`](Self::root).
     pub fn receipts_root(&self, height: u64) -> Result<Option<B256>, StoreError> {
-        self.of_kept(height, |chain| match chain.base.imported {
-            Some(imported) if imported == height => Ok(None),
-            _ => Ok(Some(receipts_root(&chain.receipts(height)?))),
+        self.of_kept(height, |chain| match chain.has_receipts(height)? {
+            true => Ok(Some(receipts_root(&chain.receipts(height)?))),
+            false => Ok(None),
         })
     }
 
@@ -280,7 +285,7 @@ impl Store {
         prove: impl FnOnce(&[Receipt], &[lockstep_proof::Hash]) -> T,
     ) -> Result<Option<T>, StoreError> {
         self.of_kept(height, |chain| {
-            if chain.base.imported == Some(height) {
+            if !chain.has_receipts(height)? {
                 return Ok(None);
             }
             let receipts = chain.receipts(height)?;

@@ -5,6 +5,7 @@
 
 use crate::{
     checksum::{CHECKSUM_BYTES, checksum},
+    code_uses::CodeTally,
     error::StoreError,
     row::{KeyBytes, RowKey, TreeId},
     stats::TableSize,
@@ -18,7 +19,7 @@ use redb::{
 use std::sync::Arc;
 
 /// The version of the format that `docs/store.md` describes.
-pub const FORMAT_VERSION: u32 = 7;
+pub const FORMAT_VERSION: u32 = 8;
 
 /// A table: every key and value is a string of bytes.
 type Bytes2 = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -82,8 +83,6 @@ pub(crate) const META_FORMAT: &[u8] = b"format";
 pub(crate) const META_KEPT: &[u8] = b"kept";
 /// How far an import is, while there is one.
 pub(crate) const META_IMPORT: &[u8] = b"import";
-/// The height of the snapshot that the store began with, u64.
-pub(crate) const META_IMPORTED: &[u8] = b"imported";
 
 /// What the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -94,6 +93,8 @@ pub(crate) struct Kept {
     pub(crate) folded: u64,
     /// Which of the records in the log follow it.
     pub(crate) epoch: u64,
+    /// What the rows of [`CODE_USES`] are together.
+    pub(crate) codes: CodeTally,
 }
 
 /// The version of the format and the salt of the file, which no version but this one has for sure.
@@ -141,6 +142,17 @@ impl Forks {
         Self { salt: self.salt, begins: self.begins.get(first..).unwrap_or_default().to_vec() }
     }
 
+    /// The epoch in which the last fork began, 0 before the first. It changes where blocks of the database are taken back.
+    pub(crate) fn last(&self) -> u64 {
+        self.begins.last().map_or(0, |(_, epoch)| *epoch)
+    }
+
+    /// What a use of a code adds to the [tally](CodeTally): whoever does not know the salt knows no two uses with one sum.
+    pub(crate) fn weight(&self, hash: &B256) -> u128 {
+        let half = |half: u64| u64::from_le_bytes(checksum([self.salt, half], CODE_USES.number, hash.as_slice(), &[]));
+        u128::from(half(0)) << 64 | u128::from(half(1))
+    }
+
     /// The fork of a height.
     fn at(&self, height: u64) -> u64 {
         let at = self.begins.partition_point(|(first, _)| *first <= height).checked_sub(1);
@@ -155,8 +167,8 @@ pub(crate) struct BlockRow {
     pub(crate) hash: B256,
     /// The root of the state after it.
     pub(crate) root: B256,
-    /// Rows of [`RECEIPTS`].
-    pub(crate) receipts: u32,
+    /// Rows of [`RECEIPTS`]; `None` for the block of a snapshot, whose receipts did not come with it.
+    pub(crate) receipts: Option<u32>,
     /// Rows of [`CHANGES`].
     pub(crate) changes: u32,
     /// Rows of [`BODIES`] and the [sum](body_sum) of all of them, `None` if the block has no body.
@@ -355,8 +367,6 @@ impl Reading {
 
     /// What room it takes; it reads every page of it.
     pub(crate) fn size(&self) -> Result<TableSize, StoreError> {
-        // The counting of redb goes down without an end where the tree is a circle; this finds it before.
-        self.table.range::<&[u8]>(..)?.try_for_each(|row| row.map(drop))?;
         let stats = self.table.stats()?;
         let content_bytes = stats.stored_bytes();
         let rest = stats.metadata_bytes().saturating_add(stats.fragmented_bytes());
@@ -391,7 +401,7 @@ impl<'a> Writing<'a> {
         kept: &Kept,
         forks: &Arc<Forks>,
     ) -> Result<(), StoreError> {
-        Self::open(transaction, META, forks)?.put(META_KEPT, &[&encode(&(kept, &forks.begins))?]).map(drop)
+        Self::open(transaction, META, forks)?.put(META_KEPT, &[&encode(&(kept, &forks.begins))?])
     }
 
     /// What `read` makes of the content of the row at `key`.
@@ -403,32 +413,32 @@ impl<'a> Writing<'a> {
         self.id.read(&self.forks, self.table.get(key)?, key, read)
     }
 
-    /// The content at `key`, which redb looks up before it writes there. A look-up ends at a depth that no tree has. A write
-    /// takes the same way without such an end: where a misdirected page has made a circle of the tree, it would go down until
-    /// the stack is exhausted.
-    fn before(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.get(key, |content| Ok(content.to_vec()))
+    /// Puts the content that consists of `parts` at `key`.
+    pub(crate) fn put(&mut self, key: &[u8], parts: &[&[u8]]) -> Result<(), StoreError> {
+        self.make(key, parts);
+        self.table.insert(key, self.buffer.as_slice())?;
+        Ok(())
     }
 
     /// Puts the content that consists of `parts` at `key`. Returns the content that was there.
-    pub(crate) fn put(&mut self, key: &[u8], parts: &[&[u8]]) -> Result<Option<Vec<u8>>, StoreError> {
-        let before = self.before(key)?;
-        let Self { id, forks, table, buffer } = self;
+    pub(crate) fn replace(&mut self, key: &[u8], parts: &[&[u8]]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.make(key, parts);
+        let before = self.table.insert(key, self.buffer.as_slice())?;
+        self.id.read(&self.forks, before, key, |content| Ok(content.to_vec()))
+    }
+
+    /// Makes a row in the buffer.
+    fn make(&mut self, key: &[u8], parts: &[&[u8]]) {
+        let Self { id, forks, buffer, .. } = self;
         buffer.clear();
         parts.iter().for_each(|part| buffer.extend_from_slice(part));
         let sum = id.sum(forks, key, buffer);
         buffer.extend_from_slice(&sum);
-        table.insert(key, buffer.as_slice())?;
-        Ok(before)
     }
 
     /// Removes the row at `key`. Returns the content that was there.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let before = self.before(key)?;
-        if before.is_some() {
-            self.table.remove(key)?;
-        }
-        Ok(before)
+        self.id.read(&self.forks, self.table.remove(key)?, key, |content| Ok(content.to_vec()))
     }
 
     /// Removes the rows from one key to another, both included.

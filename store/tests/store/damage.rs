@@ -1,6 +1,6 @@
 //! Damage to the file: each flipped bit is found, or it is in no place that matters.
 
-use crate::kit::{Random, body, busy_diff, commit, random_diff, rounds};
+use crate::kit::{Random, body, busy_diff, commit, random_diff, redb_in, rounds};
 use lockstep_store::{FILE_NAME, LOG_NAME, Settings, Store, StoreError, View, check};
 use lockstep_vm::{Abi, Account, Address, B256, CodeId, MemoryState};
 use std::{collections::BTreeMap, fs, path::Path};
@@ -211,7 +211,7 @@ fn rows_that_contradict_each_other_are_found() {
     for ((number, table), change) in cases.chain([((11, "values"), Change::Addition)]) {
         let folder = tempfile::tempdir().unwrap();
         large(folder.path());
-        let redb = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();
+        let redb = redb_in(folder.path());
         let definition: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new(table);
         let transaction = redb.begin_write().unwrap();
         {
@@ -272,7 +272,7 @@ fn each_database_has_a_salt() {
         let store = Store::open(folder.path()).unwrap();
         commit(&store, 1, &busy_diff(1, 4));
         store.close().unwrap();
-        let redb = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();
+        let redb = redb_in(folder.path());
         let definition: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("rows");
         let rows = redb::ReadableDatabase::begin_read(&redb).unwrap().open_table(definition).unwrap();
         let row = |row: redb::AccessGuard<'_, &[u8]>| row.value().to_vec();

@@ -2,7 +2,7 @@
 //! synced.
 
 use crate::kit::{Random, block_of, busy_diff, commit, rounds};
-use lockstep_store::{Durability, Expected, Settings, Store, StoreError};
+use lockstep_store::{ChecksummedBackend, Durability, Expected, Settings, Store, StoreError};
 use lockstep_vm::B256;
 use redb::StorageBackend;
 use std::{
@@ -72,7 +72,7 @@ impl Disk {
 
     /// The database below the store.
     pub(crate) fn redb(&self) -> redb::Database {
-        redb::Builder::new().create_with_backend(DiskFile(self.clone(), 0)).unwrap()
+        redb::Builder::new().create_with_backend(ChecksummedBackend::new(DiskFile(self.clone(), 0)).unwrap()).unwrap()
     }
 
     pub(crate) fn bytes(&self) -> Bytes {

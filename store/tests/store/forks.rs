@@ -6,8 +6,8 @@ use crate::{
     kit::{Random, block_hash, fresh_root, random_diff, receipts, rounds},
     model::assert_is,
 };
-use lockstep_store::{ExecutedBlock, Pending, Settings, Store, StoreError, Tip, View};
-use lockstep_vm::{Abi, B256, BlockOutcome, CodeId, Gas, MemoryState, StateDiff, U256};
+use lockstep_store::{ExecutedBlock, Pending, Settings, Store, StoreError, Tip, View, check};
+use lockstep_vm::{Abi, Account, Address, B256, BlockOutcome, CodeId, Gas, MemoryState, StateDiff, StorageDiff, U256};
 use redb::backends::InMemoryBackend;
 
 /// A pending block, those below it, and the state after it.
@@ -175,6 +175,14 @@ impl Forks {
     }
 }
 
+/// What is in the database is sound, with nothing in memory that hides it.
+fn assert_sound(store: &Store, context: &str) {
+    let copy = tempfile::tempdir().unwrap();
+    store.backup(copy.path(), &mut |_, _| {}).unwrap();
+    let found = check(copy.path(), &mut |_, _| {}).unwrap().differences;
+    assert!(found.is_empty(), "{context}: {found:?}");
+}
+
 /// Returns the length of the longest fork, and what was refused.
 fn run(seed: u64, settings: Settings) -> (usize, [u32; 3]) {
     eprintln!("seed {seed}");
@@ -213,6 +221,9 @@ fn run(seed: u64, settings: Settings) -> (usize, [u32; 3]) {
         }
         let tip = forks.store.tip().unwrap().unwrap();
         assert_eq!(tip.root, fresh_root(&forks.committed.last().unwrap().0), "{context}");
+        if step % 4 == 0 {
+            assert_sound(&forks.store, &context);
+        }
     }
     (longest, forks.refused)
 }
@@ -275,6 +286,39 @@ fn a_fork_has_the_code_that_it_brings() {
         assert_is(&store.latest().unwrap(), &state, "committed");
         store.rollback(0).unwrap();
     }
+}
+
+/// Storages are small and have no page; a block makes them large, and is taken back. Those of which two keys begin alike have a
+/// page then. A pending block that was made before does not know of it.
+#[test]
+fn a_page_that_came_after_a_pending_block_goes() {
+    let store = Store::memory().unwrap();
+    let values = |count: u64, value: u8| {
+        let values = (0..count).map(|number| (number.to_be_bytes().to_vec(), Some(vec![value])));
+        let account = Account { nonce: u64::from(value), ..Account::default() };
+        let addresses = || (0..20).map(crate::kit::address);
+        // Other keys for each storage.
+        let storage = |address: Address| {
+            let values = values.clone().map(|(key, value)| ([address.as_slice(), &key].concat(), value)).collect();
+            (address, StorageDiff { cleared: false, values })
+        };
+        StateDiff {
+            accounts: addresses().map(|address| (address, Some(account.clone()))).collect(),
+            storage: addresses().map(storage).collect(),
+            ..StateDiff::default()
+        }
+    };
+    crate::kit::commit(&store, 0, &values(7, 1));
+    let parent_hash = block_hash(0);
+    let block =
+        |diff, hash| ExecutedBlock { height: 1, hash, parent_hash, diff, receipts: &[], body: None, root: None };
+    let (small, large) = (values(7, 2), values(60, 3));
+    let pending = store.pending(&[], &block(&small, B256::repeat_byte(2))).unwrap();
+    store.commit(&block(&large, B256::repeat_byte(3))).unwrap();
+    store.fold().unwrap();
+    store.rollback(0).unwrap();
+    store.commit_pending(&pending).unwrap();
+    assert_sound(&store, "small storages");
 }
 
 /// A pending block that does not stand on what it is given with is refused.

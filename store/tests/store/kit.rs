@@ -1,8 +1,8 @@
 //! A model of a chain and a source of random diffs.
 
-use lockstep_store::{ExecutedBlock, Store};
+use lockstep_store::{ChecksummedBackend, ExecutedBlock, FILE_NAME, Store};
 use lockstep_vm::{Abi, Account, Address, B256, CodeId, MemoryState, Receipt, StateDiff, StorageDiff, U256, code_hash};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::File, path::Path};
 
 /// splitmix64: small, seeded, the same everywhere.
 pub(crate) struct Random(pub(crate) u64);
@@ -166,6 +166,13 @@ pub(crate) fn body(height: u64) -> Option<&'static [u8]> {
 pub(crate) fn block_of<'a>(height: u64, diff: &'a StateDiff, receipts: &'a [Receipt]) -> ExecutedBlock<'a> {
     let parent_hash = height.checked_sub(1).map_or(B256::ZERO, block_hash);
     ExecutedBlock { height, hash: block_hash(height), parent_hash, diff, receipts, body: body(height), root: None }
+}
+
+/// The database below the store in a folder.
+pub(crate) fn redb_in(folder: &Path) -> redb::Database {
+    let file = File::options().read(true).write(true).open(folder.join(FILE_NAME)).unwrap();
+    let blocks = ChecksummedBackend::new(redb::backends::FileBackend::new(file).unwrap()).unwrap();
+    redb::Builder::new().create_with_backend(blocks).unwrap()
 }
 
 /// Commits a diff as the block of that height.

@@ -18,7 +18,7 @@ use std::{
 
 /// A block of a fork, and what is true after it.
 #[derive(Clone)]
-struct Said {
+pub(crate) struct Said {
     hash: B256,
     parent_hash: B256,
     diff: StateDiff,
@@ -27,7 +27,7 @@ struct Said {
     state: MemoryState,
 }
 
-type Chain = BTreeMap<u64, Said>;
+pub(crate) type Chain = BTreeMap<u64, Said>;
 
 /// What a fork does at a height. Every third height does the same on each fork, and has another block all the same.
 fn diff_of(fork: u64, height: u64) -> StateDiff {
@@ -77,7 +77,7 @@ fn next(chain: &Chain, fork: u64) -> (u64, Said) {
 
 /// Steps of a life: each is a call that changes the store, and the chain afterwards.
 #[derive(Clone, Copy)]
-enum Step {
+pub(crate) enum Step {
     Grow(u64),
     Back(u64),
     Fold,
@@ -131,7 +131,12 @@ fn live(disk: &Disk, settings: &Settings, steps: &[Step]) -> (Result<Store, Stor
 }
 
 /// The same with a chain that is there.
-fn live_on(disk: &Disk, settings: &Settings, mut chain: Chain, steps: &[Step]) -> (Result<Store, StoreError>, Chain) {
+pub(crate) fn live_on(
+    disk: &Disk,
+    settings: &Settings,
+    mut chain: Chain,
+    steps: &[Step],
+) -> (Result<Store, StoreError>, Chain) {
     let mut store = match disk.open(settings) {
         Ok(store) => store,
         Err(error) => return (Err(error), chain),
@@ -186,7 +191,7 @@ fn same<T: PartialEq + core::fmt::Debug, E: core::fmt::Display>(found: Result<T,
 }
 
 /// Whether all is there; what is there is the truth.
-fn look(store: &Store, chain: &Chain, what: &str) -> bool {
+pub(crate) fn look(store: &Store, chain: &Chain, what: &str) -> bool {
     let mut all = true;
     let (oldest, tip) = (*chain.keys().next().unwrap(), *chain.keys().next_back().unwrap());
     match store.tip() {
@@ -258,13 +263,13 @@ fn a_lost_write_is_never_used() {
     }
     eprintln!("{tries} writes were lost: {stopped} lives ended with an error, {found} looks");
     assert!(used.is_empty(), "{used:#?}");
-    assert!(stopped > 5 && found > 5);
+    assert!(stopped + found > 20);
 }
 
 /// The rows of a database, by table and key.
-type Rows = BTreeMap<(String, Vec<u8>), Vec<u8>>;
+pub(crate) type Rows = BTreeMap<(String, Vec<u8>), Vec<u8>>;
 
-fn rows(bytes: &Bytes) -> Rows {
+pub(crate) fn rows(bytes: &Bytes) -> Rows {
     let (redb, mut rows) = (Disk::of(bytes).redb(), Rows::new());
     let reading = redb.begin_read().unwrap();
     for table in reading.list_tables().unwrap() {
@@ -278,7 +283,7 @@ fn rows(bytes: &Bytes) -> Rows {
     rows
 }
 
-type Table<'a> = redb::TableDefinition<'a, &'static [u8], &'static [u8]>;
+pub(crate) type Table<'a> = redb::TableDefinition<'a, &'static [u8], &'static [u8]>;
 
 /// Every row that another fork had, in the place of the one that is there, beside it, or gone with it: redb says that all is
 /// well, and so does the checksum of a row. What is read is the truth of the last fork, or an error.

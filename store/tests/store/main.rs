@@ -27,6 +27,7 @@ mod proofs;
 mod readers;
 mod refusals;
 mod roots;
+mod rows;
 mod snapshots;
 mod soak;
 mod values;

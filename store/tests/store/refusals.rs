@@ -1,9 +1,9 @@
 //! What the store refuses, and how it says so.
 
-use crate::kit::{address, block_hash, block_of, busy_diff, commit, receipts};
-use lockstep_store::{ExecutedBlock, FILE_NAME, FORMAT_VERSION, HEIGHT_MAX, Store, StoreError};
+use crate::kit::{address, block_hash, block_of, busy_diff, commit, receipts, redb_in};
+use lockstep_store::{ExecutedBlock, FILE_NAME, FORMAT_VERSION, HEIGHT_MAX, Store, StoreError, check};
 use lockstep_vm::{Abi, Account, B256, CodeId, StateDiff, StorageDiff};
-use std::fs;
+use std::{fs, path::Path};
 
 fn try_commit(store: &Store, height: u64, hash: B256, diff: &StateDiff) -> Result<B256, StoreError> {
     store.commit(&ExecutedBlock { hash, ..block_of(height, diff, &[]) })
@@ -139,14 +139,42 @@ fn what_is_no_database_of_ours_is_refused() {
     assert_eq!(error, StoreError::Foreign("it has a table theirs".into()));
 }
 
+/// The file of a format before blocks had checksums: redb begins it.
+#[test]
+fn a_file_without_checksums_of_blocks_is_refused_by_its_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE_NAME);
+    let redb = redb::Database::create(&file).unwrap();
+    let meta: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("meta");
+    let writing = redb.begin_write().unwrap();
+    let row = [7_u32.to_le_bytes().as_slice(), &[9; 8]].concat();
+    writing.open_table(meta).unwrap().insert(b"format".as_slice(), row.as_slice()).unwrap();
+    writing.commit().unwrap();
+    type Open = fn(&Path) -> Result<(), StoreError>;
+    let open: [Open; 3] = [
+        |path| Store::open(path).map(drop),
+        |path| Store::open_read_only(path).map(drop),
+        |path| check(path, &mut |_, _| {}).map(drop),
+    ];
+    for open in open {
+        assert_eq!(open(folder.path()).unwrap_err(), StoreError::InUse);
+    }
+    drop(redb);
+    let before = fs::read(&file).unwrap();
+    for open in open {
+        let error = open(folder.path()).unwrap_err();
+        assert_eq!(error, StoreError::Format { actual: 7, expected: FORMAT_VERSION });
+        assert_eq!(fs::read(&file).unwrap(), before);
+    }
+}
+
 #[test]
 fn another_format_is_refused_and_left_as_it_is() {
     for other in [FORMAT_VERSION - 1, FORMAT_VERSION + 1] {
         let folder = tempfile::tempdir().unwrap();
         drop(Store::open(folder.path()).unwrap());
         let meta: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("meta");
-        let file = folder.path().join(FILE_NAME);
-        let redb = redb::Database::open(&file).unwrap();
+        let redb = redb_in(folder.path());
         let transaction = redb.begin_write().unwrap();
         if other < FORMAT_VERSION {
             // The table of values came with this one.
@@ -158,7 +186,7 @@ fn another_format_is_refused_and_left_as_it_is() {
         let error = Store::open(folder.path()).unwrap_err();
         assert_eq!(error, StoreError::Format { actual: other, expected: FORMAT_VERSION });
         assert_eq!(error.to_string(), format!("format version {other}; this lockstep reads version {FORMAT_VERSION}"));
-        let redb = redb::Database::open(&file).unwrap();
+        let redb = redb_in(folder.path());
         let tables = redb::ReadableDatabase::begin_read(&redb).unwrap().list_tables().unwrap().count();
         assert_eq!(tables, if other < FORMAT_VERSION { 11 } else { 12 }, "a refusal makes no table");
     }
