@@ -62,7 +62,7 @@ fn validators_agree_and_a_run_is_repeated_by_its_seed() {
 
 #[test]
 fn nothing_that_a_byzantine_validator_proposes_is_final() {
-    let count = 5 * u64::try_from(LIES.len()).unwrap();
+    let count = block_count();
     simulate(11, lossy(), async |mut simulation| {
         let nodes = nodes();
         let liar = Arc::new(Byzantine::new(application(&nodes[0])));

@@ -3,6 +3,7 @@
 use super::transactions::transaction;
 use commonware_cryptography::{Signer as _, ed25519};
 use commonware_p2p::simulated::{Config, Link, Network, Oracle};
+use commonware_resolver::p2p::Producer;
 use commonware_runtime::{
     Clock as _, Handle, Quota, Runner as _, Spawner as _, Supervisor as _,
     deterministic::{self, Context},
@@ -11,8 +12,9 @@ use commonware_utils::{NZU32, NZUsize, ordered::Set, probability};
 use futures::future::pending;
 use lockstep_chain::{Archive, Chain};
 use lockstep_node::{
-    Application, ChainApplication, ChainFile, Interpreter, NodeFault, RawBlock, Stopper,
-    validator::{self, Channels, Committee, Setup, Timing, channel},
+    Application, Certificate, ChainApplication, ChainFile, Interpreter, NodeFault, RawBlock, Stopper,
+    state_channel::{self, StateChannel, StateRequest},
+    validator::{self, Channels, Committee, Setup, Timing, Validator, channel},
 };
 use lockstep_rpc::{DevNode, dev_accounts};
 use lockstep_store::Store;
@@ -63,7 +65,7 @@ pub(crate) fn application(node: &Arc<DevNode>) -> ChainApplication {
 pub(crate) struct Simulation {
     pub(crate) context: Context,
     oracle: Oracle<ed25519::PublicKey, Context>,
-    committee: Committee,
+    pub(crate) committee: Committee,
     starts: u64,
 }
 
@@ -117,6 +119,17 @@ pub(crate) fn simulate<T, F: Future<Output = T>>(
 impl Simulation {
     /// Starts the validator `number`. It finds what it left on disk when it ran before.
     pub(crate) async fn start(&mut self, number: usize, application: Arc<dyn Application>) -> Running {
+        self.start_at(number, application, None, |_| {}).await
+    }
+
+    /// Starts the validator `number` at the block of a certificate. `then` sees it once it runs.
+    pub(crate) async fn start_at(
+        &mut self,
+        number: usize,
+        application: Arc<dyn Application>,
+        begins: Option<Certificate>,
+        then: impl FnOnce(&Validator) + Send + 'static,
+    ) -> Running {
         let control = self.oracle.control(key(number).public_key());
         let register = async |channel| control.register(channel, Quota::per_second(NZU32!(1_000))).await.unwrap();
         let channels = Channels {
@@ -132,13 +145,30 @@ impl Simulation {
         let context = self.context.child("validator").with_attribute("start", self.starts);
         let handle = context.with_attribute("number", number).spawn(move |context| async move {
             let (context, _task) = (context.child("consensus"), context);
-            let setup =
-                Setup { key: key(number), committee: &committee, timing: TIMING, application, stopper, begins: None };
-            let started = validator::start(context, setup, channels, peers);
-            let _validator = started.await.unwrap();
+            let setup = Setup { key: key(number), committee: &committee, timing: TIMING, application, stopper, begins };
+            let validator = validator::start(context, setup, channels, peers).await.unwrap();
+            then(&validator);
             pending().await
         });
         Running { handle, faults }
+    }
+
+    /// The end of the validator `number` of the channel for states, where it answers by `producer`.
+    pub(crate) async fn state_channel(
+        &self,
+        number: usize,
+        producer: impl Producer<Key = StateRequest>,
+    ) -> StateChannel {
+        let me = key(number).public_key();
+        let control = self.oracle.control(me.clone());
+        let channel = control.register(channel::STATE, Quota::per_second(NZU32!(1_000))).await.unwrap();
+        let context = self.context.child("state").with_attribute("number", number);
+        state_channel::start(context, me, channel, (self.oracle.manager(), control), producer)
+    }
+
+    /// Whether one validator has cut off another.
+    pub(crate) async fn has_cut_off(&self, number: usize, other: usize) -> bool {
+        self.oracle.blocked().await.unwrap().contains(&(key(number).public_key(), key(other).public_key()))
     }
 
     /// Waits until each of `nodes` has the block of `height`. Submits between what `between` has for it.

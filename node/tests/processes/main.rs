@@ -81,7 +81,7 @@ fn validators_as_processes_survive_what_happens_to_them() {
     // One loses its disk, and takes the state instead of the blocks.
     network.kill(1);
     network.wipe(1);
-    network.catch_up_from(1, &[0, 3]);
+    network.catch_up_by_state(1);
     let height = network.height(0).unwrap();
     network.start(1);
     network.reach(&ALL, height + 5);
