@@ -4,7 +4,9 @@ mod byzantine;
 mod catch_up;
 mod encoding;
 mod failing;
+mod restarts;
 mod simulation;
+mod stopping;
 mod transactions;
 
 use byzantine::{Byzantine, LIES};
