@@ -38,6 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it waits for the certificates of slow validators once it knows of one.
 const CERTIFICATES_TIME: Duration = Duration::from_secs(5);
 
+/// How long peers have to connect before they are asked: a question to one that is not there is lost, and asked again late.
+const CONNECT_TIME: Duration = Duration::from_secs(1);
+
 /// Bytes of a chunk that is not the last one of its part, at least: whoever sends less makes us ask without end.
 const CHUNK_BYTES_MIN: usize = 16 * 1_024;
 
@@ -111,6 +114,7 @@ impl<E: Clock> Asker<'_, E> {
     async fn certificate(&mut self) -> anyhow::Result<Option<Certificate>> {
         let members = self.committee.members();
         let quorum = N3f1::quorum(members.iter().count());
+        self.context.sleep(CONNECT_TIME).await;
         let mut awaited: BTreeSet<StateRequest> = BTreeSet::new();
         for other in members.iter().filter(|member| *member != self.me) {
             let request = StateRequest::Certificate(other.clone());
