@@ -17,6 +17,7 @@ use lockstep_rpc::DevNode;
 use lockstep_vm::Outcome;
 use simulation::{NODES, Running, application, blocks, lossy, node, send, simulate};
 use std::{sync::Arc, time::Duration};
+use transactions::transaction;
 
 /// Blocks of the long run, where it is asked for.
 fn block_count() -> u64 {
@@ -155,6 +156,18 @@ fn validators_that_are_killed_at_any_point_go_on() {
         }
         println!("{} blocks", last + 10);
     });
+}
+
+/// What waits behind a nonce that is missing costs nothing: it must not have the chain make empty blocks without a pause.
+#[test]
+fn a_leader_waits_for_a_transaction_that_can_be_in_its_block() {
+    let node = node(0, None);
+    let application = application(&node);
+    assert!(application.is_idle());
+    node.submit(transaction(0, 1)).unwrap();
+    assert!(node.waiting() == 1 && application.is_idle());
+    node.submit(transaction(0, 0)).unwrap();
+    assert!(!application.is_idle());
 }
 
 #[test]
