@@ -13,6 +13,7 @@ mod finality;
 mod finality_method;
 mod gossip;
 pub mod light;
+mod metrics;
 mod node_file;
 pub mod process;
 mod source;

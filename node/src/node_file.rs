@@ -66,7 +66,7 @@ pub struct NodeFile {
     pub reached_at: SocketAddr,
     /// Where it answers JSON-RPC.
     pub rpc: SocketAddr,
-    /// Names of hosts under which it answers JSON-RPC, beside `localhost` and addresses of numbers; `*` is every one.
+    /// Names of hosts under which it answers JSON-RPC and `GET /metrics`, beside `localhost` and addresses of numbers; `*` is every one.
     #[serde(default)]
     pub rpc_hosts: Vec<String>,
     /// Origins of web pages that may ask it, beside its own page; `*` is every one.

@@ -5,7 +5,7 @@ use crate::{
     automaton::Stopper,
     catch_up::{self, CaughtUp},
     finality_method::FinalityMethod,
-    gossip,
+    gossip, metrics,
     node_file::{CatchUp, Engine, NodeSetup},
     state_channel::{self, StateChannel, StateServer},
     validator::{self, Channels, Committee, Timing, Validator, channel, forget, message_bytes_max},
@@ -16,7 +16,7 @@ use commonware_p2p::{
     Ingress, Manager as _,
     authenticated::discovery::{self, Config as NetworkConfig, Network},
 };
-use commonware_runtime::{Quota, Runner as _, Spawner as _, Supervisor as _, tokio::Context};
+use commonware_runtime::{Metrics as _, Quota, Runner as _, Spawner as _, Supervisor as _, tokio::Context};
 use commonware_stream::{
     cups::{self, Cups},
     sake::{self, Sake},
@@ -26,7 +26,7 @@ use futures::future::join;
 use lockstep_chain::{Archive, Chain};
 use lockstep_rpc::{DevNode, Limits, serve_with};
 use lockstep_store::Store;
-use std::{fs, net::TcpListener, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+use std::{fs, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc::UnboundedReceiver,
@@ -65,9 +65,6 @@ pub struct Logs {
 /// That it cannot start, or that it failed.
 pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
     let (_, committee) = setup.chain.begin()?;
-    if let Some(address) = setup.file.metrics {
-        TcpListener::bind(address).with_context(|| format!("cannot listen at {address} for metrics"))?;
-    }
     let clients = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(CLIENT_THREADS)
@@ -79,7 +76,7 @@ pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
     let result = commonware_runtime::tokio::Runner::new(config).start(|context| async move {
         let level = commonware_runtime::tokio::telemetry::Logs { level: logs.level, json: logs.json };
         let telemetry = context.child("telemetry");
-        commonware_runtime::tokio::telemetry::init(telemetry, level, setup.file.metrics, None);
+        commonware_runtime::tokio::telemetry::init(telemetry, level, None, None);
         let why = take_part(&context, &setup, &committee, &handle).await;
         tracing::info!("the validator stops");
         // Tasks that do not end in time are ended with the process: what was acknowledged is on disk.
@@ -119,6 +116,11 @@ async fn take_part(
     let mut signals = Signals::new()?;
     let folder = setup.data.join("chain");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    if let Some(address) = setup.file.metrics {
+        let texts = context.child("metrics");
+        let serving = clients.spawn(metrics::serve(address, setup.access.clone(), move || texts.encode()));
+        clients.spawn(serving.await??);
+    }
     let mut joined = join_network(context, setup, committee)?;
     if setup.file.catch_up == CatchUp::State {
         tokio::select! {

@@ -180,13 +180,39 @@ fn a_validator_that_failed_does_not_vote() {
             let inner = application(node);
             // Two of four: without their votes no block is final.
             let from = if number < 2 { u64::MAX } else { last + 1 };
-            running.push(simulation.start(number, Arc::new(Failing { inner, from })).await);
+            running.push(simulation.start(number, Arc::new(Failing { inner, from, writes_from: u64::MAX })).await);
         }
         simulation.reach(&nodes.iter().collect::<Vec<_>>(), last, || {}).await;
         simulation.context.sleep(Duration::from_secs(30)).await;
         for (number, (node, running)) in nodes.iter().zip(&mut running).enumerate() {
             assert_eq!(node.chain().head().unwrap().number, last, "validator {number}");
             assert_eq!(running.faults.try_recv().is_ok(), number >= 2, "validator {number}");
+        }
+    });
+}
+
+/// It has voted for the block that it cannot write, and votes for none above those that were under way then.
+#[test]
+fn a_validator_whose_disk_failed_does_not_vote() {
+    let last = 5;
+    simulate(43, lossy(), async |mut simulation| {
+        let nodes = nodes();
+        let mut running = Vec::new();
+        for (number, node) in nodes.iter().enumerate() {
+            let inner = application(node);
+            let writes_from = if number < 2 { u64::MAX } else { last + 1 };
+            running.push(simulation.start(number, Arc::new(Failing { inner, from: u64::MAX, writes_from })).await);
+        }
+        let (whole, failing): (Vec<_>, Vec<_>) = (nodes[..2].iter().collect(), nodes[2..].iter().collect());
+        simulation.reach(&failing, last, || {}).await;
+        simulation.context.sleep(Duration::from_secs(30)).await;
+        for node in whole {
+            let height = node.chain().head().unwrap().number;
+            assert!((last..=last + 3).contains(&height), "the chain has gone on to {height}");
+        }
+        for (number, (node, running)) in nodes.iter().zip(&mut running).enumerate() {
+            assert_eq!(running.faults.try_recv().is_ok(), number >= 2, "validator {number}");
+            assert!(number < 2 || node.chain().head().unwrap().number == last, "validator {number}");
         }
     });
 }

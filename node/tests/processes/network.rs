@@ -94,8 +94,12 @@ impl Network {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port + 3 * u16::try_from(node).unwrap() + which))
     }
 
+    pub(crate) fn metrics_address(&self, node: usize) -> SocketAddr {
+        self.address(node, 2)
+    }
+
     pub(crate) fn metrics(&self, node: usize) -> String {
-        http(self.address(node, 2), "GET /metrics", "").unwrap()
+        http(self.metrics_address(node), "GET /metrics", "").unwrap()
     }
 
     /// The result of a method, if the node answers.
