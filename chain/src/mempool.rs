@@ -1,8 +1,9 @@
 //! Transactions that wait for a block: by sender and nonce, bounded in bytes.
 //!
-//! What is admitted was checked against the state, the balance for all waiting transactions of its sender together. So a
-//! flood costs its senders what it would cost in blocks, and the pool keeps the transactions that pay most. Knows no
-//! network and no clock.
+//! What is admitted was checked against the state, the balance for all waiting transactions of its sender together. When the
+//! pool is full it keeps those that are worth most: a transaction is worth as much as the cheapest of its sender up to it, and
+//! nothing if one of these is missing. So a flood costs its senders what it would cost in blocks, and what cannot be in a block
+//! keeps nothing out that can. Knows no network and no clock.
 
 use crate::transaction::{FeePolicy, InvalidEnvelope, SignedTx};
 use core::fmt;
@@ -65,8 +66,13 @@ pub enum NotAdmitted {
     },
     /// The pool is full of transactions that pay more.
     Full {
-        /// What it offers for one gas.
+        /// What it offers for one gas, or one of its sender that goes before it, if that is less.
         actual: u128,
+    },
+    /// The pool is full, and one of the sender that would go before it is missing.
+    FullBehind {
+        /// The nonce of the missing one.
+        missing: u64,
     },
     /// This node failed.
     Fault(Fault),
@@ -89,6 +95,9 @@ impl fmt::Display for NotAdmitted {
                 write!(f, "replacement transaction underpriced: {actual} for one gas where {required} is needed")
             }
             Self::Full { actual } => write!(f, "the pool is full of transactions that pay more than {actual}"),
+            Self::FullBehind { missing } => {
+                write!(f, "the pool is full, and nonce {missing} of the sender is missing: send that one first")
+            }
             Self::Fault(fault) => fault.fmt(f),
         }
     }
@@ -135,14 +144,44 @@ struct Waiting {
     bytes: u64,
 }
 
+/// What waits of one sender.
+#[derive(Debug, Default)]
+struct Sender {
+    /// The nonce of its next transaction in a block.
+    nonce: u64,
+    waiting: BTreeMap<u64, Waiting>,
+}
+
+impl Sender {
+    /// The first nonce that is missing.
+    fn missing(&self) -> u64 {
+        let run = (self.nonce..).take_while(|nonce| self.waiting.contains_key(nonce)).last();
+        run.map_or(self.nonce, |last| last.saturating_add(1))
+    }
+
+    /// What the transaction of that nonce is worth: the least price of those up to it, 0 if one of them is missing.
+    fn worth(&self, nonce: u64) -> u128 {
+        let upto = self.waiting.range(self.nonce..).take_while(|(there, _)| **there <= nonce);
+        let least = upto.map(|(_, waiting)| waiting.price).min();
+        least.filter(|_| nonce < self.missing()).unwrap_or(0)
+    }
+
+    /// The last transaction by what it is worth.
+    fn tail(&self) -> Option<u128> {
+        self.waiting.last_key_value().map(|(nonce, _)| self.worth(*nonce))
+    }
+}
+
 /// Transactions that wait for a block.
 #[derive(Debug, Default)]
 pub struct Mempool {
     limits: PoolLimits,
-    senders: BTreeMap<Address, BTreeMap<u64, Waiting>>,
+    senders: BTreeMap<Address, Sender>,
     hashes: BTreeMap<B256, (Address, u64)>,
-    /// The last transaction of each sender by its price: the first of them goes first.
+    /// The last transaction of each sender by what it is worth: the first of them goes first.
     tails: BTreeSet<(u128, Address)>,
+    /// Senders with a transaction that can be in the next block.
+    ready: BTreeSet<Address>,
     bytes: u64,
 }
 
@@ -162,6 +201,11 @@ impl Mempool {
         self.hashes.is_empty()
     }
 
+    /// Whether one of them can be in the next block. Behind a nonce that is missing none can.
+    pub fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Bytes of the waiting transactions, as the pool counts them; at most the limit.
     pub const fn bytes(&self) -> u64 {
         self.bytes
@@ -170,12 +214,16 @@ impl Mempool {
     /// The waiting transaction with that hash.
     pub fn get(&self, hash: &B256) -> Option<&SignedTx> {
         let (sender, nonce) = self.hashes.get(hash)?;
-        Some(&self.senders.get(sender)?.get(nonce)?.signed)
+        Some(&self.waiting_of(sender)?.get(nonce)?.signed)
+    }
+
+    fn waiting_of(&self, sender: &Address) -> Option<&BTreeMap<u64, Waiting>> {
+        self.senders.get(sender).map(|of_sender| &of_sender.waiting)
     }
 
     /// The nonce after the waiting transactions of a sender without a gap from `nonce` on.
     pub fn next_nonce(&self, sender: &Address, nonce: u64) -> u64 {
-        let waiting = self.senders.get(sender);
+        let waiting = self.waiting_of(sender);
         let run = waiting.map(|waiting| (nonce..).take_while(|nonce| waiting.contains_key(nonce)).last());
         run.flatten().map_or(nonce, |last| last.saturating_add(1))
     }
@@ -201,10 +249,10 @@ impl Mempool {
         let tx = signed.to_tx(&point.fees).map_err(NotAdmitted::Fees)?;
         let price = u128::try_from(tx.gas_price).unwrap_or(u128::MAX);
         let cost = cost_of(&tx);
-        let others = self.senders.get(&sender).into_iter().flatten().filter(|(other, _)| **other != nonce);
+        let others = self.waiting_of(&sender).into_iter().flatten().filter(|(other, _)| **other != nonce);
         let promised = others.fold(U256::ZERO, |sum, (_, waiting)| sum.saturating_add(waiting.cost));
         check(tx, &account, promised, point).map_err(NotAdmitted::Invalid)?;
-        let there = self.senders.get(&sender).and_then(|waiting| waiting.get(&nonce));
+        let there = self.waiting_of(&sender).and_then(|waiting| waiting.get(&nonce));
         let replaced = there.map(|there| (there.signed.hash(), there.bytes));
         if let Some(there) = there {
             let required = self.replacement_price(there.price);
@@ -213,12 +261,26 @@ impl Mempool {
             }
         }
         let bytes = bytes_of(&signed);
-        let evicted = self.make_room(bytes, replaced.map_or(0, |(_, bytes)| bytes), (sender, price))?;
+        let worth = self.worth_of_new((&sender, account.nonce), nonce, price);
+        let evicted = self.make_room(bytes, replaced.map_or(0, |(_, bytes)| bytes), (sender, worth))?;
         if replaced.is_some() {
             self.remove(&sender, nonce);
         }
-        self.insert(Waiting { signed, price, cost, bytes });
+        self.insert(Waiting { signed, price, cost, bytes }, account.nonce);
         Ok(Admitted { replaced: replaced.map(|(hash, _)| hash), evicted })
+    }
+
+    /// What a transaction of that nonce and price would be worth, whose sender's next one in a block is `first`.
+    ///
+    /// # Errors
+    ///
+    /// The nonce that is missing before it.
+    fn worth_of_new(&self, (sender, first): (&Address, u64), nonce: u64, price: u128) -> Result<u128, u64> {
+        let Some(waiting) = self.waiting_of(sender) else {
+            return if nonce == first { Ok(price) } else { Err(first) };
+        };
+        (first..nonce)
+            .try_fold(price, |worth, before| waiting.get(&before).map(|waiting| waiting.price.min(worth)).ok_or(before))
     }
 
     /// The least price that takes the place of `price`.
@@ -227,19 +289,20 @@ impl Mempool {
         price.saturating_add(more.max(1))
     }
 
-    /// Removes the cheapest last transactions until `bytes` fit, `freed` of which come from a replacement. Those of `sender`
-    /// stay; if what is left pays at least its price, nothing is removed.
+    /// Removes the last transactions that are worth least until `bytes` fit, `freed` of which come from a replacement. Those of
+    /// `sender` stay; if what is left is worth at least as much as the new one, nothing is removed.
     fn make_room(
         &mut self,
         bytes: u64,
         freed: u64,
-        (sender, price): (Address, u128),
+        (sender, worth): (Address, Result<u128, u64>),
     ) -> Result<Vec<B256>, NotAdmitted> {
-        let full = NotAdmitted::Full { actual: price };
         let mut over = self.bytes.saturating_add(bytes).saturating_sub(freed).saturating_sub(self.limits.bytes_max);
         if over == 0 {
             return Ok(Vec::new());
         }
+        let worth = worth.map_err(|missing| NotAdmitted::FullBehind { missing })?;
+        let full = NotAdmitted::Full { actual: worth };
         // Chosen before anything is removed: a refusal leaves the pool as it was.
         let mut chosen: Vec<(Address, u64, B256)> = Vec::new();
         let mut tails = self.tails.iter().filter(|(_, tail)| *tail != sender);
@@ -249,13 +312,12 @@ impl Mempool {
                 next.extend(tails.next().and_then(|(_, tail)| self.last_of(tail, None)));
             }
             // A sender's earlier transactions come up once its later ones are chosen.
-            let Some((cheapest, owner, nonce)) = next.pop_first().filter(|(cheapest, ..)| *cheapest < price) else {
+            let Some((_, owner, nonce)) = next.pop_first().filter(|(least, ..)| *least < worth) else {
                 return Err(full);
             };
-            let Some(waiting) = self.senders.get(&owner).and_then(|waiting| waiting.get(&nonce)) else {
+            let Some(waiting) = self.waiting_of(&owner).and_then(|waiting| waiting.get(&nonce)) else {
                 return Err(full);
             };
-            debug_assert_eq!(cheapest, waiting.price);
             over = over.saturating_sub(waiting.bytes);
             chosen.push((owner, nonce, waiting.signed.hash()));
             next.extend(self.last_of(&owner, Some(nonce)));
@@ -267,41 +329,48 @@ impl Mempool {
         Ok(chosen.into_iter().map(|(_, _, hash)| hash).collect())
     }
 
-    /// The last transaction of a sender below `nonce`, as price, sender, nonce.
+    /// The last transaction of a sender below `nonce`, as worth, sender, nonce.
     fn last_of(&self, sender: &Address, nonce: Option<u64>) -> Option<(u128, Address, u64)> {
-        let waiting = self.senders.get(sender)?;
+        let of_sender = self.senders.get(sender)?;
         let last = match nonce {
-            Some(nonce) => waiting.range(..nonce).next_back(),
-            None => waiting.last_key_value(),
+            Some(nonce) => of_sender.waiting.range(..nonce).next_back(),
+            None => of_sender.waiting.last_key_value(),
         };
-        last.map(|(nonce, waiting)| (waiting.price, *sender, *nonce))
+        last.map(|(nonce, _)| (of_sender.worth(*nonce), *sender, *nonce))
     }
 
-    fn insert(&mut self, waiting: Waiting) {
+    fn insert(&mut self, waiting: Waiting, first: u64) {
         let (sender, nonce) = (waiting.signed.sender(), waiting.signed.nonce());
         self.bytes = self.bytes.saturating_add(waiting.bytes);
         self.hashes.insert(waiting.signed.hash(), (sender, nonce));
-        self.change(&sender, |of_sender| drop(of_sender.insert(nonce, waiting)));
+        self.change(&sender, |of_sender| {
+            of_sender.nonce = first;
+            of_sender.waiting.insert(nonce, waiting);
+        });
     }
 
     fn remove(&mut self, sender: &Address, nonce: u64) {
         let mut removed = None;
-        self.change(sender, |of_sender| removed = of_sender.remove(&nonce));
+        self.change(sender, |of_sender| removed = of_sender.waiting.remove(&nonce));
         if let Some(waiting) = removed {
             self.bytes = self.bytes.saturating_sub(waiting.bytes);
             self.hashes.remove(&waiting.signed.hash());
         }
     }
 
-    /// Changes what waits of a sender, and its tail with it.
-    fn change(&mut self, sender: &Address, change: impl FnOnce(&mut BTreeMap<u64, Waiting>)) {
+    /// Changes what waits of a sender, and what is said of it.
+    fn change(&mut self, sender: &Address, change: impl FnOnce(&mut Sender)) {
         let of_sender = self.senders.entry(*sender).or_default();
-        if let Some((_, last)) = of_sender.last_key_value() {
-            self.tails.remove(&(last.price, *sender));
+        if let Some(tail) = of_sender.tail() {
+            self.tails.remove(&(tail, *sender));
         }
         change(of_sender);
-        match of_sender.last_key_value() {
-            Some((_, last)) => drop(self.tails.insert((last.price, *sender))),
+        match of_sender.waiting.contains_key(&of_sender.nonce) {
+            true => self.ready.insert(*sender),
+            false => self.ready.remove(sender),
+        };
+        match of_sender.tail() {
+            Some(tail) => drop(self.tails.insert((tail, *sender))),
             None => drop(self.senders.remove(sender)),
         }
     }
@@ -319,7 +388,7 @@ impl Mempool {
     ) -> Result<Vec<B256>, Fault> {
         let mut dropped = Vec::new();
         for sender in changed {
-            let Some(waiting) = self.senders.get(sender) else { continue };
+            let Some(waiting) = self.waiting_of(sender) else { continue };
             let account = point.state.account(sender)?.unwrap_or_default();
             let mut promised = U256::ZERO;
             let mut gone = Vec::new();
@@ -334,6 +403,7 @@ impl Mempool {
                     gone.push((*nonce, waiting.signed.hash()));
                 }
             }
+            self.change(sender, |of_sender| of_sender.nonce = account.nonce);
             for (nonce, hash) in gone {
                 self.remove(sender, nonce);
                 if nonce >= account.nonce {
@@ -369,13 +439,13 @@ impl Mempool {
     /// A [`Fault`] if the state cannot be read.
     pub fn best(&self, state: &dyn StateReader, gas: u64) -> Result<Vec<SignedTx>, Fault> {
         let mut heads = BTreeSet::new();
-        for (sender, waiting) in &self.senders {
+        for (sender, Sender { waiting, .. }) in &self.senders {
             let nonce = state.account(sender)?.map_or(0, |account| account.nonce);
             heads.extend(waiting.get(&nonce).map(|waiting| (waiting.price, *sender, nonce)));
         }
         let (mut best, mut left) = (Vec::new(), gas);
         while let Some((_, sender, nonce)) = heads.pop_last() {
-            let waiting = self.senders.get(&sender);
+            let waiting = self.waiting_of(&sender);
             let Some(head) = waiting.and_then(|waiting| waiting.get(&nonce)) else { continue };
             // Those of the sender behind it have to wait for it.
             let Some(rest) = left.checked_sub(head.signed.gas_limit()) else { continue };

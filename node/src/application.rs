@@ -65,7 +65,7 @@ pub trait Application: Send + Sync + 'static {
     /// [`NodeFault`], as for the other methods.
     fn height(&self) -> Result<u64, NodeFault>;
 
-    /// Whether nothing waits for a block.
+    /// Whether nothing can be in the next block.
     fn is_idle(&self) -> bool;
 
     /// A block above `ancestors`. `None` if they are not valid themselves, or the chain has gone on without them.
@@ -235,7 +235,7 @@ impl Application for ChainApplication {
     }
 
     fn is_idle(&self) -> bool {
-        self.node.waiting() == 0
+        !self.node.is_ready()
     }
 
     fn propose(&self, ancestors: &[Arc<RawBlock>], timestamp: u64) -> Result<Option<RawBlock>, NodeFault> {

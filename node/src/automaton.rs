@@ -20,7 +20,10 @@ use commonware_runtime::{
 use commonware_utils::Acknowledgement as _;
 use futures::{StreamExt as _, future::pending};
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -33,20 +36,29 @@ const IDLE_STEP: Duration = Duration::from_millis(10);
 
 /// Tells whoever runs a node that it must stop.
 #[derive(Clone, Debug)]
-pub struct Stopper(UnboundedSender<NodeFault>);
+pub struct Stopper {
+    faults: UnboundedSender<NodeFault>,
+    /// Whether the node has failed: until it has ended, it does nothing more.
+    has_failed: Arc<AtomicBool>,
+}
 
 impl Stopper {
     /// A stopper, and what it is heard by.
     pub fn new() -> (Self, UnboundedReceiver<NodeFault>) {
         let (sender, receiver) = unbounded_channel();
-        (Self(sender), receiver)
+        (Self { faults: sender, has_failed: Arc::default() }, receiver)
     }
 
     /// Says that the node must stop.
     pub(crate) fn stop(&self, fault: NodeFault) {
+        self.has_failed.store(true, Ordering::SeqCst);
         tracing::error!(%fault, "the node stops");
         // The receiver is gone if the node is stopping already.
-        let _ = self.0.send(fault);
+        let _ = self.faults.send(fault);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::SeqCst)
     }
 }
 
@@ -64,9 +76,11 @@ impl Automaton {
         Self { application, stopper, idle }
     }
 
-    /// The result; without one the node stops, and this never returns: a node that failed does not vote.
+    /// The result; without one the node stops, and this never returns: a node that failed does not vote. Nor does it if it
+    /// failed elsewhere: what is right about one block does not help a disk that lost another.
     async fn or_stop<T>(&self, result: Result<T, NodeFault>) -> T {
         match result {
+            Ok(_) if self.stopper.has_failed() => pending().await,
             Ok(value) => value,
             Err(fault) => {
                 self.stopper.stop(fault);

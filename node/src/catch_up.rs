@@ -1,122 +1,48 @@
-//! Catch-up by state: a node without blocks takes the state after a final block in chunks from other nodes, and begins there. It
-//! executes no older block.
+//! Catch-up by state: a node without blocks takes the state after a final block in chunks from other validators, and begins there.
+//! It executes no older block.
 //!
-//! A certificate of the validators names the block and its root; each chunk is held against that root as it comes. So no node
-//! that is asked is believed. What was verified is on disk, and a node that was ended in the middle goes on from there.
+//! A certificate of the validators names the block and its root; each chunk is held against that root as it comes. So no validator
+//! that is asked is believed: one whose answer is false is cut off, and another one asked. What was verified is on disk, and a
+//! node that was ended in the middle goes on from there.
 
-use crate::{block::RawBlock, chain_file::ChainFile, finality::Certificate, source::Source, validator::Committee};
+use crate::{
+    chain_file::ChainFile,
+    finality::Certificate,
+    state_channel::{Answer, StateChannel, StateRequest},
+    validator::Committee,
+};
 use anyhow::{Context as _, anyhow, bail, ensure};
-use lockstep_chain::{Archive, Chain, Header, SignedBlock};
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_resolver::{Outcome, Resolution, Resolver as _, TargetedResolver as _};
+use commonware_runtime::Clock;
+use commonware_utils::{Faults as _, N3f1, non_empty_vec};
+use lockstep_chain::{Archive, Header, SignedBlock};
 use lockstep_proof::{CHUNK_BYTES_MAX, Chunk};
 use lockstep_store::{ChunkOf, Expected, Import, Missing, SnapshotHead, Store, StoreError};
-use lockstep_vm::{Address, B256};
-use serde_json::{Value, json};
+use lockstep_vm::Address;
 use std::{
     collections::BTreeSet,
     fs::{self, File},
     io::Write as _,
     path::Path,
+    pin::pin,
     time::Duration,
 };
 
 /// The file with the certificate that a chain begins with, in the folder of the chain.
 pub const CERTIFICATE_NAME: &str = "begins.certificate";
 
-/// How often each node is asked for the same before it is given up.
-const ROUNDS: usize = 5;
+/// How long it asks for one thing before it gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long it waits before it asks all again.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How long it waits for the certificates of slow validators once it knows of one.
+const CERTIFICATES_TIME: Duration = Duration::from_secs(5);
 
-/// Blocks below the last one of a node among which one is looked for that has a certificate.
-const UNCERTIFIED_MAX: u64 = 16;
+/// How long peers have to connect before they are asked: a question to one that is not there is lost, and asked again late.
+const CONNECT_TIME: Duration = Duration::from_secs(1);
 
 /// Bytes of a chunk that is not the last one of its part, at least: whoever sends less makes us ask without end.
 const CHUNK_BYTES_MIN: usize = 16 * 1_024;
-
-/// Bytes of an answer: a block or a chunk in hex, and what is around it.
-const ANSWER_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
-
-/// A node that is asked, and not believed.
-pub trait StateSource {
-    /// What it is called in messages.
-    fn name(&self) -> String;
-
-    /// A certificate of one of its last blocks, if it has one.
-    ///
-    /// # Errors
-    ///
-    /// That it does not answer.
-    fn certificate(&self) -> anyhow::Result<Option<Vec<u8>>>;
-
-    /// The block of that height in borsh.
-    ///
-    /// # Errors
-    ///
-    /// That it does not answer.
-    fn block(&self, height: u64) -> anyhow::Result<Vec<u8>>;
-
-    /// A chunk of the state after the block of that height in borsh.
-    ///
-    /// # Errors
-    ///
-    /// That it does not answer.
-    fn chunk(&self, height: u64, part: &ChunkOf) -> anyhow::Result<Vec<u8>>;
-}
-
-/// A node that is asked over JSON-RPC.
-struct RpcSource {
-    source: Source,
-    url: String,
-}
-
-/// The nodes whose JSON-RPC is at `urls`.
-pub fn rpc_sources(urls: &[String]) -> Vec<Box<dyn StateSource>> {
-    let source = |url: &String| {
-        Box::new(RpcSource { source: Source::with_answers(url, ANSWER_BYTES_MAX), url: url.clone() })
-            as Box<dyn StateSource>
-    };
-    urls.iter().map(source).collect()
-}
-
-impl StateSource for RpcSource {
-    fn name(&self) -> String {
-        self.url.clone()
-    }
-
-    fn certificate(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        let last = self.source.height()?;
-        for height in (last.saturating_sub(UNCERTIFIED_MAX).max(1)..=last).rev() {
-            let answer = self.source.ask_bytes("lockstep_getFinality", json!([format!("{height:#x}")]))?;
-            if let Some(bytes) = answer {
-                return Ok(Some(bytes.to_vec()));
-            }
-        }
-        Ok(None)
-    }
-
-    fn block(&self, height: u64) -> anyhow::Result<Vec<u8>> {
-        let answer = self.source.ask_bytes("lockstep_getBlock", json!([format!("{height:#x}")]))?;
-        Ok(answer.context("it has no such block")?.to_vec())
-    }
-
-    fn chunk(&self, height: u64, part: &ChunkOf) -> anyhow::Result<Vec<u8>> {
-        let range = |first: [u8; 32], last: [u8; 32]| (B256::new(first), B256::new(last));
-        let part: Value = match part {
-            ChunkOf::Accounts(keys) => {
-                let (first, last) = range(keys.first, keys.last);
-                json!({ "accounts": { "first": first, "last": last } })
-            }
-            ChunkOf::Storage(address, keys) => {
-                let (first, last) = range(keys.first, keys.last);
-                json!({ "storage": { "address": address, "first": first, "last": last } })
-            }
-            ChunkOf::Code(address) => json!({ "code": { "address": address } }),
-        };
-        let answer = self.source.ask_bytes("lockstep_getChunk", json!([format!("{height:#x}"), part]))?;
-        Ok(answer.context("it has no such chunk")?.to_vec())
-    }
-}
 
 /// What is wrong with an answer.
 enum Wrong {
@@ -130,85 +56,107 @@ fn lie(why: impl ToString) -> Wrong {
     Wrong::Lie(why.to_string())
 }
 
-/// The nodes that are asked, those that lied left out.
-struct Sources<'a> {
-    sources: Vec<Box<dyn StateSource>>,
-    /// The one that is asked first.
-    next: usize,
-    tell: &'a dyn Fn(String),
+/// Whoever asks the other validators.
+struct Asker<'a, E> {
+    context: &'a E,
+    channel: &'a mut StateChannel,
+    me: &'a PublicKey,
+    committee: &'a Committee,
 }
 
-impl Sources<'_> {
-    /// Asks one after the other until an answer passes `check`.
-    fn ask<T>(
+/// Says of an answer that it is right.
+fn accept(answer: Answer) {
+    // The resolver is gone if the node is stopping.
+    let _ = answer.verdict.send(Outcome::Resolved(Resolution::Complete));
+}
+
+/// Says of an answer that it is false. Whoever sent it is cut off.
+fn refuse(answer: Answer, why: &str) {
+    tracing::warn!(request = %answer.request, why, "a false answer");
+    let _ = answer.verdict.send(Outcome::Invalid);
+}
+
+impl<E: Clock> Asker<'_, E> {
+    /// Asks one validator after the other until an answer passes `check`.
+    async fn ask<T>(
         &mut self,
-        what: &str,
-        ask: impl Fn(&dyn StateSource) -> anyhow::Result<Vec<u8>>,
+        request: StateRequest,
         mut check: impl FnMut(&[u8]) -> Result<T, Wrong>,
     ) -> anyhow::Result<T> {
-        let mut last = anyhow!("no node is left to ask");
-        for round in 0..ROUNDS {
-            if round > 0 {
-                std::thread::sleep(PAUSE);
-            }
-            for _ in 0..self.sources.len() {
-                self.next = self.next.checked_rem(self.sources.len()).unwrap_or(0);
-                let Some(source) = self.sources.get(self.next) else { break };
-                match ask(&**source).map(|bytes| check(&bytes)) {
-                    Ok(Ok(answer)) => return Ok(answer),
-                    Ok(Err(Wrong::Fault(error))) => return Err(error),
-                    Ok(Err(Wrong::Lie(why))) => {
-                        let liar = self.sources.remove(self.next);
-                        (self.tell)(format!("{} is asked no more: {what}: {why}", liar.name()));
-                        last = anyhow!("{}: {why}", liar.name());
-                    }
-                    Err(error) => {
-                        (self.tell)(format!("{} has no answer: {what}: {error:#}", source.name()));
-                        last = error;
-                        self.next = self.next.saturating_add(1);
-                    }
+        let mut patience = pin!(self.context.sleep(PATIENCE));
+        self.channel.mailbox.fetch(request.clone());
+        loop {
+            let answer = tokio::select! {
+                biased;
+                answer = self.channel.answers.recv() => answer.context("the network has stopped")?,
+                () = &mut patience => {
+                    self.channel.mailbox.retain(|_, ()| false);
+                    bail!("no validator has an answer within {} s: {request}", PATIENCE.as_secs());
                 }
+            };
+            if answer.request != request {
+                // It was given up.
+                continue;
+            }
+            match check(&answer.bytes) {
+                Ok(found) => {
+                    accept(answer);
+                    return Ok(found);
+                }
+                Err(Wrong::Lie(why)) => refuse(answer, &why),
+                Err(Wrong::Fault(error)) => return Err(error),
             }
         }
-        Err(last.context(format!("no node has an answer: {what}")))
     }
 
-    /// The certificate of the highest block that one of them has; `None` if all say that there is none yet.
-    fn certificate(&mut self, committee: &Committee) -> anyhow::Result<Option<Certificate>> {
-        for round in 0..ROUNDS {
-            if round > 0 {
-                std::thread::sleep(PAUSE);
+    /// The certificate of the highest block that another validator has one of. `None` if those that have none are a quorum,
+    /// together with this one: the chain has hardly begun.
+    async fn certificate(&mut self) -> anyhow::Result<Option<Certificate>> {
+        let members = self.committee.members();
+        let quorum = N3f1::quorum(members.iter().count());
+        self.context.sleep(CONNECT_TIME).await;
+        let mut awaited: BTreeSet<StateRequest> = BTreeSet::new();
+        for other in members.iter().filter(|member| *member != self.me) {
+            let request = StateRequest::Certificate(other.clone());
+            self.channel.mailbox.fetch_targeted(request.clone(), non_empty_vec![other.clone()]);
+            awaited.insert(request);
+        }
+        let (mut best, mut without): (Option<Certificate>, u32) = (None, 1);
+        let (mut soon, mut late) = (pin!(self.context.sleep(CERTIFICATES_TIME)), pin!(self.context.sleep(PATIENCE)));
+        let mut is_late = false;
+        while !awaited.is_empty() && !(is_late && (best.is_some() || without >= quorum)) {
+            let answer = tokio::select! {
+                biased;
+                answer = self.channel.answers.recv() => answer.context("the network has stopped")?,
+                () = &mut soon, if !is_late => {
+                    is_late = true;
+                    continue;
+                }
+                () = &mut late => break,
+            };
+            if !awaited.remove(&answer.request) {
+                continue;
             }
-            let (mut best, mut is_silent, mut liars): (Option<Certificate>, _, _) = (None, false, Vec::new());
-            for (number, source) in self.sources.iter().enumerate() {
-                let found = match source.certificate() {
-                    Ok(Some(bytes)) => Certificate::read_verified(&bytes, committee),
-                    Ok(None) => continue,
-                    Err(error) => {
-                        (self.tell)(format!("{} has no answer: a certificate: {error:#}", source.name()));
-                        is_silent = true;
-                        continue;
-                    }
-                };
-                match found {
-                    Ok(found) if best.as_ref().is_none_or(|best| best.header().number < found.header().number) => {
+            if answer.bytes.is_empty() {
+                without = without.saturating_add(1);
+                accept(answer);
+                continue;
+            }
+            match Certificate::read_verified(&answer.bytes, self.committee) {
+                Ok(found) => {
+                    accept(answer);
+                    if best.as_ref().is_none_or(|best| best.header().number < found.header().number) {
                         best = Some(found);
                     }
-                    Ok(_) => {}
-                    Err(why) => liars.push((number, why)),
                 }
-            }
-            for (number, why) in liars.into_iter().rev() {
-                let liar = self.sources.remove(number);
-                (self.tell)(format!("{} is asked no more: a certificate: {why}", liar.name()));
-            }
-            // Block 0 is everybody's, and needs no votes.
-            let best = best.filter(|best| best.header().number > 0);
-            if best.is_some() || !(is_silent || self.sources.is_empty()) {
-                return Ok(best);
+                Err(why) => refuse(answer, &why.to_string()),
             }
         }
-        bail!("no node has an answer: a certificate")
+        self.channel.mailbox.retain(|_, ()| false);
+        // Block 0 is everybody's, and needs no votes.
+        let best = best.filter(|best| best.header().number > 0);
+        ensure!(best.is_some() || without >= quorum, "no quorum of validators has an answer: a certificate");
+        Ok(best)
     }
 }
 
@@ -221,29 +169,30 @@ pub struct CaughtUp {
     pub chunks: u64,
 }
 
-/// Gives a chain without blocks in `folder` the state after a final block of the validators of `file`, from `sources`. Returns
-/// `None` if it has blocks, or no node has a block that is final. `tell` hears what happens.
+/// Gives a chain without blocks in `folder` the state after a final block of the validators of `file`, from those that
+/// `channel` leads to; this one is `me`. Returns `None` if it has blocks, or there is no block that is final.
 ///
-/// Memory is bounded, however large the state is: a few chunks, and the hashes of codes.
+/// It writes to the disk, and has to be run where that may take its time. Memory is bounded, however large the state is: a
+/// few chunks, and the hashes of codes.
 ///
 /// # Errors
 ///
-/// That no node answers, that all have lied, or that this node failed. It can be called again, and goes on.
-pub fn by_state(
+/// That no validator answers, that all have lied, or that this node failed. It can be called again, and goes on.
+pub async fn by_state<E: Clock>(
+    context: &E,
     folder: &Path,
     file: &ChainFile,
-    sources: Vec<Box<dyn StateSource>>,
-    tell: &dyn Fn(String),
+    channel: &mut StateChannel,
+    me: &PublicKey,
 ) -> anyhow::Result<Option<CaughtUp>> {
     let store = Store::open(folder)?;
     if store.tip()?.is_some() {
         return Ok(None);
     }
     let archive = Archive::open(folder, file.chain_id)?;
-    let beginning = Chain::open(file.spec()?, Store::memory()?, Archive::memory(file.chain_id)?)?;
+    let (beginning, committee) = file.begin()?;
     let genesis = beginning.archive().block(0)?.context("the chain has no block 0")?;
-    let committee = Committee::new(RawBlock::from(genesis.clone()), file.members()?)?;
-    let mut sources = Sources { sources, next: 0, tell };
+    let mut asker = Asker { context, channel, me, committee: &committee };
     // A catch-up that was begun is finished, unless no node has that state any more.
     let path = folder.join(CERTIFICATE_NAME);
     let begun = begins_at(folder, &committee)?;
@@ -251,18 +200,18 @@ pub fn by_state(
     for certificate in begun.map(Some).into_iter().chain([None]) {
         let certificate = match certificate {
             Some(certificate) => certificate,
-            None => match sources.certificate(&committee)? {
+            None => match asker.certificate().await? {
                 Some(certificate) => certificate,
                 None => return Ok(None),
             },
         };
         write_whole(&path, &certificate.to_bytes())?;
         let header = certificate.header().clone();
-        tell(format!("the state after block {} {} is taken in", header.number, header.hash()));
-        match take_in(&header, (&store, &archive), (file, &genesis), &mut sources) {
+        tracing::info!(height = header.number, hash = %header.hash(), "the state after a block is taken in");
+        match take_in(&header, (&store, &archive), (file, &genesis), &mut asker).await {
             Ok(chunks) => return Ok(Some(CaughtUp { header, chunks })),
             Err(error) => {
-                tell(format!("the state after block {} cannot be taken in: {error:#}", header.number));
+                tracing::warn!(height = header.number, error = format!("{error:#}"), "that state cannot be taken in");
                 failed = Some(error);
             }
         }
@@ -298,31 +247,28 @@ fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Takes in the state after the block of `header`. Returns the number of chunks.
-fn take_in(
+async fn take_in<E: Clock>(
     header: &Header,
     (store, archive): (&Store, &Archive),
     (file, genesis): (&ChainFile, &SignedBlock),
-    sources: &mut Sources<'_>,
+    asker: &mut Asker<'_, E>,
 ) -> anyhow::Result<u64> {
     let (height, hash) = (header.number, header.hash());
-    let block = sources.ask(
-        &format!("block {height}"),
-        |source| source.block(height),
-        |bytes| {
-            let block = SignedBlock::from_bytes(bytes, file.chain_id).map_err(lie)?;
-            let hashes: Vec<[u8; 32]> = block.transactions.iter().map(|signed| signed.hash().0).collect();
-            let is_it =
-                block.header.hash() == hash && header.transactions_root.0 == lockstep_proof::transactions_root(&hashes);
-            if is_it { Ok(block) } else { Err(lie("it is another block")) }
-        },
-    )?;
+    let check = |bytes: &[u8]| {
+        let block = SignedBlock::from_bytes(bytes, file.chain_id).map_err(lie)?;
+        let hashes: Vec<[u8; 32]> = block.transactions.iter().map(|signed| signed.hash().0).collect();
+        let transactions_root = lockstep_proof::transactions_root(&hashes);
+        let is_it = block.header.hash() == hash && header.transactions_root.0 == transactions_root;
+        if is_it { Ok(block) } else { Err(lie("it is another block")) }
+    };
+    let block = asker.ask(StateRequest::Block(height), check).await?;
     archive.begin_at(genesis, &block)?;
     let head = SnapshotHead { height, hash, root: header.state_root };
     let expected = Expected { root: Some(head.root), hash: Some(hash), height: Some(height) };
-    let mut taking =
-        Taking { import: store.begin_import(&head, &expected)?, sources, codes: BTreeSet::new(), chunks: 0 };
+    let import = store.begin_import(&head, &expected)?;
+    let mut taking = Taking { import, asker, codes: BTreeSet::new(), chunks: 0 };
     while let Some(missing) = taking.import.missing() {
-        taking.part(missing)?;
+        taking.part(missing).await?;
     }
     let Taking { import, chunks, .. } = taking;
     import.finish()?;
@@ -330,9 +276,9 @@ fn take_in(
 }
 
 /// An import that goes on.
-struct Taking<'a, 'b> {
+struct Taking<'a, 'b, E> {
     import: Import<'a>,
-    sources: &'a mut Sources<'b>,
+    asker: &'a mut Asker<'b, E>,
     /// Hashes of codes that are there.
     codes: BTreeSet<[u8; 32]>,
     chunks: u64,
@@ -355,43 +301,36 @@ fn put(import: &mut Import<'_>, chunk: &Chunk) -> Result<(), Wrong> {
     }
 }
 
-impl Taking<'_, '_> {
+impl<E: Clock> Taking<'_, '_, E> {
     /// Takes in a chunk of what is missing, after the codes of its accounts: what is there is never without its code.
-    fn part(&mut self, missing: Missing) -> anyhow::Result<()> {
+    async fn part(&mut self, missing: Missing) -> anyhow::Result<()> {
         let (height, root) = (self.import.head().height, self.import.head().root);
-        let part = ChunkOf::from(missing);
-        let what = match missing {
-            Missing::Accounts(range) => format!("accounts from key hash {} on", B256::new(range.first)),
-            Missing::Storage(address, range) => format!("storage of {address} from {} on", B256::new(range.first)),
-        };
-        let chunk = self.sources.ask(
-            &what,
-            |source| source.chunk(height, &part),
-            |bytes| {
-                let chunk = decode(bytes)?;
-                let is_wanted = match (&chunk, missing) {
-                    (Chunk::Accounts(chunk), Missing::Accounts(range)) => Some((chunk.range, range)),
-                    (Chunk::Storage(chunk), Missing::Storage(address, range)) => {
-                        (Address::from(chunk.address) == address).then_some((chunk.range, range))
-                    }
-                    _ => None,
-                };
-                let is_wanted = is_wanted.is_some_and(|(actual, wanted)| {
-                    actual.first == wanted.first && (actual.last >= wanted.last || bytes.len() >= CHUNK_BYTES_MIN)
-                });
-                if !is_wanted {
-                    return Err(lie("it is another chunk than was asked for, or a small part of it"));
+        let request = StateRequest::Chunk(height, ChunkOf::from(missing));
+        let check = |bytes: &[u8]| {
+            let chunk = decode(bytes)?;
+            let is_wanted = match (&chunk, missing) {
+                (Chunk::Accounts(chunk), Missing::Accounts(range)) => Some((chunk.range, range)),
+                (Chunk::Storage(chunk), Missing::Storage(address, range)) => {
+                    (Address::from(chunk.address) == address).then_some((chunk.range, range))
                 }
-                chunk.verify(&root).map_err(|_| lie("it is no part of the state"))?;
-                Ok(chunk)
-            },
-        )?;
+                _ => None,
+            };
+            let is_wanted = is_wanted.is_some_and(|(actual, wanted)| {
+                actual.first == wanted.first && (actual.last >= wanted.last || bytes.len() >= CHUNK_BYTES_MIN)
+            });
+            if !is_wanted {
+                return Err(lie("it is another chunk than was asked for, or a small part of it"));
+            }
+            chunk.verify(&root).map_err(|_| lie("it is no part of the state"))?;
+            Ok(chunk)
+        };
+        let chunk = self.asker.ask(request.clone(), check).await?;
         if let Chunk::Accounts(chunk) = &chunk {
             for (address, leaf, _) in chunk.accounts() {
                 if let Some(id) = leaf.account.code
                     && !self.codes.contains(&id.hash)
                 {
-                    self.code(Address::from(*address), id.hash)?;
+                    self.code(Address::from(*address), id.hash).await?;
                 }
             }
         }
@@ -401,25 +340,19 @@ impl Taking<'_, '_> {
             Wrong::Lie(why) => anyhow!(why),
             Wrong::Fault(error) => error,
         })?;
-        ensure!(self.import.missing() != before, "a chunk was taken in and nothing came of it: {what}");
+        ensure!(self.import.missing() != before, "a chunk was taken in and nothing came of it: {request}");
         self.chunks = self.chunks.saturating_add(1);
         Ok(())
     }
 
-    fn code(&mut self, address: Address, hash: [u8; 32]) -> anyhow::Result<()> {
-        let height = self.import.head().height;
+    async fn code(&mut self, address: Address, hash: [u8; 32]) -> anyhow::Result<()> {
+        let request = StateRequest::Chunk(self.import.head().height, ChunkOf::Code(address));
         let import = &mut self.import;
-        self.sources.ask(
-            &format!("the code of {address}"),
-            |source| source.chunk(height, &ChunkOf::Code(address)),
-            |bytes| match decode(bytes)? {
-                chunk @ Chunk::Code(_) => match &chunk {
-                    Chunk::Code(code) if Address::from(code.address) == address => put(import, &chunk),
-                    _ => Err(lie("it is the code of another account")),
-                },
-                _ => Err(lie("it is another chunk than was asked for")),
-            },
-        )?;
+        let check = |bytes: &[u8]| match decode(bytes)? {
+            Chunk::Code(code) if Address::from(code.address) == address => put(import, &Chunk::Code(code)),
+            _ => Err(lie("it is another chunk than was asked for")),
+        };
+        self.asker.ask(request, check).await?;
         self.codes.insert(hash);
         self.chunks = self.chunks.saturating_add(1);
         Ok(())

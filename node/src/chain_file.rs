@@ -1,13 +1,15 @@
 //! The file `chain.toml`: what makes a chain this chain, the same for all its validators.
 
+use crate::{block::RawBlock, validator::Committee};
 use alloy_primitives::{Address, U256};
 use anyhow::{Context as _, anyhow, ensure};
 use commonware_codec::{Copying, DecodeExt as _};
 use commonware_cryptography::ed25519;
 use commonware_formatting::from_hex;
 use commonware_utils::ordered::Set;
-use lockstep_chain::{BLOCK_GAS_LIMIT, ChainSpec, Schedule, transaction::FeePolicy};
+use lockstep_chain::{Archive, BLOCK_GAS_LIMIT, Chain, ChainSpec, Schedule, transaction::FeePolicy};
 use lockstep_rpc::dev_accounts;
+use lockstep_store::Store;
 use lockstep_vm::{Account, Revision, StateDiff};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fs, path::Path};
@@ -72,6 +74,18 @@ impl ChainFile {
             fees: FeePolicy { base_fee: self.base_fee.into() },
             schedule: Schedule::only(Revision::V1).map_err(|error| anyhow!("{error}"))?,
         })
+    }
+
+    /// The chain with block 0 alone, in memory, and who agrees on the blocks above it.
+    ///
+    /// # Errors
+    ///
+    /// That the chain cannot be begun, or has no validators.
+    pub(crate) fn begin(&self) -> anyhow::Result<(Chain, Committee)> {
+        let chain = Chain::open(self.spec()?, Store::memory()?, Archive::memory(self.chain_id)?)?;
+        let genesis = chain.archive().block(0)?.context("the chain has no block 0")?;
+        let committee = Committee::new(RawBlock::from(genesis), self.members()?)?;
+        Ok((chain, committee))
     }
 
     /// The validators.

@@ -13,9 +13,11 @@ mod finality;
 mod finality_method;
 mod gossip;
 pub mod light;
+mod metrics;
 mod node_file;
 pub mod process;
 mod source;
+pub mod state_channel;
 pub mod testnet;
 pub mod validator;
 
@@ -24,4 +26,4 @@ pub use automaton::Stopper;
 pub use block::{BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, BlockDigest, PlacedBlock, Placement, RawBlock};
 pub use chain_file::{ChainFile, public_key};
 pub use finality::{Certificate, InvalidCertificate};
-pub use node_file::{Engine, NodeFile, NodeSetup, Peer, make_key};
+pub use node_file::{CatchUp, Engine, NodeFile, NodeSetup, Peer, make_key};

@@ -2,7 +2,6 @@
 //! witnesses. Neither believes the node that it asks.
 
 use crate::{
-    block::RawBlock,
     chain_file::ChainFile,
     finality::Certificate,
     source::{Source, bytes},
@@ -11,8 +10,8 @@ use crate::{
 use alloy_primitives::Address;
 use anyhow::{Context as _, anyhow, bail, ensure};
 use borsh::BorshDeserialize;
-use lockstep_chain::{Archive, Chain, Header, SignedBlock};
-use lockstep_store::{AccountProof, StorageProof, Store, Witness, replay};
+use lockstep_chain::{Chain, Header, SignedBlock};
+use lockstep_store::{AccountProof, StorageProof, Witness, replay};
 use lockstep_vm::{Account, B256, Bytes};
 use serde_json::{Value, json};
 
@@ -29,9 +28,7 @@ struct Known {
 
 impl Known {
     fn new(file: &ChainFile, url: &str) -> anyhow::Result<Self> {
-        let chain = Chain::open(file.spec()?, Store::memory()?, Archive::memory(file.chain_id)?)?;
-        let genesis = chain.archive().block(0)?.context("the chain has no block 0")?;
-        let committee = Committee::new(RawBlock::from(genesis), file.members()?)?;
+        let (chain, committee) = file.begin()?;
         Ok(Self { chain, committee, source: Source::new(url) })
     }
 

@@ -29,6 +29,17 @@ pub enum Engine {
     Reference,
 }
 
+/// What a node without blocks takes from its peers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CatchUp {
+    /// Every block, which it executes.
+    #[default]
+    Blocks,
+    /// The state after a final block, and the blocks above it.
+    State,
+}
+
 /// Another validator, and where it is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,7 +66,7 @@ pub struct NodeFile {
     pub reached_at: SocketAddr,
     /// Where it answers JSON-RPC.
     pub rpc: SocketAddr,
-    /// Names of hosts under which it answers JSON-RPC, beside `localhost` and addresses of numbers; `*` is every one.
+    /// Names of hosts under which it answers JSON-RPC and `GET /metrics`, beside `localhost` and addresses of numbers; `*` is every one.
     #[serde(default)]
     pub rpc_hosts: Vec<String>,
     /// Origins of web pages that may ask it, beside its own page; `*` is every one.
@@ -75,10 +86,9 @@ pub struct NodeFile {
     /// Milliseconds that it waits for a transaction before it proposes an empty block.
     #[serde(default = "idle_ms")]
     pub idle_ms: u64,
-    /// URLs of the JSON-RPC of nodes from which it takes the state after a final block, if it has no block yet. None of them is
-    /// believed. Without one it executes every block.
+    /// What it takes from its peers if it has no block yet.
     #[serde(default)]
-    pub catch_up_from: Vec<String>,
+    pub catch_up: CatchUp,
     /// The other validators.
     pub peers: Vec<Peer>,
 }

@@ -3,38 +3,32 @@
 use crate::{
     application::{ChainApplication, Interpreter, NodeFault},
     automaton::Stopper,
-    block::RawBlock,
     catch_up::{self, CaughtUp},
     finality_method::FinalityMethod,
-    gossip,
-    node_file::{Engine, NodeSetup},
-    validator::{self, Channels, Committee, Timing, Validator, channel, message_bytes_max},
+    gossip, metrics,
+    node_file::{CatchUp, Engine, NodeSetup},
+    state_channel::{self, StateChannel, StateServer},
+    validator::{self, Channels, Committee, Timing, Validator, channel, forget, message_bytes_max},
 };
 use anyhow::{Context as _, anyhow, bail};
 use commonware_cryptography::{ChaCha20Poly1305, Signer as _, ed25519};
 use commonware_p2p::{
     Ingress, Manager as _,
-    authenticated::discovery::{Config as NetworkConfig, Network},
+    authenticated::discovery::{self, Config as NetworkConfig, Network},
 };
-use commonware_runtime::{Quota, Runner as _, Spawner as _, Supervisor as _, tokio::Context};
+use commonware_runtime::{Metrics as _, Quota, Runner as _, Spawner as _, Supervisor as _, tokio::Context};
 use commonware_stream::{
     cups::{self, Cups},
     sake::{self, Sake},
 };
 use commonware_utils::{NZU32, NZUsize};
+use futures::future::join;
 use lockstep_chain::{Archive, Chain};
 use lockstep_rpc::{DevNode, Limits, serve_with};
 use lockstep_store::Store;
-use std::{
-    fs,
-    net::TcpListener,
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc::UnboundedReceiver,
 };
 
@@ -52,6 +46,9 @@ const VOTES_QUOTA: Quota = Quota::per_second(NZU32!(512));
 /// faulty validator can take.
 const BLOCKS_QUOTA: Quota = Quota::per_second(NZU32!(32));
 
+/// Questions of a peer for a state in a second, each for a chunk.
+const STATE_QUOTA: Quota = Quota::per_second(NZU32!(16));
+
 /// How a node logs.
 #[derive(Debug, Clone, Copy)]
 pub struct Logs {
@@ -67,44 +64,20 @@ pub struct Logs {
 ///
 /// That it cannot start, or that it failed.
 pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
-    let node = Arc::new(open(&setup)?);
-    let committee = committee(&setup, node.chain())?;
-    let interpreter = match setup.file.engine {
-        Engine::Production => Interpreter::Production,
-        Engine::Reference => Interpreter::reference(node.chain())?,
-    };
-    if let Some(address) = setup.file.metrics {
-        TcpListener::bind(address).with_context(|| format!("cannot listen at {address} for metrics"))?;
-    }
+    let (_, committee) = setup.chain.begin()?;
     let clients = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(CLIENT_THREADS)
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let finality = FinalityMethod::default();
-    let served = clients.block_on(serve_with(
-        Arc::clone(&node),
-        setup.file.rpc,
-        Limits::default(),
-        setup.access.clone(),
-        finality.methods()?,
-    ));
-    let served = served.with_context(|| format!("cannot listen at {} for JSON-RPC", setup.file.rpc))?;
-
+    let handle = clients.handle().clone();
     let config = commonware_runtime::tokio::Config::new().with_storage_directory(setup.data.join("consensus"));
     let result = commonware_runtime::tokio::Runner::new(config).start(|context| async move {
         let level = commonware_runtime::tokio::telemetry::Logs { level: logs.level, json: logs.json };
         let telemetry = context.child("telemetry");
-        commonware_runtime::tokio::telemetry::init(telemetry, level, setup.file.metrics, None);
-        let (stopper, faults) = Stopper::new();
-        let height = node.chain().head()?.number;
-        tracing::info!(key = %setup.key.public_key(), height, rpc = %served.address(), "the validator starts");
-        let application = Arc::new(ChainApplication::new(Arc::clone(&node), interpreter));
-        let validator = start(&context, &setup, &committee, &node, application, stopper).await?;
-        finality.answer_from(validator.marshal.clone());
-        let why = until_stopped(validator, faults).await;
-        served.stop();
+        commonware_runtime::tokio::telemetry::init(telemetry, level, None, None);
+        let why = take_part(&context, &setup, &committee, &handle).await;
         tracing::info!("the validator stops");
         // Tasks that do not end in time are ended with the process: what was acknowledged is on disk.
         let _ = context.stop(0, Some(Duration::from_secs(STOP_SECONDS))).await;
@@ -114,26 +87,77 @@ pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
     result
 }
 
-fn chain_folder(setup: &NodeSetup) -> PathBuf {
-    setup.data.join("chain")
+/// What tells a process to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-/// The chain in the folder of a validator; begins it where there is none.
-fn open(setup: &NodeSetup) -> anyhow::Result<DevNode> {
-    let folder = chain_folder(setup);
-    let shown = folder.display();
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {shown}"))?;
-    if !setup.file.catch_up_from.is_empty() {
-        // The log begins with the network, which needs the chain.
-        let tell = |text: String| eprintln!("{text}");
-        let sources = catch_up::rpc_sources(&setup.file.catch_up_from);
-        let caught_up = catch_up::by_state(&folder, &setup.chain, sources, &tell);
-        if let Some(CaughtUp { header, chunks }) = caught_up.context("cannot catch up by state")? {
-            tell(format!("the chain begins with the state after block {}, {chunks} chunks", header.number));
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
-    let chain = open_chain(setup, &folder).with_context(|| format!("cannot open the chain in {shown}"))?;
-    Ok(DevNode::of_validator(chain, setup.file.beneficiary))
+}
+
+/// Joins the network, catches up, and validates until it is told to stop or the node fails.
+async fn take_part(
+    context: &Context,
+    setup: &NodeSetup,
+    committee: &Committee,
+    clients: &tokio::runtime::Handle,
+) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let folder = setup.data.join("chain");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    if let Some(address) = setup.file.metrics {
+        let texts = context.child("metrics");
+        let serving = clients.spawn(metrics::serve(address, setup.access.clone(), move || texts.encode()));
+        clients.spawn(serving.await??);
+    }
+    let mut joined = join_network(context, setup, committee)?;
+    if setup.file.catch_up == CatchUp::State {
+        tokio::select! {
+            caught_up = catch_up(context, setup, &folder, joined) => {
+                joined = caught_up.context("cannot catch up by state")?;
+            }
+            () = signals.recv() => return Ok(()),
+        }
+    }
+    let chain = open_chain(setup, &folder).with_context(|| format!("cannot open the chain in {}", folder.display()))?;
+    let node = Arc::new(DevNode::of_validator(chain, setup.file.beneficiary));
+    let interpreter = match setup.file.engine {
+        Engine::Production => Interpreter::Production,
+        Engine::Reference => Interpreter::reference(node.chain())?,
+    };
+    let finality = FinalityMethod::default();
+    let (address, access, methods) = (setup.file.rpc, setup.access.clone(), finality.methods()?);
+    let serving = clients.spawn(serve_with(Arc::clone(&node), address, Limits::default(), access, methods));
+    let served = serving.await?.with_context(|| format!("cannot listen at {address} for JSON-RPC"))?;
+    let height = node.chain().head()?.number;
+    tracing::info!(key = %setup.key.public_key(), height, rpc = %served.address(), "the validator starts");
+
+    let (stopper, faults) = Stopper::new();
+    // The channel is answered on for as long as this end of it is there.
+    let Joined { oracle, channels, transactions, server, state: _state } = joined;
+    let gossiping = Arc::clone(&node);
+    context.child("gossip").spawn(move |context| gossip::run(context, gossiping, transactions));
+    let application = Arc::new(ChainApplication::new(Arc::clone(&node), interpreter));
+    let timing = Timing { idle: Duration::from_millis(setup.file.idle_ms), ..Timing::default() };
+    let begins = catch_up::begins_at(&folder, committee)?;
+    let validator = validator::Setup { key: setup.key.clone(), committee, timing, application, stopper, begins };
+    let validator = validator::start(context.child("validator"), validator, channels, (oracle.clone(), oracle)).await?;
+    server.answer_from(&node, &validator);
+    finality.answer_from(validator.marshal.clone());
+    let why = until_stopped(validator, faults, signals).await;
+    served.stop();
+    why
 }
 
 fn open_chain(setup: &NodeSetup, folder: &Path) -> anyhow::Result<Chain> {
@@ -141,21 +165,21 @@ fn open_chain(setup: &NodeSetup, folder: &Path) -> anyhow::Result<Chain> {
     Ok(Chain::open(setup.chain.spec()?, store, archive)?)
 }
 
-/// The committee of the chain.
-fn committee(setup: &NodeSetup, chain: &Chain) -> anyhow::Result<Committee> {
-    let genesis = chain.archive().block(0)?.context("the chain has no block 0")?;
-    Ok(Committee::new(RawBlock::from(genesis), setup.chain.members()?)?)
+type Oracle = discovery::Oracle<ed25519::PublicKey>;
+type Sender = discovery::Sender<ed25519::PublicKey, Context>;
+type Receiver = discovery::Receiver<ed25519::PublicKey>;
+
+/// A network that this node is on.
+struct Joined {
+    oracle: Oracle,
+    channels: Channels<Sender, Receiver>,
+    transactions: (Sender, Receiver),
+    state: StateChannel,
+    server: StateServer<Context>,
 }
 
-/// Starts the network and the validator on it.
-async fn start(
-    context: &Context,
-    setup: &NodeSetup,
-    committee: &Committee,
-    node: &Arc<DevNode>,
-    application: Arc<ChainApplication>,
-    stopper: Stopper,
-) -> anyhow::Result<Validator> {
+/// Starts the network.
+fn join_network(context: &Context, setup: &NodeSetup, committee: &Committee) -> anyhow::Result<Joined> {
     let members = committee.members();
     let count = u32::try_from(members.iter().count())?;
     let largest = message_bytes_max(count).max(u32::try_from(gossip::MESSAGE_BYTES_MAX)?);
@@ -170,13 +194,32 @@ async fn start(
         backfill: network.register(channel::BACKFILL, BLOCKS_QUOTA),
     };
     let transactions = network.register(channel::TRANSACTIONS, BLOCKS_QUOTA);
+    let states = network.register(channel::STATE, STATE_QUOTA);
     network.start();
-    let node = Arc::clone(node);
-    context.child("gossip").spawn(move |context| gossip::run(context, node, transactions));
-    let timing = Timing { idle: Duration::from_millis(setup.file.idle_ms), ..Timing::default() };
-    let begins = catch_up::begins_at(&chain_folder(setup), committee)?;
-    let validator = validator::Setup { key: setup.key.clone(), committee, timing, application, stopper, begins };
-    Ok(validator::start(context.child("validator"), validator, channels, (oracle.clone(), oracle)).await?)
+    let me = setup.key.public_key();
+    let server = StateServer::new(context.child("states"), me.clone());
+    let peers = (oracle.clone(), oracle.clone());
+    let state = state_channel::start(context.child("state"), me, states, peers, server.clone());
+    Ok(Joined { oracle, channels, transactions, state, server })
+}
+
+/// Takes the state after a final block if there is no block yet.
+async fn catch_up(context: &Context, setup: &NodeSetup, folder: &Path, joined: Joined) -> anyhow::Result<Joined> {
+    let Joined { oracle, mut channels, mut transactions, mut state, server } = joined;
+    let (folder, chain, me) = (folder.to_owned(), setup.chain.clone(), setup.key.public_key());
+    let taking = context.child("catch_up").dedicated().spawn(move |context| async move {
+        let caught_up = catch_up::by_state(&context, &folder, &chain, &mut state, &me).await;
+        (state, caught_up)
+    });
+    // What comes meanwhile would fill the memory, and is old by then.
+    let (state, caught_up) = tokio::select! {
+        taken = taking => taken.context("the network has stopped")?,
+        _ = join(channels.forget(), forget(&mut transactions.1)) => bail!("the network has stopped"),
+    };
+    if let Some(CaughtUp { header, chunks }) = caught_up? {
+        tracing::info!(height = header.number, chunks, "the chain begins with the state after that block");
+    }
+    Ok(Joined { oracle, channels, transactions, state, server })
 }
 
 fn network_config(
@@ -202,11 +245,13 @@ fn network_config(
 }
 
 /// Waits until somebody stops the process, or the node fails.
-async fn until_stopped(validator: Validator, mut faults: UnboundedReceiver<NodeFault>) -> anyhow::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+async fn until_stopped(
+    validator: Validator,
+    mut faults: UnboundedReceiver<NodeFault>,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
     tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        () = signals.recv() => Ok(()),
         Some(fault) = faults.recv() => Err(fault.into()),
         _ = validator.engine => bail!("consensus has stopped: the log says why"),
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     chain_file::ChainFile,
-    node_file::{Engine, NodeFile, Peer, make_key, write_toml},
+    node_file::{CatchUp, Engine, NodeFile, Peer, make_key, write_toml},
 };
 use anyhow::{Context as _, bail, ensure};
 use commonware_cryptography::Signer as _;
@@ -76,7 +76,7 @@ pub fn prepare(folder: &Path, nodes: u16, port: u16, reference: bool) -> anyhow:
             rpc: member.rpc,
             rpc_hosts: Vec::new(),
             rpc_origins: Vec::new(),
-            catch_up_from: Vec::new(),
+            catch_up: CatchUp::Blocks,
             metrics: Some(member.metrics),
             private_addresses: true,
             engine: if reference && node + 1 == nodes { Engine::Reference } else { Engine::Production },

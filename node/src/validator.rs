@@ -5,6 +5,7 @@ use crate::{
     automaton::{Automaton, Finaliser, Marshal, Stopper},
     block::{BlockDigest, PlacedBlock},
     finality::Certificate,
+    state_channel,
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
@@ -27,6 +28,7 @@ use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
 use commonware_storage::archive::immutable;
 use commonware_utils::{NZDuration, NZU16, NZU64, NZUsize, ordered::Set};
+use futures::future::join_all;
 use rand_core::CryptoRng;
 use std::{num::NonZeroU64, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -68,6 +70,8 @@ pub mod channel {
     pub const BACKFILL: u64 = 4;
     /// Transactions.
     pub const TRANSACTIONS: u64 = 5;
+    /// States that are asked for.
+    pub const STATE: u64 = 6;
 }
 
 /// Both ends of the channels of [`channel`].
@@ -84,11 +88,25 @@ pub struct Channels<S, R> {
     pub backfill: (S, R),
 }
 
+impl<S, R: Receiver> Channels<S, R> {
+    /// Takes in messages and forgets them, for as long as it is polled: for a node that takes no part yet.
+    pub(crate) async fn forget(&mut self) {
+        let Self { votes, certificates, resolver, blocks, backfill } = self;
+        let all = [&mut votes.1, &mut certificates.1, &mut resolver.1, &mut blocks.1, &mut backfill.1];
+        join_all(all.map(forget)).await;
+    }
+}
+
+/// Takes in messages and forgets them until the network stops.
+pub(crate) async fn forget<R: Receiver>(receiver: &mut R) {
+    while receiver.recv().await.is_ok() {}
+}
+
 /// Bytes of the largest message of a committee of so many members.
 pub fn message_bytes_max(members: u32) -> u32 {
     let simplex = simplex::max_payload_size::<Scheme, BlockDigest>(members);
     let marshal = marshal::max_payload_size::<Standard<PlacedBlock>, Scheme>(members, &());
-    commonware_p2p::max_message_size(&[simplex, marshal])
+    commonware_p2p::max_message_size(&[simplex, marshal, state_channel::message_bytes_max()])
 }
 
 /// How long a validator waits.

@@ -14,7 +14,7 @@ pub const FIRST_KEY: Hash = [0; 32];
 pub const LAST_KEY: Hash = [0xff; 32];
 
 /// A range of key hashes, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct KeyRange {
     /// The lowest key hash in it.
     pub first: Hash,

@@ -107,6 +107,11 @@ impl Access {
         })
     }
 
+    /// Whether `request` may ask, for whoever answers it elsewhere.
+    pub fn allows<B>(&self, request: &HttpRequest<B>) -> bool {
+        self.check(request).is_ok()
+    }
+
     /// Whether `request` may ask.
     pub(crate) fn check<B>(&self, request: &HttpRequest<B>) -> Result<Asker, Refused> {
         let host = self.host(request)?;

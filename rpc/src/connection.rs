@@ -336,6 +336,13 @@ impl IncomingHeader {
         FrameHeader::read(self.bytes.get(..self.length)?)
     }
 
+    /// What the payload is masked with, once the header is whole: its last four bytes, if it says that there are any.
+    pub(crate) fn mask(&self) -> [u8; 4] {
+        let is_masked = self.bytes.get(1).is_some_and(|second| second & 0x80 != 0);
+        let mask = self.bytes.get(..self.length).and_then(<[u8]>::last_chunk::<4>);
+        mask.copied().filter(|_| is_masked).unwrap_or_default()
+    }
+
     /// Where the next bytes of it go: never bytes of the payload.
     pub(crate) fn rest(&mut self) -> &mut [u8] {
         let length = match self.bytes.get(..self.length) {

@@ -4,6 +4,7 @@
 use crate::{
     access::{Access, Asker},
     answers::with_room,
+    batch::BatchCounter,
     budget::Budget,
     connection::{Connection, FREE_BYTES},
     pages,
@@ -14,12 +15,14 @@ use jsonrpsee::{
     core::{
         BoxError,
         http_helpers::{HttpError, read_body},
+        server::MethodResponse,
     },
     server::{
         HttpBody, HttpRequest, HttpResponse,
         http::{content_type_is_json, response},
         ws::is_upgrade_request,
     },
+    types::{Id, error::reject_too_big_batch_request},
 };
 use std::{
     future::Future,
@@ -47,13 +50,15 @@ pub(crate) struct FrontLayer {
     small: Arc<Semaphore>,
     requests: Budget,
     request_bytes_max: u32,
+    batch_max: u32,
 }
 
 impl FrontLayer {
     pub(crate) fn new(limits: &Limits, access: Access, requests: Budget) -> Self {
         let small = usize::try_from(limits.connections_max).unwrap_or(Semaphore::MAX_PERMITS);
         let small = Arc::new(Semaphore::new(small.min(Semaphore::MAX_PERMITS)));
-        Self { access: Arc::new(access), small, requests, request_bytes_max: limits.request_bytes_max }
+        let (request_bytes_max, batch_max) = (limits.request_bytes_max, limits.batch_max);
+        Self { access: Arc::new(access), small, requests, request_bytes_max, batch_max }
     }
 
     /// Bytes that the body of `request` has to find room for until it is answered for; `None` if it is small. Nothing of it is
@@ -154,6 +159,7 @@ where
 
     fn post(&mut self, request: HttpRequest) -> Answer {
         let (mut inner, bytes_max) = (self.inner.clone(), self.layer.request_bytes_max);
+        let batch_max = self.layer.batch_max;
         let (small, large) = (Arc::clone(&self.layer.small), self.layer.requests.clone());
         let bytes = self.layer.bytes_of(&request);
         let connection = request.extensions().get::<Arc<Connection>>().cloned();
@@ -168,6 +174,9 @@ where
             let body = tokio::time::timeout(BODY_TIME, read_body(&parts.headers, body, bytes_max)).await;
             drop(reading);
             match body {
+                Ok(Ok((bytes, _))) if BatchCounter::default().read(bytes.iter().copied()) > batch_max.into() => {
+                    Ok(response::from_method_response(too_many(batch_max)))
+                }
                 Ok(Ok((bytes, _))) => {
                     let request = HttpRequest::from_parts(parts, HttpBody::from(bytes));
                     inner.call(request).await.map(with_room)
@@ -182,6 +191,12 @@ where
             }
         })
     }
+}
+
+/// The answer to a batch of more requests than `limit`.
+fn too_many(limit: u32) -> MethodResponse {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    MethodResponse::error(Id::Null, reject_too_big_batch_request(limit))
 }
 
 /// A body that is being read from a connection, until this is dropped.

@@ -7,6 +7,7 @@
 mod access;
 mod accounts;
 mod answers;
+mod batch;
 mod budget;
 mod call;
 mod connection;

@@ -6,14 +6,14 @@ use crate::{
     filter::{self, FilterRequest},
     forms::{self, Place, quantity},
     node::DevNode,
-    parameters::{BlockParameter, CallRequest, PartParameter, Positions, Quantity, Size},
+    parameters::{BlockParameter, CallRequest, Positions, Quantity, Size},
     replays,
     turns::{Turns, Work},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use jsonrpsee::{RpcModule, server::RegisterMethodError, types::ErrorObjectOwned};
 use lockstep_chain::{Header, SignedBlock};
-use lockstep_store::{CHUNK_BYTES, Recorder};
+use lockstep_store::Recorder;
 use lockstep_vm::StateView;
 use serde_json::{Value, json, value::to_raw_value};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const PROOF_KEYS_MAX: usize = 1_024;
 type Method = fn(&DevNode, &Positions) -> Result<Value, RpcError>;
 
 /// Each method with its name, and what it does.
-const METHODS: [(&str, Work, Method); 35] = [
+const METHODS: [(&str, Work, Method); 34] = [
     ("web3_clientVersion", Work::Read, |_, _| Ok(json!(concat!("lockstep/", env!("CARGO_PKG_VERSION"))))),
     ("net_version", Work::Read, |node, _| Ok(json!(node.chain().spec().chain_id.to_string()))),
     ("net_listening", Work::Read, |_, _| Ok(json!(true))),
@@ -90,13 +90,6 @@ const METHODS: [(&str, Work, Method); 35] = [
     ("evm_mine", Work::Submit, |node, _| node.make_block().map(|()| json!(quantity(0)))),
     ("lockstep_getProof", Work::Execute, proof),
     ("lockstep_getWitness", Work::Execute, witness),
-    ("lockstep_getChunk", Work::Execute, |node, positions| {
-        let header = positions.block(0, node)?;
-        let part = positions.required::<PartParameter>(1, "part of a state")?;
-        let chunk = node.chain().view(header.number)?.chunk(&part.into(), CHUNK_BYTES)?;
-        let bytes = borsh::to_vec(&chunk).map_err(|error| RpcError::refused(error.to_string()))?;
-        Ok(json!(hex::encode_prefixed(bytes)))
-    }),
     ("lockstep_traceTransaction", Work::Replay, replays::trace),
     ("lockstep_profileTransaction", Work::Replay, replays::profile),
     ("lockstep_getBlock", Work::Read, |node, positions| {

@@ -158,6 +158,11 @@ impl DevNode {
         self.pool().len()
     }
 
+    /// Whether one of them can be in the next block.
+    pub fn is_ready(&self) -> bool {
+        self.pool().is_ready()
+    }
+
     /// A transaction that waits.
     pub fn waiting_transaction(&self, hash: &B256) -> Option<SignedTx> {
         self.pool().get(hash).cloned()

@@ -4,7 +4,6 @@ use crate::{error::RpcError, node::DevNode};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use jsonrpsee::types::Params;
 use lockstep_chain::Header;
-use lockstep_store::{ChunkOf, KeyRange};
 use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor},
@@ -163,44 +162,6 @@ impl BlockParameter {
     pub(crate) fn header(&self, node: &DevNode) -> Result<Option<Header>, RpcError> {
         let Some(height) = self.height(node)? else { return Ok(None) };
         Ok(node.chain().archive().header(height)?)
-    }
-}
-
-/// A part of a state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum PartParameter {
-    /// Accounts whose key hashes are in a range.
-    Accounts {
-        /// The first key hash.
-        first: B256,
-        /// The last one.
-        last: B256,
-    },
-    /// Values of a storage whose key hashes are in a range.
-    Storage {
-        /// The account.
-        address: Address,
-        /// The first key hash.
-        first: B256,
-        /// The last one.
-        last: B256,
-    },
-    /// The code of an account.
-    Code {
-        /// The account.
-        address: Address,
-    },
-}
-
-impl From<PartParameter> for ChunkOf {
-    fn from(part: PartParameter) -> Self {
-        let range = |first: B256, last: B256| KeyRange { first: first.0, last: last.0 };
-        match part {
-            PartParameter::Accounts { first, last } => Self::Accounts(range(first, last)),
-            PartParameter::Storage { address, first, last } => Self::Storage(address, range(first, last)),
-            PartParameter::Code { address } => Self::Code(address),
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! before it was answered. So nothing more is read until the peer has read, and a peer that reads nothing for long is gone.
 
 use crate::{
+    batch::BatchCounter,
     budget::Waiting,
     connection::{Admitted, Connection, IncomingHeader},
 };
@@ -31,6 +32,9 @@ const MESSAGE_TIME: Duration = Duration::from_secs(20);
 /// Bytes of the payload of a control frame (RFC 6455, section 5.5).
 const CONTROL_BYTES_MAX: u64 = 125;
 
+/// Requests of a batch at which a connection ends. Below it the server counts them itself, and answers with an error.
+const BATCH_MAX: u64 = 4_096;
+
 /// The frames of a WebSocket as they come.
 #[derive(Default)]
 struct Incoming {
@@ -40,6 +44,10 @@ struct Incoming {
     /// Whether the frame of the header was admitted.
     is_admitted: bool,
     payload_left: u64,
+    /// What the bytes of the payload are masked with, from the next one on; `None` in a control frame.
+    mask: Option<[u8; 4]>,
+    /// Counts what the message contains, if it is a batch.
+    batch: BatchCounter,
     /// Bytes of the message so far, if one was begun.
     message_bytes: Option<u64>,
     /// Whether the message ends with the frame.
@@ -119,6 +127,9 @@ impl Socket {
         let mut part = ReadBuf::new(bytes.initialize_unfilled_to(length));
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut part))?;
         let read = part.filled().len();
+        if self.incoming.count(part.filled()) > BATCH_MAX {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "a batch of too many requests")));
+        }
         bytes.advance(read);
         let read = u64::try_from(read).unwrap_or(u64::MAX);
         self.incoming.payload_left = self.incoming.payload_left.saturating_sub(read);
@@ -157,7 +168,7 @@ impl Socket {
     }
 
     fn give_header(&mut self, bytes: &mut ReadBuf<'_>) {
-        let Incoming { header, given, .. } = &mut self.incoming;
+        let Incoming { header, given, mask, .. } = &mut self.incoming;
         let rest = header.bytes.get(*given..header.length).unwrap_or_default();
         let part = rest.get(..bytes.remaining()).unwrap_or(rest);
         bytes.put_slice(part);
@@ -166,6 +177,7 @@ impl Socket {
             return;
         }
         let frame = header.whole();
+        *mask = frame.filter(|frame| !frame.is_control).map(|_| header.mask());
         (header.length, *given, self.incoming.is_admitted) = (0, 0, false);
         self.incoming.payload_left = frame.map_or(0, |frame| frame.payload_bytes);
         if frame.is_some_and(|frame| !frame.is_control) {
@@ -175,10 +187,19 @@ impl Socket {
 }
 
 impl Incoming {
+    /// Reads bytes of a payload. Returns the entries so far, if the message is a batch.
+    fn count(&mut self, payload: &[u8]) -> u64 {
+        let Some(mask) = &mut self.mask else { return 0 };
+        let entries = self.batch.read(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        mask.rotate_left(payload.len() % 4);
+        entries
+    }
+
     /// Ends the message if all of it is there.
     fn end_message(&mut self) {
         if self.payload_left == 0 && self.is_last {
             (self.message_bytes, self.is_last, self.deadline) = (None, false, None);
+            self.batch = BatchCounter::default();
         }
     }
 }

@@ -24,7 +24,7 @@ pub const CHUNK_BYTES: usize = 1_024 * 1_024;
 const APART_BYTES: usize = 128 * 1_024;
 
 /// A part of a state that somebody asks for a chunk of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChunkOf {
     /// Accounts whose key hashes are in a range.
     Accounts(KeyRange),

@@ -136,3 +136,60 @@ fn what_the_chain_would_refuse_does_not_wait() {
     assert_eq!(pool.after_block([&signers[0].address], &point(&state)).unwrap().len(), 1);
     assert!(pool.is_empty());
 }
+
+/// What cannot be in a block, or only behind what hardly will, keeps nothing out that can: whatever it offers, it costs nothing.
+#[test]
+fn what_cannot_be_in_a_block_makes_room() {
+    let signers = signers(60);
+    let state = state(&signers, u64::MAX);
+    let dear = 1_000 * BASE_FEE;
+    // The first nonce is missing, one in the middle is, or the first one pays the least there is.
+    let floods: [&[(u64, u128)]; 3] = [
+        &[(1, dear), (2, dear), (3, dear)],
+        &[(0, BASE_FEE + 2), (2, dear), (3, dear)],
+        &[(0, BASE_FEE), (1, dear), (2, dear)],
+    ];
+    for flood in floods {
+        let mut pool = Mempool::new(LIMITS);
+        for signer in &signers[..30] {
+            for (nonce, price) in flood {
+                let _ = pool.add(signed(signer, *nonce, *price, 0), &point(&state));
+            }
+        }
+        let full = pool.len();
+        assert!(full > 10, "{full} transactions");
+        // Those who would pay a little more than the least each have a place.
+        let honest: Vec<_> = signers[30..].iter().take(full).map(|signer| signed(signer, 0, BASE_FEE + 3, 0)).collect();
+        let mut admitted = 0;
+        for honest in &honest {
+            admitted += usize::from(pool.add(honest.clone(), &point(&state)).is_ok());
+            assert!(pool.bytes() <= LIMITS.bytes_max);
+        }
+        assert_eq!(admitted, full, "{flood:?}");
+        // And one that is behind a gap has none.
+        let behind = pool.add(signed(&signers[59], 1, dear, 0), &point(&state));
+        assert_eq!(behind, Err(NotAdmitted::FullBehind { missing: 0 }));
+        pool.recheck(&point(&MemoryState::default())).unwrap();
+        assert!(pool.is_empty() && !pool.is_ready() && pool.bytes() == 0);
+    }
+}
+
+/// A transaction is ready once all before it are there, in whatever order they come and blocks take them.
+#[test]
+fn the_pool_knows_whether_something_can_be_in_a_block() {
+    let signers = signers(1);
+    let (mut state, of) = (state(&signers, u64::MAX), signers[0].address);
+    let mut pool = Mempool::new(LIMITS);
+    for nonce in [3, 1, 2] {
+        pool.add(signed(&signers[0], nonce, BASE_FEE, 0), &point(&state)).unwrap();
+        assert!(!pool.is_ready() && pool.best(&state, u64::MAX).unwrap().is_empty());
+    }
+    pool.add(signed(&signers[0], 0, BASE_FEE, 0), &point(&state)).unwrap();
+    assert!(pool.is_ready());
+    for nonce in 1..=4 {
+        state.accounts.get_mut(&of).unwrap().nonce = nonce;
+        pool.after_block([&of], &point(&state)).unwrap();
+        assert_eq!(pool.is_ready(), nonce < 4, "nonce {nonce}");
+        assert_eq!(pool.is_ready(), !pool.best(&state, u64::MAX).unwrap().is_empty());
+    }
+}

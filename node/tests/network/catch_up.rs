@@ -1,35 +1,40 @@
 //! Catch-up by state: from honest nodes, from nodes that lie in every way, and again after an end in the middle.
 
 use super::{
-    simulation::{CHAIN_ID, NODES, chain_file, key},
+    simulation::{CHAIN_ID, NODES, Simulation, application, chain_file, key, lossy, node, send, simulate},
     transactions::transaction,
 };
 use alloy_primitives::{Address, U256};
-use anyhow::bail;
+use bytes::Bytes;
 use commonware_consensus::{
     simplex::{
         scheme::ed25519::Scheme,
-        types::{Context, Finalization, Finalize, Proposal},
+        types::{Context as Placement, Finalization, Finalize, Proposal},
     },
     types::{Epoch, Round, View},
 };
-use commonware_cryptography::{Digestible as _, Signer as _};
+use commonware_cryptography::{Digestible as _, Signer as _, ed25519::PublicKey};
 use commonware_parallel::Sequential;
-use commonware_utils::{non_empty, ordered::Set};
+use commonware_resolver::p2p::Producer;
+use commonware_runtime::{Clock as _, Spawner as _, Supervisor as _, deterministic::Context};
+use commonware_utils::{channel::oneshot, non_empty, ordered::Set};
+use futures::future::join_all;
 use lockstep_chain::{Archive, Chain, SignedBlock, transaction::SignedTx};
 use lockstep_node::{
     Certificate, ChainFile, PlacedBlock, RawBlock,
-    catch_up::{StateSource, by_state},
-    validator::Committee,
+    catch_up::{CaughtUp, begins_at, by_state},
+    state_channel::{StateChannel, StateRequest, StateServer},
+    validator::{Committee, Validator},
 };
+use lockstep_rpc::DevNode;
 use lockstep_store::{ChunkOf, KeyRange, Store};
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 /// Accounts of the chain: more than three chunks have.
@@ -55,7 +60,7 @@ fn certificate(chain: &Chain, block: SignedBlock, keys: std::ops::Range<usize>) 
     let committee = committee(chain, keys.clone());
     let round = Round::new(Epoch::zero(), View::new(9));
     let parent = (View::new(8), PlacedBlock::genesis(RawBlock::from(block.clone()), key(0).public_key()).digest());
-    let placement = Context { round, leader: key(1).public_key(), parent };
+    let placement = Placement { round, leader: key(1).public_key(), parent };
     let placed = PlacedBlock::new(placement, RawBlock::from(block));
     let proposal = Proposal::new(round, View::new(8), placed.digest());
     let votes: Vec<_> = keys
@@ -116,40 +121,6 @@ impl Origin {
     }
 }
 
-/// A node that answers as it should.
-struct Honest {
-    origin: Arc<Origin>,
-    /// Answers that were given, and the one at which the process is ended.
-    answers: Arc<AtomicUsize>,
-    ends_at: usize,
-}
-
-impl Honest {
-    fn new(origin: &Arc<Origin>) -> Self {
-        Self { origin: Arc::clone(origin), answers: Arc::default(), ends_at: usize::MAX }
-    }
-}
-
-impl StateSource for Honest {
-    fn name(&self) -> String {
-        "honest".to_owned()
-    }
-
-    fn certificate(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        Ok(Some(self.origin.certificate.clone()))
-    }
-
-    fn block(&self, height: u64) -> anyhow::Result<Vec<u8>> {
-        Ok(self.origin.chain.archive().block(height)?.unwrap().to_bytes()?)
-    }
-
-    fn chunk(&self, height: u64, part: &ChunkOf) -> anyhow::Result<Vec<u8>> {
-        let number = self.answers.fetch_add(1, Ordering::Relaxed);
-        assert!(number != self.ends_at, "the process is ended");
-        Ok(borsh::to_vec(&self.origin.chain.view(height)?.chunk(part, CHUNK_BYTES)?).unwrap())
-    }
-}
-
 /// Ways to lie, or to be of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -181,120 +152,255 @@ enum Way {
     Huge,
 }
 
-struct Liar {
-    honest: Honest,
-    way: Way,
+/// Answers for a state, in its way.
+#[derive(Clone)]
+struct Server {
+    origin: Arc<Origin>,
+    me: PublicKey,
+    /// `None` if it is honest.
+    way: Option<Way>,
+    /// Whether a lie was told. Before, those that are honest have no answer, so that the liar is asked.
+    told: Arc<AtomicBool>,
+    /// Chunks that were given.
+    given: Arc<AtomicUsize>,
 }
 
-impl StateSource for Liar {
-    fn name(&self) -> String {
-        format!("{:?}", self.way)
+impl Server {
+    fn chunk(&self, height: u64, part: &ChunkOf) -> Vec<u8> {
+        borsh::to_vec(&self.origin.chain.view(height).unwrap().chunk(part, CHUNK_BYTES).unwrap()).unwrap()
     }
 
-    fn certificate(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        let chain = &self.honest.origin.chain;
-        match self.way {
-            Way::Silent => bail!("silent"),
-            Way::Nothing => Ok(None),
-            Way::OtherCertificate => Ok(Some(certificate(chain, chain.archive().block(3)?.unwrap(), 1..NODES + 1))),
-            Way::NoCertificate => Ok(Some(vec![7; 400])),
-            _ => self.honest.certificate(),
+    fn block(&self, height: u64) -> Vec<u8> {
+        self.origin.chain.archive().block(height).unwrap().unwrap().to_bytes().unwrap()
+    }
+
+    fn honest(&self, request: &StateRequest) -> Option<Vec<u8>> {
+        match request {
+            StateRequest::Certificate(of) => (*of == self.me).then(|| self.origin.certificate.clone()),
+            StateRequest::Block(height) => Some(self.block(*height)),
+            StateRequest::Chunk(height, part) => Some(self.chunk(*height, part)),
         }
     }
 
-    fn block(&self, height: u64) -> anyhow::Result<Vec<u8>> {
-        match self.way {
-            Way::Silent => bail!("silent"),
-            Way::OtherBlock => self.honest.block(height - 1),
-            _ => self.honest.block(height),
-        }
-    }
-
-    fn chunk(&self, height: u64, part: &ChunkOf) -> anyhow::Result<Vec<u8>> {
-        let chunk = self.honest.chunk(height, part)?;
-        let half = chunk.len() / 2;
-        Ok(match (self.way, *part) {
-            (Way::Silent, _) => bail!("silent"),
-            (Way::Flipped(at), _) => {
-                let (mut chunk, at) = (chunk, at % half.max(1) * 2);
+    /// The answer of a liar where it lies.
+    fn lie(&self, way: Way, request: &StateRequest) -> Option<Option<Vec<u8>>> {
+        let chain = &self.origin.chain;
+        let height = chain.head().unwrap().number;
+        let chunk = match request {
+            StateRequest::Chunk(_, part) => Some(self.chunk(height, part)),
+            _ => None,
+        };
+        let half = chunk.as_ref().map_or(0, Vec::len) / 2;
+        let lie = match (way, request) {
+            (Way::Silent, _) => return Some(None),
+            (Way::Nothing, StateRequest::Certificate(_)) => Vec::new(),
+            (Way::OtherCertificate, StateRequest::Certificate(_)) => {
+                certificate(chain, chain.archive().block(height).unwrap().unwrap(), 1..NODES + 1)
+            }
+            (Way::NoCertificate, StateRequest::Certificate(_)) => vec![7; 400],
+            (Way::OtherBlock, StateRequest::Block(height)) => self.block(height - 1),
+            (Way::Flipped(at), StateRequest::Chunk(..)) => {
+                let (mut chunk, at) = (chunk?, at % half.max(1) * 2);
                 chunk[at] ^= 1;
                 chunk
             }
-            (Way::Half, _) => chunk[..half].to_vec(),
-            (Way::Empty, _) => Vec::new(),
-            (Way::OtherState, _) => self.honest.chunk(height - 1, part)?,
-            (Way::OtherPart, ChunkOf::Accounts(mut range)) => {
-                range.first[0] ^= 0x80;
-                range.last = [0xff; 32];
-                self.honest.chunk(height, &ChunkOf::Accounts(range))?
+            (Way::Half, StateRequest::Chunk(..)) => chunk?[..half].to_vec(),
+            (Way::Empty, StateRequest::Chunk(..)) => Vec::new(),
+            (Way::OtherState, StateRequest::Chunk(height, part)) => self.chunk(height - 1, part),
+            (Way::OtherPart, StateRequest::Chunk(height, ChunkOf::Accounts(range))) => {
+                let mut first = range.first;
+                first[0] ^= 0x80;
+                self.chunk(*height, &ChunkOf::Accounts(KeyRange { first, last: [0xff; 32] }))
             }
-            (Way::Small, ChunkOf::Accounts(range)) => {
+            (Way::Small, StateRequest::Chunk(height, ChunkOf::Accounts(range))) => {
                 let mut last = range.first;
                 last[1] |= 0x0f;
-                self.honest.chunk(height, &ChunkOf::Accounts(KeyRange { last, ..range }))?
+                self.chunk(*height, &ChunkOf::Accounts(KeyRange { last, ..*range }))
             }
-            (Way::OtherKind, ChunkOf::Accounts(_)) => {
+            (Way::OtherKind, StateRequest::Chunk(height, ChunkOf::Accounts(_))) => {
                 let contract = lockstep_rpc::dev_accounts()[0].address.create(0);
-                self.honest.chunk(height, &ChunkOf::Code(contract))?
+                self.chunk(*height, &ChunkOf::Code(contract))
             }
-            (Way::OtherKind, _) => self.honest.chunk(height, &ChunkOf::Accounts(KeyRange::ALL))?,
-            (Way::Huge, _) => vec![0; lockstep_proof::CHUNK_BYTES_MAX + 1],
-            _ => chunk,
-        })
+            (Way::OtherKind, StateRequest::Chunk(height, _)) => self.chunk(*height, &ChunkOf::Accounts(KeyRange::ALL)),
+            (Way::Huge, StateRequest::Chunk(..)) => vec![0; lockstep_proof::CHUNK_BYTES_MAX],
+            _ => return None,
+        };
+        Some(Some(lie))
     }
+}
+
+impl Producer for Server {
+    type Key = StateRequest;
+
+    fn produce(&mut self, request: StateRequest) -> oneshot::Receiver<Bytes> {
+        let (sender, receiver) = oneshot::channel();
+        let lie = self.way.and_then(|way| self.lie(way, &request));
+        let is_asked = matches!(request, StateRequest::Certificate(_)) || self.told.load(Ordering::Relaxed);
+        let answer = match (lie, self.way) {
+            (Some(lie), _) => {
+                self.told.store(true, Ordering::Relaxed);
+                lie
+            }
+            (None, None) if !is_asked => None,
+            (None, _) => self.honest(&request),
+        };
+        if let Some(bytes) = answer {
+            if matches!(request, StateRequest::Chunk(..)) {
+                self.given.fetch_add(1, Ordering::Relaxed);
+            }
+            sender.send(bytes.into()).unwrap();
+        }
+        receiver
+    }
+}
+
+/// The validator that catches up.
+const LATE: usize = 3;
+
+/// The others, each with the way in which it answers, and the end of the channel of [`LATE`]. The other ends have to be there.
+struct Others {
+    channel: StateChannel,
+    _channels: Vec<StateChannel>,
+    given: Arc<AtomicUsize>,
+}
+
+impl Others {
+    async fn start(simulation: &Simulation, origin: &Arc<Origin>, ways: [Option<Way>; LATE]) -> Self {
+        let told =
+            Arc::new(AtomicBool::new(!ways.iter().flatten().any(|way| !matches!(way, Way::Silent | Way::Nothing))));
+        let given = Arc::new(AtomicUsize::new(0));
+        let server = |number: usize, way| Server {
+            origin: Arc::clone(origin),
+            me: key(number).public_key(),
+            way,
+            told: Arc::clone(&told),
+            given: Arc::clone(&given),
+        };
+        let mut channels = Vec::new();
+        for (number, way) in ways.into_iter().enumerate() {
+            channels.push(simulation.state_channel(number, server(number, way)).await);
+        }
+        let channel = simulation.state_channel(LATE, server(LATE, Some(Way::Silent))).await;
+        Self { channel, _channels: channels, given }
+    }
+
+    async fn catch_up(
+        &mut self,
+        simulation: &Simulation,
+        file: &ChainFile,
+        folder: &Path,
+    ) -> anyhow::Result<Option<CaughtUp>> {
+        by_state(&simulation.context, folder, file, &mut self.channel, &key(LATE).public_key()).await
+    }
+
+    fn given(&self) -> usize {
+        self.given.load(Ordering::Relaxed)
+    }
+}
+
+/// A catch-up from others that answer in these ways.
+fn catch_up(
+    origin: &Arc<Origin>,
+    folder: &Path,
+    ways: [Option<Way>; LATE],
+) -> (anyhow::Result<Option<CaughtUp>>, usize) {
+    let (_, result) = simulate(23, lossy(), async |simulation| {
+        let mut others = Others::start(&simulation, origin, ways).await;
+        let caught_up = others.catch_up(&simulation, &origin.file, folder).await;
+        for (number, way) in ways.iter().enumerate() {
+            let lies = way.is_some_and(|way| !matches!(way, Way::Silent | Way::Nothing));
+            assert_eq!(simulation.has_cut_off(LATE, number).await, lies, "{way:?}");
+        }
+        (caught_up, others.given())
+    });
+    result
 }
 
 #[test]
 fn a_node_without_blocks_is_there_without_executing_them() {
     let origin = Origin::new();
     let folder = tempfile::tempdir().unwrap();
-    let honest = Honest::new(&origin);
-    let answers = Arc::clone(&honest.answers);
-    let caught_up = by_state(folder.path(), &origin.file, vec![Box::new(honest)], &|_| {}).unwrap().unwrap();
-    assert_eq!(caught_up.header, origin.chain.head().unwrap());
-    let all = answers.load(Ordering::Relaxed);
+    let (caught_up, all) = catch_up(&origin, folder.path(), [None; LATE]);
+    assert_eq!(caught_up.unwrap().unwrap().header, origin.chain.head().unwrap());
     assert!(all > 3, "{all} chunks: the state is not large enough for this test");
     origin.has_come_to(folder.path());
     // A node that has blocks asks no other.
-    let silent = Liar { honest: Honest::new(&origin), way: Way::Silent };
-    assert_eq!(by_state(folder.path(), &origin.file, vec![Box::new(silent)], &|_| {}).unwrap(), None);
+    assert_eq!(catch_up(&origin, folder.path(), [Some(Way::Silent); LATE]).0.unwrap(), None);
 
-    // A chain is begun with block 0 if all say that there is nothing else, and not because some are silent or lie.
-    let of = |ways: &[Way]| {
-        let liar = |way: &Way| Box::new(Liar { honest: Honest::new(&origin), way: *way }) as Box<dyn StateSource>;
-        by_state(tempfile::tempdir().unwrap().path(), &origin.file, ways.iter().map(liar).collect(), &|_| {})
-    };
-    assert_eq!(of(&[Way::Nothing, Way::Nothing]).unwrap(), None);
-    for ways in [&[Way::Nothing, Way::Silent][..], &[Way::NoCertificate], &[]] {
+    // A chain is begun with block 0 if a quorum says that there is nothing else, and not because some are silent or lie.
+    let (nothing, silent, liar) = (Some(Way::Nothing), Some(Way::Silent), Some(Way::NoCertificate));
+    let of = |ways| catch_up(&origin, tempfile::tempdir().unwrap().path(), ways).0;
+    for ways in [[nothing; LATE], [nothing, silent, nothing], [liar, nothing, nothing]] {
+        assert_eq!(of(ways).unwrap(), None, "{ways:?}");
+    }
+    for ways in [[nothing, silent, silent], [silent; LATE], [nothing, liar, silent], [liar; LATE]] {
         let error = of(ways).unwrap_err();
-        assert_eq!(error.to_string(), "no node has an answer: a certificate");
+        assert_eq!(error.to_string(), "no quorum of validators has an answer: a certificate", "{ways:?}");
     }
+    // One certificate is enough: it is a quorum's.
+    assert!(of([nothing, silent, None]).unwrap().is_some());
+}
 
-    // It is ended at each chunk, and goes on with the next one.
-    let folder = tempfile::tempdir().unwrap();
-    let mut given = 0;
-    for end in 0.. {
-        let mut honest = Honest::new(&origin);
-        // Accounts and their code: one part more is there each time.
-        honest.ends_at = if end == 0 { 0 } else { 2 };
-        let answers = Arc::clone(&honest.answers);
-        let run = || by_state(folder.path(), &origin.file, vec![Box::new(honest)], &|_| {});
-        let ended = catch_unwind(AssertUnwindSafe(run));
-        given += answers.load(Ordering::Relaxed);
-        match ended {
-            Err(_) => assert!(end <= 2 * all, "it does not go on"),
-            Ok(caught_up) => {
-                assert!(caught_up.unwrap().is_some());
-                break;
-            }
+#[test]
+fn validators_of_a_new_chain_tell_each_other_that_there_is_none() {
+    let (_, begun) = simulate(31, lossy(), async |simulation| {
+        let folders: Vec<_> = (0..NODES).map(|_| tempfile::tempdir().unwrap()).collect();
+        let mut channels = Vec::new();
+        // The last one is down.
+        for number in 0..LATE {
+            let server = StateServer::new(simulation.context.child("server"), key(number).public_key());
+            channels.push(simulation.state_channel(number, server).await);
         }
-    }
-    assert!(given <= 3 * all, "{given} chunks were asked for, and there are {all}");
+        let (context, file) = (&simulation.context, chain_file());
+        let all = channels.iter_mut().zip(&folders).enumerate().map(|(number, (channel, folder))| {
+            let file = &file;
+            async move { by_state(context, folder.path(), file, channel, &key(number).public_key()).await.unwrap() }
+        });
+        join_all(all).await
+    });
+    assert_eq!(begun, [None, None, None]);
+}
+
+#[test]
+fn a_catch_up_that_is_ended_goes_on_with_what_is_missing() {
+    let origin = Origin::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (_, all) = catch_up(&origin, tempfile::tempdir().unwrap().path(), [None; LATE]);
+    simulate(23, lossy(), async |simulation| {
+        let mut others = Others::start(&simulation, &origin, [None; LATE]).await;
+        let mut ends = 0;
+        loop {
+            let given = Arc::clone(&others.given);
+            // Accounts and their code: one part more is there each time.
+            let end = given.load(Ordering::Relaxed) + if ends == 0 { 1 } else { 3 };
+            let ended = async {
+                while given.load(Ordering::Relaxed) < end {
+                    simulation.context.sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let caught_up = tokio::select! {
+                biased;
+                () = ended => None,
+                caught_up = others.catch_up(&simulation, &origin.file, folder.path()) => Some(caught_up),
+            };
+            match caught_up {
+                None => ends += 1,
+                Some(caught_up) => {
+                    assert!(caught_up.unwrap().is_some());
+                    break;
+                }
+            }
+            assert!(ends <= 2 * all, "it does not go on");
+        }
+        assert!(ends > 1, "it was ended {ends} times");
+        let given = others.given();
+        assert!(given <= 3 * all, "{given} chunks were asked for, and there are {all}");
+    });
     origin.has_come_to(folder.path());
 }
 
 #[test]
-fn a_node_that_lies_is_found_out_and_another_is_asked() {
+fn a_validator_that_lies_is_cut_off_and_another_is_asked() {
     let origin = Origin::new();
     let mut seed = 3_usize;
     let flipped = (0..4).map(|_| {
@@ -315,18 +421,104 @@ fn a_node_that_lies_is_found_out_and_another_is_asked() {
         Way::OtherKind,
         Way::Huge,
     ];
-    for way in others.into_iter().chain(flipped) {
+    for (number, way) in others.into_iter().chain(flipped).enumerate() {
         let folder = tempfile::tempdir().unwrap();
-        let said: Mutex<Vec<String>> = Mutex::default();
-        let sources: Vec<Box<dyn StateSource>> =
-            vec![Box::new(Liar { honest: Honest::new(&origin), way }), Box::new(Honest::new(&origin))];
-        let caught_up = by_state(folder.path(), &origin.file, sources, &|text| said.lock().unwrap().push(text));
-        let said = said.into_inner().unwrap();
-        assert!(caught_up.unwrap().is_some(), "{way:?}: {said:?}");
-        let found_out = said.iter().filter(|text| text.starts_with(&format!("{way:?} is asked no more: "))).count();
-        let lies = !matches!(way, Way::Silent | Way::Nothing);
-        assert_eq!(found_out, usize::from(lies), "{way:?}: {said:?}");
-        assert!(!said.iter().any(|text| text.starts_with("honest is asked no more")), "{way:?}: {said:?}");
+        let mut ways = [None; LATE];
+        ways[number % LATE] = Some(way);
+        let (caught_up, _) = catch_up(&origin, folder.path(), ways);
+        assert!(caught_up.unwrap().is_some(), "{way:?}");
         origin.has_come_to(folder.path());
     }
+}
+
+/// Answers by another, once a lie was told.
+#[derive(Clone)]
+struct Behind<P> {
+    inner: P,
+    lies: bool,
+    told: Arc<AtomicBool>,
+    context: Arc<Context>,
+}
+
+impl<P: Producer<Key = StateRequest>> Producer for Behind<P> {
+    type Key = StateRequest;
+
+    fn produce(&mut self, request: StateRequest) -> oneshot::Receiver<Bytes> {
+        let (sender, receiver) = oneshot::channel();
+        let (is_chunk, lies) = (matches!(request, StateRequest::Chunk(..)), self.lies);
+        if is_chunk && !lies && !self.told.load(Ordering::Relaxed) {
+            return receiver;
+        }
+        let (answer, told) = (self.inner.produce(request), Arc::clone(&self.told));
+        self.context.child("behind").spawn(move |_| async move {
+            let Ok(bytes) = answer.await else { return };
+            let mut bytes = bytes.to_vec();
+            if is_chunk && lies {
+                told.store(true, Ordering::Relaxed);
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+            }
+            let _ = sender.send(bytes.into());
+        });
+        receiver
+    }
+}
+
+#[test]
+fn a_validator_that_lost_its_disk_takes_the_state_while_the_chain_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    simulate(29, lossy(), async |mut simulation| {
+        let nodes: Vec<_> = (0..LATE).map(|number| node(number, None)).collect();
+        let (told, context) = (Arc::new(AtomicBool::new(false)), Arc::new(simulation.context.child("behind")));
+        let (mut running, mut channels) = (Vec::new(), Vec::new());
+        for (number, node) in nodes.iter().enumerate() {
+            let server = StateServer::new(simulation.context.child("server"), key(number).public_key());
+            let (serving, served) = (server.clone(), Arc::clone(node));
+            let then = move |validator: &Validator| serving.answer_from(&served, validator);
+            running.push(simulation.start_at(number, Arc::new(application(node)), None, then).await);
+            let behind =
+                Behind { inner: server, lies: number == 0, told: Arc::clone(&told), context: Arc::clone(&context) };
+            channels.push(simulation.state_channel(number, behind).await);
+        }
+        let others: Vec<_> = nodes.iter().collect();
+        let submit = || nodes.iter().enumerate().for_each(|(account, node)| send(node, account));
+        simulation.reach(&others, 30, submit).await;
+
+        let server = StateServer::new(simulation.context.child("server"), key(LATE).public_key());
+        let mut channel = simulation.state_channel(LATE, server).await;
+        let file = chain_file();
+        let me = key(LATE).public_key();
+        let go_on = async {
+            loop {
+                submit();
+                simulation.context.sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let caught_up = tokio::select! {
+            biased;
+            caught_up = by_state(&simulation.context, folder.path(), &file, &mut channel, &me) => caught_up,
+            () = go_on => unreachable!(),
+        };
+        let begins = caught_up.unwrap().unwrap().header.number;
+        assert!(begins > 10, "it begins at block {begins}");
+        assert!(simulation.has_cut_off(LATE, 0).await, "the liar was not found out");
+        let height = nodes[1].chain().head().unwrap().number;
+        assert!(height > begins, "the chain has not gone on");
+
+        let certificate = begins_at(folder.path(), &simulation.committee).unwrap();
+        let late = node(LATE, Some(folder.path()));
+        assert_eq!(late.chain().head().unwrap().number, begins);
+        running.push(simulation.start_at(LATE, Arc::new(application(&late)), certificate, |_| {}).await);
+        let all: Vec<_> = nodes.iter().chain([&late]).collect();
+        simulation.reach(&all, height + 30, submit).await;
+        for height in begins..=height + 30 {
+            let hash = |node: &DevNode| node.chain().archive().header(height).unwrap().unwrap().hash();
+            assert!(nodes.iter().all(|node| hash(node) == hash(&late)), "block {height}");
+        }
+        assert!(late.chain().archive().block(begins - 1).unwrap().is_none(), "an older block is there");
+        for (number, running) in running.iter_mut().enumerate() {
+            assert_eq!(running.faults.try_recv().ok(), None, "validator {number} has failed");
+        }
+        println!("begun at {begins}, height {}", height + 30);
+    });
 }

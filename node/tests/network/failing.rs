@@ -8,6 +8,8 @@ pub(crate) struct Failing {
     pub(crate) inner: ChainApplication,
     /// The first height of which it can say nothing.
     pub(crate) from: u64,
+    /// The first height that it cannot write to its disk.
+    pub(crate) writes_from: u64,
 }
 
 impl Failing {
@@ -36,6 +38,9 @@ impl Application for Failing {
     }
 
     fn finalise(&self, block: &RawBlock) -> Result<(), NodeFault> {
+        if block.header().number >= self.writes_from {
+            return Err(NodeFault::new("no space left on the disk"));
+        }
         self.inner.finalise(block)
     }
 }

@@ -4,7 +4,9 @@ mod byzantine;
 mod catch_up;
 mod encoding;
 mod failing;
+mod restarts;
 mod simulation;
+mod stopping;
 mod transactions;
 
 use byzantine::{Byzantine, LIES};
@@ -15,6 +17,7 @@ use lockstep_rpc::DevNode;
 use lockstep_vm::Outcome;
 use simulation::{NODES, Running, application, blocks, lossy, node, send, simulate};
 use std::{sync::Arc, time::Duration};
+use transactions::transaction;
 
 /// Blocks of the long run, where it is asked for.
 fn block_count() -> u64 {
@@ -62,7 +65,7 @@ fn validators_agree_and_a_run_is_repeated_by_its_seed() {
 
 #[test]
 fn nothing_that_a_byzantine_validator_proposes_is_final() {
-    let count = 5 * u64::try_from(LIES.len()).unwrap();
+    let count = block_count();
     simulate(11, lossy(), async |mut simulation| {
         let nodes = nodes();
         let liar = Arc::new(Byzantine::new(application(&nodes[0])));
@@ -155,6 +158,18 @@ fn validators_that_are_killed_at_any_point_go_on() {
     });
 }
 
+/// What waits behind a nonce that is missing costs nothing: it must not have the chain make empty blocks without a pause.
+#[test]
+fn a_leader_waits_for_a_transaction_that_can_be_in_its_block() {
+    let node = node(0, None);
+    let application = application(&node);
+    assert!(application.is_idle());
+    node.submit(transaction(0, 1)).unwrap();
+    assert!(node.waiting() == 1 && application.is_idle());
+    node.submit(transaction(0, 0)).unwrap();
+    assert!(!application.is_idle());
+}
+
 #[test]
 fn a_validator_that_failed_does_not_vote() {
     let last = 5;
@@ -165,13 +180,39 @@ fn a_validator_that_failed_does_not_vote() {
             let inner = application(node);
             // Two of four: without their votes no block is final.
             let from = if number < 2 { u64::MAX } else { last + 1 };
-            running.push(simulation.start(number, Arc::new(Failing { inner, from })).await);
+            running.push(simulation.start(number, Arc::new(Failing { inner, from, writes_from: u64::MAX })).await);
         }
         simulation.reach(&nodes.iter().collect::<Vec<_>>(), last, || {}).await;
         simulation.context.sleep(Duration::from_secs(30)).await;
         for (number, (node, running)) in nodes.iter().zip(&mut running).enumerate() {
             assert_eq!(node.chain().head().unwrap().number, last, "validator {number}");
             assert_eq!(running.faults.try_recv().is_ok(), number >= 2, "validator {number}");
+        }
+    });
+}
+
+/// It has voted for the block that it cannot write, and votes for none above those that were under way then.
+#[test]
+fn a_validator_whose_disk_failed_does_not_vote() {
+    let last = 5;
+    simulate(43, lossy(), async |mut simulation| {
+        let nodes = nodes();
+        let mut running = Vec::new();
+        for (number, node) in nodes.iter().enumerate() {
+            let inner = application(node);
+            let writes_from = if number < 2 { u64::MAX } else { last + 1 };
+            running.push(simulation.start(number, Arc::new(Failing { inner, from: u64::MAX, writes_from })).await);
+        }
+        let (whole, failing): (Vec<_>, Vec<_>) = (nodes[..2].iter().collect(), nodes[2..].iter().collect());
+        simulation.reach(&failing, last, || {}).await;
+        simulation.context.sleep(Duration::from_secs(30)).await;
+        for node in whole {
+            let height = node.chain().head().unwrap().number;
+            assert!((last..=last + 3).contains(&height), "the chain has gone on to {height}");
+        }
+        for (number, (node, running)) in nodes.iter().zip(&mut running).enumerate() {
+            assert_eq!(running.faults.try_recv().is_ok(), number >= 2, "validator {number}");
+            assert!(number < 2 || node.chain().head().unwrap().number == last, "validator {number}");
         }
     });
 }

@@ -3,16 +3,18 @@
 use super::transactions::transaction;
 use commonware_cryptography::{Signer as _, ed25519};
 use commonware_p2p::simulated::{Config, Link, Network, Oracle};
+use commonware_resolver::p2p::Producer;
 use commonware_runtime::{
-    Clock as _, Handle, Quota, Runner as _, Spawner as _, Supervisor as _,
-    deterministic::{self, Context},
+    Clock as _, Handle, Quota, Spawner as _, Supervisor as _,
+    deterministic::{self, Checkpoint, Context},
 };
 use commonware_utils::{NZU32, NZUsize, ordered::Set, probability};
 use futures::future::pending;
 use lockstep_chain::{Archive, Chain};
 use lockstep_node::{
-    Application, ChainApplication, ChainFile, Interpreter, NodeFault, RawBlock, Stopper,
-    validator::{self, Channels, Committee, Setup, Timing, channel},
+    Application, Certificate, ChainApplication, ChainFile, Interpreter, NodeFault, RawBlock, Stopper,
+    state_channel::{self, StateChannel, StateRequest},
+    validator::{self, Channels, Committee, Setup, Timing, Validator, channel},
 };
 use lockstep_rpc::{DevNode, dev_accounts};
 use lockstep_store::Store;
@@ -34,6 +36,9 @@ pub(crate) fn lossy() -> Link {
 
 const TIMING: Timing =
     Timing { leader: Duration::from_millis(400), certification: Duration::from_millis(800), idle: Duration::ZERO };
+
+/// How long a network may be without a block. A view takes at most seconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn key(number: usize) -> ed25519::PrivateKey {
     ed25519::PrivateKey::from_seed(u64::try_from(number).unwrap())
@@ -63,7 +68,7 @@ pub(crate) fn application(node: &Arc<DevNode>) -> ChainApplication {
 pub(crate) struct Simulation {
     pub(crate) context: Context,
     oracle: Oracle<ed25519::PublicKey, Context>,
-    committee: Committee,
+    pub(crate) committee: Committee,
     starts: u64,
 }
 
@@ -81,17 +86,30 @@ impl Running {
     }
 }
 
+/// A runtime with that seed.
+pub(crate) fn start_config(seed: u64) -> deterministic::Config {
+    println!("seed {seed}");
+    let start = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let limit = Some(Duration::from_secs(24 * 3_600));
+    deterministic::Config::default().with_seed(seed).with_start_time(start).with_timeout(limit)
+}
+
 /// Runs `work` in a network of `link`s. Returns the audit hash of the run too.
 pub(crate) fn simulate<T, F: Future<Output = T>>(
     seed: u64,
     link: Link,
     work: impl FnOnce(Simulation) -> F,
 ) -> (String, T) {
-    println!("seed {seed}");
-    let start = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    let limit = Some(Duration::from_secs(24 * 3_600));
-    let config = deterministic::Config::default().with_seed(seed).with_start_time(start).with_timeout(limit);
-    deterministic::Runner::new(config).start(|context| async move {
+    simulate_on(deterministic::Runner::new(start_config(seed)), link, work).0
+}
+
+/// The same on a runtime, and how its disks are afterwards.
+pub(crate) fn simulate_on<T, F: Future<Output = T>>(
+    runner: deterministic::Runner,
+    link: Link,
+    work: impl FnOnce(Simulation) -> F,
+) -> ((String, T), Checkpoint) {
+    runner.start_and_recover(|context| async move {
         let keys: Vec<_> = (0..NODES).map(|number| key(number).public_key()).collect();
         let config = Config {
             max_size: validator::message_bytes_max(NODES.try_into().unwrap()),
@@ -117,6 +135,17 @@ pub(crate) fn simulate<T, F: Future<Output = T>>(
 impl Simulation {
     /// Starts the validator `number`. It finds what it left on disk when it ran before.
     pub(crate) async fn start(&mut self, number: usize, application: Arc<dyn Application>) -> Running {
+        self.start_at(number, application, None, |_| {}).await
+    }
+
+    /// Starts the validator `number` at the block of a certificate. `then` sees it once it runs.
+    pub(crate) async fn start_at(
+        &mut self,
+        number: usize,
+        application: Arc<dyn Application>,
+        begins: Option<Certificate>,
+        then: impl FnOnce(&Validator) + Send + 'static,
+    ) -> Running {
         let control = self.oracle.control(key(number).public_key());
         let register = async |channel| control.register(channel, Quota::per_second(NZU32!(1_000))).await.unwrap();
         let channels = Channels {
@@ -132,20 +161,45 @@ impl Simulation {
         let context = self.context.child("validator").with_attribute("start", self.starts);
         let handle = context.with_attribute("number", number).spawn(move |context| async move {
             let (context, _task) = (context.child("consensus"), context);
-            let setup =
-                Setup { key: key(number), committee: &committee, timing: TIMING, application, stopper, begins: None };
-            let started = validator::start(context, setup, channels, peers);
-            let _validator = started.await.unwrap();
+            let setup = Setup { key: key(number), committee: &committee, timing: TIMING, application, stopper, begins };
+            let validator = validator::start(context, setup, channels, peers).await.unwrap();
+            then(&validator);
             pending().await
         });
         Running { handle, faults }
     }
 
+    /// The end of the validator `number` of the channel for states, where it answers by `producer`.
+    pub(crate) async fn state_channel(
+        &self,
+        number: usize,
+        producer: impl Producer<Key = StateRequest>,
+    ) -> StateChannel {
+        let me = key(number).public_key();
+        let control = self.oracle.control(me.clone());
+        let channel = control.register(channel::STATE, Quota::per_second(NZU32!(1_000))).await.unwrap();
+        let context = self.context.child("state").with_attribute("number", number);
+        state_channel::start(context, me, channel, (self.oracle.manager(), control), producer)
+    }
+
+    /// Whether one validator has cut off another.
+    pub(crate) async fn has_cut_off(&self, number: usize, other: usize) -> bool {
+        self.oracle.blocked().await.unwrap().contains(&(key(number).public_key(), key(other).public_key()))
+    }
+
     /// Waits until each of `nodes` has the block of `height`. Submits between what `between` has for it.
     pub(crate) async fn reach(&self, nodes: &[&Arc<DevNode>], height: u64, mut between: impl FnMut()) {
-        while nodes.iter().any(|node| node.chain().head().unwrap().number < height) {
+        let heights = || nodes.iter().map(|node| node.chain().head().unwrap().number).collect::<Vec<_>>();
+        let (mut last, mut since) = (heights(), self.context.current());
+        while last.iter().any(|last| *last < height) {
             between();
             self.context.sleep(Duration::from_millis(20)).await;
+            let now = heights();
+            if now != last {
+                (last, since) = (now, self.context.current());
+            }
+            let waited = self.context.current().duration_since(since).unwrap();
+            assert!(waited < PATIENCE, "no block in {waited:?}: the heights are {last:?}, not {height}");
         }
     }
 }

@@ -12,7 +12,12 @@ use lockstep_node::{
 use lockstep_rpc::dev_accounts;
 use network::Network;
 use serde_json::{Value, json};
-use std::fs;
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
 
 const NODES: usize = 4;
 const ALL: [usize; NODES] = [0, 1, 2, 3];
@@ -81,7 +86,7 @@ fn validators_as_processes_survive_what_happens_to_them() {
     // One loses its disk, and takes the state instead of the blocks.
     network.kill(1);
     network.wipe(1);
-    network.catch_up_from(1, &[0, 3]);
+    network.catch_up_by_state(1);
     let height = network.height(0).unwrap();
     network.start(1);
     network.reach(&ALL, height + 5);
@@ -99,8 +104,39 @@ fn validators_as_processes_survive_what_happens_to_them() {
 
     let metrics = network.metrics(1);
     assert!(metrics.lines().any(|line| line.contains("committed_height ")), "{metrics}");
+    metrics_are_for_those_who_may_ask(&network);
     light_clients(&network);
     network.stop();
+}
+
+/// A page that makes its name mean this machine does not read them, nor does another page, and what never ends keeps nobody.
+fn metrics_are_for_those_who_may_ask(network: &Network) {
+    let address = network.metrics_address(1);
+    let answer = |request: &[u8]| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let mut answer = Vec::new();
+        // What was sent and not read can reset the connection.
+        let _ = stream.write_all(request).and_then(|()| stream.read_to_end(&mut answer));
+        String::from_utf8(answer).unwrap()
+    };
+    let open: Vec<_> = (0..15).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for (request, status) in [
+        ("GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n", "200"),
+        ("GET /metrics HTTP/1.1\r\nhost: attacker.example\r\n\r\n", "403"),
+        ("GET http://attacker.example/metrics HTTP/1.1\r\nhost: localhost\r\n\r\n", "403"),
+        ("GET /metrics HTTP/1.1\r\nhost: localhost\r\nhost: attacker.example\r\n\r\n", "403"),
+        ("GET /metrics HTTP/1.1\r\nhost: localhost\r\norigin: http://attacker.example\r\n\r\n", "403"),
+        ("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", "404"),
+        ("POST /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n", "405"),
+        ("GET /metrics HTTP/9.9\r\n\r\n", "400"),
+        ("\u{16}\u{3}\u{1}\r\n\r\n", "400"),
+    ] {
+        let answer = answer(request.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+    }
+    assert_eq!(answer(&[b'a'; 100_000]), "", "a head without end");
+    drop(open);
 }
 
 /// A light client and a follower, which believe certificates alone.

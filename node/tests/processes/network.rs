@@ -78,13 +78,12 @@ impl Network {
         fs::remove_dir_all(self.file(node).with_file_name("data")).unwrap();
     }
 
-    /// Has a validator that has no block take the state of one of `others`.
-    pub(crate) fn catch_up_from(&self, node: usize, others: &[usize]) {
-        let urls: Vec<_> = others.iter().map(|other| format!("http://{}", self.rpc(*other))).collect();
+    /// Has a validator that has no block take the state of the others.
+    pub(crate) fn catch_up_by_state(&self, node: usize) {
         let file = self.file(node);
         let text = fs::read_to_string(&file).unwrap();
-        assert!(text.contains("catch_up_from = []"), "{text}");
-        fs::write(file, text.replace("catch_up_from = []", &format!("catch_up_from = {urls:?}"))).unwrap();
+        assert!(text.contains("catch_up = \"blocks\""), "{text}");
+        fs::write(file, text.replace("catch_up = \"blocks\"", "catch_up = \"state\"")).unwrap();
     }
 
     pub(crate) fn rpc(&self, node: usize) -> SocketAddr {
@@ -95,8 +94,12 @@ impl Network {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port + 3 * u16::try_from(node).unwrap() + which))
     }
 
+    pub(crate) fn metrics_address(&self, node: usize) -> SocketAddr {
+        self.address(node, 2)
+    }
+
     pub(crate) fn metrics(&self, node: usize) -> String {
-        http(self.address(node, 2), "GET /metrics", "").unwrap()
+        http(self.metrics_address(node), "GET /metrics", "").unwrap()
     }
 
     /// The result of a method, if the node answers.

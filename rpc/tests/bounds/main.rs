@@ -21,7 +21,7 @@ use lockstep_rpc::Limits;
 use serde_json::{Value, json};
 use std::{
     fs,
-    io::Write,
+    io::{Read as _, Write},
     net::TcpStream,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -259,6 +259,68 @@ fn subscriptions_are_bounded_together() {
 
 /// Writes a message again and again without reading. Returns how many the other side took before it took no more for two
 /// seconds.
+/// The most memory of this process since the last call, where the system says it and forgets it.
+fn peak_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let peak = line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?;
+    fs::write("/proc/self/clear_refs", "5").ok()?;
+    Some(peak * 1_024)
+}
+
+/// A batch of millions of digits is a list of pointers in the server, which are eight times as many bytes.
+#[test]
+fn a_batch_is_counted_before_it_is_a_list() {
+    let _alone = alone();
+    let server = Server::start();
+    let digits = format!("[0{}]", ",0".repeat(9_000_000));
+    let mask = [0x5b, 0x30, 0x2c, 0x11];
+    let masked = digits.bytes().zip(mask.into_iter().cycle()).map(|(byte, mask)| byte ^ mask).collect::<Vec<u8>>();
+    let length = u64::try_from(digits.len()).unwrap();
+    let (first, rest) = masked.split_at(10_002);
+    let whole = [&[0x81, 0x80 | 127][..], &length.to_be_bytes(), &mask, &masked].concat();
+    // In two frames with a ping between them, the second one with a mask of its own bytes' place.
+    let second_mask = [mask[2], mask[3], mask[0], mask[1]];
+    let rest_length = length - 10_002;
+    let parts = [
+        &[0x01, 0x80 | 126][..],
+        &10_002_u16.to_be_bytes(),
+        &mask,
+        first,
+        &[0x89, 0x80, 1, 2, 3, 4],
+        &[0x80, 0x80 | 127],
+        &rest_length.to_be_bytes(),
+        &second_mask,
+        rest,
+    ]
+    .concat();
+    for bytes in [None, Some(whole), Some(parts)] {
+        peak_bytes();
+        let before = memory_bytes();
+        match &bytes {
+            None => {
+                let (status, answer) = server.post(digits.as_bytes());
+                assert_eq!(status, 200);
+                assert!(answer.contains("too large") && answer.contains("100"), "{answer}");
+            }
+            Some(bytes) => {
+                let mut socket = WebSocket::connect(&server);
+                // It ends in the middle.
+                let _ = socket.0.write_all(bytes);
+                let mut rest = Vec::new();
+                // A pong at most; what was sent and not read can reset the connection.
+                let _ = socket.0.read_to_end(&mut rest);
+                assert!(rest.len() < 20, "{}", String::from_utf8_lossy(&rest));
+            }
+        }
+        assert_eq!(server.ask("eth_chainId", json!([])), "0x7a69");
+        if let (Some(before), Some(peak)) = (before, peak_bytes()) {
+            let more = peak.saturating_sub(before);
+            assert!(more < 100 * 1_024 * 1_024, "{more} bytes for a request of {length}");
+        }
+    }
+}
+
 fn flood(socket: &mut WebSocket, message: &Value, count: usize) -> usize {
     socket.0.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
     let frame = frame(message);
