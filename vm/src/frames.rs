@@ -164,7 +164,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         loop {
             next = match next {
                 Next::Begin(request, caller) => self.begin(&mut session, request, &caller)?,
-                //= spec 3.21
+                //= spec 3.21, 10.1.3
                 Next::Enter => {
                     let top = self.running.last_mut().ok_or_else(no_frame)?;
                     let (exit, back) = top.instance.call(session, &top.call.export, &top.call.arguments)?;
@@ -186,6 +186,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
     }
 
     /// What follows from an instance handing back control.
+    //= spec 10.1.1, 10.1.2
     fn left(&mut self, session: &mut Session, exit: Exit) -> Result<Next, Fault> {
         let top = self.running.last_mut().ok_or_else(no_frame)?;
         let stop = match exit {
@@ -420,6 +421,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Err(Stop::Fault(fault)) => return Err(fault.into()),
             Err(_) => return Err(Fault::Broken("an instantiation ended like a call".into()).into()),
         };
+        //= spec 11.4.3
         self.begun = self.begun.saturating_add(1);
         let (checkpoint, creates) = (*checkpoint, *creates);
         Ok(Running { instance, checkpoint, call: first, creates, below, held_bytes, stack_bytes })
@@ -559,7 +561,7 @@ fn start_of_creation(session: &mut Session, request: &CreateRequest, caller: &Ca
     //= spec 7.8
     let creates = (nonce != u64::MAX).then_some(address);
     if creates.is_some() {
-        //= spec 1.3.7
+        //= spec 1.3.7, 5.3.15
         journal.increment_nonce(&caller.address)?;
     }
     let message = Message {

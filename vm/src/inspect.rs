@@ -112,6 +112,7 @@ impl<E: Engine> Vm<E> {
     pub fn view(&self, view: StateView, block: &BlockEnv, call: ViewCall) -> Result<Viewed, Fault> {
         let ViewCall { caller, to, export, input, gas_limit } = call;
         let mut journal = Journal::new(begun(view, block, self.revision())?);
+        //= spec 11.4.2
         let transaction = TransactionEnv { origin: caller, nonce: journal.nonce(&caller)?, gas_price: U256::ZERO };
         let session = Box::new(Session { journal, block: block.clone(), transaction });
         let request = Request::Call(CallRequest {

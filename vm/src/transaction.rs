@@ -417,6 +417,7 @@ impl<E: Engine> Vm<E> {
         let checkpoint = journal.checkpoint();
         journal.create_contract(&address)?;
         journal.set_code(&address, id, code)?;
+        //= spec 11.1.7
         if !has_constructor {
             if !journal.transfer(&sender, &address, value)? {
                 return Err(Fault::Broken("a valid transaction's sender cannot pay its value".into()));

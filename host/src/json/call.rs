@@ -14,6 +14,7 @@ use crate::{
 use alloy_primitives::U256;
 use lockstep_gas::HostFunction as F;
 
+//= spec 10.3.13, 10.3.14
 pub(super) fn call(
     call: &mut HostCall<'_>,
     address: u32,

@@ -19,6 +19,7 @@ use alloy_primitives::B256;
 use lockstep_gas::HostFunction as F;
 
 /// The rows of module `lockstep`.
+//= spec 11.5.1
 #[rustfmt::skip]
 pub(crate) const IMPORTS: &[HostImport] = host_imports! { "lockstep":
     /// Writes the first `capacity` bytes of the value at a key and gives the value's length, -1 if there is no value.
@@ -73,6 +74,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "lockstep":
 /// Topics of one log.
 const TOPICS_MAX: u32 = 4;
 
+//= spec 11.5.5
 fn emit(call: &mut HostCall<'_>, topics: u32, count: u32, data: u32, length: u32) -> HostResult<()> {
     let price = call.price(F::Log).for_log(u64::from(length), u64::from(count));
     call.guest.charge(price)?;

@@ -102,6 +102,7 @@ impl Descriptor {
     /// # Errors
     ///
     /// [`InvalidDescriptor`] says the first thing that is wrong; the number of letters is looked at before the letters.
+    //= spec 6.2.1
     pub fn parse(letters: &[u8]) -> Result<Self, InvalidDescriptor> {
         let (&result, parameters) = letters.split_last().ok_or(InvalidDescriptor::Empty)?;
         check_count(parameters.len())?;
@@ -224,6 +225,7 @@ mod tests {
     };
     use proptest::prelude::*;
 
+    //= spec 6.2.1 test
     #[test]
     fn letters_mean_parameters_and_a_result() {
         use Parameter as P;
@@ -244,6 +246,7 @@ mod tests {
         }
     }
 
+    //= spec 6.2.1 test
     #[test]
     fn refusals_say_what_and_where() {
         use InvalidDescriptor as E;

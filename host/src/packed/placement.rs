@@ -38,6 +38,7 @@ pub enum Room {
 
 impl Room {
     /// The offset of `occupied_bytes` bytes, not 0, and the pages to add for them; `None` if they do not fit.
+    //= spec 6.5.3, 6.5.5
     fn claim(self, occupied_bytes: u64) -> Option<(u64, u32)> {
         match self {
             Self::Appended { pages, pages_max } => {
@@ -72,6 +73,7 @@ impl Placement {
     ///
     /// [`Unplaced::InputTooLarge`] if the lengths add up to more than [`BUFFER_BYTES_MAX`], otherwise
     /// [`Unplaced::NoRoom`] if the callee has no room for them.
+    //= spec 6.5.1, 6.5.2
     pub fn new(lengths: &[u32], room: Room) -> Result<Self, Unplaced> {
         let total_bytes = sum(lengths.iter().map(|&length| u64::from(length)));
         if total_bytes > u64::from(BUFFER_BYTES_MAX) {

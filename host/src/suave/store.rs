@@ -30,6 +30,7 @@ const LISTED_BIDS_MAX: usize = 256;
 pub(super) type StoreResult<T> = HostResult<Result<T, StoreError>>;
 
 /// The entry of `key`, for the frame's caller.
+//= spec 11.6.10
 pub(super) fn retrieve(call: &mut HostCall<'_>, id: &BidId, key: &[u8]) -> StoreResult<Bytes> {
     let Some(key) = entry_key(call, id, key) else { return Ok(Err(StoreError::TooLarge)) };
     if let Ok(bid) = bid(call, id)?
@@ -41,6 +42,7 @@ pub(super) fn retrieve(call: &mut HostCall<'_>, id: &BidId, key: &[u8]) -> Store
 }
 
 /// Puts an entry at `key` of a bid, for the frame's caller, and gives the bid.
+//= spec 11.6.10
 pub(super) fn put(call: &mut HostCall<'_>, id: &BidId, key: &[u8], value: Vec<u8>) -> StoreResult<Bid> {
     let Some(key) = entry_key(call, id, key) else { return Ok(Err(StoreError::TooLarge)) };
     let bid = match bid(call, id)? {
@@ -58,6 +60,7 @@ pub(super) fn put(call: &mut HostCall<'_>, id: &BidId, key: &[u8], value: Vec<u8
 }
 
 /// Keeps a bid under its id and among those of its block and protocol.
+//= spec 11.6.3, 11.6.8
 pub(super) fn add(call: &mut HostCall<'_>, bid: &Bid) -> StoreResult<()> {
     if self::bid(call, &bid.id)?.is_ok() {
         return Ok(Err(StoreError::BidExists));
@@ -93,11 +96,13 @@ pub(super) fn list(call: &mut HostCall<'_>, block_number: u64, protocol: &[u8]) 
 }
 
 /// Where an entry is kept, `None` if that is longer than a key may be.
+//= spec 11.6.2
 fn entry_key(call: &HostCall<'_>, id: &BidId, key: &[u8]) -> Option<Vec<u8>> {
     let bytes = id.len().saturating_add(key.len());
     fits(bytes, call.limits().storage_key_bytes_max).then(|| [id.as_slice(), key].concat())
 }
 
+//= spec 11.6.4
 fn list_key(block_number: u64, protocol: &[u8]) -> [u8; 32] {
     let mut hasher = Sha3_256::new();
     hasher.update(block_number.to_be_bytes());
@@ -110,6 +115,7 @@ fn fits(bytes: usize, bytes_max: u32) -> bool {
 }
 
 /// Reads, at the price of a contract's own storage.
+//= spec 11.6.11
 fn load(call: &mut HostCall<'_>, account: &Address, key: &[u8]) -> HostResult<Option<Bytes>> {
     let price = call.price(F::StorageRead).for_bytes(len_u64(key));
     call.guest.charge(price)?;
@@ -117,6 +123,7 @@ fn load(call: &mut HostCall<'_>, account: &Address, key: &[u8]) -> HostResult<Op
 }
 
 /// Writes, at the price of a contract's own storage. The account has a nonce, so that it is never an empty one.
+//= spec 11.6.1, 11.6.11
 fn save(call: &mut HostCall<'_>, account: Address, key: &[u8], value: Vec<u8>) -> HostResult<()> {
     let price = call.price(F::StorageWrite);
     call.guest.charge(price.for_bytes(len_u64(key).saturating_add(len_u64(&value))))?;

@@ -17,6 +17,7 @@ pub(super) enum WasiErrno {
 
 impl WasiErrno {
     /// The number as it stands in an event.
+    //= spec 11.2.3
     pub(super) const fn number(self) -> u16 {
         match self {
             Self::Success => 0,

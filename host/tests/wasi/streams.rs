@@ -19,6 +19,7 @@ fn arguments(fd: u64, count: usize) -> [u64; 4] {
     [fd, VECTOR.into(), count.try_into().unwrap(), NUMBER.into()]
 }
 
+//= spec 11.1.10, 11.2.7 test
 #[test]
 fn the_input_is_read_once_and_then_has_ended() {
     let mut program = Program::new(b"the input");
@@ -32,6 +33,7 @@ fn the_input_is_read_once_and_then_has_ended() {
     assert_eq!(program.u32_at(NUMBER), 0);
 }
 
+//= spec 11.2.6, 11.2.7 test
 #[test]
 fn only_its_own_stream_is_read_or_written() {
     for fd in [1, 2, 3, 0xFFFF_FFFF] {
@@ -42,6 +44,7 @@ fn only_its_own_stream_is_read_or_written() {
     }
 }
 
+//= spec 11.2.1, 11.2.2 test
 #[test]
 fn a_vector_is_paid_for_before_it_is_read() {
     for (name, fd) in [("fd_read", 0), ("fd_write", 1)] {
@@ -75,6 +78,7 @@ fn lengths_that_wrap_are_paid_for_and_halt() {
     }
 }
 
+//= spec 11.2.6 test
 #[test]
 fn output_has_a_limit_and_a_diagnostic_is_cut() {
     let whole = 4_194_304_u64;
@@ -118,6 +122,7 @@ fn inside((pointer, length): (u32, u32)) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
+    //= spec 11.2.6 test
     #[test]
     fn writing_is_that_of_the_model(buffers in proptest::collection::vec(buffer(), 0..12), seed in any::<u8>()) {
         let mut program = Program::new(&[]);
@@ -144,6 +149,7 @@ proptest! {
         }
     }
 
+    //= spec 11.2.7 test
     #[test]
     fn reading_is_that_of_the_model(
         buffers in proptest::collection::vec(buffer(), 0..12),

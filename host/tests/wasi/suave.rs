@@ -29,6 +29,7 @@ fn retrieve(bid_length: u32, capacity: u32) -> [u64; 7] {
     [KEY, 7, BID, bid_length, RESULT, capacity, NUMBER].map(u64::from)
 }
 
+//= spec 11.6.2, 11.6.10, 11.6.11 test
 #[test]
 fn an_entry_is_copied_as_far_as_it_fits() {
     // The function, two looks at the store, and what they found.
@@ -45,6 +46,7 @@ fn an_entry_is_copied_as_far_as_it_fits() {
     }
 }
 
+//= spec 11.6.14, 11.6.15 test
 #[test]
 fn an_error_is_minus_one_and_a_line() {
     let mut program = with_entry(b"test data");
@@ -109,6 +111,7 @@ fn id_in(bid: &str) -> String {
     bid[start..=bid.find(']').unwrap()].to_owned()
 }
 
+//= spec 11.6.9, 11.6.14 test
 #[test]
 fn a_bid_lives() {
     let mut program = Program::new(&[]);
@@ -141,6 +144,7 @@ fn a_bid_lives() {
     assert!(program.world.storage.keys().all(|(account, _)| *account != program.frame.message.address));
 }
 
+//= spec 11.6.6, 11.6.9 test
 #[test]
 fn a_bid_of_everybody_and_bids_without_salt() {
     let mut program = Program::new(&[]);
@@ -157,6 +161,7 @@ fn a_bid_of_everybody_and_bids_without_salt() {
     assert_eq!(bids.matches("\"Id\"").count(), 2);
 }
 
+//= spec 11.6.10, 11.6.14 test
 #[test]
 fn what_is_not_the_json_of_the_function_is_an_error() {
     let unreadable = (FAILED, "unable to unmarshal inputs".to_owned());
@@ -175,6 +180,7 @@ fn what_is_not_the_json_of_the_function_is_an_error() {
     assert_eq!(json(&mut Program::new(&[]), "storePut", "{}").1, "bid not found");
 }
 
+//= spec 11.6.16 test
 #[test]
 fn a_static_frame_writes_nothing() {
     let mut program = Program::new(&[]);

@@ -75,6 +75,7 @@ const OTHERS: &[(&str, &[u64], u64)] = &[
     ("proc_raise", &[6], NO_SUCH_FUNCTION),
 ];
 
+//= spec 11.2.3, 11.2.5, 11.2.8, 11.2.10, 11.2.12, 11.2.13, 11.2.14, 11.2.15, 11.2.16, 11.3.3 test
 #[test]
 fn every_answer() {
     for (name, rest, stream, other) in BY_DESCRIPTOR {
@@ -152,6 +153,7 @@ fn what_go_imports_links() {
     }
 }
 
+//= spec 11.2.9, 11.2.10, 11.2.11 test
 #[test]
 fn streams_are_devices_with_the_flags_that_were_set() {
     for (fd, right) in [(0, 1 << 1), (1, 1 << 6), (2, 1 << 6)] {
@@ -172,6 +174,7 @@ fn streams_are_devices_with_the_flags_that_were_set() {
     }
 }
 
+//= spec 11.2.2 test
 #[test]
 fn pointers_out_of_memory_halt() {
     let end = u64::from(MEMORY_BYTES);
@@ -195,6 +198,7 @@ fn pointers_out_of_memory_halt() {
     }
 }
 
+//= spec 11.1.13 test
 #[test]
 fn exit_codes_are_outcomes() {
     for (code, errno) in [(1, 1), (2, 2), (0xFEFF, 0xFEFF), (0xFF00, 1), (0x1_0000, 1), (u32::MAX, 1)] {

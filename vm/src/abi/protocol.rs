@@ -217,6 +217,7 @@ pub(crate) fn ended(_returned: Returned<'_>) -> Result<Step, Stop> {
 /// # Errors
 ///
 /// Why the call does not fit.
+//= spec 6.4.1, 6.4.6, 10.3.7, 10.4.3
 pub(crate) fn only_buffer(call: &ExportCall, name: &str) -> Result<Bytes, HaltReason> {
     if call.name.as_ref() != name.as_bytes() {
         return Err(HaltReason::NoSuchExport);

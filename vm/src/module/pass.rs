@@ -143,6 +143,7 @@ impl<'a> Pass<'a> {
             Payload::CustomSection(section) => self.custom(&section),
             Payload::StartSection { func, range } => {
                 self.validator.start_section(func, &range)?;
+                //= spec 5.1.4
                 if self.rules.protocol.may_start() {
                     self.facts.has_start = true;
                     return Ok(());
@@ -178,6 +179,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Notes that there is more of something than `limit`.
+    //= spec 5.1.6
     pub(super) fn at_most(&mut self, code: InvalidCode, offset: usize, actual: u64, limit: u32) -> Step {
         if actual <= u64::from(limit) {
             return Ok(());

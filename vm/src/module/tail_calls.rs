@@ -12,6 +12,7 @@ use wasmparser::Operator;
 
 impl Pass<'_> {
     /// An operator of a function body.
+    //= spec 5.1.5
     pub(super) fn tail_call(&mut self, offset: usize, operator: &Operator<'_>) -> Step {
         match *operator {
             Operator::RefFunc { function_index } => self.tail_calls.reference(function_index),
@@ -29,6 +30,7 @@ impl Pass<'_> {
     }
 
     /// After the last section: an indirect tail call can reach whatever a reference is made to.
+    //= spec 5.1.5
     pub(super) fn indirect_tail_calls(&mut self) -> Step {
         match self.tail_calls.indirect {
             Some(offset) if self.tail_calls.refers_to_import && self.imports_the_host() => {

@@ -22,6 +22,7 @@ const fn and_free(amount: u64) -> u64 {
 
 impl Pass<'_> {
     /// Compares the number of functions that the function section announces with the bytes of the module.
+    //= spec 5.1.9
     pub(super) fn functions_by_bytes(&mut self, offset: usize, functions: u32) -> Step {
         let bytes_min = u64::from(self.rules.limits.bytes_per_function_min);
         let limit = (self.code.len() as u64).checked_div(bytes_min).unwrap_or(u64::MAX);
@@ -30,12 +31,14 @@ impl Pass<'_> {
     }
 
     /// Compares the locals of all functions so far with the bytes of the module.
+    //= spec 5.1.8
     pub(super) fn locals_by_bytes(&mut self, offset: usize, locals: u64) -> Step {
         let limit = and_free(u64::from(self.rules.limits.locals_per_byte_max).saturating_mul(self.code.len() as u64));
         self.by_bytes(InvalidCode::TooManyLocalsByBytes, offset, locals, limit, "declare only locals that are used")
     }
 
     /// Counts the values that `operator`, which has not been validated yet, hands over.
+    //= spec 5.1.7
     pub(super) fn moved_values(
         &mut self,
         validator: &FuncValidator<ValidatorResources>,
@@ -75,6 +78,7 @@ impl Pass<'_> {
 
     /// Values that a branch hands over at each of its targets, those that enter and leave a block, and those that a call
     /// takes and gives; a `memory.grow` counts as [`GROW_VALUES`]. 0 for every other operator, and for what is not valid.
+    //= spec 5.1.7
     fn values_of(
         &self,
         validator: &FuncValidator<ValidatorResources>,

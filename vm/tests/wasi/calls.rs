@@ -167,6 +167,7 @@ fn a_program_below_a_static_call_changes_nothing() {
 }
 
 /// Frames that write and then call: what they hold counts, so that no depth holds more than the transaction's memory.
+//= spec 11.1.11 test
 #[test]
 fn what_processes_hold_counts_as_memory() {
     let mut chain = Chain::new("wasi_held.txt");
