@@ -87,3 +87,41 @@ fn emit(call: &mut HostCall<'_>, topics: u32, count: u32, data: u32, length: u32
     let data = call.guest.load(data, length)?.to_vec();
     call.add_log(topics, data)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row of `ethereum` under another name: the same price, the same type, and the same body, which the row names.
+    //= spec 11.5.1 test
+    #[test]
+    fn what_ethereum_has_is_the_same_under_other_names() {
+        let pairs = [
+            ("caller", "getCaller"),
+            ("self_address", "getAddress"),
+            ("origin", "getTxOrigin"),
+            ("value", "getCallValue"),
+            ("gas_price", "getTxGasPrice"),
+            ("gas_left", "getGasLeft"),
+            ("balance", "getExternalBalance"),
+            ("call", "call"),
+            ("call_static", "callStatic"),
+            ("call_delegate", "callDelegate"),
+            ("create", "create"),
+            ("return_data_length", "getReturnDataSize"),
+            ("return_data_copy", "returnDataCopy"),
+            ("block_number", "getBlockNumber"),
+            ("block_timestamp", "getBlockTimestamp"),
+            ("block_gas_limit", "getBlockGasLimit"),
+            ("block_beneficiary", "getBlockCoinbase"),
+            ("block_hash", "getBlockHash"),
+        ];
+        let own = ["storage_get", "storage_set", "storage_remove", "call_export", "emit"];
+        for row in IMPORTS.iter().filter(|row| !own.contains(&row.name)) {
+            let name = pairs.iter().find(|(name, _)| *name == row.name).map(|(_, other)| *other);
+            let other = ewasm::IMPORTS.iter().find(|other| Some(other.name) == name);
+            let other = other.unwrap_or_else(|| panic!("{} has no counterpart", row.name));
+            assert_eq!((row.function, row.signature), (other.function, other.signature), "{}", row.name);
+        }
+    }
+}

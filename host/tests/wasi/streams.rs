@@ -105,6 +105,21 @@ fn output_has_a_limit_and_a_diagnostic_is_cut() {
     assert_eq!(program.output().len(), usize::try_from(whole).unwrap());
 }
 
+/// 4,096 entries name one mebibyte each: standard error keeps what it may, but the number of bytes has no room in 32 bits.
+//= spec 11.2.6 test
+#[test]
+fn a_sum_of_lengths_above_32_bits_halts() {
+    for (count, entries) in [(4_095_u32, Ok(0)), (4_096, Err(Stop::Halt(HaltReason::LimitExceeded)))] {
+        let mut program = Program::new(&[]);
+        program.memory.resize(1 << 20, 0);
+        program.put_buffers(VECTOR, &vec![(0, 1 << 20); 4_096]);
+        let arguments = [2, VECTOR.into(), count.into(), 0];
+        assert_eq!(program.call("fd_write", &arguments), entries, "{count}");
+        let words = u64::from(count) << 15;
+        assert_eq!(program.gas, BASE + ENTRY * u64::from(count) + WRITE_WORD * words);
+    }
+}
+
 /// An entry: good, or anything.
 fn buffer() -> impl Strategy<Value = (u32, u32)> {
     prop_oneof![

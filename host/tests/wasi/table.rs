@@ -102,6 +102,17 @@ fn every_row_has_a_test() {
     }
 }
 
+//= spec 11.2.4 test
+#[test]
+fn there_are_no_arguments_and_no_environment() {
+    for name in ["args_sizes_get", "environ_sizes_get"] {
+        let mut program = Program::new(b"input");
+        program.put(60, &[0xFF; 16]);
+        program.expect(name, &[64, 68], 0, ANSWER);
+        assert_eq!(program.at(60, 16), [[0xFF; 4], [0; 4], [0; 4], [0xFF; 4]].concat());
+    }
+}
+
 /// The functions that a Go program of 1.21 imports, with their types (runtime/os_wasip1.go and its neighbours).
 #[test]
 fn what_go_imports_links() {

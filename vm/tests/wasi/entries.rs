@@ -147,6 +147,12 @@ fn what_makes_a_module_one_of_the_abi() {
         (import("fd_seek", "(param i32 i64 i32 i32) (result i32)"), true),
         (import("fd_seek", "(param i32 i32 i32 i32 i32) (result i32)"), true),
         (import("fd_seek", "(param i32 i32 i32 i32) (result i32)"), false),
+        (import("fd_seek", "(param i32 i32 i32 i32 i32) (result i32)").repeat(2), true),
+        (
+            import("fd_seek", "(param i32 i64 i32 i32) (result i32)")
+                + &import("fd_seek", "(param i32 i32 i32 i32 i32) (result i32)"),
+            false,
+        ),
         (import("fd_write", "(param i32 i32 i32) (result i32)"), false),
         (import("thread_spawn", "(param i32) (result i32)"), false),
         ("(import \"wasi_unstable\" \"sched_yield\" (func (result i32)))".into(), false),
