@@ -215,6 +215,12 @@ fn libraries_can_be_published() {
         if is_library && !(packaged && versioned && package.get("description").is_some()) {
             broken_by.push(format!("{name}: no description, no version in Cargo.toml, or .ci/run does not package it"));
         }
+        let listed = xtask::api::LIBRARIES.contains(&folder.as_str()) && tree.has(&xtask::api::golden(&folder));
+        if is_library != listed {
+            broken_by.push(format!(
+                "{folder}: the public items of libraries, and of no other crate, are listed by `cargo xtask api`"
+            ));
+        }
         if is_library && package.get("metadata").and_then(|metadata| metadata.get("docs")).is_none() {
             broken_by.push(format!("{folder}/Cargo.toml has nothing for docs.rs"));
         }
