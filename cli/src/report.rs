@@ -142,6 +142,20 @@ impl Report {
             Err(error) => Failure::new(Class::Fault, error).json(),
         }
     }
+
+    /// Adds which fields were believed because a file says them, and notes the options that compare them.
+    pub(crate) fn note_trusted(&mut self, file: &str, believed: &[(&'static str, &str)]) {
+        let fields = believed.iter().map(|(field, _)| Value::text(*field));
+        self.add("trusted", Value::List(fields.collect()));
+        if !believed.is_empty() {
+            let names: Vec<_> = believed.iter().map(|(field, _)| field.replace('_', " ")).collect();
+            let options: Vec<_> = believed.iter().map(|(_, option)| *option).collect();
+            let (names, options) = (names.join(", "), options.join(", "));
+            self.note(format!(
+                "believed because the {file} says it: {names}; compare with a source that you trust: {options}"
+            ));
+        }
+    }
 }
 
 /// A character as it can be shown on a terminal.

@@ -289,6 +289,37 @@ fn takes_a_buffer(names: [&str; 2]) -> Vec<u8> {
     module(Abi::Packed, &fields)
 }
 
+/// Contracts that call the export `f` of [`JSON`], or its `main`, with one buffer of one byte: how, whether the callee pays for
+/// the page, the ABI and the code. Each fails if the call does.
+fn callers_with_a_buffer() -> [(&'static str, bool, Abi, Vec<u8>); 4] {
+    let data = format!(
+        r#"(data (i32.const 100) "{}") (data (i32.const 130) "f") (data (i32.const 140) "bi")
+        (data (i32.const 200) "\08\00\00\00\01\00\00\00x\00\00\00") (data (i32.const 600) "\c8\00\00\00\01\00\00\00")"#,
+        escaped(JSON)
+    );
+    let gas = "(i64.const 5000000)";
+    let numbers = |numbers: &[u32]| numbers.iter().map(|number| format!("(i32.const {number})")).collect::<String>();
+    let named = numbers(&[130, 1, 200, 12]);
+    let by_export = format!("(call $callExport {gas} {})", numbers(&[100, 500, 130, 1, 140, 2, 600, 8]));
+    [
+        ("call", true, Abi::Ewasm, format!("(call $call {gas} {})", numbers(&[100, 500, 200, 12]))),
+        (
+            "call_export of lockstep",
+            true,
+            Abi::Wasi,
+            format!("(call $call_export {gas} {} {named})", numbers(&[100, 500])),
+        ),
+        ("call of env", true, Abi::Json, format!("(call $call {} {named} {gas})", numbers(&[100]))),
+        // The error number; the length of the output is none.
+        ("callExport", false, Abi::Ewasm, format!("(i32.wrap_i64 (i64.shr_u {by_export} (i64.const 48)))")),
+    ]
+    .map(|(name, callee_pays, abi, call)| {
+        let export = if abi == Abi::Wasi { "_start" } else { "main" };
+        let main = format!(r#"(func (export "{export}") (if {call} (then (unreachable))))"#);
+        (name, callee_pays, abi, module(abi, &format!("{data} {main}")))
+    })
+}
+
 /// Where the caller gives no descriptor, the page that an input takes is the callee's to pay; with one, its caller has paid.
 //= spec 6.7.17 test
 #[test]
@@ -296,65 +327,8 @@ fn the_pages_of_an_input_are_paid_by_the_frame_that_has_no_descriptor() {
     let mut chain = Chain::new("mixed_pages.txt");
     let page = Revision::V1.schedule.host(HostFunction::CallExport).per_page;
     let input = [8_u32.to_le_bytes(), 1_u32.to_le_bytes(), *b"x\0\0\0"].concat();
-    let data = format!(
-        r#"(data (i32.const 100) "{}") (data (i32.const 130) "f") (data (i32.const 140) "bi")
-        (data (i32.const 200) "\08\00\00\00\01\00\00\00x\00\00\00") (data (i32.const 600) "\c8\00\00\00\01\00\00\00")"#,
-        escaped(JSON)
-    );
-    let gas = "(i64.const 5000000)";
-    let by = |abi: Abi, export: &str, call: &str| {
-        (
-            abi,
-            module(
-                abi,
-                &format!(
-                    r#"{data} (func (export "{export}") (if (i64.ne (i64.const 0) {call}) (then (unreachable))))"#
-                ),
-            ),
-        )
-    };
-    let narrow = |call: String| format!("(i64.extend_i32_u {call})");
-    let by_call = format!("(call $call {gas} (i32.const 100) (i32.const 500) (i32.const 200) (i32.const 12))");
-    let ways = [
-        ("call", page, by(Abi::Ewasm, "main", &narrow(by_call))),
-        (
-            "call_export of lockstep",
-            page,
-            by(
-                Abi::Wasi,
-                "_start",
-                &narrow(format!(
-                    "(call $call_export {gas} (i32.const 100) (i32.const 500) (i32.const 130) \
-                (i32.const 1) (i32.const 200) (i32.const 12))"
-                )),
-            ),
-        ),
-        (
-            "call of env",
-            page,
-            by(
-                Abi::Json,
-                "main",
-                &narrow(format!(
-                    "(call $call (i32.const 100) (i32.const 130) (i32.const 1) (i32.const 200) \
-                (i32.const 12) {gas})"
-                )),
-            ),
-        ),
-        (
-            "callExport",
-            0,
-            by(
-                Abi::Ewasm,
-                "main",
-                &format!(
-                    "(i64.and (i64.const 0xffff000000000000) (call $callExport {gas} (i32.const 100) \
-                (i32.const 500) (i32.const 130) (i32.const 1) (i32.const 140) (i32.const 2) (i32.const 600) (i32.const 8)))"
-                ),
-            ),
-        ),
-    ];
-    let gas_used = |chain: &mut Chain, case: &str, to: Address, export: Option<&str>| {
+    // What the callee with a page costs more than the one with an area of its own.
+    let more_gas = |chain: &mut Chain, case: &str, to: Address, export: Option<&str>| {
         let of = [["input_base", "input_capacity"], ["input_bas_", "input_capacit_"]].map(|names| {
             chain.put(JSON, Abi::Packed, &takes_a_buffer(names));
             let kind = TxKind::Call { to, export: export.map(Into::into) };
@@ -364,11 +338,11 @@ fn the_pages_of_an_input_are_paid_by_the_frame_that_has_no_descriptor() {
         });
         of[1] - of[0]
     };
-    assert_eq!(gas_used(&mut chain, "main by a transaction", JSON, None), page);
-    assert_eq!(gas_used(&mut chain, "an export by a transaction", JSON, Some("f")), page);
-    for (case, expected, (abi, code)) in ways {
+    assert_eq!(more_gas(&mut chain, "main by a transaction", JSON, None), page);
+    assert_eq!(more_gas(&mut chain, "an export by a transaction", JSON, Some("f")), page);
+    for (case, callee_pays, abi, code) in callers_with_a_buffer() {
         chain.put(GO, abi, &code);
-        assert_eq!(gas_used(&mut chain, case, GO, None), expected, "{case}");
+        assert_eq!(more_gas(&mut chain, case, GO, None), if callee_pays { page } else { 0 }, "{case}");
     }
     chain.settle();
 }

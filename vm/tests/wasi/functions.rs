@@ -176,7 +176,7 @@ fn viewed(chain: &Chain) -> Vec<u8> {
 #[test]
 fn a_view_is_given_the_random_bytes_of_the_next_transaction() {
     let mut chain = Chain::new("wasi_random.txt");
-    let random = [&*"(drop (call $random_get (i32.const 300) (i32.const 16)))", &write(300, 16)].concat();
+    let random = ["(drop (call $random_get (i32.const 300) (i32.const 16)))", &write(300, 16)].concat();
     chain.put(A, Abi::Wasi, &program(&random, ""));
     let mut seen = Vec::new();
     for case in ["the first transaction", "the second transaction"] {
