@@ -2,7 +2,7 @@
 //!
 //! The end of a contract is no failure: it is in the report.
 
-use crate::report::{Row, escaped};
+use crate::value::{Row, escaped};
 use core::fmt;
 use lockstep_chain::ChainError;
 use lockstep_store::StoreError;

@@ -24,6 +24,7 @@ mod progress;
 mod report;
 mod state_file;
 mod typed;
+mod value;
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use command_line::{Arguments, Command};

@@ -9,7 +9,7 @@ use crate::{
     input::Input,
     modules::{
         shapes::{self, Shaped},
-        smith, stack,
+        smith, stack, surroundings,
     },
 };
 use lockstep_gas::{Abi, Gas, Operator, Revision};
@@ -77,7 +77,7 @@ impl Case {
         let gas = Gas::new(input.choose(&[3_000, 10_000, 500, 30_000]));
         let host = input.once_in(4) && may_ask;
         let choice = input.byte();
-        let numbers: [i64; 2] = core::array::from_fn(|_| shapes::number(input));
+        let numbers: [i64; 2] = core::array::from_fn(|_| surroundings::number(input));
         let other = match input.below(6) {
             0 | 1 => smith::callable(input, &revision),
             2 => Some(stack::module(input)),
@@ -86,7 +86,7 @@ impl Case {
         let Shaped { code, functions } = other.unwrap_or_else(|| shapes::module(input, host));
         let (export, parameters) = functions[usize::from(choice) % functions.len()].clone();
         let argument = |(ty, number): (&ValType, i64)| match ty {
-            ValType::I32 => Argument::I32(shapes::narrow(number).cast_unsigned()),
+            ValType::I32 => Argument::I32(surroundings::narrow(number).cast_unsigned()),
             _ => Argument::I64(number.cast_unsigned()),
         };
         let arguments = parameters.iter().zip(numbers).map(argument).collect();

@@ -2,10 +2,11 @@
 
 use crate::{
     instantiate::instantiate,
+    machine::Machine,
     module::{ImportType, Module},
     observer::{Event, SharedObserver, Watch},
     store::{Bounds, Code, Extern, Function, Store},
-    thread::{Machine, Pause, Thread},
+    thread::{Pause, Thread},
     value::{Executed, Value, broken, index},
     writes::WatchedWorld,
 };

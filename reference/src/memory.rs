@@ -2,7 +2,7 @@
 
 use crate::{
     instruction::Instruction,
-    thread::Machine,
+    machine::Machine,
     value::{Executed, Operands, Value, broken, index},
 };
 use core::ops::Range;

@@ -6,8 +6,8 @@ use crate::{
     answers::with_room,
     budget::Budget,
     connection::{Connection, FREE_BYTES},
+    limits::Limits,
     pages,
-    serve::Limits,
 };
 use alloy_primitives::bytes::Bytes;
 use jsonrpsee::{

@@ -6,14 +6,14 @@
 use crate::{
     apply::{Applied, apply_from},
     base::{Base, Cache},
-    commit::HEIGHT_MAX,
     error::StoreError,
+    executed::HEIGHT_MAX,
     fold::write_page,
     log::Log,
     patch::Patch,
     proof::EMPTY_ROOT,
     row::TreeId,
-    snapshot::{Expected, SnapshotHead},
+    snapshot_head::{Expected, SnapshotHead},
     store::{Chain, Store},
     tables::{
         BLOCKS, BlockRow, CODE, CODE_USES, Forks, Kept, META, META_IMPORT, META_IMPORTED, PAGES, ROWS, Reading, VALUES,

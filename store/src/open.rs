@@ -2,8 +2,8 @@
 
 use crate::{
     base::{Base, Cache},
-    commit::ExecutedBlock,
     error::StoreError,
+    executed::ExecutedBlock,
     guard::Guard,
     handle::Handle,
     layer::Layer,

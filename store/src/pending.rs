@@ -4,8 +4,8 @@
 //! written for it.
 
 use crate::{
-    commit::{ExecutedBlock, follows},
     error::StoreError,
+    executed::{ExecutedBlock, follows},
     layer::Layer,
     store::{Chain, Store, view},
     view::View,

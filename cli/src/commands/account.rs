@@ -5,8 +5,9 @@ use crate::{
     bytes::{parse_address, parse_amount},
     failure::{Class, Classify, Failure},
     ledger::Ledger,
-    report::{Report, Value},
+    report::Report,
     state_file::IfMissing,
+    value::Value,
 };
 use anyhow::{Context as _, anyhow};
 use clap::Args;

@@ -9,8 +9,9 @@ use crate::{
     failure::Failure,
     output_file::OutputFile,
     progress::Progress,
-    report::{Report, Row, Value},
+    report::Report,
     state_file::IfMissing,
+    value::{Row, Value},
 };
 use clap::Args;
 use lockstep_chain::{Application, Applied, ChainError, Place, Purpose, Threads};

@@ -11,8 +11,9 @@ use crate::{
     execution::{add_changes, add_outcome},
     failure::Failure,
     ledger::Ledger,
-    report::{Report, Value},
+    report::Report,
     state_file::IfMissing,
+    value::Value,
 };
 use clap::Args;
 use lockstep_chain::Order;

@@ -6,8 +6,9 @@ use crate::{
     database_folder::{self, Sizes},
     failure::{Exit, Failure},
     progress::Progress,
-    report::{Report, Row, Value},
+    report::Report,
     state_file::IfMissing,
+    value::{Row, Value},
 };
 use clap::Args;
 use lockstep_store::{Store, Tip};

@@ -5,7 +5,8 @@ use crate::{
     failure::{Exit, Failure},
     files::len,
     module_file::ModuleFile,
-    report::{Report, Row, Value},
+    report::Report,
+    value::{Row, Value},
 };
 use clap::{Args, ValueEnum};
 use lockstep_host::packed::{Descriptor, PackedAbi};

@@ -8,7 +8,8 @@ use crate::{
     failure::{Class, Classify, Failure},
     output_file::{Draft, OutputFile},
     progress::Progress,
-    report::{Report, Row, Value},
+    report::Report,
+    value::{Row, Value},
 };
 use anyhow::Context as _;
 use clap::Args;

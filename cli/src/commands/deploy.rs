@@ -12,8 +12,9 @@ use crate::{
     files,
     ledger::Ledger,
     module_file::ModuleFile,
-    report::{Report, Value},
+    report::Report,
     state_file::IfMissing,
+    value::Value,
 };
 use clap::Args;
 use lockstep_chain::Order;

@@ -4,8 +4,9 @@ use crate::{
     bytes::hex,
     database_folder::{self, Begun},
     failure::{Class, Failure},
-    report::{Report, Row, Value},
+    report::Report,
     state_file::IfMissing,
+    value::{Row, Value},
 };
 use anyhow::{Context as _, anyhow};
 use clap::Args;

@@ -3,7 +3,8 @@
 use crate::{
     failure::{Class, Exit, Failure},
     files::Source,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use anyhow::anyhow;
 use clap::Args;

@@ -10,7 +10,8 @@ use crate::{
     execution::{add_outcome, add_output},
     failure::Failure,
     ledger::Ledger,
-    report::{Report, Row, Value},
+    report::Report,
+    value::{Row, Value},
 };
 use clap::Args;
 use lockstep_chain::{BLOCK_GAS_LIMIT, Order};

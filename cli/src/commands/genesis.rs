@@ -6,8 +6,9 @@ use crate::{
     database_folder,
     failure::{Class, Failure},
     genesis_file,
-    report::{Report, Value},
+    report::Report,
     state_file::IfMissing,
+    value::Value,
 };
 use clap::Args;
 use lockstep_chain::{ChainError, Genesis};

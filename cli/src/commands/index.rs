@@ -12,8 +12,9 @@ use crate::{
     files::Source,
     module_file::ModuleFile,
     progress::Progress,
-    report::{Report, Row, Value},
+    report::Report,
     state_file::IfMissing,
+    value::{Row, Value},
 };
 use anyhow::anyhow;
 use clap::Args;

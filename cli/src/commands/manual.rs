@@ -2,7 +2,8 @@
 
 use crate::{
     failure::{Class, Failure},
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use clap::Args;
 use std::{fs, path::PathBuf};

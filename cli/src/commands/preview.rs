@@ -10,8 +10,9 @@ use crate::{
     execution::{add_outcome, add_output},
     failure::Failure,
     ledger::Ledger,
-    report::{Report, Value},
+    report::Report,
     typed,
+    value::Value,
 };
 use clap::Args;
 use lockstep_chain::{Order, indexer::has_noted_failure};

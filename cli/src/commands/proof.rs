@@ -7,7 +7,8 @@ use crate::{
     database_folder,
     failure::{Class, Classify, Failure},
     output_file::OutputFile,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use anyhow::{Context, Error, anyhow};
 use borsh::{BorshDeserialize, BorshSerialize};

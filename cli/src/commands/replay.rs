@@ -1,12 +1,7 @@
 //! `lockstep replay`: executes a block on its witness alone.
 
 use super::{block::receipt_row, transaction::machine};
-use crate::{
-    block_file,
-    bytes::parse_hash,
-    failure::Failure,
-    report::{Report, Value},
-};
+use crate::{block_file, bytes::parse_hash, failure::Failure, report::Report, value::Value};
 use clap::Args;
 use lockstep_store::{StoreError, Witness};
 use lockstep_vm::B256;

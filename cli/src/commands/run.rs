@@ -12,8 +12,9 @@ use crate::{
     failure::{Class, Classify, Failure},
     files,
     module_file::ModuleFile,
-    report::{Report, Value},
+    report::Report,
     state_file, typed,
+    value::Value,
 };
 use anyhow::{Context as _, anyhow};
 use clap::Args;

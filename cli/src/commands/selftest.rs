@@ -4,7 +4,8 @@ use super::transaction::machine;
 use crate::{
     failure::{Class, Classify, Failure},
     files::Source,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use anyhow::{Context as _, anyhow};
 use clap::Args;

@@ -8,7 +8,8 @@ use crate::{
     execution::log_rows,
     failure::Failure,
     files::len,
-    report::{Report, Row, Value},
+    report::Report,
+    value::{Row, Value},
 };
 use clap::Args;
 use lockstep_vm::{Block, Receipt};

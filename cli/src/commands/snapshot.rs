@@ -7,8 +7,9 @@ use crate::{
     failure::{Class, Classify, Failure},
     files::Source,
     output_file::OutputFile,
-    report::{Report, Value},
+    report::Report,
     state_file::IfMissing,
+    value::Value,
 };
 use anyhow::Context;
 use clap::Args;

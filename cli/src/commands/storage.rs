@@ -5,8 +5,9 @@ use crate::{
     bytes::{Hex, hex, parse_address, parse_key, parse_value},
     failure::{Class, Failure},
     ledger::Ledger,
-    report::{Report, Row, Value},
+    report::Report,
     state_file::IfMissing,
+    value::{Row, Value},
 };
 use anyhow::anyhow;
 use clap::Args;

@@ -7,8 +7,9 @@ use crate::{
     execution::{add_logs, add_output},
     failure::Failure,
     ledger::Ledger,
-    report::{Report, Value},
+    report::Report,
     typed::{self, TypedInput},
+    value::Value,
 };
 use lockstep_vm::{Abi, Address, HaltSite, Outcome, Receipt, Revision, Vm};
 

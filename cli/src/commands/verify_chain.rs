@@ -7,7 +7,8 @@ use crate::{
     database_folder,
     failure::{Class, Exit, Failure},
     progress::Progress,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};

@@ -10,7 +10,8 @@ use crate::{
     execution::{add_outcome, add_output},
     failure::Failure,
     ledger::Ledger,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use clap::Args;
 use lockstep_vm::{Address, Gas, ViewCall};

@@ -1,6 +1,6 @@
 //! Bodies of functions: statements and expressions, generated with their types.
 
-use super::shapes::{Surroundings, bits_of_f32, bits_of_f64, narrow, number};
+use super::surroundings::{Surroundings, bits_of_f32, bits_of_f64, narrow, number};
 use crate::input::Input;
 use wasm_encoder::{BlockType, Function, Instruction as I, MemArg, ValType};
 
