@@ -1,4 +1,4 @@
-//! The production engine against the reference interpreter: what an export gives or halts with, the gas that it used, and
+//! The production engine against the reference interpreter: what an export returns or halts with, the gas that it used, and
 //! the memory that it leaves.
 //!
 //! Half of the programs are those of `modules::shapes`, written where charging could differ from the rule, a third are

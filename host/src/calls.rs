@@ -30,7 +30,7 @@ pub(crate) fn callee_and_value(call: &HostCall<'_>, address: u32, value: u32) ->
     Ok((callee, value))
 }
 
-/// Takes over what came of a call, and gives what the guest is told of it as an i32.
+/// Takes over what came of a call, and returns what the guest is told of it as an i32.
 //= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4, 5.3.10
 pub(crate) fn called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> HostResult<u32> {
     call.frame.return_data = ended.output;

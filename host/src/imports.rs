@@ -19,7 +19,7 @@ pub struct ImportTable {
     unknown: UnknownImport,
 }
 
-/// What becomes of an import that no row stands for.
+/// What becomes of an import without a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownImport {
     /// The module is refused.
@@ -72,7 +72,7 @@ impl ImportTable {
         rows.any(|row| row.module == module && row.name == name) && self.find(module, name).next().is_none()
     }
 
-    /// What becomes of an import that no row stands for.
+    /// What becomes of an import without a row.
     pub const fn unknown(&self) -> UnknownImport {
         self.unknown
     }

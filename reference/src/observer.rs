@@ -1,5 +1,5 @@
 //! What can be seen of an execution. Nothing that is told here can change it: an observer gets references to what is
-//! there and gives nothing back.
+//! there and returns nothing.
 
 use lockstep_gas::{Gas, Operator};
 use lockstep_host::{Address, Bytes, Frame, FrameResult, HostImport, Log, Request, Stop};

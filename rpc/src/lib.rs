@@ -2,7 +2,7 @@
 //! transaction.
 //!
 //! [`DevNode`] is the chain and what waits for it; [`serve()`] answers for it over HTTP and WebSocket on one port. Has no clock
-//! and prints nothing: whoever starts it gives the time and the place.
+//! and prints nothing: its caller passes the time and the address.
 
 mod access;
 mod accounts;

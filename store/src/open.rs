@@ -139,7 +139,7 @@ impl Store {
     }
 
     /// Opens the database in the folder `folder` to look at it, also while another process writes it. What is there now is
-    /// seen, and what is committed later is not. Nothing is written, and whatever would write is refused.
+    /// seen, and what is committed later is not. Nothing is written, and a call that would write is refused.
     ///
     /// # Errors
     ///

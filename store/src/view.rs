@@ -86,7 +86,7 @@ impl View {
         })
     }
 
-    /// The state above these blocks, each of which stands on the one before it.
+    /// The state above these blocks, each of which follows the one before it.
     pub(crate) fn above(mut self, layers: impl IntoIterator<Item = Arc<Layer>>) -> Self {
         for layer in layers {
             (self.height, self.hash, self.root) = (layer.height, layer.hash, layer.root);
@@ -360,7 +360,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the database cannot be read, or what `each` gives.
+    /// [`StoreError`] if the database cannot be read, or what `each` returns.
     pub fn for_each_account(
         &self,
         mut each: impl FnMut(&Address, &Account) -> Result<(), StoreError>,

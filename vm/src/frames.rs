@@ -2,7 +2,7 @@
 //!
 //! A frame is an instance, a checkpoint and what its protocol says of its guest calls. A host function that needs another
 //! frame suspends its instance; the loop runs the other frame and resumes it. What is paid for and checked before a frame
-//! begins stands in the host functions; here is what happens when it begins and when it ends.
+//! begins is in the host functions; here is what happens when it begins and when it ends.
 
 mod precompiled;
 
@@ -551,8 +551,8 @@ fn start_of_call(session: &mut Session, request: CallRequest, caller: &Caller) -
     Start { checkpoint: session.journal.checkpoint(), message, gas, creates: None }
 }
 
-/// The message of a creation, without an address if the caller's nonce is at its end. The nonce stays used whatever
-/// becomes of the creation.
+/// The message of a creation, without an address if the caller's nonce is at its end. The nonce stays used with
+/// every outcome of the creation.
 fn start_of_creation(session: &mut Session, request: &CreateRequest, caller: &Caller) -> Result<Start, Fault> {
     let journal = &mut session.journal;
     let nonce = journal.nonce(&caller.address)?;

@@ -29,11 +29,11 @@ pub struct ViewCall {
     pub export: Option<Vec<u8>>,
     /// The input.
     pub input: Vec<u8>,
-    /// Gas that it may use: a cap of the node's own, paid by nobody.
+    /// Gas that it may use: a cap of the node's own, which is not paid.
     pub gas_limit: Gas,
 }
 
-/// What a view gives.
+/// What comes of a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewed {
     /// How it ended.

@@ -1,6 +1,6 @@
 //! Times of operators, host functions and frames, beside their prices under `V1`.
 //!
-//! Prices are relative: gas is worth whatever a node's processor makes of it. What must hold is that no gas buys much
+//! Prices are relative: how long a unit of gas takes depends on a node's processor. What must hold is that no gas buys much
 //! more time than another, so every row is compared with one yardstick, measured in the same round. Time is processor time
 //! of the executing thread.
 

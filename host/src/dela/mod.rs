@@ -1,5 +1,5 @@
-//! `dela`: C and C++ contracts as emscripten builds them without its JavaScript, and whatever else takes one C string and
-//! gives another.
+//! `dela`: C and C++ contracts as emscripten builds them without its JavaScript, and any other that takes one C string and
+//! returns another.
 //!
 //! The functions of module `env` are those that such modules import, under the names that versions of emscripten have had for
 //! them. There is no file, no environment and no random source behind them: what asks for one is told that it is not there,
@@ -39,7 +39,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "env":
     "time" = GetBlockTimestamp, time, (result: u32) -> u32;
     /// Makes the memory at least as large; 1 if it is, 0 if it cannot be.
     "emscripten_resize_heap" = GrowMemory, resize_heap => resized, (bytes: u32) -> u32;
-    /// Copies within the memory, as `memmove` does, and gives the target.
+    /// Copies within the memory, as `memmove` does, and returns the target.
     "emscripten_memcpy_big" = CopyMemory, memcpy_big, (target: u32, source: u32, length: u32) -> u32;
     /// The same without a result.
     "emscripten_memcpy_big" = CopyMemory, memcpy_js, (target: u32, source: u32, length: u32) -> ();

@@ -1,4 +1,4 @@
-//! `call`: a call of another account's method, whatever its ABI.
+//! `call`: a call of another account's method, in any ABI.
 //!
 //! What is wrong with the callee is a failure for the caller; what is wrong with the caller's own pointers halts it.
 

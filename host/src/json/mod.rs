@@ -30,7 +30,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "env":
     "args_read" = CallDataCopy, args_read, (result: u32) -> ();
     /// Bytes of the value at a key, -1 if there is none.
     "storage_get_len" = StorageRead, storage_get_len, (key: u32, key_length: u32) -> u32;
-    /// Writes the value at a key and gives its length, -1 if there is none.
+    /// Writes the value at a key and returns its length, -1 if there is none.
     "storage_get" = StorageRead, storage_get, (key: u32, key_length: u32, result: u32) -> u32;
     /// Puts a value at a key.
     "storage_set" = StorageWrite, storage_set, (key: u32, key_length: u32, value: u32, value_length: u32) -> ();
@@ -148,7 +148,7 @@ fn emit(call: &mut HostCall<'_>, topic: u32, topic_length: u32, data: u32, data_
     call.add_log(vec![topic], data)
 }
 
-/// A topic of at most 32 bytes as it stands, so that a reader finds it by its name; a longer one by its hash.
+/// A topic of at most 32 bytes as it is, so that a reader finds it by its name; a longer one by its hash.
 //= spec 10.3.12
 fn topic_of(name: &[u8]) -> B256 {
     let mut topic = [0; 32];

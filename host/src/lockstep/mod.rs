@@ -22,7 +22,7 @@ use lockstep_gas::HostFunction as F;
 //= spec 11.5.1
 #[rustfmt::skip]
 pub(crate) const IMPORTS: &[HostImport] = host_imports! { "lockstep":
-    /// Writes the first `capacity` bytes of the value at a key and gives the value's length, -1 if there is no value.
+    /// Writes the first `capacity` bytes of the value at a key and returns the value's length, -1 if there is no value.
     "storage_get" = StorageRead, storage::get, (key: u32, key_length: u32, result: u32, capacity: u32) -> u32;
     /// Puts a value at a key.
     "storage_set" = StorageWrite, storage::set, (key: u32, key_length: u32, value: u32, value_length: u32) -> ();

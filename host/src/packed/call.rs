@@ -1,6 +1,6 @@
 //! `callExport`: a call of another contract's export by name, arguments laid out by the packed convention.
 //!
-//! The order of checks and charges stands in `docs/spec.md`. What is wrong with the callee or the arguments' shape is
+//! The order of checks and charges is in `docs/spec.md`. What is wrong with the callee or the arguments' shape is
 //! an error number for the caller; what is wrong with the caller's own pointers halts the caller.
 
 use super::{Argument, BufIn, BufOut, Descriptor, PackOrder, Placement, Room, StructLayout, Unplaced};
@@ -19,7 +19,7 @@ use lockstep_gas::HostFunction as F;
 /// The row of `callExport`, in module `ethereum`.
 #[rustfmt::skip]
 pub(crate) const IMPORTS: &[HostImport] = host_imports! { "ethereum":
-    /// Calls an export by name (packed convention); gives the error number and the length of the return data as one i64.
+    /// Calls an export by name (packed convention); returns the error number and the length of the return data as one i64.
     "callExport" = CallExport, call_export => export_called, (gas: i64, address: u32, value: u32, name: u32, name_length: u32,
         descriptor: u32, descriptor_length: u32, arguments: u32, arguments_length: u32) -> i64;
 };

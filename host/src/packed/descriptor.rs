@@ -45,7 +45,7 @@ impl Parameter {
     }
 }
 
-/// What an export gives back.
+/// What an export returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResultKind {
     /// `v`: nothing.
@@ -89,7 +89,7 @@ impl ResultKind {
 /// The type of an export: at most [`PARAMETERS_MAX`] parameters and exactly one result.
 ///
 /// It is written as one letter for each parameter, of `i l b`, and one for the result, of `v i l r`: `bir` takes a
-/// buffer and a number and gives a buffer.
+/// buffer and a number and returns a buffer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Descriptor {
     parameters: Vec<Parameter>,

@@ -77,7 +77,7 @@ impl StructLayout {
         Self { slots, size: end.next_multiple_of(alignment) }
     }
 
-    /// Bytes of the struct, 256 at the most.
+    /// Bytes of the struct, at most 256.
     pub fn size(&self) -> u32 {
         u32::from(self.size)
     }
@@ -87,7 +87,7 @@ impl StructLayout {
         self.slots.iter().map(|slot| u32::from(slot.offset))
     }
 
-    /// Reads the members out of the bytes of a struct. Padding is ignored, whatever it holds.
+    /// Reads the members out of the bytes of a struct. Padding is ignored.
     ///
     /// # Errors
     ///

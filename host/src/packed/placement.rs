@@ -67,7 +67,7 @@ pub struct Placement {
 
 impl Placement {
     /// Places buffers of `lengths` bytes, in order, each at the next multiple of 16 bytes from where the first begins.
-    /// Empty buffers take no place. Without a buffer that has bytes nothing is needed, in whatever room.
+    /// Empty buffers take no place. Without a buffer that has bytes nothing is needed, in any room.
     ///
     /// # Errors
     ///

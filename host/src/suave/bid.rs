@@ -11,7 +11,7 @@ use sha3::{Digest, Sha3_256};
 /// Bytes of an id.
 pub(super) const ID_BYTES: usize = 16;
 
-/// The address among a bid's readers that stands for all.
+/// The address that, among a bid's readers, means every caller.
 const ANYBODY: Address = address!("0000000000000000000000000000000000000042");
 
 /// Addresses that a bid can name, readers and stores together.

@@ -277,7 +277,7 @@ fn parse_id(json: &[u8]) -> Option<BidId> {
     reader.finish().map(|()| id)
 }
 
-/// Says on standard error what went wrong, and gives the error number.
+/// Says on standard error what went wrong, and returns the error number.
 //= spec 11.6.15
 fn failed(call: &mut HostCall<'_>, name: &str, error: StoreError) -> HostResult<u32> {
     call.write_diagnostic(&format!("suavexec.{name}: {error}\n"))?;

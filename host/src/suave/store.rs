@@ -6,7 +6,7 @@
 //! | `lockstep-bid-records` | the bid's id, 16 bytes | the bid, in borsh |
 //! | `lockstep-bid-records` | sha3-256 of block number (8 bytes, big-endian) and protocol | the ids of its bids, in order |
 //!
-//! An entry whose bid has no record belongs to nobody and can be read by everybody: a genesis can hold one.
+//! An entry whose bid has no record can be read by every caller and written by none: a genesis can hold one.
 
 use super::{
     bid::{Bid, BidId, ID_BYTES},
@@ -26,7 +26,7 @@ use sha3::{Digest, Sha3_256};
 /// Bids of one protocol for one block.
 const LISTED_BIDS_MAX: usize = 256;
 
-/// What a step of a function gives: an error of the store is for the guest, a stop is not.
+/// What a step of a function returns: an error of the store is for the guest, a stop is not.
 pub(super) type StoreResult<T> = HostResult<Result<T, StoreError>>;
 
 /// The entry of `key`, for the frame's caller.
@@ -41,7 +41,7 @@ pub(super) fn retrieve(call: &mut HostCall<'_>, id: &BidId, key: &[u8]) -> Store
     Ok(load(call, &ENTRY_ACCOUNT, &key)?.ok_or(StoreError::NoSuchEntry))
 }
 
-/// Puts an entry at `key` of a bid, for the frame's caller, and gives the bid.
+/// Puts an entry at `key` of a bid, for the frame's caller, and returns the bid.
 //= spec 11.6.10
 pub(super) fn put(call: &mut HostCall<'_>, id: &BidId, key: &[u8], value: Vec<u8>) -> StoreResult<Bid> {
     let Some(key) = entry_key(call, id, key) else { return Ok(Err(StoreError::TooLarge)) };

@@ -21,7 +21,7 @@ const RIGHT_TO_WRITE: u64 = 1 << 6;
 /// Bits of a descriptor's flags: append, dsync, nonblock, rsync, sync.
 const FLAGS: u16 = 0b1_1111;
 
-/// Bytes of the attributes of a file, and where its type stands among them.
+/// Bytes of the attributes of a file, and where its type is among them.
 const FILESTAT_BYTES: usize = 64;
 const FILESTAT_TYPE: usize = 16;
 

@@ -1,8 +1,8 @@
-//! `dela`: an export takes a JSON request as a C string and gives a JSON reply as another.
+//! `dela`: an export takes a JSON request as a C string and returns a JSON reply as another.
 //!
 //! A frame is a chain of guest calls: the constructors of static objects, `malloc` for the request, the export, `free` for
 //! the request. Between them the host writes the request and reads the reply. Each is code of the contract and spends the
-//! frame's gas; whatever `malloc` and `free` do, they do it to their own contract.
+//! frame's gas. `malloc` and `free` can harm only their own contract.
 
 use super::protocol::{End, GuestCall, MAIN, MEMORY, Opening, Outline, Protocol, Returned, Step, Unfit, only_buffer};
 use crate::{
@@ -18,7 +18,7 @@ use lockstep_host::{
     dela::{Verdict, verdict},
 };
 
-/// What gives a place for the request.
+/// The export that makes room for the request.
 const MALLOC: &str = "malloc";
 
 /// What takes it back.
@@ -96,12 +96,12 @@ impl Protocol for Dela {
     }
 }
 
-/// Whether a function takes one pointer and gives another.
+/// Whether a function takes one pointer and returns another.
 fn is_entry(function: &FunctionType) -> bool {
     function.is(&[ValType::I32], &[ValType::I32])
 }
 
-/// The export that a frame is for: `main` where nobody named one.
+/// The export that a frame is for: `main` if the call names none.
 //= spec 10.4.3
 fn export_of(entry: &Entry) -> Result<&str, HaltReason> {
     match entry {

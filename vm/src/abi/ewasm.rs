@@ -1,4 +1,4 @@
-//! `ewasm`: `main ()->()` fetches its input with `callDataCopy` and gives its output with `finish`.
+//! `ewasm`: `main ()->()` fetches its input with `callDataCopy` and returns its output with `finish`.
 //!
 //! `main` and `memory` are required; nothing else may be exported where the revision says so (ewasm contract interface).
 

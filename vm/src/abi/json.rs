@@ -95,7 +95,7 @@ fn is_method(function: &FunctionType) -> bool {
     function.is(&[], &[])
 }
 
-/// The method that a frame is for: `main` where nobody named one.
+/// The method that a frame is for: `main` if the call names none.
 //= spec 10.3.6
 fn method_of(entry: &Entry) -> Result<&str, HaltReason> {
     match entry {

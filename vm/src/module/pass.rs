@@ -1,6 +1,6 @@
 //! One pass over a module: every section in order, first its count, then the Wasm specification, then our rules.
 //!
-//! Owns the walk, and what is known of the module so far. What a section is held to stands in `sections`, `exports`
+//! Owns the walk, and what is known of the module so far. The rules of sections are in `sections`, `exports`
 //! and `body`, and what the ABI adds in its protocol. A limit is compared before what it bounds is read, and work and memory are linear in the bytes
 //! of the module.
 
@@ -18,7 +18,7 @@ use lockstep_gas::{Abi, Limits, Revision};
 use lockstep_host::{ImportTable, UnknownImport};
 use wasmparser::{Payload, Validator, WasmFeatures};
 
-/// What a step of the pass gives: the violation that ends it, if there is one.
+/// What a step of the pass returns: the violation that ends it, if there is one.
 pub(super) type Step = Result<(), InvalidModule>;
 
 /// The rules of one ABI under one revision.

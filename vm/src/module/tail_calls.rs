@@ -1,7 +1,7 @@
 //! Tail calls of imports, which are refused.
 //!
 //! wasmi 2.0.0 keeps the place of a host function's result relative to the frame that a tail call has just left. A host
-//! function that suspends there and is resumed leaves its result where nobody looks for it, and the caller reads
+//! function that suspends there and is resumed leaves its result in another place than the caller reads, and the caller reads
 //! something else (measured). A tail call of the module's own functions is sound, and so is any other call.
 
 use super::{
@@ -29,7 +29,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// After the last section: an indirect tail call can reach whatever a reference is made to.
+    /// After the last section: an indirect tail call can reach every function that a reference is made to.
     //= spec 5.1.5
     pub(super) fn indirect_tail_calls(&mut self) -> Step {
         match self.tail_calls.indirect {

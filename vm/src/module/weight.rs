@@ -77,7 +77,7 @@ impl Pass<'_> {
     }
 
     /// Values that a branch hands over at each of its targets, those that enter and leave a block, and those that a call
-    /// takes and gives; a `memory.grow` counts as [`GROW_VALUES`]. 0 for every other operator, and for what is not valid.
+    /// takes and returns; a `memory.grow` counts as [`GROW_VALUES`]. 0 for every other operator, and for what is not valid.
     //= spec 5.1.7
     fn values_of(
         &self,
