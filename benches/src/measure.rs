@@ -46,7 +46,7 @@ impl Rounds {
     ///
     /// # Errors
     ///
-    /// Whatever stops one of the two.
+    /// What stops one of the two.
     pub fn interleave(
         rounds: usize,
         mut ours: impl FnMut() -> anyhow::Result<f64>,

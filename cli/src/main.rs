@@ -100,7 +100,7 @@ fn print(text: &str, exit: Exit) -> Exit {
     }
 }
 
-/// Writes a line to the standard error. Where that cannot be written to, there is nobody to tell.
+/// Writes a line to the standard error. An error of that cannot be told anywhere.
 fn complain(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -18,7 +18,7 @@ pub struct FunctionNames {
 }
 
 impl FunctionNames {
-    /// The names that `code` gives. None if it is no module.
+    /// The names in `code`. None if it is no module.
     pub fn of(code: &[u8]) -> Self {
         Self { code_hash: code_hash(code), names: names_of(code) }
     }

@@ -20,7 +20,7 @@ pub struct Sums {
     pub stacks: u64,
     /// What the transaction got back at its end.
     pub refund: u64,
-    /// Gas that callees were given and nobody paid for.
+    /// Gas that callees were given and no frame paid for.
     pub made: u64,
 }
 

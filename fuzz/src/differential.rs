@@ -66,12 +66,12 @@ pub(crate) static REVISIONS: LazyLock<[Arc<Revision>; 2]> = LazyLock::new(|| {
 });
 
 impl Case {
-    /// The case that the input stands for; `None` if it stands for none.
+    /// The case that the input means; `None` if it means none.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         Self::out_of(&mut Input::new(bytes), true)
     }
 
-    /// The case that the input stands for; with `may_ask`, the program may ask for the gas that it has left.
+    /// The case that the input means; with `may_ask`, the program may ask for the gas that it has left.
     pub(crate) fn out_of(input: &mut Input<'_>, may_ask: bool) -> Option<Self> {
         let revision = Arc::clone(&REVISIONS[input.index(2)]);
         let gas = Gas::new(input.choose(&[3_000, 10_000, 500, 30_000]));

@@ -27,7 +27,7 @@ pub mod witness;
 ///
 /// # Panics
 ///
-/// Where the property that it stands for is broken.
+/// If its property is broken.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.

@@ -202,7 +202,7 @@ impl fmt::Display for InvalidDescriptor {
         match self {
             Self::Empty => f.write_str("an empty descriptor: a result, one of v i l r, is expected"),
             Self::TooManyParameters { actual } => {
-                write!(f, "a descriptor of {actual} parameters: {PARAMETERS_MAX} at the most")
+                write!(f, "a descriptor of {actual} parameters: at most {PARAMETERS_MAX}")
             }
             Self::Parameter { position, letter } => {
                 write!(f, "'{}' at {position} is not a parameter, one of i l b", letter.escape_ascii())
@@ -262,8 +262,8 @@ mod tests {
             ("i\0v", E::Parameter { position: 1, letter: 0 }, "'\\x00' at 1 is not a parameter, one of i l b"),
             ("v ", E::Parameter { position: 0, letter: b'v' }, "'v' at 0 is not a parameter, one of i l b"),
             ("i\u{e9}", E::Parameter { position: 1, letter: 0xC3 }, "'\\xc3' at 1 is not a parameter, one of i l b"),
-            (&too_many, E::TooManyParameters { actual: 33 }, "a descriptor of 33 parameters: 32 at the most"),
-            (&"?".repeat(99), E::TooManyParameters { actual: 98 }, "a descriptor of 98 parameters: 32 at the most"),
+            (&too_many, E::TooManyParameters { actual: 33 }, "a descriptor of 33 parameters: at most 32"),
+            (&"?".repeat(99), E::TooManyParameters { actual: 98 }, "a descriptor of 98 parameters: at most 32"),
         ] {
             let error = Descriptor::parse(letters.as_bytes()).unwrap_err();
             assert_eq!(error, expect, "{letters}");

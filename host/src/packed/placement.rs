@@ -148,7 +148,7 @@ impl fmt::Display for Unplaced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InputTooLarge { total_bytes } => {
-                write!(f, "{total_bytes} bytes of input: {BUFFER_BYTES_MAX} at the most")
+                write!(f, "{total_bytes} bytes of input: at most {BUFFER_BYTES_MAX}")
             }
             Self::NoRoom { occupied_bytes, room: Room::Appended { pages, pages_max } } => {
                 write!(f, "no room for {occupied_bytes} bytes after {pages} of {pages_max} pages")

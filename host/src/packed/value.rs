@@ -219,7 +219,7 @@ pub struct BufOutTooLarge {
 
 impl fmt::Display for BufOutTooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a result of {} bytes at {}: both can be {BUFFER_BYTES_MAX} at the most", self.length, self.offset)
+        write!(f, "a result of {} bytes at {}: both can be at most {BUFFER_BYTES_MAX}", self.length, self.offset)
     }
 }
 

@@ -135,7 +135,7 @@ fn the_price_of_a_call_that_is_refused() {
     }
 }
 
-/// Whatever refuses a frame gives its gas back, but for the code that was looked into; whatever halts it does not.
+/// A refused frame returns its gas, less the price of the code that was looked into. A frame that halts returns none.
 //= spec 1.1.3, 1.1.4, 3.25 test
 #[test]
 fn refused_frames_cost_their_code_and_halted_ones_everything() {

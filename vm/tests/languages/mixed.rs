@@ -215,7 +215,7 @@ fn every_kind_of_call_counts_on_one_depth() {
     chain.settle();
 }
 
-/// A contract of each ABI that gives its input back when its export `f` is called.
+/// A contract of each ABI that returns its input when its export `f` is called.
 fn echo(abi: Abi) -> Vec<u8> {
     let fields = match abi {
         Abi::Json => {
@@ -320,7 +320,7 @@ fn callers_with_a_buffer() -> [(&'static str, bool, Abi, Vec<u8>); 4] {
     })
 }
 
-/// Where the caller gives no descriptor, the page that an input takes is the callee's to pay; with one, its caller has paid.
+/// If the caller passes no descriptor, the callee pays for the page that an input takes. With one, its caller has paid.
 //= spec 6.7.17 test
 #[test]
 fn the_pages_of_an_input_are_paid_by_the_frame_that_has_no_descriptor() {

@@ -156,7 +156,7 @@ fn an_account_of_the_host_has_a_nonce_from_the_first_write_on() {
     chain.settle();
 }
 
-/// What a view of [`A`] gives, on both engines.
+/// The output of a view of [`A`], on both engines.
 fn viewed(chain: &Chain) -> Vec<u8> {
     let state: StateView = Arc::new(chain.state.clone());
     let call =
@@ -186,7 +186,7 @@ fn a_view_is_given_the_random_bytes_of_the_next_transaction() {
         seen.push(expected);
     }
 
-    // B gives random bytes; before it, A calls C in one of several ways.
+    // B returns random bytes; before it, A calls C in one of several ways.
     let c = Address::repeat_byte(0xc3);
     chain.put(B, Abi::Wasi, &program(&random, ""));
     let call = |at: u32, gas: u64| {
