@@ -67,7 +67,7 @@ impl Drop for Bare {
     }
 }
 
-/// Builds the workspace `benches/peers` and gives the path of its program `name`.
+/// Builds the workspace `benches/peers` and returns the path of its program `name`.
 pub(crate) fn build(name: &str) -> anyhow::Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("this crate has a workspace")?;
     let target = root.join("target/peers");

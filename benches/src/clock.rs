@@ -1,4 +1,4 @@
-//! The clock of the benches that look for the worst: processor time of the calling thread, so that whatever else runs on the machine does not count.
+//! The clock of the benches that look for the worst: processor time of the calling thread, so that other programs on the machine do not count.
 
 /// Nanoseconds of processor time that the calling thread has used.
 ///

@@ -1,4 +1,4 @@
-//! The clock. On a machine that is shared with others absolute times drift, so whatever is compared is measured in
+//! The clock. On a machine that is shared with others absolute times drift, so what is compared is measured in
 //! turn, round by round, and what counts is the median over the rounds.
 
 use std::time::Instant;
@@ -46,7 +46,7 @@ impl Rounds {
     ///
     /// # Errors
     ///
-    /// Whatever stops one of the two.
+    /// What stops one of the two.
     pub fn interleave(
         rounds: usize,
         mut ours: impl FnMut() -> anyhow::Result<f64>,

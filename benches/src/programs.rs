@@ -93,7 +93,7 @@ pub fn many_functions(functions: u32) -> anyhow::Result<Vec<u8>> {
     module(&text)
 }
 
-/// The module that `text` stands for.
+/// The module of the text `text`.
 ///
 /// # Errors
 ///

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Gas limit of a block, unless its transaction takes more: about a second or two of work.
 pub const BLOCK_GAS_LIMIT: u64 = 1_000_000_000;
 
-/// A transaction before the chain gives it a nonce.
+/// A transaction before the chain sets its nonce.
 #[derive(Debug, Clone)]
 pub struct Order {
     /// Who sends it.

@@ -11,7 +11,7 @@ use sha3::{Digest, Sha3_256};
 /// are its number, and no height is as high.
 const DOMAIN: &[u8; 8] = b"LOCKHEAD";
 
-/// The header of a block: what it stands on, what it was executed with, and what came of it.
+/// The header of a block: the block before it, what it was executed with, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Header {
     /// The hash of the block before it; of block 0, the identity of the chain.

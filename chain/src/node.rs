@@ -126,7 +126,7 @@ impl From<Fault> for BlockError {
 pub struct Proposal {
     /// The block.
     pub block: SignedBlock,
-    /// Its state above those that it stands on.
+    /// Its state above those of its ancestors.
     pub pending: Pending,
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn parse_input(text: &str) -> Result<InputSource, String> {
     }
 }
 
-/// A JSON text as it stands. To the machine it would be bytes like any others: here somebody means it to be JSON.
+/// A JSON text as it is. To the machine it would be bytes like any others: here it has to be JSON.
 fn parse_json(text: &str) -> Result<InputSource, String> {
     let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text);
     is_json.map(|_| InputSource::Given(text.into())).map_err(|error| format!("this is not JSON: {error}"))

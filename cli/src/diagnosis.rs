@@ -6,7 +6,8 @@ use crate::{
     args::DiagnosisArguments,
     failure::{Class, Classify, Failure},
     output_file::{Draft, OutputFile},
-    report::{Report, Row, Value},
+    report::Report,
+    value::{Row, Value},
 };
 use anyhow::{Context, anyhow};
 use inferno::flamegraph::{self, Options};

@@ -3,7 +3,8 @@
 use crate::{
     bytes::{hex, printable},
     failure::Exit,
-    report::{Report, Row, Value},
+    report::Report,
+    value::{Row, Value},
 };
 use lockstep_chain::{BalanceChange, Changes, StorageChange};
 use lockstep_vm::{HaltSite, Log, Outcome};

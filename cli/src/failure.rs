@@ -2,7 +2,7 @@
 //!
 //! The end of a contract is no failure: it is in the report.
 
-use crate::report::{Row, escaped};
+use crate::value::{Row, escaped};
 use core::fmt;
 use lockstep_chain::ChainError;
 use lockstep_store::StoreError;
@@ -322,7 +322,7 @@ impl<T, E: Into<anyhow::Error>> Classify<T> for Result<T, E> {
     }
 }
 
-/// `text` without its middle if it is long: what is wrong stands at the end, the argument's name before it.
+/// `text` without its middle if it is long: what is wrong is at the end, the argument's name before it.
 fn shortened(text: &str) -> String {
     let count = text.chars().count();
     if count <= USAGE_CHARS_MAX {

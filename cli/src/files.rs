@@ -110,7 +110,7 @@ pub(crate) fn kind_of(metadata: &Metadata) -> &'static str {
     special(metadata)
 }
 
-/// Whether reading ends, or can be ended at a limit: a file, or a device that gives characters.
+/// Whether reading ends, or can be ended at a limit: a file, or a device that is read like one.
 fn can_be_read(metadata: &Metadata) -> bool {
     metadata.is_file() || (!metadata.is_dir() && special(metadata) == CHARACTER_DEVICE)
 }

@@ -7,17 +7,15 @@ mod args;
 mod block_file;
 mod block_folder;
 mod bytes;
+mod command_line;
 mod commands;
 mod database_folder;
-mod db_args;
-mod dev_args;
 mod diagnosis;
 mod execution;
 mod failure;
 mod files;
 mod genesis_file;
 mod holder;
-mod index_args;
 mod json;
 mod ledger;
 mod module_file;
@@ -26,10 +24,11 @@ mod progress;
 mod report;
 mod state_file;
 mod typed;
+mod value;
 
-use args::{Arguments, Command};
-use clap::{Parser, error::ErrorKind};
-use dev_args::DevArguments;
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use command_line::{Arguments, Command};
+use commands::dev::{self, DevArguments};
 use failure::{Exit, Failure};
 use report::Report;
 use std::{
@@ -43,15 +42,15 @@ fn main() -> ExitCode {
     let exit = match Arguments::try_parse_from(&arguments) {
         Ok(Arguments { command: Command::Dev(dev), json }) => serve(&dev, json),
         Ok(Arguments { command: Command::Completions(arguments), .. }) => {
-            print(&commands::completions(&arguments), Exit::Return)
+            print(&commands::manual::completions(&arguments, Arguments::command()), Exit::Return)
         }
-        Ok(arguments) => answer(&commands::run(arguments.command), arguments.json),
+        Ok(arguments) => answer(&command_line::run(arguments.command), arguments.json),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             print(&error.render().to_string(), Exit::Return)
         }
         // Which arguments there are is not known here, only that one of them cannot be read.
         Err(error) => {
-            let failure = Failure::usage(&error, &args::command_of(&arguments));
+            let failure = Failure::usage(&error, &command_line::command_of(&arguments));
             answer(&Err(failure), arguments.iter().any(|argument| argument == "--json"))
         }
     };
@@ -60,7 +59,7 @@ fn main() -> ExitCode {
 
 /// Prints where a chain is served, and serves it until the process is ended.
 fn serve(arguments: &DevArguments, json: bool) -> Exit {
-    match commands::serve(arguments) {
+    match dev::start(arguments) {
         Ok((report, running)) => {
             answer(&Ok(report), json);
             running.wait().map_or_else(|failure| answer(&Err(failure), json), |()| Exit::Return)
@@ -101,7 +100,7 @@ fn print(text: &str, exit: Exit) -> Exit {
     }
 }
 
-/// Writes a line to the standard error. Where that cannot be written to, there is nobody to tell.
+/// Writes a line to the standard error. An error of that cannot be told anywhere.
 fn complain(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

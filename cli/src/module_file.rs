@@ -11,10 +11,10 @@ use std::path::Path;
 /// Bytes of a module in the text format that are read; the text of a module is about ten times as long as the module.
 const TEXT_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
 
-/// Bytes of a module in the binary format that are read, whatever the revision allows.
+/// Bytes of a module in the binary format that are read, under every revision.
 const BINARY_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 
-/// A module that nobody has validated.
+/// A module that is not validated yet.
 pub(crate) struct ModuleFile {
     /// The name of the file, for messages.
     pub(crate) name: String,

@@ -29,7 +29,7 @@ pub(crate) enum IfMissing {
     Refuse,
 }
 
-/// A state file that a command is going to write. Nobody else writes it until this value is gone.
+/// A state file that a command is going to write. No other process writes it until this value is gone.
 pub(crate) struct Writing {
     path: PathBuf,
     folder: PathBuf,

@@ -6,7 +6,8 @@ use crate::{
     bytes::parse_input,
     failure::{Class, Failure},
     files,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use anyhow::anyhow;
 use lockstep_host::{

@@ -14,7 +14,7 @@
 //! };
 //! use std::sync::{Arc, Mutex};
 //!
-//! // A token that nobody has: it reverts.
+//! // A token without an owner: it reverts.
 //! let (alice, token) = (Address::repeat_byte(0xa1), Address::repeat_byte(0x70));
 //! let code = include_bytes!("../../contracts/wrc20/wrc20.wasm");
 //! let mut state = MemoryState::default();

@@ -1,6 +1,6 @@
 //! Names of functions: what a module's name section says, or else the name that a function is exported by.
 //!
-//! Nobody has checked a name section. What cannot be read of it is as good as absent, and a name is shown without what
+//! A name section is not validated. A part of it that cannot be read counts as absent, and a name is shown without what
 //! would move a cursor.
 
 use lockstep_vm::{B256, code_hash};
@@ -18,7 +18,7 @@ pub struct FunctionNames {
 }
 
 impl FunctionNames {
-    /// The names that `code` gives. None if it is no module.
+    /// The names in `code`. None if it is no module.
     pub fn of(code: &[u8]) -> Self {
         Self { code_hash: code_hash(code), names: names_of(code) }
     }

@@ -1,8 +1,8 @@
 //! Where the gas of a transaction went: by contract, function and function of the host, across frames.
 //!
 //! Every unit is accounted for. The sum over all stacks is the gas that the transaction used before its refund, and
-//! beside it the gas that the rules made for nothing: a `callDelegate` that inherits a value gives its callee a stipend
-//! that nobody pays for.
+//! beside it the gas that no frame paid for: the callee of a `callDelegate` that inherits a value gets a stipend
+//! for free.
 
 use crate::{
     names::Names,
@@ -20,7 +20,7 @@ pub struct Sums {
     pub stacks: u64,
     /// What the transaction got back at its end.
     pub refund: u64,
-    /// Gas that callees were given and nobody paid for.
+    /// Gas that callees were given and no frame paid for.
     pub made: u64,
 }
 

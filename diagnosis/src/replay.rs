@@ -54,7 +54,7 @@ impl<'a> InBlock<'a> {
 ///
 /// # Errors
 ///
-/// A [`Fault`] of this node, also if the replay gives something else than `produced`, which is what production gave: the
+/// A [`Fault`] of this node, also if the replay has another result than `produced`, which is what production gave: the
 /// fault says what differs.
 pub fn replay(execution: Execution<'_>, produced: &Executed, observers: Vec<SharedObserver>) -> Result<(), Fault> {
     let (vm, _) = reference(execution.revision, Told { observers, listens: true });

@@ -58,7 +58,7 @@ pub(crate) struct Stacks {
     nodes: Vec<Node>,
     /// The children of each node, by their part. The root is `None`.
     children: BTreeMap<(Option<usize>, Part), usize>,
-    /// From the root on. Where the depth or the number of stacks is at its limit, a node stands in it several times.
+    /// From the root on. Where the depth or the number of stacks is at its limit, it contains a node several times.
     way: Vec<usize>,
     /// The names that parts refer to.
     names: Vec<Arc<FunctionNames>>,

@@ -179,7 +179,7 @@ impl<W: Write> Trace<W> {
         }
     }
 
-    /// Writes the line of the call of the host that has not returned, and gives that call.
+    /// Writes the line of the call of the host that has not returned, and returns that call.
     fn host_left(&mut self, left: &Left<'_>) -> Option<Host> {
         let top = self.open.last_mut()?;
         let (number, host) = (top.number, top.host.take()?);
@@ -297,7 +297,7 @@ impl<W: Write + Send> Observer for Trace<W> {
                 }
             }
             Event::HostReturned { result, gas_left, .. } => {
-                // A function without a result gives 0 all the same.
+                // A function without a result returns 0 all the same.
                 let has_result = self.open.last().and_then(|top| top.host.as_ref());
                 let has_result = has_result.is_some_and(|host| host.arguments.0.result().is_some());
                 let result = has_result.then_some(*result);

@@ -202,7 +202,7 @@ where
     }
 }
 
-/// Bytes that nobody encoded.
+/// Bytes that are no encoding of anything.
 fn garbage(bytes: &[u8], codec: &Codec) {
     fn one<T: BorshSerialize + BorshDeserialize>(bytes: &[u8]) {
         if let Ok(value) = borsh::from_slice::<T>(bytes) {

@@ -1,4 +1,4 @@
-//! The production engine against the reference interpreter: what an export gives or halts with, the gas that it used, and
+//! The production engine against the reference interpreter: what an export returns or halts with, the gas that it used, and
 //! the memory that it leaves.
 //!
 //! Half of the programs are those of `modules::shapes`, written where charging could differ from the rule, a third are
@@ -9,7 +9,7 @@ use crate::{
     input::Input,
     modules::{
         shapes::{self, Shaped},
-        smith, stack,
+        smith, stack, surroundings,
     },
 };
 use lockstep_gas::{Abi, Gas, Operator, Revision};
@@ -66,18 +66,18 @@ pub(crate) static REVISIONS: LazyLock<[Arc<Revision>; 2]> = LazyLock::new(|| {
 });
 
 impl Case {
-    /// The case that the input stands for; `None` if it stands for none.
+    /// The case that the input means; `None` if it means none.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         Self::out_of(&mut Input::new(bytes), true)
     }
 
-    /// The case that the input stands for; with `may_ask`, the program may ask for the gas that it has left.
+    /// The case that the input means; with `may_ask`, the program may ask for the gas that it has left.
     pub(crate) fn out_of(input: &mut Input<'_>, may_ask: bool) -> Option<Self> {
         let revision = Arc::clone(&REVISIONS[input.index(2)]);
         let gas = Gas::new(input.choose(&[3_000, 10_000, 500, 30_000]));
         let host = input.once_in(4) && may_ask;
         let choice = input.byte();
-        let numbers: [i64; 2] = core::array::from_fn(|_| shapes::number(input));
+        let numbers: [i64; 2] = core::array::from_fn(|_| surroundings::number(input));
         let other = match input.below(6) {
             0 | 1 => smith::callable(input, &revision),
             2 => Some(stack::module(input)),
@@ -86,7 +86,7 @@ impl Case {
         let Shaped { code, functions } = other.unwrap_or_else(|| shapes::module(input, host));
         let (export, parameters) = functions[usize::from(choice) % functions.len()].clone();
         let argument = |(ty, number): (&ValType, i64)| match ty {
-            ValType::I32 => Argument::I32(shapes::narrow(number).cast_unsigned()),
+            ValType::I32 => Argument::I32(surroundings::narrow(number).cast_unsigned()),
             _ => Argument::I64(number.cast_unsigned()),
         };
         let arguments = parameters.iter().zip(numbers).map(argument).collect();

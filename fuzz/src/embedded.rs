@@ -6,7 +6,7 @@
 
 use crate::{
     input::Input,
-    modules::{shapes, smith, stack},
+    modules::{shapes, smith, stack, surroundings},
 };
 use lockstep_gas::{Abi, Gas, Revision};
 use lockstep_reference::ReferenceEmbedding;
@@ -39,7 +39,7 @@ impl Case {
     fn of(bytes: &[u8]) -> Option<Self> {
         let mut input = Input::new(bytes);
         let gas = Gas::new(input.choose(&[20_000, 100_000, 3_000]));
-        let numbers: [i64; 6] = core::array::from_fn(|_| shapes::number(&mut input));
+        let numbers: [i64; 6] = core::array::from_fn(|_| surroundings::number(&mut input));
         let choices: [u8; 3] = input.array();
         let smith = input.once_in(2).then(|| smith::open(&mut input, &SPEC)).flatten();
         let is_stack = input.once_in(3);
@@ -92,7 +92,7 @@ impl Case {
 
 /// An argument; references are null.
 fn value(ty: ValType, number: i64) -> Value {
-    let narrow = shapes::narrow(number).cast_unsigned();
+    let narrow = surroundings::narrow(number).cast_unsigned();
     match ty {
         ValType::I32 => Value::I32(narrow),
         ValType::I64 => Value::I64(number.cast_unsigned()),

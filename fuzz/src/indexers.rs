@@ -45,7 +45,7 @@ enum Step {
     Trap,
 }
 
-/// Where something that a pointer can lead to stands: its length, with the bytes behind it.
+/// The place of something that a pointer can lead to: its length, with the bytes behind it.
 const PLACES: [u32; 9] = [0, 8, 64, 128, 256, 512, 2_048, 4_096, SIZE - 8];
 
 /// What an indexer does and what it is given.

@@ -226,7 +226,7 @@ fn step<L: Ledger>(input: &mut Input<'_>, ledger: &mut L, model: &mut Model, ope
             model.refund += gas;
         }
         18 => {
-            journal.touch(&one);
+            journal.touch(&one).unwrap();
             model.touched.insert(one);
         }
         _ => {

@@ -1,6 +1,6 @@
 //! Fuzzers of the machine: each a function of arbitrary bytes that panics where a property is broken.
 //!
-//! [`TARGETS`] lists them. What a target asserts and how it is run stands in `fuzz/README.md`. The crate knows nothing
+//! [`TARGETS`] lists them. `fuzz/README.md` says what a target asserts and how it is run. The crate knows nothing
 //! of libFuzzer: the same functions run as tests on seeded inputs, in the command `fuzz-run`, and in the workspace
 //! `fuzz/libfuzzer`.
 
@@ -27,7 +27,7 @@ pub mod witness;
 ///
 /// # Panics
 ///
-/// Where the property that it stands for is broken.
+/// If its property is broken.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.

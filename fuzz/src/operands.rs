@@ -6,7 +6,7 @@
 use crate::{
     differential::{Case, REVISIONS, compare, seen},
     input::Input,
-    modules::{shapes, stack},
+    modules::{stack, surroundings},
 };
 use lockstep_gas::{Abi, Gas};
 use lockstep_reference::Reference;
@@ -24,8 +24,8 @@ fn case(bytes: &[u8]) -> Case {
     let mut input = Input::new(bytes);
     let revision = Arc::clone(&REVISIONS[input.index(2)]);
     let arguments = vec![
-        Argument::I32(shapes::narrow(shapes::number(&mut input)).cast_unsigned()),
-        Argument::I64(shapes::number(&mut input).cast_unsigned()),
+        Argument::I32(surroundings::narrow(surroundings::number(&mut input)).cast_unsigned()),
+        Argument::I64(surroundings::number(&mut input).cast_unsigned()),
     ];
     let code = stack::module(&mut input).code;
     let module = ValidModule::parse(code.into(), Abi::Packed, &revision);

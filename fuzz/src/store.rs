@@ -1,4 +1,4 @@
-//! The store against states in memory: whatever blocks are committed, rolled back and pruned, every kept height has the
+//! The store against states in memory: after any commits, rollbacks and prunings of blocks, every kept height has the
 //! state that its blocks made, under the root of a store that never held anything else. Proofs show the truth, and what
 //! is left of one after a change shows it as well or is refused.
 

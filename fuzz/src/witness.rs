@@ -1,5 +1,5 @@
-//! Execution witnesses: a block executed on its witness alone gives what it gives on the store, and a witness with
-//! something changed in it is refused or gives the same.
+//! Execution witnesses: a block executed on its witness alone has the results that it has on the store, and a witness with
+//! something changed in it is refused or leads to the same results.
 
 use crate::{
     input::Input,

@@ -25,7 +25,7 @@ pub enum Abi {
     /// A JSON request as a C string in, a JSON reply as a C string out, `malloc` and `free`.
     Dela = 6,
     /// Modules that link with each other and not with the host, as in the testsuite of the Wasm specification. No account
-    /// has such code: its number stands for nothing in an encoding.
+    /// has such code: its number has no meaning in an encoding.
     Linked = 255,
 }
 

@@ -45,7 +45,7 @@ impl Features {
         wide_arithmetic: false,
     };
 
-    /// `SPEC`: whatever the engine has as it is built for production: without 64-bit memories, which would make each of
+    /// `SPEC`: all that the engine has as it is built for production: without 64-bit memories, which would make each of
     /// its loads and stores larger.
     pub(crate) const SPEC: Self = Self { multi_memory: true, wide_arithmetic: true, ..Self::V1 };
 

@@ -53,7 +53,7 @@ macro_rules! as_wide {
     }};
 }
 
-/// What bounds all frames of one transaction together, whatever their ABIs. Every number is the largest that is allowed,
+/// What bounds all frames of one transaction together, of all ABIs. Every number is the largest that is allowed,
 /// but for those without `max`, which say what something counts as.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
 pub struct TransactionLimits {

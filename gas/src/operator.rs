@@ -1,6 +1,6 @@
 //! Every Wasm operator that the engine knows: one table of name, text and price under `V1`.
 //!
-//! Whatever else needs one entry per operator (the enum, the price list, the engine's cost table, the validator's
+//! What else needs one entry per operator (the enum, the price list, the engine's cost table, the validator's
 //! look-up, the printed gas table) is generated from this table by [`for_each_operator!`](crate::for_each_operator).
 //! It must not know wasmi or wasmparser: their names only happen to be the same.
 

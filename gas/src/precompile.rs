@@ -1,7 +1,7 @@
 //! Precompiled contracts: the addresses whose calls a revision answers itself, what answers them, and the prices.
 //!
 //! An address is answered by a function of the host ([`Native`]), or by a Wasm module that the revision carries
-//! ([`PrecompileModule`]). A native function stands beside its own price, so a revision cannot offer one without the
+//! ([`PrecompileModule`]). A native function is beside its own price, so a revision cannot offer one without the
 //! other. What the functions compute is in the crate `host`.
 
 use crate::{Abi, Gas};
@@ -338,7 +338,7 @@ mod tests {
             // 3 ** (2**256 - 2**32 - 978) % (2**256 - 2**32 - 977): all bits of the head but none above.
             (size(1, 32, 32, 256), 13_056),
             (size(0, 32, 32, 256), 13_056),
-            // The third example: a length of the base near 2^256, which nobody can pay.
+            // The third example: a length of the base near 2^256, whose price exceeds every gas limit.
             (size(u64::MAX, 32, 32, 256), u64::MAX),
             (size(64, 1, 1, 0), 204),
             (size(65, 1, 1, 0), (65 * 65 / 4 + 96 * 65 - 3_072) / 20),

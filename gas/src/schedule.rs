@@ -151,7 +151,7 @@ pub struct AccountPrices {
     pub call_value: u64,
     /// Gas that the callee of such a call gets for free (G_callstipend).
     pub call_stipend: u64,
-    /// The same for a `callDelegate` that inherits a value: hera gives it. Nothing pays for it, so where instructions
+    /// The same for a `callDelegate` that inherits a value, as in hera. Nothing pays for it, so where instructions
     /// are metered it would be gas for nothing.
     pub delegate_stipend: u64,
     /// A call with value, or a self-destruction, that brings an account into being (G_newaccount).
@@ -228,7 +228,7 @@ impl Schedule {
         }
     }
 
-    /// The price of `function`; nothing for one that the revision does not offer, which nobody can call.
+    /// The price of `function`; nothing for one that the revision does not offer, which no contract can call.
     pub fn host(&self, function: HostFunction) -> HostPrice {
         self.host.get(function.index()).copied().flatten().unwrap_or_default()
     }

@@ -20,6 +20,7 @@ pub(crate) const FAILURE: u32 = 1;
 pub(crate) const NAME_BYTES_MAX: u32 = 256;
 
 /// The callee and the amount that a call's pointers name. An amount that is not zero halts a static frame.
+//= spec 5.3.2, 5.3.3, 6.7.2, 6.7.3
 pub(crate) fn callee_and_value(call: &HostCall<'_>, address: u32, value: u32) -> HostResult<(Address, U256)> {
     let callee = call.guest.load_address(address)?;
     let value = call.guest.load_u128(value)?;
@@ -29,14 +30,15 @@ pub(crate) fn callee_and_value(call: &HostCall<'_>, address: u32, value: u32) ->
     Ok((callee, value))
 }
 
-/// Takes over what came of a call, and gives what the guest is told of it as an i32.
-//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4
+/// Takes over what came of a call, and returns what the guest is told of it as an i32.
+//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4, 5.3.10
 pub(crate) fn called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> HostResult<u32> {
     call.frame.return_data = ended.output;
     Ok(told(ended.status))
 }
 
 /// 0 success, 1 failure, 2 revert.
+//= spec 5.3.11
 pub(crate) const fn told(status: Status) -> u32 {
     match status {
         //= spec 1.2.1
@@ -49,6 +51,7 @@ pub(crate) const fn told(status: Status) -> u32 {
 }
 
 /// Charges what a call with `value` costs. False if the caller does not have it.
+//= spec 5.3.7, 6.7.12
 pub(crate) fn charge_value(call: &mut HostCall<'_>, kind: CallKind, callee: &Address, value: U256) -> HostResult<bool> {
     if value.is_zero() {
         return Ok(true);
@@ -65,7 +68,7 @@ pub(crate) fn charge_value(call: &mut HostCall<'_>, kind: CallKind, callee: &Add
 }
 
 /// Takes the callee's gas from the caller, who keeps at least a 64th (EIP-150), and adds the stipend to it.
-//= spec 3.35
+//= spec 3.35, 5.3.8, 5.3.9, 6.7.13
 pub(crate) fn forward_gas_with_stipend(
     call: &mut HostCall<'_>,
     kind: CallKind,
@@ -83,6 +86,7 @@ pub(crate) fn forward_gas_with_stipend(
 }
 
 /// The gas argument of a call.
+//= spec 5.3.1, 6.7.1
 pub(crate) fn requested_gas(gas: i64) -> HostResult<Gas> {
     Ok(Gas::new(u64::try_from(gas).map_err(|_| HaltReason::ArgumentOutOfRange)?))
 }
@@ -96,12 +100,14 @@ pub(crate) fn forward_gas(call: &mut HostCall<'_>, requested: Gas) -> HostResult
 }
 
 /// The balance of the running account; the interface has 128-bit amounts and fails beyond them.
+//= spec 5.3.7
 pub(crate) fn own_balance(call: &mut HostCall<'_>) -> HostResult<U256> {
     let balance = call.world.balance(&call.frame.message.address)?;
     if balance > U256::from(u128::MAX) { Err(HaltReason::ArgumentOutOfRange.into()) } else { Ok(balance) }
 }
 
 /// The input of a call, or init code, of at most `length_max` bytes: where it is empty, its offset is not looked at.
+//= spec 5.2.3, 5.3.4, 5.3.13
 pub(crate) fn load_input(call: &HostCall<'_>, data: u32, length: u32, length_max: u32) -> HostResult<Bytes> {
     if length == 0 {
         return Ok(Bytes::new());

@@ -21,7 +21,7 @@ pub struct ExportCall {
     pub name: Bytes,
     /// What the caller takes the export's type for, or `None` to go by what the contract says of itself.
     pub descriptor: Option<Descriptor>,
-    /// The struct of the scalars (packed convention), and behind it whatever [`Buffers::InArguments`] names.
+    /// The struct of the scalars (packed convention), and behind it the bytes that [`Buffers::InArguments`] names.
     pub arguments: Bytes,
     /// The input buffers.
     pub buffers: Buffers,

@@ -89,6 +89,7 @@ impl<'a> Guest<'a> {
     /// # Errors
     ///
     /// As [`load`](Self::load).
+    //= spec 5.2.2
     pub fn load_array<const N: usize>(&self, offset: u32) -> HostResult<[u8; N]> {
         let start = index(offset)?;
         let bytes = self.memory.get(start..).and_then(|rest| rest.first_chunk());
@@ -100,6 +101,7 @@ impl<'a> Guest<'a> {
     /// # Errors
     ///
     /// As [`load`](Self::load).
+    //= spec 5.2.1
     pub fn load_address(&self, offset: u32) -> HostResult<Address> {
         self.load_array(offset).map(Address::new)
     }
@@ -109,6 +111,7 @@ impl<'a> Guest<'a> {
     /// # Errors
     ///
     /// As [`load`](Self::load).
+    //= spec 5.2.1
     pub fn load_bytes32(&self, offset: u32) -> HostResult<B256> {
         self.load_array(offset).map(B256::new)
     }
@@ -118,6 +121,7 @@ impl<'a> Guest<'a> {
     /// # Errors
     ///
     /// As [`load`](Self::load).
+    //= spec 5.2.1
     pub fn load_u128(&self, offset: u32) -> HostResult<U256> {
         Ok(U256::from(u128::from_le_bytes(self.load_array(offset)?)))
     }
@@ -151,6 +155,7 @@ impl<'a> Guest<'a> {
     /// # Errors
     ///
     /// Halts if the amount needs more than 16 bytes, or as [`store`](Self::store).
+    //= spec 5.2.1, 5.2.5
     pub fn store_u128(&mut self, offset: u32, amount: U256) -> HostResult<()> {
         let amount = u128::try_from(amount).map_err(|_| HaltReason::ArgumentOutOfRange)?;
         self.store(offset, &amount.to_le_bytes())
@@ -168,6 +173,7 @@ impl<'a> Guest<'a> {
 }
 
 /// The range of `length` bytes at `offset`. Computed in 64 bits: the sum of two guest numbers can exceed 32.
+//= spec 5.2.2
 fn range(offset: u32, length: u32) -> HostResult<Range<usize>> {
     let end = u64::from(offset).saturating_add(u64::from(length));
     let end = usize::try_from(end).map_err(|_| HaltReason::HostAccessOutOfBounds)?;
@@ -185,6 +191,7 @@ mod tests {
 
     const OUT_OF_BOUNDS: Stop = Stop::Halt(HaltReason::HostAccessOutOfBounds);
 
+    //= spec 5.2.2 test
     #[test]
     fn ranges_are_checked_at_every_edge() {
         let mut bytes = [7; 64];
@@ -218,6 +225,7 @@ mod tests {
         }
     }
 
+    //= spec 5.2.1, 5.2.5 test
     #[test]
     fn an_amount_of_more_than_128_bits_is_an_argument_out_of_range() {
         let mut bytes = [0; 16];

@@ -18,7 +18,7 @@ macro_rules! halt_reasons {
             /// Every reason, in the order of its code.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The code that stands in receipts.
+            /// The code in receipts.
             pub const fn code(self) -> u8 {
                 match self {
                     $(Self::$name => $code,)*
@@ -84,7 +84,7 @@ halt_reasons! {
     SignatureMismatch = 22, "arguments do not match the export";
     /// The callee's memory has no room for the input.
     NoRoomForInput = 23, "no room for the input in the contract's memory";
-    /// A function was called that the contract imports and no host function stands for.
+    /// The contract called a function that it imports and that the host does not have.
     UnknownImport = 24, "an imported function called that does not exist";
     /// A precompiled contract has no answer for its input.
     InvalidPrecompileInput = 25, "input that the precompiled contract has no answer for";

@@ -34,6 +34,7 @@ impl HostCall<'_> {
     }
 
     /// Takes the base price of `function`.
+    //= spec 5.2.6
     pub(crate) fn charge(&mut self, function: HostFunction) -> HostResult<()> {
         let base = Gas::new(self.price(function).base);
         Ok(self.guest.charge(base)?)

@@ -50,7 +50,7 @@ pub enum HostBody {
     },
 }
 
-/// What the first half of a host function that can ask for another frame gives.
+/// What the first half of a host function that can ask for another frame returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer<T> {
     /// No frame is needed: the guest is told this.
@@ -85,7 +85,7 @@ impl HostImport {
         }
     }
 
-    /// Takes over the result of the frame that the function asked for with these `arguments`, and gives the value that
+    /// Takes over the result of the frame that the function asked for with these `arguments`, and returns the value that
     /// the guest's call returns.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl HostImport {
     }
 }
 
-/// A Rust type that stands for a Wasm type in the signature of a host function.
+/// A Rust type in the place of a Wasm type in the signature of a host function.
 pub(crate) trait HostValue: Sized {
     /// The Wasm type, `None` for no value.
     const TYPE: Option<ValueType>;
@@ -136,7 +136,7 @@ const fn low_half(bits: u64) -> u32 {
 
 /// Makes the rows of one module. The compiler checks each body against the types of its row.
 ///
-/// A row with `=> end` is one of a function that can ask for another frame: its body gives an [`Answer`], and `end`, which
+/// A row with `=> end` is one of a function that can ask for another frame: its body returns an [`Answer`], and `end`, which
 /// is given the [`FrameResult`] and the same arguments as a tuple, is its second half.
 macro_rules! host_imports {
     ($module:literal: $($(#[doc = $doc:literal])+ $name:literal = $function:ident,

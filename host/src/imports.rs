@@ -19,7 +19,7 @@ pub struct ImportTable {
     unknown: UnknownImport,
 }
 
-/// What becomes of an import that no row stands for.
+/// What becomes of an import without a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownImport {
     /// The module is refused.
@@ -34,14 +34,17 @@ impl ImportTable {
     /// The table of `abi` under `revision`.
     pub const fn of(abi: Abi, revision: &Revision) -> Self {
         let (parts, unknown): (&[&[HostImport]], _) = match (abi, revision.rules.extensions) {
+            //= spec 5.1.1
             (Abi::Ewasm | Abi::Packed, false) => (&[ewasm::IMPORTS], UnknownImport::Refused),
             (Abi::Ewasm | Abi::Packed, true) => {
                 (&[ewasm::IMPORTS, packed::call::IMPORTS, CRYPTO, CRYPTO_LATER], UnknownImport::Refused)
             }
+            //= spec 11.1.2
             (Abi::Wasi, _) => {
                 (&[wasi::IMPORTS, lockstep::IMPORTS, suave::IMPORTS, CRYPTO, CRYPTO_LATER], UnknownImport::Refused)
             }
             (Abi::Json, _) => (&[json::IMPORTS, wasi::IMPORTS, CRYPTO, CRYPTO_LATER], UnknownImport::Refused),
+            //= spec 10.4.2
             (Abi::Dela, _) => (&[dela::IMPORTS, dela::SYSTEM_CALLS, wasi::IMPORTS, CRYPTO], UnknownImport::Halts),
             //= spec 13.3
             (Abi::Metashrew, _) => (&[METASHREW, DEPLOYED, CRYPTO], UnknownImport::Halts),
@@ -53,6 +56,7 @@ impl ImportTable {
     }
 
     /// Every row that the revision offers.
+    //= spec 5.1.1
     pub fn rows(&self) -> impl Iterator<Item = &'static HostImport> {
         self.parts.iter().copied().flatten().filter(|row| self.offered.contains(row.function))
     }
@@ -68,7 +72,7 @@ impl ImportTable {
         rows.any(|row| row.module == module && row.name == name) && self.find(module, name).next().is_none()
     }
 
-    /// What becomes of an import that no row stands for.
+    /// What becomes of an import without a row.
     pub const fn unknown(&self) -> UnknownImport {
         self.unknown
     }
@@ -93,6 +97,7 @@ mod tests {
 
     /// What `V1` may not know, a later revision offers by a price alone. An ABI whose unknown imports halt keeps the rows
     /// that it had, for its contracts could import the new names before.
+    //= spec 5.1.1 test
     #[test]
     fn a_price_offers_a_row_where_unknown_imports_are_refused() {
         let mut everything = Revision::V1;

@@ -3,6 +3,7 @@
 use crate::{halt::HaltReason, stop::HostResult};
 
 /// Guests have signed 64-bit numbers; no block or gas limit in use comes near their end.
+//= spec 5.2.4
 pub(crate) fn saturating_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

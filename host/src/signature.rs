@@ -5,7 +5,7 @@ use crate::value_type::ValueType;
 
 /// Hands every type of a host function to the macro `$apply`: a name, the parameters, the result (`()` for none).
 ///
-/// The letters of a name are the parameters, `I` for i32 and `L` for i64; what stands behind `To` is the result. A row of
+/// The letters of a name are the parameters, `I` for i32 and `L` for i64; what follows `To` is the result. A row of
 /// a type that is missing here does not compile.
 #[macro_export]
 macro_rules! for_each_signature {

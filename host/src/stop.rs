@@ -5,7 +5,7 @@ use crate::{errno::Errno, fault::Fault, halt::HaltReason, request::Request};
 use alloy_primitives::Bytes;
 use lockstep_gas::OutOfGas;
 
-/// What a host function gives: a value for the guest, or the reason why the guest does not go on.
+/// What a host function returns: a value for the guest, or the reason why the guest does not go on.
 pub type HostResult<T> = Result<T, Stop>;
 
 /// Why control does not return to the guest.
@@ -17,7 +17,7 @@ pub enum Stop {
     Finish(Bytes),
     /// The contract undoes its effects and keeps its gas.
     Revert {
-        /// The number that it gives as the reason, [`Errno::OK`] where its ABI has none.
+        /// The number of its reason, [`Errno::OK`] where its ABI has none.
         errno: Errno,
         /// What it says of the reason.
         data: Bytes,

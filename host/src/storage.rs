@@ -12,6 +12,7 @@ use lockstep_gas::{Gas, HostFunction as F};
 const WRITTEN_FREE_BYTES: u64 = 64;
 
 /// Bytes of the value at a key of the running account, `None` if there is none.
+//= spec 10.2.1
 pub(crate) fn length(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Option<u32>> {
     let key = paid_key(call, key)?;
     let address = call.frame.message.address;
@@ -19,6 +20,7 @@ pub(crate) fn length(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Opt
 }
 
 /// The value at a key of the running account, `None` if there is none.
+//= spec 10.2.1
 pub(crate) fn read(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Option<Bytes>> {
     let key = paid_key(call, key)?;
     let address = call.frame.message.address;
@@ -54,6 +56,7 @@ pub(crate) fn pay_for(call: &mut HostCall<'_>, function: F, head: Option<&ValueH
 }
 
 /// Puts a value at a key of the running account. An empty value is a value.
+//= spec 10.2.2, 10.2.4
 pub(crate) fn write(call: &mut HostCall<'_>, key: (u32, u32), value: (u32, u32)) -> HostResult<()> {
     let bytes = u64::from(key.1).saturating_add(u64::from(value.1));
     let price = call.price(F::StorageWrite).for_bytes(bytes.saturating_sub(WRITTEN_FREE_BYTES));
@@ -73,6 +76,7 @@ pub(crate) fn write(call: &mut HostCall<'_>, key: (u32, u32), value: (u32, u32))
 }
 
 /// Removes the value at a key of the running account, if there is one.
+//= spec 10.2.3
 pub(crate) fn remove(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<()> {
     call.charge_bytes(F::StorageRemove, key.1)?;
     call.refuse_static()?;
@@ -91,6 +95,7 @@ fn paid_key(call: &mut HostCall<'_>, key: (u32, u32)) -> HostResult<Bytes> {
     load_key(call, key)
 }
 
+//= spec 10.2.1, 10.2.2, 10.2.3
 fn load_key(call: &HostCall<'_>, (offset, length): (u32, u32)) -> HostResult<Bytes> {
     if length > call.limits().storage_key_bytes_max {
         return Err(HaltReason::LimitExceeded.into());

@@ -235,6 +235,7 @@ fn needed(row: &Row, arguments: &[u64]) -> u64 {
     high
 }
 
+//= spec 5.2.6, 10.3.10, 11.2.1 test
 #[test]
 fn nothing_happens_before_it_is_paid_for() {
     for row in rows() {
@@ -409,6 +410,7 @@ fn memories() -> [Vec<u8>; 5] {
 
 /// Whoever has the state find a value pays for its words: to read it, to write over it, to remove it, to look whether it is
 /// there. A frame that cannot pay for them learns nothing, and the node has found out the length and read nothing.
+//= spec 5.2.20, 10.2.1, 10.2.2, 10.2.3 test
 #[test]
 fn every_value_that_is_read_is_paid_for_by_its_words() {
     const LONG: usize = 65_536;

@@ -39,7 +39,7 @@ pub enum StorageChanges {
     Unchanged,
     /// Every value that it had is gone.
     Gone,
-    /// Whatever it had, these are all values that it has now: keys and values, in the order of the key hashes.
+    /// All values that it has now, independent of those before: keys and values, in the order of the key hashes.
     Whole(Vec<(Vec<u8>, Vec<u8>)>),
     /// Some values changed.
     Changed {

@@ -1,6 +1,6 @@
 //! Proofs of what differs between two trees: in a range of keys these leaves, and no others.
 //!
-//! A proof goes over both trees at once. At a place where both have the same subtree it has one hash, which stands for
+//! A proof goes over both trees at once. At a place where both have the same subtree it has one hash, which is that of
 //! everything below. Where they differ it goes on, down to the leaves that changed.
 
 use crate::{

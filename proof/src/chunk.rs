@@ -9,10 +9,10 @@ use crate::{
     hash::{Hash, digest},
     invalid::InvalidProof,
     place::KeyRange,
-    range::{AccountRange, RangeStep, verify_values},
+    range::{AccountRange, RangeStep, limited, verify_values},
     state::AccountProof,
 };
-use alloc::{format, vec::Vec};
+use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Bytes of an encoded chunk, at most: a chunk that is cut behind 1 MiB, and one value or code of 8 MiB with all that
@@ -84,23 +84,6 @@ const STORAGES_MAX: u32 = 65_536;
 /// An item can be a single byte, and takes 24 in memory: the count is limited before there are so many.
 fn storages<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Vec<ChunkStorage>> {
     limited(reader, STORAGES_MAX)
-}
-
-/// A list of at most `count_max` items. Others are refused before they are read.
-pub(crate) fn limited<T: BorshDeserialize, R: borsh::io::Read>(
-    reader: &mut R,
-    count_max: u32,
-) -> borsh::io::Result<Vec<T>> {
-    let count = u32::deserialize_reader(reader)?;
-    if count > count_max {
-        let why = format!("a list of {count} items, and at most {count_max} are read: no honest proof has more");
-        return Err(borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, why));
-    }
-    let mut items = Vec::new();
-    for _ in 0..count {
-        items.push(T::deserialize_reader(reader)?);
-    }
-    Ok(items)
 }
 
 impl Chunk {

@@ -1,7 +1,7 @@
 //! Hashes of tree nodes. A hash says the kind of its node.
 //!
 //! A tree is a binary sparse Merkle tree over 256 bits of key hash. A subtree without leaves is a constant; a subtree with
-//! one leaf is that leaf, at whatever depth; any other is the pair of its two halves. This is the shape of the Jellyfish
+//! one leaf is that leaf, at any depth; any other is the pair of its two halves. This is the shape of the Jellyfish
 //! Merkle tree, whose domains the preimages have.
 
 use sha3::{Digest, Sha3_256};

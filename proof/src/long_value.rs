@@ -43,7 +43,7 @@ impl LongValue {
         &self.hash
     }
 
-    /// The hash that stands in the leaf.
+    /// The hash in the leaf.
     pub fn value_hash(&self) -> Hash {
         digest(&[&[LONG_VALUE_DOMAIN], &self.bytes.to_le_bytes(), &self.hash])
     }

@@ -168,7 +168,7 @@ fn common_bits(one: &Hash, other: &Hash) -> usize {
 ///
 /// # Errors
 ///
-/// `None` if `part` or `join` gives that, or below the deepest place.
+/// `None` if `part` or `join` returns that, or below the deepest place.
 pub(crate) fn fold<T>(
     mut part: impl FnMut(&Place) -> Option<Part<T>>,
     mut join: impl FnMut(T, T) -> Option<T>,

@@ -6,14 +6,13 @@
 
 use crate::{
     account::{AccountLeaf, Address, KeyValue, account_key, account_value_hash, storage_key, storage_value_hash},
-    chunk::limited,
     hash::{Hash, leaf_hash, pair_hash},
     invalid::InvalidProof,
     place::{KeyRange, Leaves, Part, Place, Within, fold, is_pair},
     state::AccountProof,
     walk::{Node, Side},
 };
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// What a tree is at a place, the places from left to right.
@@ -62,6 +61,23 @@ const STEPS_MAX: u32 = 1_028;
 /// A step can be a single byte, and takes 65 in memory: the count is limited before there are so many.
 pub(crate) fn steps<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Vec<RangeStep>> {
     limited(reader, STEPS_MAX)
+}
+
+/// A list of at most `count_max` items. Others are refused before they are read.
+pub(crate) fn limited<T: BorshDeserialize, R: borsh::io::Read>(
+    reader: &mut R,
+    count_max: u32,
+) -> borsh::io::Result<Vec<T>> {
+    let count = u32::deserialize_reader(reader)?;
+    if count > count_max {
+        let why = format!("a list of {count} items, and at most {count_max} are read: no honest proof has more");
+        return Err(borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, why));
+    }
+    let mut items = Vec::new();
+    for _ in 0..count {
+        items.push(T::deserialize_reader(reader)?);
+    }
+    Ok(items)
 }
 
 impl AccountRange {

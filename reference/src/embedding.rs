@@ -2,10 +2,11 @@
 
 use crate::{
     instantiate::instantiate,
+    machine::Machine,
     module::{Import, ImportType, Limits, Module},
     observer::{SharedObserver, Watch},
     store::{Bounds, Extern, Store},
-    thread::{Machine, Pause, Thread},
+    thread::{Pause, Thread},
     value::{Executed, Value, broken, index},
 };
 use lockstep_gas::{Abi, Gas, GasMeter, Revision};

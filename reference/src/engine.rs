@@ -2,10 +2,11 @@
 
 use crate::{
     instantiate::instantiate,
+    machine::Machine,
     module::{ImportType, Module},
     observer::{Event, SharedObserver, Watch},
     store::{Bounds, Code, Extern, Function, Store},
-    thread::{Machine, Pause, Thread},
+    thread::{Pause, Thread},
     value::{Executed, Value, broken, index},
     writes::WatchedWorld,
 };
@@ -62,7 +63,7 @@ impl Engine for Reference {
         Ok(Self { revision, watch: Watch::default() })
     }
 
-    /// Whatever is valid can be interpreted. A module that cannot is a fault of this interpreter, and shows when it is
+    /// Every valid module can be interpreted. A module that cannot is a fault of this interpreter, and shows when it is
     /// instantiated: this interface has no other way to say so.
     fn compile(&self, module: &ValidModule) -> Result<ReferenceCode, InvalidModule> {
         let decoded = Module::decode(module, self.revision.schedule.instructions.as_ref());

@@ -15,7 +15,7 @@ use lockstep_host::HaltReason;
 ///
 /// # Errors
 ///
-/// Halts if a segment does not fit; what was written before stands.
+/// Halts if a segment does not fit; what was written before stays.
 pub(crate) fn instantiate(store: &mut Store, module: &Module, imports: &[Extern]) -> Executed<usize> {
     let instance = store.instances.len();
     store.instances.push(Instance { types: module.types.clone(), ..Instance::default() });

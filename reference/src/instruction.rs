@@ -111,7 +111,7 @@ pub(crate) struct Otherwise {
     pub(crate) region: usize,
 }
 
-/// Values that a block takes and gives.
+/// Values that a block takes and leaves.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BlockArity {
     pub(crate) parameters: usize,
@@ -124,7 +124,7 @@ pub(crate) struct Body {
     /// Types of the locals behind the parameters.
     pub(crate) locals: Vec<ValType>,
     pub(crate) instructions: Vec<Instruction>,
-    /// The operator of each instruction, and where it stands in the module.
+    /// The operator of each instruction, and its place in the module.
     pub(crate) sites: Vec<Site>,
     /// The gas of each region; the first is the one of the function's entry.
     pub(crate) regions: Vec<u64>,
@@ -223,7 +223,7 @@ fn unreadable(error: wasmparser::BinaryReaderError) -> lockstep_host::Stop {
 }
 
 impl Decoder<'_> {
-    /// A new region, which costs 1 before anything stands in it.
+    /// A new region, which costs 1 before anything is in it.
     fn region(&mut self) -> usize {
         self.body.regions.push(u64::from(self.context.prices.is_some()));
         self.body.regions.len().saturating_sub(1)

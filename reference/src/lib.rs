@@ -13,6 +13,7 @@ mod embedding;
 mod engine;
 mod instantiate;
 mod instruction;
+mod machine;
 mod memory;
 mod module;
 mod numeric;

@@ -2,7 +2,7 @@
 
 use crate::{
     instruction::Instruction,
-    thread::Machine,
+    machine::Machine,
     value::{Executed, Operands, Value, broken, index},
 };
 use core::ops::Range;
@@ -85,7 +85,7 @@ fn grow(machine: &mut Machine<'_>, instance: usize, memory: u32, pages: u32) -> 
     Ok(before)
 }
 
-/// `memory.init`; its charge is the frame's where an instruction does it, and nobody's at instantiation.
+/// `memory.init`; the frame is charged for it if an instruction does it, and not at instantiation.
 fn init(
     machine: &mut Machine<'_>,
     instance: usize,

@@ -1,5 +1,5 @@
 //! What can be seen of an execution. Nothing that is told here can change it: an observer gets references to what is
-//! there and gives nothing back.
+//! there and returns nothing.
 
 use lockstep_gas::{Gas, Operator};
 use lockstep_host::{Address, Bytes, Frame, FrameResult, HostImport, Log, Request, Stop};
@@ -37,7 +37,7 @@ pub enum Event<'a> {
     },
     /// An instruction is about to be executed.
     Instruction {
-        /// The function that it stands in, imports counted first.
+        /// The function that it is in, imports counted first.
         function: u32,
         /// The operator.
         operator: Operator,
@@ -66,7 +66,7 @@ pub enum Event<'a> {
         /// What is left.
         gas_left: Gas,
     },
-    /// The function of the host that was called last writes something. It stands unless the frame, or one above it,
+    /// The function of the host that was called last writes something. It stays unless the frame, or one above it,
     /// undoes its effects.
     Wrote(Write<'a>),
     /// The host returns to the guest.
@@ -95,7 +95,7 @@ pub enum Event<'a> {
         /// What this frame has left, before it gets back what the other one left.
         gas_left: Gas,
     },
-    /// An export that a frame called is done. Unless the frame goes on, what its end means for its caller stands in the caller's `FrameResumes`.
+    /// An export that a frame called is done. Unless the frame goes on, the caller's `FrameResumes` says what its end means for its caller.
     FrameEnds {
         /// Why, `None` if the export returned.
         stop: Option<&'a Stop>,

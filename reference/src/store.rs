@@ -26,7 +26,7 @@ pub(crate) enum Code {
     Wasm { instance: usize, function: u32, body: Arc<Body> },
     /// A function of the host.
     Host(&'static HostImport),
-    /// A function that nobody has.
+    /// A function that the host does not have.
     Unknown,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Global {
     pub(crate) value: Value,
 }
 
-/// What an import is given, or an export stands for, by its address.
+/// What an import is given, or an export means, by its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extern {
     Function(usize),
@@ -164,7 +164,7 @@ impl Store {
     }
 }
 
-/// The address that an index stands for.
+/// The address of an index.
 pub(crate) fn address(addresses: &[usize], at: u32) -> Executed<usize> {
     addresses.get(index(at)).copied().ok_or_else(|| broken("an index of nothing"))
 }

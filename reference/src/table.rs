@@ -2,8 +2,8 @@
 
 use crate::{
     instruction::Instruction,
+    machine::Machine,
     memory::range,
-    thread::Machine,
     value::{Executed, Operands, Value, broken, index},
 };
 use core::ops::Range;

@@ -3,7 +3,7 @@
 use lockstep_host::{Fault, Stop};
 use lockstep_vm::module::ValType;
 
-/// What an instruction gives: nothing, a value, or the reason why the thread does not go on.
+/// What an instruction returns: nothing, a value, or the reason why the thread does not go on.
 pub(crate) type Executed<T> = Result<T, Stop>;
 
 /// The stop for what validation excludes: this interpreter or the module's verdict is wrong, and this node must not

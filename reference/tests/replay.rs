@@ -1,4 +1,4 @@
-//! A replay on an observed interpreter gives what the production engine gave, and the observer saw it.
+//! A replay on an observed interpreter has the results of the production engine, and the observer saw it.
 
 #![allow(clippy::unwrap_used)]
 

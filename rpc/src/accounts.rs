@@ -1,6 +1,6 @@
 //! The accounts of a development chain: the first ten of the mnemonic that development tools of Ethereum share.
 //!
-//! Their keys are public. Whatever is sent to them on a chain that matters is gone.
+//! Their keys are public: on a chain of value, everything that is sent to them is lost.
 
 use alloy_primitives::{Address, B256, address, b256};
 

@@ -1,4 +1,4 @@
-//! Answers find room before they wait to be read: what all of them have together is bounded. Stands between the transport and the
+//! Answers find room before they wait to be read: what all of them have together is bounded. It is between the transport and the
 //! methods.
 
 use crate::{

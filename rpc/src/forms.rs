@@ -1,6 +1,6 @@
 //! Blocks, transactions, receipts and logs as Ethereum's clients read them.
 //!
-//! What Lockstep does not have stands with the value that means so: no uncles, no difficulty, no extra data. The roots and
+//! A field for what Lockstep does not have holds the value that means so: no uncles, no difficulty, no extra data. The roots and
 //! the block hash are Lockstep's own (docs/chain.md): no client but a light client of Ethereum computes them.
 
 use alloy_primitives::{B64, B256, Bloom, Bytes, U64, U256};

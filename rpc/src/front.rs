@@ -7,8 +7,8 @@ use crate::{
     batch::BatchCounter,
     budget::Budget,
     connection::{Connection, FREE_BYTES},
+    limits::Limits,
     pages,
-    serve::Limits,
 };
 use alloy_primitives::bytes::Bytes;
 use jsonrpsee::{

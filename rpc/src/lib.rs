@@ -2,7 +2,7 @@
 //! transaction.
 //!
 //! [`DevNode`] is the chain and what waits for it; [`serve()`] answers for it over HTTP and WebSocket on one port. Has no clock
-//! and prints nothing: whoever starts it gives the time and the place.
+//! and prints nothing: its caller passes the time and the address.
 
 mod access;
 mod accounts;
@@ -16,6 +16,7 @@ mod filter;
 mod forms;
 mod frames;
 mod front;
+mod limits;
 mod methods;
 mod node;
 mod pages;
@@ -29,5 +30,6 @@ mod turns;
 pub use access::{Access, InvalidAccess};
 pub use accounts::{DEV_MNEMONIC, DevAccount, dev_accounts};
 pub use error::RpcError;
+pub use limits::Limits;
 pub use node::{Clock, DevNode, NewBlock};
-pub use serve::{Limits, Served, serve, serve_with};
+pub use serve::{Served, serve, serve_with};

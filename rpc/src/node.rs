@@ -118,7 +118,7 @@ impl DevNode {
         let (revision, gas_limit) = (machine.revision(), self.chain.spec().gas_limit);
         pool.add(signed, &Point { state: &view, revision, gas_limit, fees: self.chain.spec().fees })?;
         drop(view);
-        // Nobody has to listen.
+        // There need not be a listener.
         let _ = self.waiting.send(hash);
         if let Making::ForEach(clock) = &self.making {
             self.make_block_of(&mut pool, clock(), Empty::Refuse)?;

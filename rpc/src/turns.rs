@@ -3,7 +3,7 @@
 //! A request blocks a thread while it is worked on, and one that executes can take the memory of a transaction. So each kind of
 //! work has a bound of its own: calls that loop keep neither transactions nor blocks waiting.
 
-use crate::{error::RpcError, serve::Limits};
+use crate::{error::RpcError, limits::Limits};
 use std::sync::Arc;
 use tokio::{sync::Semaphore, task};
 

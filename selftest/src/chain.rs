@@ -62,7 +62,7 @@ impl<'a, E: Engine> Chain<'a, E> {
     }
 
     /// Puts a contract of ABI `ewasm` on a new account: `items` are the fields of the module. It has an import for each
-    /// host function that stands in them with a `$` before its name, and a memory of one page unless they have one.
+    /// host function that is in them with a `$` before its name, and a memory of one page unless they have one.
     pub(crate) fn put_module(&mut self, items: &str) -> Result<Address, Fault> {
         let memory = if items.contains("(memory ") { "" } else { "(memory (export \"memory\") 1)" };
         self.put(Abi::Ewasm, &assemble(&format!("(module {} {memory} {items})", imports(items)))?)

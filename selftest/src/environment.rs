@@ -1,5 +1,5 @@
 //! What a contract can ask: about itself, its call, the transaction, the block and other accounts. Numbers of 128 and 256
-//! bits reach memory in the byte order of the ABI, whatever that of the processor is.
+//! bits reach memory in the byte order of the ABI and not in that of the processor.
 
 use crate::chain::{Chain, data};
 use lockstep_vm::{Fault, TxKind, U256, engine::Engine};

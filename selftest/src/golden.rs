@@ -1,6 +1,6 @@
 //! The golden digests of the release, and the comparison with those of this machine.
 
-use crate::{Section, record::Ran};
+use crate::{record::Ran, section::Section};
 use core::{fmt, str::FromStr};
 
 /// The golden of this release: a line `section digest case` for each case, the digest by its first 16 digits.

@@ -162,7 +162,7 @@ impl NumberType {
         self.grid().iter().copied().filter(move |bits| bits & magnitude > infinity)
     }
 
-    /// An expression that gives the number whose bits `expression` has as an i64.
+    /// An expression whose value is the number whose bits `expression` has as an i64.
     pub(crate) fn of_bits(self, expression: &str) -> String {
         match self {
             I32 => format!("(i32.wrap_i64 {expression})"),
@@ -172,7 +172,7 @@ impl NumberType {
         }
     }
 
-    /// An expression that gives the bits of the number that `expression` gives, as an i64.
+    /// An expression whose value is the bits of the number that is the value of `expression`, as an i64.
     pub(crate) fn to_bits(self, expression: &str) -> String {
         match self {
             I32 => format!("(i64.extend_i32_u {expression})"),

@@ -1,4 +1,4 @@
-//! The corpus gives the golden digests, whatever is cached, whoever runs it beside, in this process and in another.
+//! The corpus has the golden digests with any cache, beside other threads that run it, in this process and in another.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests panic to fail")]
 

@@ -12,7 +12,7 @@ pub(crate) trait FromText: Sized {
     fn from_text(text: &str) -> Result<Self, String>;
 }
 
-/// A value that stands as hexadecimal text in JSON.
+/// A value that is hexadecimal text in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hex<T>(pub(crate) T);
 

@@ -91,7 +91,7 @@ impl FromText for Destination {
     }
 }
 
-/// A key that stands for itself.
+/// A key that means itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name(pub(crate) String);
 

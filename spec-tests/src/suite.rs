@@ -78,7 +78,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs every case of `paths` in their order: a file whatever its name is, of a folder the files below it whose name
+/// Runs every case of `paths` in their order: a file of any name, of a folder the files below it whose name
 /// ends in `.json`, sorted. `report` gets each failure as it comes.
 pub fn run<E: Engine>(vm: &Vm<E>, paths: &[PathBuf], mut report: impl FnMut(&Failure)) -> Tally {
     let mut tally = Tally::default();
@@ -121,7 +121,7 @@ fn run_file<E: Engine>(vm: &Vm<E>, path: &Path, tally: &mut Tally) -> Vec<Failur
     failures
 }
 
-/// The files that `path` stands for, and what of it cannot be used.
+/// The files that `path` means, and what of it cannot be used.
 fn files(path: &Path) -> Vec<Result<PathBuf, Failure>> {
     if !path.is_dir() {
         return vec![Ok(path.into())];

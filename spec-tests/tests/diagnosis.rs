@@ -1,4 +1,4 @@
-//! The state tests, looked into: a replay with every observer gives the same, and profiles add up, under the rules of
+//! The state tests, looked into: a replay with every observer has the same results, and profiles add up, under the rules of
 //! Byzantium with their refunds and stipends.
 
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]

@@ -1,4 +1,4 @@
-//! The digest of the corpus: golden, the same whatever is cached, beside views in other threads, and in another process.
+//! The digest of the corpus: golden, and the same with any cache, beside views in other threads, and in another process.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy.toml allows it in test functions alone")]
 

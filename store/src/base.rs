@@ -1,6 +1,6 @@
 //! The state that the database holds, as a snapshot of it: leaves, pages, and what leaves were at earlier heights.
 //!
-//! Whatever is read of the last folded height is held against the tree, up to its root: a wrong row, an old one and a
+//! What is read of the last folded height is held against the tree, up to its root: a wrong row, an old one and a
 //! missing one are all found when they are read.
 
 use crate::{

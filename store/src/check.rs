@@ -31,7 +31,7 @@ use std::{
     },
 };
 
-/// Differences that a report lists at the most.
+/// Differences that a report lists, at most.
 pub const DIFFERENCES_MAX: usize = 100;
 
 /// What a check found.
@@ -41,7 +41,7 @@ pub struct Checked {
     pub heights: Option<(u64, u64)>,
     /// Leaves, old rows, pages and codes that were looked at.
     pub rows: u64,
-    /// What is not as it must be, [`DIFFERENCES_MAX`] of them at the most. A sound database has none.
+    /// What is not as it must be, at most [`DIFFERENCES_MAX`] of them. A sound database has none.
     pub differences: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl Checked {
 /// # Errors
 ///
 /// [`StoreError::InUse`], [`StoreError::Foreign`], [`StoreError::Format`], or that the file cannot be read. Damage is no
-/// error: it is what is looked for, and stands in the report.
+/// error: it is what is looked for, and is in the report.
 pub fn check(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Checked, StoreError> {
     let lost_a_commit = Arc::new(AtomicBool::new(false));
     let mut checked = Checked::default();
@@ -95,7 +95,7 @@ fn open(folder: &Path, lost_a_commit: &Arc<AtomicBool>) -> Result<Store, StoreEr
     let mut redb = builder(&settings);
     redb.set_check_integrity_on_open(true);
     let seen = Arc::clone(lost_a_commit);
-    // Between its start and two thirds, a repair speaks only when it gives the last commit up.
+    // Between its start and two thirds, a repair speaks only when it drops the last commit.
     redb.set_repair_callback(move |repair| {
         if (0.1..0.5).contains(&repair.progress()) {
             seen.store(true, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use crate::{
     apply::apply,
     error::StoreError,
+    executed::{ExecutedBlock, follows},
     layer::Layer,
     log::{Log, block_payload},
     pending::Pending,
@@ -12,32 +13,6 @@ use crate::{
 use lockstep_vm::{B256, Receipt, StateDiff};
 use sha3::{Digest, Sha3_256};
 use std::sync::Arc;
-
-/// The highest height: far beyond any chain, and far from where numbers end.
-pub const HEIGHT_MAX: u64 = 1 << 62;
-
-/// Bytes of a body.
-pub const BODY_BYTES_MAX: usize = 1_024 * 1_024 * 1_024;
-
-/// A block that was executed.
-#[derive(Debug, Clone, Copy)]
-pub struct ExecutedBlock<'a> {
-    /// Its height: that of the last block and 1; any for the first.
-    pub height: u64,
-    /// Its hash, by the rule of the chain.
-    pub hash: B256,
-    /// The hash of the block before it, as the block says. Not looked at in the first block of a store.
-    pub parent_hash: B256,
-    /// What it changed.
-    pub diff: &'a StateDiff,
-    /// What its transactions gave.
-    pub receipts: &'a [Receipt],
-    /// The block itself, encoded by the rule of the chain, so that it can be executed again; `None` where it cannot be.
-    /// Nothing here looks into it. At most [`BODY_BYTES_MAX`] bytes.
-    pub body: Option<&'a [u8]>,
-    /// The root that it must give, where somebody has said it.
-    pub root: Option<B256>,
-}
 
 impl Store {
     /// Makes the block the last one. When this returns, it is on disk, unless [`Settings::durability`](crate::Settings) says
@@ -182,27 +157,6 @@ impl Store {
         }
         Ok(there_root)
     }
-}
-
-/// Refuses a block that does not follow the last one.
-//= spec 8.9
-pub(crate) fn follows(chain: &Chain, height: u64, parent_hash: B256) -> Result<(), StoreError> {
-    if chain.base.importing {
-        let why = "an import was begun: go on with it, or delete the folder of the database";
-        return Err(StoreError::Refused(why.into()));
-    }
-    let tip = chain.heights().map(|(_, tip)| tip);
-    let expected = tip.map_or(height, |tip| tip.saturating_add(1)).min(HEIGHT_MAX);
-    if height != expected {
-        return Err(StoreError::Height { actual: height, expected });
-    }
-    if let Some(tip) = tip {
-        let (expected, _) = chain.block(tip)?;
-        if parent_hash != expected {
-            return Err(StoreError::Parent { actual: parent_hash, expected });
-        }
-    }
-    Ok(())
 }
 
 fn same_root(actual: B256, expected: Option<B256>) -> Result<(), StoreError> {

@@ -125,7 +125,7 @@ fn value(
 
 /// Calls `each` with every leaf that one of two trees has and the other has not, or has with another hash.
 fn walk(old: Side<'_>, new: Side<'_>, each: &mut dyn FnMut(Pair) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    // The next pair of nodes is the last: there are two of them for each level at the most.
+    // The next pair of nodes is the last: there are at most two of them for each level.
     let mut left = vec![(old.cursor(), new.cursor())];
     while let Some((before, after)) = left.pop() {
         if before.hash == after.hash {
@@ -150,7 +150,7 @@ fn walk(old: Side<'_>, new: Side<'_>, each: &mut dyn FnMut(Pair) -> Result<(), S
     Ok(())
 }
 
-/// The two nodes below a node, whatever it is: a leaf is in the part that its key leads to.
+/// The two nodes below a node of any kind: a leaf is in the part that its key leads to.
 fn below<'a>(node: &Cursor<'a>) -> Result<(Cursor<'a>, Cursor<'a>), StoreError> {
     match node.kind() {
         Kind::Internal => node.children(),

@@ -63,9 +63,9 @@ pub enum StoreError {
         /// The height.
         height: u64,
     },
-    /// The block gives another root than it was said to.
+    /// The block has another root than was expected.
     Root {
-        /// The root that it gives.
+        /// The root that it has.
         actual: B256,
         /// The root that it was said to give.
         expected: B256,

@@ -103,7 +103,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// A log that begins anew, whatever is in the file.
+    /// A log that begins anew. What is in the file is not looked at.
     pub(crate) fn begin(backend: &dyn StorageBackend) -> Result<(), StoreError> {
         if backend.len()? > 0 {
             backend.set_len(0)?;

@@ -1,4 +1,4 @@
-//! Nodes of a tree as witnesses have them: four levels in one, where one stands, and what its hash is made of.
+//! Nodes of a tree as witnesses have them: four levels in one, the place of each, and what its hash is made of.
 
 use crate::proof::{EMPTY_ROOT, Kind, hash_leaf, hash_pair};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -104,7 +104,7 @@ impl TreeNode {
 pub(crate) fn range_hash(children: &[Child], start: u8, width: u8) -> B256 {
     match range(children, start, width) {
         [] => EMPTY_ROOT,
-        // A leaf that is alone in a subtree stands in its place.
+        // A leaf that is alone in a subtree is in its place.
         [child] if child.is_leaf() || width == 1 => child.hash,
         below => {
             let half = width >> 1;

@@ -3,9 +3,9 @@
 use crate::{
     base::{Base, Cache},
     checksummed::{Beginning, ChecksummedBackend, begins_with, wrong_block},
-    commit::ExecutedBlock,
     copy_on_write::CopyOnWrite,
     error::StoreError,
+    executed::ExecutedBlock,
     guard::Guard,
     handle::Handle,
     layer::Layer,
@@ -147,7 +147,7 @@ impl Store {
     }
 
     /// Opens the database in the folder `folder` to look at it, also while another process writes it. What is there now is
-    /// seen, and what is committed later is not. Nothing is written, and whatever would write is refused.
+    /// seen, and what is committed later is not. Nothing is written, and a call that would write is refused.
     ///
     /// # Errors
     ///

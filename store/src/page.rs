@@ -203,7 +203,7 @@ impl Page {
         hashes.is_empty().then_some(page)
     }
 
-    /// Whether each internal node has two children, no other has any, and none stands lower than it must.
+    /// Whether each internal node has two children, no other has any, and none is lower than it must be.
     fn well_formed(&self) -> bool {
         (1..BOTTOM).all(|number| {
             let internal = number == 1 || self.get(number).is_some_and(|hash| Kind::of(&hash) == Kind::Internal);

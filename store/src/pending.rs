@@ -1,11 +1,11 @@
 //! Blocks that are not committed: their states, their roots, side by side, as many as one likes.
 //!
-//! A pending block is a value. It holds what it changed and what it stands on, and is gone when it is dropped; nothing is
+//! A pending block is a value. It holds what it changed and the blocks below it, and is gone when it is dropped; nothing is
 //! written for it.
 
 use crate::{
-    commit::{ExecutedBlock, follows},
     error::StoreError,
+    executed::{ExecutedBlock, follows},
     layer::Layer,
     store::{Chain, Store, view},
     view::View,
@@ -40,7 +40,7 @@ impl Pending {
         self.layer.hash
     }
 
-    /// The hash of the block that it stands on.
+    /// The hash of the block below it.
     pub fn parent_hash(&self) -> B256 {
         self.layer.parent_hash
     }
@@ -89,7 +89,7 @@ impl Pending {
 }
 
 impl Store {
-    /// The state after the last of `ancestors`, of which the first stands on a block that is kept and each other one on
+    /// The state after the last of `ancestors`, of which the first follows a block that is kept and each other one follows
     /// the one before it. Without any, the state after the last block.
     ///
     /// # Errors
@@ -147,7 +147,7 @@ impl Store {
         })
     }
 
-    /// The roots that a block with that outcome has above `ancestors`: those that [`commit`](Self::commit) gives.
+    /// The roots that a block with that outcome has above `ancestors`: those that [`commit`](Self::commit) returns.
     ///
     /// # Errors
     ///

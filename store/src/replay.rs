@@ -210,7 +210,7 @@ impl WitnessState {
     }
 }
 
-/// The child that stands where `nibble` leads to, which may be a lonely leaf with another nibble.
+/// The child at the place that `nibble` leads to, which may be a lonely leaf with another nibble.
 fn child_at(children: &[Child], nibble: u8) -> Option<&Child> {
     for width in [8_u8, 4, 2, 1] {
         // `width` is a power of two: the part of the nibble above it.

@@ -3,7 +3,7 @@
 use crate::{
     error::StoreError,
     store::Store,
-    tables::{Reading, TABLES},
+    tables::{Reading, TABLES, TableSize},
 };
 
 /// What takes room in a database.
@@ -13,19 +13,6 @@ pub struct Stats {
     pub blocks_in_log: u64,
     /// The tables, in the order of `docs/store.md`.
     pub tables: Vec<TableSize>,
-}
-
-/// The size of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableSize {
-    /// Its name.
-    pub name: &'static str,
-    /// Its rows.
-    pub rows: u64,
-    /// Bytes of its keys and values.
-    pub content_bytes: u64,
-    /// Bytes of the pages that it has in the file.
-    pub page_bytes: u64,
 }
 
 impl Stats {

@@ -124,7 +124,7 @@ impl Store {
         })
     }
 
-    /// What is committed, and the snapshot of the database that it stands on.
+    /// What is committed, and the snapshot of the database below it.
     pub(crate) fn chain_and_snapshot(&self) -> Result<(Chain, Snapshot<'_>), StoreError> {
         // Whoever writes holds it, so neither changes meanwhile.
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,7 +155,7 @@ impl Store {
         chain.ok_or_else(closed)
     }
 
-    /// Writes, with nobody else doing so: `work` makes another chain of the one that there is, or leaves it. An error
+    /// Writes, one writer at a time: `work` makes another chain of the one that there is, or leaves it. An error
     /// that is this node's ends the use of the store.
     pub(crate) fn write<T>(
         &self,

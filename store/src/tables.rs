@@ -8,7 +8,6 @@ use crate::{
     code_uses::CodeTally,
     error::StoreError,
     row::{KeyBytes, RowKey, TreeId},
-    stats::TableSize,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use lockstep_vm::B256;
@@ -17,6 +16,19 @@ use redb::{
     WriteTransaction,
 };
 use std::sync::Arc;
+
+/// The size of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSize {
+    /// Its name.
+    pub name: &'static str,
+    /// Its rows.
+    pub rows: u64,
+    /// Bytes of its keys and values.
+    pub content_bytes: u64,
+    /// Bytes of the pages that it has in the file.
+    pub page_bytes: u64,
+}
 
 /// The version of the format that `docs/store.md` describes.
 pub const FORMAT_VERSION: u32 = 8;

@@ -4,7 +4,6 @@
 use crate::{
     apply::State,
     base::Base,
-    commit::ExecutedBlock,
     cursor::Cursor,
     error::StoreError,
     guard::Guard,
@@ -18,7 +17,7 @@ use crate::{
     update::Source,
 };
 use lockstep_proof::KeyRange;
-use lockstep_vm::{Account, Address, B256, Bytes, Fault, StateReader, ValueHead};
+use lockstep_vm::{Account, Address, B256, Bytes, Executor, Fault, StateReader, ValueHead};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -87,7 +86,7 @@ impl View {
         })
     }
 
-    /// The state above these blocks, each of which stands on the one before it.
+    /// The state above these blocks, each of which follows the one before it.
     pub(crate) fn above(mut self, layers: impl IntoIterator<Item = Arc<Layer>>) -> Self {
         for layer in layers {
             (self.height, self.hash, self.root) = (layer.height, layer.hash, layer.root);
@@ -97,31 +96,13 @@ impl View {
         self
     }
 
-    /// The state after a block that was executed on this one. Nothing is committed, and this view stays what it is.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Height`] or [`StoreError::Parent`] if the block does not follow, [`StoreError::Root`] if its root is
-    /// another one, [`StoreError::Diff`] if the diff contradicts the state, or that the database cannot be read.
-    pub fn after(&self, block: &ExecutedBlock<'_>) -> Result<Self, StoreError> {
-        self.guarded(|| {
-            let expected = self.height.saturating_add(1);
-            if block.height != expected {
-                return Err(StoreError::Height { actual: block.height, expected });
-            }
-            if block.parent_hash != self.hash {
-                return Err(StoreError::Parent { actual: block.parent_hash, expected: self.hash });
-            }
-            let layer = Layer::new(self, self.settings.executor(), block)?;
-            match block.root.filter(|root| *root != layer.root) {
-                Some(expected) => Err(StoreError::Root { actual: layer.root, expected }),
-                None => Ok(self.same().above([Arc::new(layer)])),
-            }
-        })
+    /// What the hashes of a block above are computed on.
+    pub(crate) fn executor(&self) -> &dyn Executor {
+        self.settings.executor()
     }
 
     /// The same state, in a view of its own.
-    fn same(&self) -> Self {
+    pub(crate) fn same(&self) -> Self {
         Self {
             height: self.height,
             hash: self.hash,
@@ -379,7 +360,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the database cannot be read, or what `each` gives.
+    /// [`StoreError`] if the database cannot be read, or what `each` returns.
     pub fn for_each_account(
         &self,
         mut each: impl FnMut(&Address, &Account) -> Result<(), StoreError>,

@@ -1,6 +1,6 @@
-//! A process that commits blocks is killed at random moments. Whatever it had acknowledged is there afterwards.
+//! A process that commits blocks is killed at random moments. All that it had acknowledged is there afterwards.
 //!
-//! This test starts itself as the process to kill. 12 kills; `LOCKSTEP_LONG=1` makes it 500. `LOCKSTEP_SEED` gives the
+//! This test starts itself as the process to kill. 12 kills; `LOCKSTEP_LONG=1` makes it 500. `LOCKSTEP_SEED` sets the
 //! seed that a run printed.
 
 #![allow(

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// A block that is being built: the transactions that it took so far, executed.
 ///
-/// What comes out is what [`Vm::execute_block`] gives for the same environment and the transactions that were taken. A refused
+/// The result is that of [`Vm::execute_block`] for the same environment and the transactions that were taken. A refused
 /// transaction leaves no trace in it: not in the state, the receipts or the gas, nor in the builder's memory. It may be
 /// valid later in the same block, as one whose nonce follows that of a transaction still to be added.
 ///

@@ -2,7 +2,7 @@
 //!
 //! A frame is an instance, a checkpoint and what its protocol says of its guest calls. A host function that needs another
 //! frame suspends its instance; the loop runs the other frame and resumes it. What is paid for and checked before a frame
-//! begins stands in the host functions; here is what happens when it begins and when it ends.
+//! begins is in the host functions; here is what happens when it begins and when it ends.
 
 mod precompiled;
 
@@ -164,7 +164,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
         loop {
             next = match next {
                 Next::Begin(request, caller) => self.begin(&mut session, request, &caller)?,
-                //= spec 3.21
+                //= spec 3.21, 10.1.3
                 Next::Enter => {
                     let top = self.running.last_mut().ok_or_else(no_frame)?;
                     let (exit, back) = top.instance.call(session, &top.call.export, &top.call.arguments)?;
@@ -186,6 +186,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
     }
 
     /// What follows from an instance handing back control.
+    //= spec 10.1.1, 10.1.2
     fn left(&mut self, session: &mut Session, exit: Exit) -> Result<Next, Fault> {
         let top = self.running.last_mut().ok_or_else(no_frame)?;
         let stop = match exit {
@@ -420,6 +421,7 @@ impl<'vm, E: Engine> Frames<'vm, E> {
             Err(Stop::Fault(fault)) => return Err(fault.into()),
             Err(_) => return Err(Fault::Broken("an instantiation ended like a call".into()).into()),
         };
+        //= spec 11.4.3
         self.begun = self.begun.saturating_add(1);
         let (checkpoint, creates) = (*checkpoint, *creates);
         Ok(Running { instance, checkpoint, call: first, creates, below, held_bytes, stack_bytes })
@@ -549,8 +551,8 @@ fn start_of_call(session: &mut Session, request: CallRequest, caller: &Caller) -
     Start { checkpoint: session.journal.checkpoint(), message, gas, creates: None }
 }
 
-/// The message of a creation, without an address if the caller's nonce is at its end. The nonce stays used whatever
-/// becomes of the creation.
+/// The message of a creation, without an address if the caller's nonce is at its end. The nonce stays used with
+/// every outcome of the creation.
 fn start_of_creation(session: &mut Session, request: &CreateRequest, caller: &Caller) -> Result<Start, Fault> {
     let journal = &mut session.journal;
     let nonce = journal.nonce(&caller.address)?;
@@ -559,7 +561,7 @@ fn start_of_creation(session: &mut Session, request: &CreateRequest, caller: &Ca
     //= spec 7.8
     let creates = (nonce != u64::MAX).then_some(address);
     if creates.is_some() {
-        //= spec 1.3.7
+        //= spec 1.3.7, 5.3.15
         journal.increment_nonce(&caller.address)?;
     }
     let message = Message {

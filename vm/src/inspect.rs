@@ -29,11 +29,11 @@ pub struct ViewCall {
     pub export: Option<Vec<u8>>,
     /// The input.
     pub input: Vec<u8>,
-    /// Gas that it may use: a cap of the node's own, paid by nobody.
+    /// Gas that it may use: a cap of the node's own, which is not paid.
     pub gas_limit: Gas,
 }
 
-/// What a view gives.
+/// What comes of a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewed {
     /// How it ended.
@@ -112,6 +112,7 @@ impl<E: Engine> Vm<E> {
     pub fn view(&self, view: StateView, block: &BlockEnv, call: ViewCall) -> Result<Viewed, Fault> {
         let ViewCall { caller, to, export, input, gas_limit } = call;
         let mut journal = Journal::new(begun(view, block, self.revision())?);
+        //= spec 11.4.2
         let transaction = TransactionEnv { origin: caller, nonce: journal.nonce(&caller)?, gas_price: U256::ZERO };
         let session = Box::new(Session { journal, block: block.clone(), transaction });
         let request = Request::Call(CallRequest {

@@ -21,7 +21,7 @@
 //! use lockstep_vm::{Abi, Address, Block, BlockEnv, Gas, MemoryState, Outcome, Revision, Tx, TxKind, U256, Vm};
 //! use std::sync::Arc;
 //!
-//! // A counter: adds 1 to a number in its storage and gives it back.
+//! // A counter: adds 1 to a number in its storage and returns it.
 //! let code = include_bytes!("../../contracts/counter/counter.wasm").to_vec();
 //! let alice = Address::repeat_byte(0xa1);
 //! let tx = |nonce, kind| Tx {

@@ -170,6 +170,7 @@ impl<E: Engine> Vm<E> {
     }
 
     /// What a frame pays before its first instruction, beside its code.
+    //= spec 6.7.17
     pub(crate) fn start_gas(&self, module: &CompiledModule<E>, opening: &Opening) -> Gas {
         if opening.pays_for_pages {
             let price = self.revision.schedule.host(HostFunction::CallExport);

@@ -115,7 +115,7 @@ mod tests {
             let mut state = MemoryState::default();
             state.apply(&first);
             let below = Arc::new(state.clone());
-            // What a block changes never gives an absent account storage.
+            // A block never writes storage of an absent account.
             let mut second = second;
             second.storage.retain(|at, _| match second.accounts.get(at) {
                 Some(account) => account.is_some(),

@@ -68,6 +68,7 @@ impl World for Session {
         self.journal.set_storage(address, key, value)
     }
 
+    //= spec 11.6.1
     fn keep_account(&mut self, address: &Address) -> Result<(), Fault> {
         if self.journal.nonce(address)? == 0 {
             self.journal.increment_nonce(address)?;

@@ -29,7 +29,7 @@ pub struct Tx {
     pub sender: Address,
     /// The sender's nonce.
     pub nonce: u64,
-    /// Gas that it may use at the most.
+    /// Gas that it may use, at most.
     pub gas_limit: Gas,
     /// What the sender pays for one gas.
     pub gas_price: U256,
@@ -281,7 +281,7 @@ pub(crate) struct Tried {
     pub(crate) changes: Changes,
 }
 
-/// What the execution of a transaction gives.
+/// What comes of the execution of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Executed {
     /// What every node agrees on.
@@ -361,7 +361,7 @@ impl<E: Engine> Vm<E> {
             Status::Success => (Outcome::Return, gas_left),
             //= spec 1.3.2
             Status::Revert(errno) => (Outcome::Revert { errno: errno.code() }, gas_left),
-            // A caller would get its gas back; a transaction that cannot begin has nobody to give it to.
+            // A caller would get its gas back; a transaction that cannot begin has no caller.
             //= spec 1.3.3, 1.3.4, 3.25
             Status::Failure(reason) | Status::Refused(reason) => (Outcome::Halt { reason }, Gas::ZERO),
         };
@@ -417,6 +417,7 @@ impl<E: Engine> Vm<E> {
         let checkpoint = journal.checkpoint();
         journal.create_contract(&address)?;
         journal.set_code(&address, id, code)?;
+        //= spec 11.1.7
         if !has_constructor {
             if !journal.transfer(&sender, &address, value)? {
                 return Err(Fault::Broken("a valid transaction's sender cannot pay its value".into()));

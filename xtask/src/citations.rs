@@ -222,7 +222,7 @@ fn begins_item(content: &str) -> bool {
     numbered || content.starts_with("* ") || content.starts_with("- ")
 }
 
-/// A part of a line: a number in brackets, or what stands between two.
+/// A part of a line: a number in brackets, or what is between two.
 enum Piece<'a> {
     Number(Number),
     Text(&'a str),

@@ -152,7 +152,7 @@ fn way(target: &str, host: &str) -> Result<Way> {
     }
 }
 
-/// Builds the program and gives its path.
+/// Builds the program and returns its path.
 fn build(tree: &Tree, build: &Build, way: &Way) -> Result<PathBuf> {
     let cargo = || Command::new(env!("CARGO"));
     let mut command = match way {
@@ -171,7 +171,7 @@ fn build(tree: &Tree, build: &Build, way: &Way) -> Result<PathBuf> {
     command.args(PROGRAM).current_dir(tree.root()).stdin(Stdio::null());
     let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
     let messages = text_of(&output, "does not build")?;
-    // Messages are JSON, one a line; the program's path stands in one of them and needs no unescaping where it is sane.
+    // Messages are JSON, one a line; the program's path is in one of them and needs no unescaping where it is sane.
     let paths = messages.lines().filter_map(|line| line.split_once("\"executable\":\"")?.1.split_once('"'));
     let path = paths.map(|(path, _)| PathBuf::from(path)).next_back();
     path.context("cargo does not say where the program is")

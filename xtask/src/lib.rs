@@ -2,6 +2,7 @@
 //!
 //! The command is in `main.rs`, its work is here. So the rules under `tests/rules` compare with the same code.
 
+pub mod api;
 pub mod bless;
 pub mod citations;
 pub mod determinism;

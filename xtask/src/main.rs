@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use xtask::{
-    Tree, bless,
+    Tree, api, bless,
     citations::{Number, Rule, Tie},
     determinism::{self, BUILDS, CROSS},
     docs, embed,
@@ -20,7 +20,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Run the tests with their goldens rewritten, and print the generated pages anew
+    /// List the public items of the libraries below xtask/tests/golden/api
+    Api {
+        /// Compare, write nothing, and fail if a library has other items
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run the tests with their goldens rewritten, list the public items, and print the generated pages anew
     Bless,
     /// Execute the corpus of the digest on every target and compare
     ///
@@ -55,6 +61,7 @@ enum Chore {
 fn main() -> Result<()> {
     let tree = Tree::of_this_crate();
     match Arguments::parse().chore {
+        Chore::Api { check } => list_api(&tree, check),
         Chore::Bless => bless(&tree),
         Chore::Determinism { targets } => compare_targets(&tree, &targets),
         Chore::Docs => print_docs(&tree),
@@ -63,6 +70,27 @@ fn main() -> Result<()> {
         Chore::Spec { number: None } => print_loose_ends(&Tie::of(&tree)?),
         Chore::Spec { number: Some(number) } => print_rule(&Tie::of(&tree)?, &number),
     }
+}
+
+/// Writes the public items of each library, or fails if one has other items than its golden.
+fn list_api(tree: &Tree, check: bool) -> Result<()> {
+    let mut changed = 0_usize;
+    for listing in api::listings(tree)? {
+        let difference = listing.difference(&tree.text(&listing.path).unwrap_or_default());
+        changed += usize::from(difference.is_some());
+        match difference {
+            None => println!("unchanged {}", listing.path),
+            Some(line) if check => println!("changed   {}: {line}", listing.path),
+            Some(_) => {
+                tree.write(&listing.path, listing.text.as_bytes())?;
+                println!("written   {}", listing.path);
+            }
+        }
+    }
+    if check && changed > 0 {
+        bail!("{changed} libraries have other public items: run `cargo xtask api`, and read the difference");
+    }
+    Ok(())
 }
 
 fn print_docs(tree: &Tree) -> Result<()> {
@@ -179,6 +207,7 @@ fn compare_targets(tree: &Tree, targets: &[String]) -> Result<()> {
 fn bless(tree: &Tree) -> Result<()> {
     print_docs(tree)?;
     let before = bless::goldens(tree)?;
+    list_api(tree, false)?;
     let passed = bless::run_tests(tree)?;
     let changed = bless::changed(&before, &bless::goldens(tree)?);
     for path in &changed {

@@ -99,7 +99,7 @@ impl Tree {
         fs::read_to_string(self.root.join(path)).with_context(|| format!("cannot read {path}"))
     }
 
-    /// Writes a file unless it already has these bytes, and says whether it wrote.
+    /// Writes a file, and its folder, unless it already has these bytes, and says whether it wrote.
     ///
     /// # Errors
     ///
@@ -108,6 +108,9 @@ impl Tree {
         let file = self.root.join(path);
         if fs::read(&file).is_ok_and(|present| present == bytes) {
             return Ok(false);
+        }
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("cannot make the folder of {path}"))?;
         }
         fs::write(&file, bytes).with_context(|| format!("cannot write {path}"))?;
         Ok(true)

@@ -146,7 +146,7 @@ pub(super) fn empty_functions(count: u32, salt: u32) -> Vec<u8> {
     assemble(&functions, &code)
 }
 
-/// A branch table of 4,096 targets at each of which stands one of `depths` blocks.
+/// A branch table of 4,096 targets, each of which is one of `depths` blocks.
 fn table(depths: u32) -> I<'static> {
     let targets: Vec<u32> = (0..4_096).map(|target| target % depths).collect();
     I::BrTable(targets.into(), 0)

@@ -29,7 +29,7 @@ impl Heap {
     /// What `work` takes, beside its result.
     ///
     /// The maximum of the allocator never falls. So address space is reserved up to it first, without touching it: then
-    /// whatever the work allocates raises the maximum.
+    /// all that the work allocates raises the maximum.
     ///
     /// # Errors
     ///

@@ -204,7 +204,7 @@ fn stored() -> Vec<Recipe> {
         Shape::new("read as a whole", "(call $input (i32.const 65532))")
             .face(Face::JSON)
             .pages(66)
-            // The number of turns stands before it.
+            // The number of turns is before it.
             .input_bytes(at(TRANSACTION.input_bytes_max) - 4)
             .copies(1)
             .of(Subject::Limit("transaction.input_bytes_max")),
@@ -262,7 +262,7 @@ mod tests {
 
     macro_rules! limits {
         ($names:ident of $limits:ident, $prefix:literal: $($name:ident),* $(,)?) => {
-            /// The names of all limits: one that is added does not compile here until it stands below.
+            /// The names of all limits: one that is added does not compile here until it is in the list below.
             fn $names(limits: &$limits) -> Vec<&'static str> {
                 let $limits { $($name: _),* } = limits;
                 vec![$(concat!($prefix, stringify!($name))),*]

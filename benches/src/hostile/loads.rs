@@ -17,7 +17,7 @@ pub(super) fn recipes() -> Vec<Recipe> {
 }
 
 /// Each place of the memory holds the address of another: of the place that a linear congruential generator says, whose
-/// period is all of them. 65,532, where the number of turns stands, is not the beginning of one.
+/// period is all of them. 65,532, the place of the number of turns, is not the beginning of one.
 fn shape(pages: u32) -> Shape {
     let places = pages * (65_536 / PLACE_BYTES);
     let setup = format!(

@@ -1,7 +1,7 @@
 //! Searches for worse programs than those that are listed: random statements on random values, of which the slowest for
 //! their gas are kept and changed.
 //!
-//! Statements work on eight locals of each type, whose values evolve, and on a memory of 32 MiB. Whatever could trap is
+//! Statements work on eight locals of each type, whose values evolve, and on a memory of 32 MiB. What could trap is
 //! left out or masked.
 
 use super::{Heap, Measured, Options, Recipe, measure, program::Subject, shape::Shape};

@@ -28,7 +28,7 @@ pub(super) struct Shape {
     pub(super) name: String,
     /// Imports, one after the other.
     pub(super) imports: String,
-    /// Whatever else the module holds.
+    /// What else the module holds.
     pub(super) fields: String,
     /// Locals beyond the usual.
     pub(super) locals: String,
@@ -50,7 +50,7 @@ pub(super) struct Shape {
     pub(super) on_store: bool,
     /// Bytes of compiled modules that the machine keeps, if not as many as usual.
     pub(super) cache_bytes: Option<u64>,
-    /// How the contract gets its input and gives its output.
+    /// How the contract gets its input and returns its output.
     pub(super) face: Face,
 }
 
@@ -86,7 +86,7 @@ impl Face {
         result: "",
     };
 
-    /// `dela`: the input stands at 60,000, a reply that accepts at 60,100.
+    /// `dela`: the input is at 60,000, a reply that accepts at 60,100.
     pub(super) const DELA: Self = Self {
         abi: Abi::Dela,
         fields: "",
@@ -105,7 +105,7 @@ impl Face {
         result: "",
     };
 
-    /// `metashrew`: the input is loaded so that it stands at the place of the turns, behind the height. A failure is noted at
+    /// `metashrew`: the input is loaded to the place of the turns, behind the height. A failure is noted at
     /// the end, so that the block returns.
     pub(super) const METASHREW: Self = Self {
         abi: Abi::Metashrew,
@@ -133,7 +133,7 @@ impl Face {
     }
 }
 
-/// Where the address of callee number `number` stands, from 0.
+/// The place of the address of callee number `number`, from 0.
 pub(super) const fn callee(number: u32) -> u32 {
     CALLEES + 32 * number
 }

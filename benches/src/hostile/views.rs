@@ -1,4 +1,4 @@
-//! Views: calls that change nothing and that nobody pays for. A node that answers those of strangers bounds them by their
+//! Views: calls that change nothing and are not paid for. A node that answers those of strangers bounds them by their
 //! gas, so a unit of it may buy no more here than in a block.
 
 use super::{

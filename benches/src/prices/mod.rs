@@ -1,6 +1,6 @@
 //! Times of operators, host functions and frames, beside their prices under `V1`.
 //!
-//! Prices are relative: gas is worth whatever a node's processor makes of it. What must hold is that no gas buys much
+//! Prices are relative: how long a unit of gas takes depends on a node's processor. What must hold is that no gas buys much
 //! more time than another, so every row is compared with one yardstick, measured in the same round. Time is processor time
 //! of the executing thread.
 
@@ -82,7 +82,7 @@ pub fn measure_all(rounds: usize) -> anyhow::Result<Vec<Table>> {
 pub struct Probe {
     /// What it is.
     name: String,
-    /// What the module needs beside a memory and `main`: imports first, then whatever else.
+    /// What the module needs beside a memory and `main`: imports first.
     fields: String,
     /// Pages of memory.
     pages: u32,
@@ -94,7 +94,7 @@ pub struct Probe {
     copies: u32,
     /// Turns of the loop in one transaction.
     turns: u32,
-    /// How often what is meant stands in the instructions.
+    /// How often what is measured is in the instructions.
     count: u32,
 }
 
@@ -138,7 +138,7 @@ impl Probe {
         Self { baseline: baseline.into(), ..self }
     }
 
-    /// The same where what is meant stands `count` times in the instructions.
+    /// The same if what is measured is `count` times in the instructions.
     fn each_of(self, count: u32) -> Self {
         Self { count, ..self }
     }

@@ -1,6 +1,6 @@
 //! Probes of operators on numbers.
 //!
-//! Each stands where it is cheapest in gas for its work: in a chain where the result of one is the operand of the next,
+//! Each is placed where it is cheapest in gas for its work: in a chain where the result of one is the operand of the next,
 //! or dropped at once, for `drop` costs nothing.
 
 use super::Probe;

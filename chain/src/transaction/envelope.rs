@@ -14,7 +14,7 @@ use lockstep_vm::{Gas, Tx};
 /// Bytes of an envelope: the largest code and the largest input that a revision allows, and 4 KiB for the rest.
 pub const ENVELOPE_BYTES_MAX: usize = 2 * 4_194_304 + 4_096;
 
-/// The type of an envelope, by the number that Ethereum gives it.
+/// The type of an envelope, by its number in Ethereum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum EnvelopeType {

@@ -1,14 +1,31 @@
 //! `lockstep account`: prints the account at an address of a chain; can add to its balance.
 
 use crate::{
-    args::AccountArguments,
+    args::PlaceArgument,
+    bytes::{parse_address, parse_amount},
     failure::{Class, Classify, Failure},
     ledger::Ledger,
-    report::{Report, Value},
+    report::Report,
     state_file::IfMissing,
+    value::Value,
 };
 use anyhow::{Context as _, anyhow};
+use clap::Args;
 use lockstep_vm::{Address, StateDiff, U256};
+
+#[derive(Debug, Args)]
+pub(crate) struct AccountArguments {
+    /// The account
+    #[arg(value_parser = parse_address)]
+    address: Address,
+
+    #[command(flatten)]
+    place: PlaceArgument,
+
+    /// Add this to its balance first, without a transaction; a state file that does not exist is made
+    #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true)]
+    credit: Option<U256>,
+}
 
 /// Runs the command.
 pub(crate) fn account(arguments: &AccountArguments) -> Result<Report, Failure> {

@@ -1,21 +1,48 @@
 //! `lockstep block apply`: executes blocks on a database, each committed before the next begins.
 
-use super::machine;
+use super::transaction::machine;
 use crate::{
-    args::ApplyArguments,
+    args::DatabaseArgument,
     block_file::BlockFile,
     bytes::hex,
     database_folder,
     failure::Failure,
     output_file::OutputFile,
     progress::Progress,
-    report::{Report, Row, Value},
+    report::Report,
     state_file::IfMissing,
+    value::{Row, Value},
 };
+use clap::Args;
 use lockstep_chain::{Application, Applied, ChainError, Place, Purpose, Threads};
 use lockstep_store::{Settings, Store, Tip};
 use lockstep_vm::{Receipt, Vm};
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArguments {
+    /// A block in JSON or borsh (.borsh), or a list of blocks in JSON
+    file: PathBuf,
+
+    #[command(flatten)]
+    database: DatabaseArgument,
+
+    /// Write the witness of the last of these blocks into this file
+    #[arg(long, value_name = "FILE")]
+    witness: Option<PathBuf>,
+
+    /// MiB of the database that are kept in memory
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 128)]
+    cache_mib: u32,
+
+    /// Blocks that wait in the log until they are put into the database
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 64)]
+    fold_blocks: u32,
+
+    /// Threads that execute the transactions of a block and hash its changes; the outcome is the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024), default_value_t = 1)]
+    threads: u32,
+}
 
 /// Runs the command.
 pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Report, Failure> {

@@ -1,25 +1,50 @@
 //! `lockstep call`: a transaction to a contract of a chain. Its changes are kept.
 
 use super::{
-    add_receipt,
     explain::{Called, explain_call},
-    gas_limit, halt_sites, machine, note_missing_code, typed_input,
+    transaction::{add_receipt, gas_limit, halt_sites, machine, note_missing_code, typed_input},
 };
 use crate::{
-    args::CallArguments,
+    args::{DiagnosisArguments, EntryArguments, PlaceArgument, ValueArgument},
+    bytes::{parse_address, parse_gas},
     diagnosis::Diagnosis,
     execution::{add_changes, add_outcome},
     failure::Failure,
     ledger::Ledger,
-    report::{Report, Value},
+    report::Report,
     state_file::IfMissing,
+    value::Value,
 };
+use clap::Args;
 use lockstep_chain::Order;
-use lockstep_vm::TxKind;
+use lockstep_vm::{Address, TxKind};
+
+#[derive(Debug, Args)]
+pub(crate) struct CallArguments {
+    /// The contract
+    #[arg(value_parser = parse_address)]
+    address: Address,
+
+    #[command(flatten)]
+    place: PlaceArgument,
+
+    #[command(flatten)]
+    entry: EntryArguments,
+
+    /// Gas limit [default: 100000000, or 500 a byte of the code if that is more]
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true)]
+    gas: Option<u64>,
+
+    #[command(flatten)]
+    value: ValueArgument,
+
+    #[command(flatten)]
+    diagnosis: DiagnosisArguments,
+}
 
 /// Runs the command.
 pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
-    let CallArguments { address, place, entry, gas, value, diagnosis } = arguments;
+    let CallArguments { address, place, entry, gas, value: ValueArgument { value }, diagnosis } = arguments;
     let taken = [
         (place.state.as_deref(), "the state file"),
         (place.db.as_deref(), "the database"),

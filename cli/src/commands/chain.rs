@@ -1,16 +1,51 @@
 //! `lockstep chain`: the blocks of a database, going back, forgetting, checking.
 
 use crate::{
-    args::{DatabaseArgument, LogArguments},
-    bytes::hex,
+    args::DatabaseArgument,
+    bytes::{hex, parse_count, parse_gas},
     database_folder::{self, Sizes},
-    db_args::{PruneArguments, RollbackArguments},
     failure::{Exit, Failure},
     progress::Progress,
-    report::{Report, Row, Value},
+    report::Report,
     state_file::IfMissing,
+    value::{Row, Value},
 };
+use clap::Args;
 use lockstep_store::{Store, Tip};
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArguments {
+    #[command(flatten)]
+    database: DatabaseArgument,
+
+    /// Blocks to print, at most
+    #[arg(long, value_name = "N", value_parser = parse_gas, default_value_t = 20)]
+    limit: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArguments {
+    /// The height to go back to
+    #[arg(value_parser = parse_gas)]
+    height: u64,
+
+    #[command(flatten)]
+    database: DatabaseArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArguments {
+    #[command(flatten)]
+    database: DatabaseArgument,
+
+    /// Heights to keep, at least 1
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    keep: u64,
+
+    /// Stop after this time, between two steps; the next pruning goes on
+    #[arg(long, value_name = "N", value_parser = parse_gas)]
+    max_seconds: Option<u64>,
+}
 
 /// Runs `lockstep chain log`.
 pub(crate) fn log(arguments: &LogArguments) -> Result<Report, Failure> {

@@ -1,21 +1,64 @@
 //! `lockstep check`: everything that is wrong with a module, or its imports, its exports and the price of its deployment.
 
 use crate::{
-    args::CheckArguments,
+    args::AbiArgument,
     failure::{Exit, Failure},
     files::len,
     module_file::ModuleFile,
-    report::{Report, Row, Value},
+    report::Report,
+    value::{Row, Value},
 };
+use clap::{Args, ValueEnum};
 use lockstep_host::packed::{Descriptor, PackedAbi};
 use lockstep_vm::{
-    CodeId, InvalidModule, ValidModule, Vm, code_hash,
+    CodeId, InvalidModule, Revision, ValidModule, Vm, code_hash,
     module::{self, ExternType, FINDINGS_MAX, Import, InputArea, MemoryType, uncallable},
 };
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// A module, binary (.wasm) or text (.wat)
+    file: PathBuf,
+
+    #[command(flatten)]
+    abi: AbiArgument,
+
+    /// The rules to check it by
+    #[arg(long, value_enum, default_value_t = RevisionName::V1)]
+    revision: RevisionName,
+}
+
+/// A revision by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RevisionName {
+    /// Production
+    V1,
+    /// The official ewasm state tests: no floats, nothing beyond the 33 host functions
+    EwasmByzantium,
+}
+
+impl RevisionName {
+    /// The revision of that name.
+    pub(crate) const fn revision(self) -> Revision {
+        match self {
+            Self::V1 => Revision::V1,
+            Self::EwasmByzantium => Revision::EWASM_BYZANTIUM,
+        }
+    }
+
+    /// The name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::EwasmByzantium => "ewasm-byzantium",
+        }
+    }
+}
 
 /// Runs the command.
 pub(crate) fn check(arguments: &CheckArguments) -> Result<Report, Failure> {
-    let CheckArguments { file, abi, revision } = arguments;
+    let CheckArguments { file, abi: AbiArgument { abi }, revision } = arguments;
     let vm = Vm::new(revision.revision())?;
     let module = ModuleFile::read(file, *abi, vm.revision())?;
     let mut violations = module::check(&module.code, module.abi, vm.revision());

@@ -2,22 +2,55 @@
 
 use crate::{
     args::DatabaseArgument,
-    bytes::hex,
+    bytes::{hex, parse_gas},
     database_folder::{self, Sizes},
-    db_args::{BackupArguments, DiffArguments},
     execution::shown,
     failure::{Class, Classify, Failure},
     output_file::{Draft, OutputFile},
     progress::Progress,
-    report::{Report, Row, Value},
+    report::Report,
+    value::{Row, Value},
 };
 use anyhow::Context as _;
+use clap::Args;
 use lockstep_store::{Difference, TableSize};
 use lockstep_vm::Account;
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
+    path::PathBuf,
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The height to compare with
+    #[arg(value_parser = parse_gas)]
+    from: u64,
+
+    /// The height to compare
+    #[arg(value_parser = parse_gas)]
+    to: u64,
+
+    #[command(flatten)]
+    database: DatabaseArgument,
+
+    /// Differences to print, at most
+    #[arg(long, value_name = "N", value_parser = parse_gas, default_value_t = 100)]
+    limit: u64,
+
+    /// Write every difference into this file as it is found: one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The folder of the copy
+    folder: PathBuf,
+
+    #[command(flatten)]
+    database: DatabaseArgument,
+}
 
 /// Runs `lockstep db stats`.
 pub(crate) fn stats(arguments: &DatabaseArgument) -> Result<Report, Failure> {

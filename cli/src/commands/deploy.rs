@@ -1,22 +1,69 @@
 //! `lockstep deploy`: a module onto a new account of a chain, as it is or by running it as init code.
 
-use super::{add_receipt, explain::explain_creation, machine};
+use super::{
+    explain::explain_creation,
+    transaction::{add_receipt, machine},
+};
 use crate::{
-    args::{DEFAULT_GAS, DeployArguments},
+    args::{AbiArgument, DEFAULT_CALLER, DEFAULT_GAS, PlaceArgument, ValueArgument},
+    bytes::{InputSource, parse_address, parse_gas, parse_input},
     execution::{add_changes, add_outcome},
     failure::Failure,
     files,
     ledger::Ledger,
     module_file::ModuleFile,
-    report::{Report, Value},
+    report::Report,
     state_file::IfMissing,
+    value::Value,
 };
+use clap::Args;
 use lockstep_chain::Order;
-use lockstep_vm::{Abi, HaltSite, Outcome, TxKind};
+use lockstep_vm::{Abi, Address, HaltSite, Outcome, TxKind};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct DeployArguments {
+    /// A module, binary (.wasm) or text (.wat)
+    file: PathBuf,
+
+    #[command(flatten)]
+    place: PlaceArgument,
+
+    #[command(flatten)]
+    abi: AbiArgument,
+
+    /// The account that sends the transaction
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address, default_value_t = DEFAULT_CALLER)]
+    sender: Address,
+
+    #[command(flatten)]
+    value: ValueArgument,
+
+    /// The input of the contract's constructor, as for --input of a call [default: empty]
+    #[arg(long, value_name = "HEX", value_parser = parse_input, allow_hyphen_values = true, conflicts_with = "create")]
+    input: Option<InputSource>,
+
+    /// Gas limit [default: what the deployment costs, and 100000000 for a constructor or with --create]
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true)]
+    gas: Option<u64>,
+
+    /// Run the module as ewasm init code: what it finishes with becomes the code of the contract
+    #[arg(long, conflicts_with = "abi")]
+    create: bool,
+}
 
 /// Runs the command.
 pub(crate) fn deploy(arguments: DeployArguments) -> Result<Report, Failure> {
-    let DeployArguments { file, place, abi, sender, value, input, gas, create } = arguments;
+    let DeployArguments {
+        file,
+        place,
+        abi: AbiArgument { abi },
+        sender,
+        value: ValueArgument { value },
+        input,
+        gas,
+        create,
+    } = arguments;
     let vm = machine()?;
     let module = ModuleFile::read(&file, if create { Some(Abi::Ewasm) } else { abi }, vm.revision())?;
     // On a chain such a deployment would be a halt that costs all its gas; here it is a file that is no module.

@@ -3,18 +3,54 @@
 use crate::{
     bytes::hex,
     database_folder::{self, Begun},
-    dev_args::DevArguments,
     failure::{Class, Failure},
-    report::{Report, Row, Value},
+    report::Report,
     state_file::IfMissing,
+    value::{Row, Value},
 };
 use anyhow::{Context as _, anyhow};
+use clap::Args;
 use lockstep_chain::{ARCHIVE_NAME, Archive, BLOCK_GAS_LIMIT, Chain, ChainSpec, Schedule, transaction::FeePolicy};
 use lockstep_rpc::{Access, DEV_MNEMONIC, DevNode, Limits, RpcError, Served, dev_accounts, serve};
 use lockstep_store::Store;
 use lockstep_vm::{Account, Address, Revision, StateDiff, U256};
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::runtime::{Builder, Runtime};
+
+/// The chain id that development chains of Ethereum's tools have.
+const DEV_CHAIN_ID: u64 = 31_337;
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArguments {
+    /// The folder that the chain lies in [default: in memory, gone with the process]
+    #[arg(long, value_name = "DIR")]
+    db: Option<PathBuf>,
+
+    /// Where to listen, HTTP and WebSocket on one port; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8545")]
+    listen: SocketAddr,
+
+    /// A name of a host under which it answers, beside localhost and addresses of numbers; may be repeated, `*` is every one
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+
+    /// The origin of web pages that may ask, as http://localhost:3000; may be repeated, `*` is every page
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
+
+    /// The chain id
+    #[arg(long, value_name = "N", default_value_t = DEV_CHAIN_ID)]
+    chain_id: u64,
+
+    /// Make a block every so many milliseconds [default: for each transaction, at once]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    block_time: Option<u64>,
+}
 
 /// The least that a transaction pays for one gas.
 const BASE_FEE: u128 = 1_000_000_000;

@@ -1,13 +1,24 @@
 //! `lockstep diverge`: the first event in which two traces differ.
 
 use crate::{
-    args::DivergeArguments,
     failure::{Class, Exit, Failure},
     files::Source,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use anyhow::anyhow;
+use clap::Args;
 use lockstep_diagnosis::{Compared, Difference, Side};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct DivergeArguments {
+    /// A trace
+    first: PathBuf,
+
+    /// Another trace
+    second: PathBuf,
+}
 
 /// Runs the command.
 pub(crate) fn diverge(arguments: &DivergeArguments) -> Result<Report, Failure> {

@@ -2,22 +2,40 @@
 
 use super::{
     explain::{Called, explain_call},
-    halt_sites, machine, note_missing_code, typed_input,
+    transaction::{halt_sites, machine, note_missing_code, typed_input},
 };
 use crate::{
-    args::EstimateArguments,
-    bytes::hex,
+    args::{EntryArguments, PlaceArgument, ValueArgument},
+    bytes::{hex, parse_address},
     execution::{add_outcome, add_output},
     failure::Failure,
     ledger::Ledger,
-    report::{Report, Row, Value},
+    report::Report,
+    value::{Row, Value},
 };
+use clap::Args;
 use lockstep_chain::{BLOCK_GAS_LIMIT, Order};
 use lockstep_vm::{Address, Estimate, NoEstimate, StateDiff, StateKeys, TxKind};
 
+#[derive(Debug, Args)]
+pub(crate) struct EstimateArguments {
+    /// The contract
+    #[arg(value_parser = parse_address)]
+    address: Address,
+
+    #[command(flatten)]
+    place: PlaceArgument,
+
+    #[command(flatten)]
+    entry: EntryArguments,
+
+    #[command(flatten)]
+    value: ValueArgument,
+}
+
 /// Runs the command.
 pub(crate) fn estimate(arguments: EstimateArguments) -> Result<Report, Failure> {
-    let EstimateArguments { address, place, entry, value } = arguments;
+    let EstimateArguments { address, place, entry, value: ValueArgument { value } } = arguments;
     let (export, caller) = (entry.export(), entry.caller);
     let vm = machine()?;
     let ledger = Ledger::read(&place, None)?;

@@ -1,15 +1,27 @@
 //! `lockstep genesis`: begins a database with accounts and contracts, as block 0.
 
-use super::machine;
+use super::transaction::machine;
 use crate::{
-    args::GenesisArguments,
+    args::DatabaseArgument,
     database_folder,
     failure::{Class, Failure},
     genesis_file,
-    report::{Report, Value},
+    report::Report,
     state_file::IfMissing,
+    value::Value,
 };
+use clap::Args;
 use lockstep_chain::{ChainError, Genesis};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct GenesisArguments {
+    /// Accounts and contracts, in JSON
+    file: PathBuf,
+
+    #[command(flatten)]
+    database: DatabaseArgument,
+}
 
 /// Runs the command.
 pub(crate) fn genesis(arguments: &GenesisArguments) -> Result<Report, Failure> {

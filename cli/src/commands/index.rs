@@ -1,25 +1,59 @@
 //! `lockstep index`: runs an indexer over the blocks of another chain. Each is a block of a chain of the indexer's own, of
 //! the same height, with one transaction.
 
-use super::{halt_sites, machine};
+use super::transaction::{halt_sites, machine};
 use crate::{
+    args::abi_parser,
     block_folder::block_files,
-    bytes::hex,
+    bytes::{hex, parse_gas},
     database_folder::{self, Begun},
     execution::{add_outcome, add_output},
     failure::{Class, Failure},
     files::Source,
-    index_args::IndexArguments,
     module_file::ModuleFile,
     progress::Progress,
-    report::{Report, Row, Value},
+    report::Report,
     state_file::IfMissing,
+    value::{Row, Value},
 };
 use anyhow::anyhow;
+use clap::Args;
 use lockstep_chain::indexer::{Indexed, IndexedBlock, Indexer, NotIndexed, indexer_address};
 use lockstep_store::Store;
 use lockstep_vm::{Abi, CodeId, Vm};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Gas of a block that is indexed, unless another limit is given: minutes of work.
+pub(super) const INDEX_GAS: u64 = 1_000_000_000_000;
+
+/// The highest height: an indexer is told heights of 32 bits.
+const HEIGHT_MAX: u64 = 0xffff_ffff;
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexArguments {
+    /// The indexer: a module, binary (.wasm) or text (.wat)
+    file: PathBuf,
+
+    /// Its ABI, one of indexers [default: guessed from the module]
+    #[arg(long, value_parser = abi_parser())]
+    abi: Option<Abi>,
+
+    /// The blocks: files with one block each, or folders of such files, in the order of the numbers in their names
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    blocks: Vec<PathBuf>,
+
+    /// The height of the first of them [default: the one after the database's last, or 0]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_height)]
+    from: Option<u64>,
+
+    /// Keep what is indexed in the database in this folder, or go on with it [default: nothing is kept]
+    #[arg(long, value_name = "DIR")]
+    db: Option<PathBuf>,
+
+    /// Gas limit of each block
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = INDEX_GAS)]
+    gas: u64,
+}
 
 /// Runs the command.
 pub(crate) fn index(arguments: &IndexArguments) -> Result<Report, Failure> {
@@ -138,5 +172,13 @@ fn block_row(block: &IndexedBlock) -> Row {
             ("gas_used", Value::Number(gas_used)),
             ("note", Value::maybe(note, Value::text)),
         ],
+    }
+}
+
+/// A number as [`parse_gas`] reads it, of 32 bits.
+fn parse_height(text: &str) -> Result<u64, String> {
+    match parse_gas(text)? {
+        height if height > HEIGHT_MAX => Err(format!("more than {HEIGHT_MAX}, the highest height")),
+        height => Ok(height),
     }
 }

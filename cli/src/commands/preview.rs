@@ -1,17 +1,48 @@
 //! `lockstep preview`: the answer of a view after one more block. The chain stays as it is.
 
-use super::{halt_sites, index::read_block, machine, note_missing_code};
+use super::{
+    index::{INDEX_GAS, read_block},
+    transaction::{halt_sites, machine, note_missing_code},
+};
 use crate::{
+    args::{EntryArguments, PlaceArgument},
+    bytes::{parse_address, parse_gas},
     execution::{add_outcome, add_output},
     failure::Failure,
-    index_args::PreviewArguments,
     ledger::Ledger,
-    report::{Report, Value},
+    report::Report,
     typed,
+    value::Value,
 };
+use clap::Args;
 use lockstep_chain::{Order, indexer::has_noted_failure};
-use lockstep_vm::{Gas, HaltSite, Outcome, Overlaid, TxKind, U256, ViewCall};
-use std::sync::Arc;
+use lockstep_vm::{Address, Gas, HaltSite, Outcome, Overlaid, TxKind, U256, ViewCall};
+use std::{path::PathBuf, sync::Arc};
+
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArguments {
+    /// The indexer
+    #[arg(value_parser = parse_address)]
+    address: Address,
+
+    #[command(flatten)]
+    place: PlaceArgument,
+
+    /// The file of the block that comes next
+    #[arg(long, value_name = "FILE")]
+    block: PathBuf,
+
+    #[command(flatten)]
+    entry: EntryArguments,
+
+    /// The height that the block follows, of a database [default: the last]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas, requires = "db")]
+    at: Option<u64>,
+
+    /// Gas limit of the block, and gas that the view may use
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true, default_value_t = INDEX_GAS)]
+    gas: u64,
+}
 
 /// Runs the command.
 pub(crate) fn preview(arguments: PreviewArguments) -> Result<Report, Failure> {

@@ -1,17 +1,62 @@
 //! `lockstep prove` and `lockstep verify`: a fact about a state in a file, and whether a root says the same.
 
 use crate::{
-    args::{ProveArguments, VerifyArguments},
-    block_file, database_folder,
+    args::DatabaseArgument,
+    block_file,
+    bytes::{Hex, parse_address, parse_any_key, parse_gas, parse_hash},
+    database_folder,
     failure::{Class, Classify, Failure},
     output_file::OutputFile,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use anyhow::{Context, Error, anyhow};
 use borsh::{BorshDeserialize, BorshSerialize};
+use clap::Args;
 use lockstep_chain::Database;
 use lockstep_store::{AccountLeaf, AccountProof, LogProof, ReceiptProof, StorageProof};
-use lockstep_vm::{Account, Address, Receipt, U256};
+use lockstep_vm::{Account, Address, B256, Receipt, U256};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArguments {
+    /// The account
+    #[arg(value_parser = parse_address, required_unless_present = "receipt", conflicts_with = "receipt")]
+    address: Option<Address>,
+
+    /// A key of its storage, in hex
+    #[arg(value_parser = parse_any_key)]
+    key: Option<Hex>,
+
+    /// Prove the receipt of this transaction of the block, counted from 0
+    #[arg(long, value_name = "INDEX", value_parser = parse_gas)]
+    receipt: Option<u64>,
+
+    /// Prove one log of that receipt, counted from 0
+    #[arg(long, value_name = "INDEX", value_parser = parse_gas, requires = "receipt")]
+    log: Option<u64>,
+
+    #[command(flatten)]
+    database: DatabaseArgument,
+
+    /// The height [default: the last]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas)]
+    at: Option<u64>,
+
+    /// The file to write the proof into
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// A proof
+    file: PathBuf,
+
+    /// The root to check it against, in hex: of a state, or of the receipts of a block
+    #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
+    root: B256,
+}
 
 /// What a proof file begins with: a name and a version.
 const MAGIC: &[u8; 8] = b"LOCKPRF\x01";

@@ -1,13 +1,25 @@
 //! `lockstep replay`: executes a block on its witness alone.
 
-use super::{block::receipt_row, machine, note_trusted};
-use crate::{
-    args::ReplayArguments,
-    block_file,
-    failure::Failure,
-    report::{Report, Value},
-};
+use super::{block::receipt_row, transaction::machine};
+use crate::{block_file, bytes::parse_hash, failure::Failure, report::Report, value::Value};
+use clap::Args;
 use lockstep_store::{StoreError, Witness};
+use lockstep_vm::B256;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArguments {
+    /// A witness
+    file: PathBuf,
+
+    /// The root of the state that the block is executed on, from a source that you trust; a witness of another root is rejected
+    #[arg(long, value_name = "ROOT", value_parser = parse_hash)]
+    root: Option<B256>,
+
+    /// The hash of the block, from a source that you trust; a witness of another block is rejected
+    #[arg(long, value_name = "HASH", value_parser = parse_hash)]
+    hash: Option<B256>,
+}
 
 /// Runs the command.
 pub(crate) fn replay(arguments: &ReplayArguments) -> Result<Report, Failure> {
@@ -32,6 +44,6 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Result<Report, Failure> {
     let given =
         [("block_hash", "--hash", arguments.hash.is_some()), ("root_before", "--root", arguments.root.is_some())];
     let believed = given.into_iter().filter(|(_, _, given)| !given).map(|(field, option, _)| (field, option));
-    note_trusted(&mut report, "witness", &believed.collect::<Vec<_>>());
+    report.note_trusted("witness", &believed.collect::<Vec<_>>());
     Ok(report)
 }

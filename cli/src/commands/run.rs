@@ -1,29 +1,66 @@
 //! `lockstep run`: deploys a module and calls it, on a state that is thrown away.
 
 use super::{
-    add_receipt,
     explain::{Called, at_the_door, explain_entry},
-    halt_sites, machine, put_storage,
+    transaction::{add_receipt, halt_sites, machine},
 };
 use crate::{
-    args::{RunArguments, default_gas},
-    bytes::{Preset, hex},
+    args::{AbiArgument, DiagnosisArguments, EntryArguments, default_gas},
+    bytes::{InputSource, Preset, hex, parse_amount, parse_gas, parse_input, parse_preset},
     diagnosis::Diagnosis,
     execution::{add_changes, add_outcome},
     failure::{Class, Classify, Failure},
     files,
     module_file::ModuleFile,
-    report::{Report, Value},
+    report::Report,
     state_file, typed,
+    value::Value,
 };
 use anyhow::{Context as _, anyhow};
+use clap::Args;
 use lockstep_chain::{MemoryChain, Order};
-use lockstep_vm::{Account, Address, Outcome, TxKind, U256, Vm};
-use std::collections::BTreeSet;
+use lockstep_vm::{Account, Address, MemoryState, Outcome, TxKind, U256, Vm};
+use std::{collections::BTreeSet, path::PathBuf};
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// A module, binary (.wasm) or text (.wat)
+    file: PathBuf,
+
+    #[command(flatten)]
+    abi: AbiArgument,
+
+    #[command(flatten)]
+    entry: EntryArguments,
+
+    /// The input of the contract's constructor, as for --input [default: empty]
+    #[arg(long, value_name = "HEX", value_parser = parse_input, allow_hyphen_values = true)]
+    constructor: Option<InputSource>,
+
+    /// Gas limit of the call, and of the constructor [default: 100000000, or 500 a byte of the code if that is more]
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true)]
+    gas: Option<u64>,
+
+    /// Amount to send along, decimal or 0x and hex; the caller is given what it lacks
+    #[arg(long, value_name = "N", value_parser = parse_amount, allow_hyphen_values = true, default_value_t = U256::ZERO)]
+    value: U256,
+
+    /// Begin with the state in this file instead of an empty one; the file stays as it is
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
+    /// Put a value into the contract's storage first: 32 bytes in hex, =, up to 32 bytes in hex; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_preset)]
+    storage: Vec<Preset>,
+
+    #[command(flatten)]
+    diagnosis: DiagnosisArguments,
+}
 
 /// Runs the command.
 pub(crate) fn run(arguments: RunArguments) -> Result<Report, Failure> {
-    let RunArguments { file, abi, entry, constructor, gas, value, state, storage, diagnosis } = arguments;
+    let RunArguments { file, abi: AbiArgument { abi }, entry, constructor, gas, value, state, storage, diagnosis } =
+        arguments;
     let taken =
         [(Some(file.as_path()), "the module"), (state.as_deref(), "the state file"), (entry.input_file(), "the input")];
     let diagnosis = Diagnosis::plan(diagnosis, &taken)?;
@@ -118,4 +155,16 @@ fn give_what_lacks(chain: &mut MemoryChain, caller: Address, value: U256) -> Res
     let account: &mut Account = chain.prepare().accounts.entry(caller).or_default();
     account.balance = value;
     Ok(Some(missing))
+}
+
+/// Puts a value into a contract's storage as the contract would: the empty value removes the key.
+fn put_storage(state: &mut MemoryState, address: Address, key: Vec<u8>, value: Vec<u8>) {
+    if !value.is_empty() {
+        state.put_storage(address, key, value);
+    } else if let Some(storage) = state.storage.get_mut(&address) {
+        storage.remove(&key);
+        if storage.is_empty() {
+            state.storage.remove(&address);
+        }
+    }
 }

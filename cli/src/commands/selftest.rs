@@ -1,16 +1,27 @@
 //! `lockstep selftest`: whether this machine executes a corpus as the release does.
 
-use super::machine;
+use super::transaction::machine;
 use crate::{
-    args::SelftestArguments,
     failure::{Class, Classify, Failure},
     files::Source,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use anyhow::{Context as _, anyhow};
+use clap::Args;
 use lockstep_selftest::{Difference, Golden, Ran, STACK_BYTES, Section, total};
 use lockstep_vm::{Fault, Vm};
-use std::{path::Path, thread};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArguments {
+    /// Compare with the digests in this file instead of the release's: a line `SECTION DIGEST CASE` for each case
+    #[arg(long, value_name = "FILE")]
+    golden: Option<PathBuf>,
+}
 
 /// Bytes of a file of digests: a few times the release's.
 const GOLDEN_BYTES_MAX: u64 = 1_048_576;

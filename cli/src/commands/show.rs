@@ -2,15 +2,27 @@
 
 use super::block::receipt_row;
 use crate::{
-    bytes::hex,
+    args::DatabaseArgument,
+    bytes::{hex, parse_gas},
     database_folder,
-    db_args::ShowArguments,
     execution::log_rows,
     failure::Failure,
     files::len,
-    report::{Report, Row, Value},
+    report::Report,
+    value::{Row, Value},
 };
+use clap::Args;
 use lockstep_vm::{Block, Receipt};
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The height of the block
+    #[arg(value_parser = parse_gas)]
+    height: u64,
+
+    #[command(flatten)]
+    database: DatabaseArgument,
+}
 
 /// Runs the command.
 pub(crate) fn show(arguments: &ShowArguments) -> Result<Report, Failure> {

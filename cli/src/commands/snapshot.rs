@@ -1,6 +1,5 @@
 //! `lockstep export` and `lockstep import`: a state on its way to another machine.
 
-use super::note_trusted;
 use crate::{
     args::DatabaseArgument,
     bytes::{parse_gas, parse_hash},
@@ -8,8 +7,9 @@ use crate::{
     failure::{Class, Classify, Failure},
     files::Source,
     output_file::OutputFile,
-    report::{Report, Value},
+    report::Report,
     state_file::IfMissing,
+    value::Value,
 };
 use anyhow::Context;
 use clap::Args;
@@ -116,7 +116,7 @@ pub(crate) fn import(arguments: &ImportArguments) -> Result<Report, Failure> {
     let fields = [("block", "height", "--number"), ("block_hash", "hash", "--hash"), ("root", "root", "--root")];
     let unbound =
         fields.into_iter().filter(|(_, name, _)| believed.contains(name)).map(|(field, _, option)| (field, option));
-    note_trusted(&mut report, "snapshot", &unbound.collect::<Vec<_>>());
+    report.note_trusted("snapshot", &unbound.collect::<Vec<_>>());
     Ok(report)
 }
 

@@ -1,15 +1,36 @@
 //! `lockstep storage`: the storage of a contract of a chain; can set a value.
 
 use crate::{
-    args::StorageArguments,
-    bytes::hex,
+    args::PlaceArgument,
+    bytes::{Hex, hex, parse_address, parse_key, parse_value},
     failure::{Class, Failure},
     ledger::Ledger,
-    report::{Report, Row, Value},
+    report::Report,
     state_file::IfMissing,
+    value::{Row, Value},
 };
 use anyhow::anyhow;
+use clap::Args;
 use lockstep_chain::storage_diff;
+use lockstep_vm::Address;
+
+#[derive(Debug, Args)]
+pub(crate) struct StorageArguments {
+    /// The contract
+    #[arg(value_parser = parse_address)]
+    address: Address,
+
+    /// The key, in hex [default: every key]
+    #[arg(value_parser = parse_key)]
+    key: Option<Hex>,
+
+    #[command(flatten)]
+    place: PlaceArgument,
+
+    /// Put this value there first, without a transaction, in a state file: up to 32 bytes in hex; zero removes the key
+    #[arg(long, value_name = "VALUE", value_parser = parse_value, requires = "key")]
+    set: Option<Hex>,
+}
 
 /// Runs the command.
 pub(crate) fn storage(arguments: StorageArguments) -> Result<Report, Failure> {

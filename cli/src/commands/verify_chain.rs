@@ -1,20 +1,56 @@
 //! `lockstep chain verify`: the blocks of a database are executed again, from their bodies, on either engine.
 
-use super::machine;
+use super::transaction::machine;
 use crate::{
+    args::DatabaseArgument,
+    bytes::parse_gas,
     database_folder,
-    db_args::{EngineName, VerifyChainArguments},
     failure::{Class, Exit, Failure},
     progress::Progress,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
 use anyhow::anyhow;
+use clap::{Args, ValueEnum};
 use lockstep_reference::Reference;
 use lockstep_store::{ExecutedBlock, Store, StoreError, View};
 use lockstep_vm::{
     B256, Block, Gas, MODULE_CACHE_BYTES, Outcome, Receipt, Rejected, Revision, StateView, Vm, engine::Engine,
 };
 use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyChainArguments {
+    #[command(flatten)]
+    database: DatabaseArgument,
+
+    /// The height whose state is the first that a block is executed on [default: the oldest that is kept]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas)]
+    from: Option<u64>,
+
+    /// The engine that executes
+    #[arg(long, value_enum, default_value_t = EngineName::Wasmi)]
+    engine: EngineName,
+}
+
+/// An engine by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineName {
+    /// The one of production
+    Wasmi,
+    /// The slow interpreter that is written from the specification
+    Reference,
+}
+
+impl EngineName {
+    /// The name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Wasmi => "wasmi",
+            Self::Reference => "reference",
+        }
+    }
+}
 
 /// Blocks whose changes are held in memory, until the next one is executed on the state that the database has.
 const HELD_BLOCKS: u64 = 64;

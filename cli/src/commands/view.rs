@@ -2,16 +2,40 @@
 
 use super::{
     explain::{Called, explain_call},
-    gas_limit, halt_sites, machine, note_missing_code, typed_input,
+    transaction::{gas_limit, halt_sites, machine, note_missing_code, typed_input},
 };
 use crate::{
-    args::ViewArguments,
+    args::{EntryArguments, PlaceArgument},
+    bytes::{parse_address, parse_gas},
     execution::{add_outcome, add_output},
     failure::Failure,
     ledger::Ledger,
-    report::{Report, Value},
+    report::Report,
+    value::Value,
 };
-use lockstep_vm::{Gas, ViewCall};
+use clap::Args;
+use lockstep_vm::{Address, Gas, ViewCall};
+
+#[derive(Debug, Args)]
+pub(crate) struct ViewArguments {
+    /// The contract
+    #[arg(value_parser = parse_address)]
+    address: Address,
+
+    #[command(flatten)]
+    place: PlaceArgument,
+
+    #[command(flatten)]
+    entry: EntryArguments,
+
+    /// The height to look at, of a database [default: the last]
+    #[arg(long, value_name = "HEIGHT", value_parser = parse_gas, requires = "db")]
+    at: Option<u64>,
+
+    /// Gas that it may use; a view is not a transaction and has no intrinsic gas [default: 100000000, or 500 a byte of the code if that is more]
+    #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true)]
+    gas: Option<u64>,
+}
 
 /// Runs the command.
 pub(crate) fn view(arguments: ViewArguments) -> Result<Report, Failure> {

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use lockstep_vm::module::nearest;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a JSON file. Its tree takes some twenty times as much memory at the most.
+/// Bytes of a JSON file. Its tree takes at most some twenty times as much memory.
 pub(crate) const JSON_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 
 /// A JSON file that was read.

@@ -1,4 +1,4 @@
-//! No two honest nodes differ: a hash wherever a chain lies, results whatever was pruned, and no state that a valid
+//! No two honest nodes differ: a hash does not depend on where a chain lies, nor a result on what was pruned; and there is no state that a valid
 //! transaction could fault on.
 
 use crate::folder::{Folder, Ran};

@@ -5,8 +5,8 @@
 //! | `# ...` | a remark |
 //! | `file NAME` | a file with the indented lines that follow |
 //! | `0$ lockstep ...` | a command and its exit code |
-//! | `? ...` | below a command: the output must contain this, whatever the rest is |
-//! | anything else | below a command: what it prints; `! ` stands before lines of the standard error |
+//! | `? ...` | below a command: the output must contain this |
+//! | anything else | below a command: what it prints; lines of the standard error begin with `! ` |
 //!
 //! `LOCKSTEP_BLESS=1` rewrites what is printed. Exit codes and `?` lines are never rewritten: they are what the author
 //! of a transcript knows without running it. Each command is run a second time with `--json`, in a copy of the folder:

@@ -1,7 +1,7 @@
 //! The host of the `metashrew` ABI behind slices and `Vec`.
 //!
 //! Host and program exchange buffers as AssemblyScript's `ArrayBuffer`: the pointer is that of the first byte, and the
-//! length stands in the four bytes before it, little-endian.
+//! length is in the four bytes before it, little-endian.
 
 /// Bytes of a length.
 const LENGTH_BYTES: usize = 4;

@@ -1,4 +1,4 @@
-//! Dela's four contracts in Rust. Each takes a JSON object as a C string and gives another:
+//! Dela's four contracts in Rust. Each takes a JSON object as a C string and returns another:
 //! `{"Accepted":"true","result":"..."}`, or `{"Accepted":"false","result":"what is wrong"}`.
 //!
 //! | export | request | result |

@@ -1,4 +1,4 @@
-//! A token as a WASI reactor: every export is a call, its input stands on standard input, its output on standard output.
+//! A token as a WASI reactor: every export is a call. It reads its input from standard input and writes its output to standard output.
 //! contracts/token-go is the same contract, and its head says what the exports take and give.
 
 mod lockstep;

@@ -6,7 +6,7 @@
 //! | `transfer` | `5d 35 9f bd`, recipient (20 bytes), amount (8 bytes) | empty |
 //!
 //! The same contract as `wrc20.wat`: the same storage, the same outcomes, the same host calls in the same order.
-//! Numbers are `u64`, big-endian; whatever is not in the table reverts with empty data.
+//! Numbers are `u64`, big-endian. A call that is not in the table reverts with empty data.
 #![no_std]
 
 use ethereum::{call_data, caller, finish, revert, storage_load, storage_store};

@@ -1,7 +1,7 @@
-//! wasmtime as an oracle of results: what an export gives, whether it traps and how, and the memory that it leaves.
+//! wasmtime as an oracle of results: what an export returns, whether it traps and how, and the memory that it leaves.
 //!
-//! wasmtime does not know our gas, so programs that run out of it on our side are passed over; whatever else has ended by
-//! then ends there too.
+//! wasmtime does not know our gas, so programs that run out of it on our side are passed over. A program that ended on
+//! our side ends there too.
 
 use lockstep_fuzz::differential::{Case, Ended, seen};
 use lockstep_host::HaltReason;

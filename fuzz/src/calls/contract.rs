@@ -45,7 +45,7 @@ pub(super) struct Contract {
     pub(super) script: Script,
     pub(super) depth: Depth,
     pub(super) code: Vec<u8>,
-    /// The identity of the code, if it stands on an account.
+    /// The identity of the code, if it is on an account.
     pub(super) id: Option<CodeId>,
     /// What the contract's creations run.
     pub(super) inits: Vec<Contract>,
@@ -173,7 +173,7 @@ impl Contract {
         contract
     }
 
-    /// The same with its identity: it stands on an account.
+    /// The same with its identity: it is on an account.
     pub(super) fn identified(mut self) -> Self {
         self.id = Some(CodeId::of(&self.code, self.abi));
         self
@@ -194,7 +194,7 @@ impl Contract {
         }
     }
 
-    /// Where an init code stands.
+    /// The place of an init code.
     fn init_offset(&self, init: usize) -> u32 {
         let before: usize = self.inits[..init].iter().map(|init| init.code.len()).sum();
         CODE + u32::try_from(before).expect("small")

@@ -1,7 +1,7 @@
 //! Random trees of contracts that call each other in every way, create, revert, halt and destroy themselves, against a
 //! world written as a plain recursive function.
 //!
-//! Asserts that a block gives exactly the receipts (gas included) and the state that the model has. Everything that a
+//! Asserts that a block has exactly the receipts (gas included) and the state of the model. Everything that a
 //! contract sees goes into a trace whose hash is its output, so that nothing a frame is told can be wrong unnoticed.
 
 mod contract;

@@ -197,7 +197,7 @@ impl Model {
         let stop = started.and_then(|()| self.body(contract, door, &mut frame));
         let first: [u8; 8] = core::array::from_fn(|at| frame.trace.get(at).copied().unwrap_or_default());
         let (ended, output) = match stop {
-            // `go` gives the start of its trace.
+            // `go` returns the start of its trace.
             Ok(()) if matches!(door, Door::Go(_)) => (Ended::Success, first.to_vec()),
             Ok(()) => (Ended::Success, Vec::new()),
             Err(Stop::Finish(output)) => (Ended::Success, output),

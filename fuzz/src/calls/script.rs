@@ -12,7 +12,7 @@ pub(super) const ADDRESSES: usize = 9;
 /// The place of the account that the contract's last creation made; the zero address before.
 pub(super) const CREATED: usize = ADDRESSES;
 
-/// The table: the contracts, one that nobody made, one with money alone, one with code that is no module, the sender, and
+/// The table: the contracts, one that does not exist, one with money alone, one with code that is no module, the sender, and
 /// the beneficiary.
 pub(super) fn address(place: usize) -> Address {
     const OTHERS: [u8; ADDRESSES - CONTRACTS] = [0x40, 0x41, 0x42, 0x5e, 0xbe];

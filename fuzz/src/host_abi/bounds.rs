@@ -62,7 +62,7 @@ impl Bounds {
         self.bad_source || self.always.iter().any(|(_, end)| *end > bytes)
     }
 
-    /// Whether the call can halt for want of a range.
+    /// Whether the call can halt because a range is out of bounds.
     pub(super) fn may_be_broken(&self, probe: &Probe) -> bool {
         let bytes = probe.memory.len() as u64;
         self.are_broken(probe) || self.has_buffers || self.sometimes.iter().any(|(_, end)| *end > bytes)

@@ -24,7 +24,7 @@ use wasm_encoder::{
 /// The block that a probe runs in.
 const BLOCK: u64 = 300;
 
-/// What stands at the start of the memory, so that pointers can lead to something.
+/// The content at the start of the memory, so that pointers can lead to something.
 const FURNITURE: &[(usize, &[u8])] = &[
     (0, CONTRACT.0.as_slice()),
     (32, OTHER.0.as_slice()),
@@ -136,7 +136,7 @@ impl Probe {
         self.arguments[position]
     }
 
-    /// Bytes of the code of the account whose address stands at `offset`, `None` if none can stand there.
+    /// Bytes of the code of the account whose address is at `offset`, `None` if none can be there.
     pub(super) fn code_at(&self, offset: u64) -> Option<u64> {
         let start = usize::try_from(offset).ok()?;
         let address = Address::from_slice(self.memory.get(start..)?.get(..20)?);

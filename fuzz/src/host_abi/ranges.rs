@@ -30,7 +30,7 @@ pub(super) type Range = (usize, Length);
 /// The ranges of one function.
 pub(super) struct Row {
     name: &'static str,
-    /// Read, whatever happens.
+    /// Read in every case.
     pub(super) reads: &'static [Range],
     /// Written, unless something else stops the call.
     pub(super) writes: &'static [Range],

@@ -6,6 +6,7 @@ pub(crate) mod shapes;
 pub(crate) mod smith;
 pub(crate) mod stack;
 mod statements;
+pub(crate) mod surroundings;
 
 use crate::input::Input;
 

@@ -28,7 +28,7 @@ const T64: ValType = ValType::I64;
 const S: ValType = ValType::F32;
 const D: ValType = ValType::F64;
 
-/// An operator that gives a value of type `value`.
+/// An operator that leaves a value of type `value`.
 pub(super) fn choose(input: &mut Input<'_>, value: ValType) -> Operation {
     let groups: &[(&'static [ValType], &[I<'static>])] = match value {
         ValType::I32 => TO_I32,

@@ -5,7 +5,8 @@
 
 use super::{
     operations,
-    shapes::{Shaped, bits_of_f32, bits_of_f64, narrow, number},
+    shapes::Shaped,
+    surroundings::{bits_of_f32, bits_of_f64, narrow, number},
 };
 use crate::input::Input;
 use wasm_encoder::{

@@ -1,6 +1,6 @@
 //! Bodies of functions: statements and expressions, generated with their types.
 
-use super::shapes::{Surroundings, bits_of_f32, bits_of_f64, narrow, number};
+use super::surroundings::{Surroundings, bits_of_f32, bits_of_f64, narrow, number};
 use crate::input::Input;
 use wasm_encoder::{BlockType, Function, Instruction as I, MemArg, ValType};
 
@@ -34,7 +34,7 @@ impl<'a> Body<'a> {
 
     pub(super) fn generate(mut self, input: &mut Input<'_>) -> Function {
         self.statements(input, 0);
-        // What float locals hold is to be seen in the memory, whatever was done with it.
+        // What float locals hold is to be seen in the memory, after all that was done with it.
         for (index, ty) in (0..).zip(&self.locals) {
             let place = MemArg { offset: 512 + 8 * u64::from(index), align: 0, memory_index: 0 };
             let store = match ty {
@@ -263,7 +263,7 @@ impl<'a> Body<'a> {
             _ => self.tail_call(input, depth),
         }
         if input.once_in(2) {
-            // Without operands: whatever is missing is there where nothing is reached. Not behind a division, which
+            // Without operands: in code that is not reached they are there all the same. Not behind a division, which
             // the specification does not see through.
             let is_dead = matches!(
                 self.code.last(),

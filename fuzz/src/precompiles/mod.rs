@@ -12,7 +12,7 @@ use lockstep_host::{Bytes, HaltReason, precompiles};
 /// A contract to be held to the oracles.
 pub type Answer = fn(&Native, &[u8], &mut GasMeter) -> Result<Bytes, HaltReason>;
 
-/// Enough for whatever ends soon. Lengths and exponents of a megabyte are out of gas.
+/// Enough for all that ends soon. Lengths and exponents of a megabyte are out of gas.
 const PLENTY: Gas = Gas::new(200_000_000);
 
 /// Rounds that are executed.
@@ -64,7 +64,7 @@ fn natives(revision: &Revision) -> Vec<Native> {
     revision.precompiles.iter().filter_map(native).collect()
 }
 
-/// With exactly its gas a call gives the same, with one less it is out of gas, and takes nothing.
+/// With exactly its gas a call has the same result, with one less it is out of gas, and takes nothing.
 fn check_gas(native: &Native, data: &[u8], answer: Answer, result: &Result<Bytes, HaltReason>, used: Gas) {
     if used == Gas::ZERO {
         return;

@@ -53,7 +53,7 @@ fn rules(input: &mut Input<'_>) -> (Revision, Abi, bool) {
     }
 }
 
-/// The module that the input stands for.
+/// The module of the input.
 fn code(input: &mut Input<'_>, revision: &Revision, abi: Abi) -> Vec<u8> {
     let code = match input.below(32) {
         0 => return input.bytes(4_096).to_vec(),

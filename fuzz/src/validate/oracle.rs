@@ -302,7 +302,7 @@ impl Count {
         self.refers_to_import |= u64::from(function) < self.imported_functions;
     }
 
-    /// Counts a constant expression; gives its value if it is a constant of type i32.
+    /// Counts a constant expression; returns its value if it is a constant of type i32.
     fn constant(&mut self, expression: &ConstExpr<'_>) -> Option<i32> {
         let operators: Vec<_> = expression.get_operators_reader().into_iter().map(|op| op.expect("valid")).collect();
         let (end, operators) = operators.split_last().expect("an end");

@@ -23,7 +23,7 @@ const L: [u8; 32] = [
 /// `signature` is `R || S`. It is accepted exactly if
 ///
 /// 1. the y of `public_key` and of R is below p (canonical), and both are points of the curve;
-/// 2. S is below L, so that nobody can make a second signature out of one;
+/// 2. S is below L, so that no second signature can be made out of one;
 /// 3. neither `public_key` nor R has small order (1, 2, 4 or 8), so that a signature belongs to one message;
 /// 4. `S B = R + k A` holds with k = SHA-512(R || A || message) over the bytes as given, without the cofactor 8.
 ///

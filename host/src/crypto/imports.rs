@@ -61,6 +61,7 @@ fn ripemd160(call: &mut HostCall<'_>, data: u32, length: u32, result: u32) -> Ho
     hash(call, F::Ripemd160, crypto::ripemd160, (data, length), result)
 }
 
+//= spec 5.2.17
 fn hash<const N: usize>(
     call: &mut HostCall<'_>,
     function: F,
@@ -73,6 +74,7 @@ fn hash<const N: usize>(
     call.guest.store(result, &digest)
 }
 
+//= spec 5.2.17
 fn secp256k1_recover(call: &mut HostCall<'_>, hash: u32, signature: u32, result: u32) -> HostResult<u32> {
     call.charge(F::Secp256k1Recover)?;
     let hash = call.guest.load_array(hash)?;
@@ -83,6 +85,7 @@ fn secp256k1_recover(call: &mut HostCall<'_>, hash: u32, signature: u32, result:
     }
 }
 
+//= spec 5.2.17
 fn ed25519_verify(
     call: &mut HostCall<'_>,
     message: u32,

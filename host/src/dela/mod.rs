@@ -1,5 +1,5 @@
-//! `dela`: C and C++ contracts as emscripten builds them without its JavaScript, and whatever else takes one C string and
-//! gives another.
+//! `dela`: C and C++ contracts as emscripten builds them without its JavaScript, and any other that takes one C string and
+//! returns another.
 //!
 //! The functions of module `env` are those that such modules import, under the names that versions of emscripten have had for
 //! them. There is no file, no environment and no random source behind them: what asks for one is told that it is not there,
@@ -39,7 +39,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "env":
     "time" = GetBlockTimestamp, time, (result: u32) -> u32;
     /// Makes the memory at least as large; 1 if it is, 0 if it cannot be.
     "emscripten_resize_heap" = GrowMemory, resize_heap => resized, (bytes: u32) -> u32;
-    /// Copies within the memory, as `memmove` does, and gives the target.
+    /// Copies within the memory, as `memmove` does, and returns the target.
     "emscripten_memcpy_big" = CopyMemory, memcpy_big, (target: u32, source: u32, length: u32) -> u32;
     /// The same without a result.
     "emscripten_memcpy_big" = CopyMemory, memcpy_js, (target: u32, source: u32, length: u32) -> ();
@@ -72,6 +72,7 @@ fn time(call: &mut HostCall<'_>, result: u32) -> HostResult<u32> {
     Ok(u32::from_le_bytes(low))
 }
 
+//= spec 10.4.9
 fn resize_heap(call: &mut HostCall<'_>, bytes: u32) -> HostResult<Answer<u32>> {
     call.charge(F::GrowMemory)?;
     let pages = call.guest.pages_lacking(u64::from(bytes));
@@ -88,6 +89,7 @@ fn resize_heap(call: &mut HostCall<'_>, bytes: u32) -> HostResult<Answer<u32>> {
 }
 
 /// What the guest is told: whether its memory has grown.
+//= spec 10.4.9
 fn resized<A>(_call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> HostResult<u32> {
     Ok(u32::from(ended.status == Status::Success))
 }
@@ -112,6 +114,7 @@ impl HostCall<'_> {
     /// # Errors
     ///
     /// Halts if the guest cannot pay for the copy, if `place` is null, or if there is no room in memory.
+    //= spec 10.4.5
     pub fn place_request(&mut self, place: u32) -> HostResult<()> {
         let length = u32::try_from(self.frame.input.len()).map_err(|_| HaltReason::LimitExceeded)?;
         self.charge_bytes(F::CallDataCopy, length.saturating_add(1))?;
@@ -129,6 +132,7 @@ impl HostCall<'_> {
     ///
     /// Halts if the memory ends before the string does, if it is longer than an output may be, or if the guest cannot pay
     /// for it.
+    //= spec 10.4.6, 10.4.7
     pub fn read_reply(&mut self, place: u32) -> HostResult<Bytes> {
         let length_max = self.limits().output_bytes_max;
         let mut length = 0_u32;

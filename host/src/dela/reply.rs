@@ -28,14 +28,14 @@ pub fn verdict(text: &[u8]) -> Verdict {
     }
 }
 
-/// The two members of a reply, where they are strings: what stands between the quotes.
+/// The two members of a reply, where they are strings: what is between the quotes.
 #[derive(Default)]
 struct Members<'a> {
     accepted: Option<&'a [u8]>,
     result: Option<&'a [u8]>,
 }
 
-/// Reads JSON from the front. Whatever does not go on as JSON must is `None`.
+/// Reads JSON from the front. A text that does not go on as JSON must is `None`.
 struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty().then_some(members)
     }
 
-    /// Any value. Which of the values that it lies in are objects stands in the bits of a word, the innermost lowest, so that
+    /// Any value. The bits of a word say which of the values around it are objects, the innermost lowest, so that
     /// nesting takes no stack.
     fn value(&mut self) -> Option<()> {
         let (mut objects, mut depth) = (0_u64, 0_u32);
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
         self.take(b':')
     }
 
-    /// A string: what stands between its quotes.
+    /// A string: what is between its quotes.
     fn string(&mut self) -> Option<&'a [u8]> {
         self.take(b'"')?;
         let start = self.rest;

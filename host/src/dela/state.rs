@@ -6,7 +6,7 @@ use alloy_primitives::Bytes;
 /// What a frame of the ABI keeps from one guest call to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DelaState {
-    /// Where the request stands in the guest's memory: what its `malloc` gave.
+    /// Where the request is in the guest's memory: what its `malloc` returned.
     pub request: u32,
     /// The reply, once it has been read.
     pub reply: Bytes,

@@ -32,6 +32,7 @@ pub(crate) fn call(
     start(call, F::Call, CallKind::Call, gas, callee, value, (data, length))
 }
 
+//= spec 5.3.1, 5.3.2, 5.3.3
 pub(crate) fn call_code(
     call: &mut HostCall<'_>,
     gas: i64,
@@ -71,6 +72,7 @@ pub(crate) fn call_static(
     start(call, F::CallStatic, CallKind::CallStatic, gas, callee, U256::ZERO, (data, length))
 }
 
+//= spec 5.2.16
 pub(crate) fn create(
     call: &mut HostCall<'_>,
     value: u32,
@@ -90,6 +92,7 @@ pub(crate) fn create(
 }
 
 /// What the guest is told of the creation that it asked for; the new address is written at `result`.
+//= spec 5.3.14
 pub(crate) fn created(
     call: &mut HostCall<'_>,
     ended: FrameResult,
@@ -104,6 +107,7 @@ pub(crate) fn created(
 }
 
 /// From the input on, the four calls differ only in what moves.
+//= spec 5.3.5, 5.3.6
 fn start(
     call: &mut HostCall<'_>,
     function: F,
@@ -115,7 +119,7 @@ fn start(
 ) -> HostResult<Answer<u32>> {
     let input = load_input(call, data, length, call.limits().input_bytes_max)?;
     call.charge_bytes(function, length)?;
-    //= spec 1.1.5, 3.1
+    //= spec 1.1.5, 3.1, 5.3.12
     if call.frame.message.depth >= call.revision.transaction.frame_depth_max {
         return Ok(Answer::Now(FAILURE));
     }
@@ -129,7 +133,7 @@ fn start(
 }
 
 /// `None` if the frame is too deep or the account too poor for a creation.
-//= spec 1.1.5
+//= spec 1.1.5, 5.3.12, 5.3.15
 fn depth_and_balance(call: &mut HostCall<'_>, value: U256) -> HostResult<Option<()>> {
     //= spec 3.1
     if call.frame.message.depth >= call.revision.transaction.frame_depth_max {

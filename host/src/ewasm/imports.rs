@@ -95,6 +95,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "ethereum":
     "selfDestruct" = SelfDestruct, self_destruct, (beneficiary: u32) -> ();
 };
 
+//= spec 5.2.7
 fn use_gas(call: &mut HostCall<'_>, amount: i64) -> HostResult<()> {
     call.charge(F::UseGas)?;
     let amount = u64::try_from(amount).map_err(|_| HaltReason::ArgumentOutOfRange)?;
@@ -118,7 +119,7 @@ pub(crate) fn get_external_balance(call: &mut HostCall<'_>, address: u32, result
     call.guest.store_u128(result, balance)
 }
 
-//= spec 8.13
+//= spec 5.2.8, 8.13
 pub(crate) fn get_block_hash(call: &mut HostCall<'_>, number: i64, result: u32) -> HostResult<u32> {
     call.charge(F::GetBlockHash)?;
     let number = number.cast_unsigned();
@@ -139,6 +140,7 @@ pub(crate) fn get_block_hash(call: &mut HostCall<'_>, number: i64, result: u32) 
     }
 }
 
+//= spec 5.2.9
 fn call_data_copy(call: &mut HostCall<'_>, result: u32, offset: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::CallDataCopy, length)?;
     call.guest.store_from(result, &call.frame.input, offset, length)
@@ -149,6 +151,7 @@ fn get_call_data_size(call: &mut HostCall<'_>) -> HostResult<u32> {
     length_of(&call.frame.input)
 }
 
+//= spec 5.2.11, 5.2.18, 5.2.20
 fn storage_store(call: &mut HostCall<'_>, path: u32, value: u32) -> HostResult<()> {
     call.charge(F::StorageStore)?;
     call.refuse_static()?;
@@ -167,6 +170,7 @@ fn storage_store(call: &mut HostCall<'_>, path: u32, value: u32) -> HostResult<(
     Ok(call.world.set_storage(&address, key.as_slice(), value)?)
 }
 
+//= spec 5.2.12, 5.2.19, 5.2.20
 fn storage_load(call: &mut HostCall<'_>, path: u32, result: u32) -> HostResult<()> {
     call.charge(F::StorageLoad)?;
     let key = call.guest.load_bytes32(path)?;
@@ -191,6 +195,7 @@ pub(crate) fn get_call_value(call: &mut HostCall<'_>, result: u32) -> HostResult
     call.guest.store_u128(result, call.frame.message.value)
 }
 
+//= spec 5.2.9
 fn code_copy(call: &mut HostCall<'_>, result: u32, offset: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::CodeCopy, length)?;
     call.guest.store_from(result, &call.frame.code, offset, length)
@@ -212,6 +217,7 @@ fn get_block_difficulty(call: &mut HostCall<'_>, result: u32) -> HostResult<()> 
     call.guest.store(result, &difficulty.to_le_bytes::<32>())
 }
 
+//= spec 5.2.10
 fn external_code_copy(call: &mut HostCall<'_>, address: u32, result: u32, offset: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::ExternalCodeCopy, length)?;
     let address = call.guest.load_address(address)?;
@@ -247,6 +253,7 @@ pub(crate) fn get_tx_gas_price(call: &mut HostCall<'_>, result: u32) -> HostResu
     call.guest.store_u128(result, price)
 }
 
+//= spec 5.2.13
 #[expect(clippy::too_many_arguments, reason = "the interface has seven")]
 fn log(
     call: &mut HostCall<'_>,
@@ -289,11 +296,13 @@ pub(crate) fn get_tx_origin(call: &mut HostCall<'_>, result: u32) -> HostResult<
     call.guest.store(result, call.world.transaction().origin.as_slice())
 }
 
+//= spec 5.2.14
 fn finish(call: &mut HostCall<'_>, data: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::Finish, length)?;
     Err(Stop::Finish(call.guest.load_bytes(data, length)?))
 }
 
+//= spec 5.2.14
 fn revert(call: &mut HostCall<'_>, data: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::Revert, length)?;
     let data = call.guest.load_bytes(data, length)?;
@@ -305,11 +314,13 @@ pub(crate) fn get_return_data_size(call: &mut HostCall<'_>) -> HostResult<u32> {
     length_of(&call.frame.return_data)
 }
 
+//= spec 5.2.9
 pub(crate) fn return_data_copy(call: &mut HostCall<'_>, result: u32, offset: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::ReturnDataCopy, length)?;
     call.guest.store_from(result, &call.frame.return_data, offset, length)
 }
 
+//= spec 5.2.15
 fn self_destruct(call: &mut HostCall<'_>, beneficiary: u32) -> HostResult<()> {
     call.charge(F::SelfDestruct)?;
     call.refuse_static()?;

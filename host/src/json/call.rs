@@ -1,4 +1,4 @@
-//! `call`: a call of another account's method, whatever its ABI.
+//! `call`: a call of another account's method, in any ABI.
 //!
 //! What is wrong with the callee is a failure for the caller; what is wrong with the caller's own pointers halts it.
 
@@ -14,6 +14,7 @@ use crate::{
 use alloy_primitives::U256;
 use lockstep_gas::HostFunction as F;
 
+//= spec 10.3.13, 10.3.14
 pub(super) fn call(
     call: &mut HostCall<'_>,
     address: u32,

@@ -30,7 +30,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "env":
     "args_read" = CallDataCopy, args_read, (result: u32) -> ();
     /// Bytes of the value at a key, -1 if there is none.
     "storage_get_len" = StorageRead, storage_get_len, (key: u32, key_length: u32) -> u32;
-    /// Writes the value at a key and gives its length, -1 if there is none.
+    /// Writes the value at a key and returns its length, -1 if there is none.
     "storage_get" = StorageRead, storage_get, (key: u32, key_length: u32, result: u32) -> u32;
     /// Puts a value at a key.
     "storage_set" = StorageWrite, storage_set, (key: u32, key_length: u32, value: u32, value_length: u32) -> ();
@@ -77,6 +77,7 @@ fn args_len(call: &mut HostCall<'_>) -> HostResult<u32> {
     length_of(&call.frame.input)
 }
 
+//= spec 10.3.10
 fn args_read(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
     let length = length_of(&call.frame.input)?;
     call.charge_bytes(F::CallDataCopy, length)?;
@@ -135,6 +136,7 @@ fn gas_left(call: &mut HostCall<'_>) -> HostResult<i64> {
     Ok(saturating_i64(call.guest.gas_left().get()))
 }
 
+//= spec 10.3.12
 fn emit(call: &mut HostCall<'_>, topic: u32, topic_length: u32, data: u32, data_length: u32) -> HostResult<()> {
     // The topic is hashed or copied: it costs what data costs.
     let bytes = u64::from(topic_length).saturating_add(u64::from(data_length));
@@ -146,7 +148,8 @@ fn emit(call: &mut HostCall<'_>, topic: u32, topic_length: u32, data: u32, data_
     call.add_log(vec![topic], data)
 }
 
-/// A topic of at most 32 bytes as it stands, so that a reader finds it by its name; a longer one by its hash.
+/// A topic of at most 32 bytes as it is, so that a reader finds it by its name; a longer one by its hash.
+//= spec 10.3.12
 fn topic_of(name: &[u8]) -> B256 {
     let mut topic = [0; 32];
     match topic.get_mut(..name.len()) {
@@ -163,12 +166,14 @@ fn return_len(call: &mut HostCall<'_>) -> HostResult<u32> {
     length_of(&call.frame.return_data)
 }
 
+//= spec 10.3.10
 fn return_read(call: &mut HostCall<'_>, result: u32) -> HostResult<()> {
     let length = length_of(&call.frame.return_data)?;
     call.charge_bytes(F::ReturnDataCopy, length)?;
     call.guest.store(result, &call.frame.return_data)
 }
 
+//= spec 10.3.10, 10.3.11
 fn set_result(call: &mut HostCall<'_>, data: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::SetResult, length)?;
     if length > call.limits().output_bytes_max {
@@ -181,6 +186,7 @@ fn set_result(call: &mut HostCall<'_>, data: u32, length: u32) -> HostResult<()>
     Ok(())
 }
 
+//= spec 10.3.11
 fn fail(call: &mut HostCall<'_>, message: u32, length: u32) -> HostResult<()> {
     call.charge_bytes(F::Revert, length)?;
     if length > call.limits().revert_bytes_max {

@@ -9,6 +9,7 @@ const BYTES_PER_UNIT: u32 = 3;
 
 /// The string at `pointer` as UTF-8, cut where it could exceed the data of a revert; empty for a null pointer. Half a pair
 /// becomes U+FFFD.
+//= spec 10.3.15
 pub(super) fn of_assembly_script(call: &mut HostCall<'_>, pointer: u32) -> HostResult<Bytes> {
     let Some(header) = pointer.checked_sub(4) else { return Ok(Bytes::new()) };
     let bytes = u32::from_le_bytes(call.guest.load_array(header)?);

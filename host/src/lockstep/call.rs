@@ -11,6 +11,7 @@ use crate::{
 };
 use lockstep_gas::HostFunction as F;
 
+//= spec 11.5.6
 #[expect(clippy::too_many_arguments, reason = "the interface has seven")]
 pub(super) fn call_export(
     call: &mut HostCall<'_>,

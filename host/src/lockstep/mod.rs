@@ -19,9 +19,10 @@ use alloy_primitives::B256;
 use lockstep_gas::HostFunction as F;
 
 /// The rows of module `lockstep`.
+//= spec 11.5.1
 #[rustfmt::skip]
 pub(crate) const IMPORTS: &[HostImport] = host_imports! { "lockstep":
-    /// Writes the first `capacity` bytes of the value at a key and gives the value's length, -1 if there is no value.
+    /// Writes the first `capacity` bytes of the value at a key and returns the value's length, -1 if there is no value.
     "storage_get" = StorageRead, storage::get, (key: u32, key_length: u32, result: u32, capacity: u32) -> u32;
     /// Puts a value at a key.
     "storage_set" = StorageWrite, storage::set, (key: u32, key_length: u32, value: u32, value_length: u32) -> ();
@@ -73,6 +74,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "lockstep":
 /// Topics of one log.
 const TOPICS_MAX: u32 = 4;
 
+//= spec 11.5.5
 fn emit(call: &mut HostCall<'_>, topics: u32, count: u32, data: u32, length: u32) -> HostResult<()> {
     let price = call.price(F::Log).for_log(u64::from(length), u64::from(count));
     call.guest.charge(price)?;
@@ -84,4 +86,42 @@ fn emit(call: &mut HostCall<'_>, topics: u32, count: u32, data: u32, length: u32
     let topics = words.iter().map(|word| B256::new(*word)).collect();
     let data = call.guest.load(data, length)?.to_vec();
     call.add_log(topics, data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row of `ethereum` under another name: the same price, the same type, and the same body, which the row names.
+    //= spec 11.5.1 test
+    #[test]
+    fn what_ethereum_has_is_the_same_under_other_names() {
+        let pairs = [
+            ("caller", "getCaller"),
+            ("self_address", "getAddress"),
+            ("origin", "getTxOrigin"),
+            ("value", "getCallValue"),
+            ("gas_price", "getTxGasPrice"),
+            ("gas_left", "getGasLeft"),
+            ("balance", "getExternalBalance"),
+            ("call", "call"),
+            ("call_static", "callStatic"),
+            ("call_delegate", "callDelegate"),
+            ("create", "create"),
+            ("return_data_length", "getReturnDataSize"),
+            ("return_data_copy", "returnDataCopy"),
+            ("block_number", "getBlockNumber"),
+            ("block_timestamp", "getBlockTimestamp"),
+            ("block_gas_limit", "getBlockGasLimit"),
+            ("block_beneficiary", "getBlockCoinbase"),
+            ("block_hash", "getBlockHash"),
+        ];
+        let own = ["storage_get", "storage_set", "storage_remove", "call_export", "emit"];
+        for row in IMPORTS.iter().filter(|row| !own.contains(&row.name)) {
+            let name = pairs.iter().find(|(name, _)| *name == row.name).map(|(_, other)| *other);
+            let other = ewasm::IMPORTS.iter().find(|other| Some(other.name) == name);
+            let other = other.unwrap_or_else(|| panic!("{} has no counterpart", row.name));
+            assert_eq!((row.function, row.signature), (other.function, other.signature), "{}", row.name);
+        }
+    }
 }

@@ -53,7 +53,7 @@ pub(crate) const DEPLOYED: &[HostImport] = host_imports! { "env":
 /// The row of `metashrew-documented` alone.
 #[rustfmt::skip]
 pub(crate) const DOCUMENTED: &[HostImport] = host_imports! { "env":
-    /// Writes the value at a key as the last block left it and gives its length; 0x7fffffff if the key is no buffer.
+    /// Writes the value at a key as the last block left it and returns its length; 0x7fffffff if the key is no buffer.
     "__get" = StorageRead, get_documented, (key: u32, result: u32) -> u32;
 };
 

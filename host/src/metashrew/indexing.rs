@@ -17,11 +17,11 @@ pub struct View {
     pub name: String,
     /// Whether it is given place and length of its argument; otherwise it asks for it.
     pub is_given_argument: bool,
-    /// What gives room for the argument, if the module has something.
+    /// The export that makes room for the argument, if the module has one.
     pub allocator: Option<Allocator>,
 }
 
-/// An export that gives memory.
+/// An export that allocates memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allocator {
     /// Its name.

@@ -1,6 +1,6 @@
 //! Block indexers of Metashrew: an indexer is run on each block and writes keys and values; its views read them.
 //!
-//! What an indexer reads is the state as the last block left it, whatever this block has written already. `imports` holds
+//! An indexer reads the state as the last block left it; what this block has written already is not seen. `imports` holds
 //! its functions, `dialect` what the two dialects differ in; `key_value_flush`, the message that it writes, is pure.
 
 mod buffer;

@@ -5,7 +5,7 @@ use crate::{halt::HaltReason, host_call::HostCall, stop::HostResult};
 use alloy_primitives::Bytes;
 use lockstep_gas::HostFunction;
 
-/// Puts the argument of a view where the module's allocator has made room, and gives its length.
+/// Puts the argument of a view where the module's allocator has made room, and returns its length.
 ///
 /// # Errors
 ///

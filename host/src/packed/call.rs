@@ -1,6 +1,6 @@
 //! `callExport`: a call of another contract's export by name, arguments laid out by the packed convention.
 //!
-//! The order of checks and charges stands in `docs/spec.md`. What is wrong with the callee or the arguments' shape is
+//! The order of checks and charges is in `docs/spec.md`. What is wrong with the callee or the arguments' shape is
 //! an error number for the caller; what is wrong with the caller's own pointers halts the caller.
 
 use super::{Argument, BufIn, BufOut, Descriptor, PackOrder, Placement, Room, StructLayout, Unplaced};
@@ -19,11 +19,12 @@ use lockstep_gas::HostFunction as F;
 /// The row of `callExport`, in module `ethereum`.
 #[rustfmt::skip]
 pub(crate) const IMPORTS: &[HostImport] = host_imports! { "ethereum":
-    /// Calls an export by name (packed convention); gives the error number and the length of the return data as one i64.
+    /// Calls an export by name (packed convention); returns the error number and the length of the return data as one i64.
     "callExport" = CallExport, call_export => export_called, (gas: i64, address: u32, value: u32, name: u32, name_length: u32,
         descriptor: u32, descriptor_length: u32, arguments: u32, arguments_length: u32) -> i64;
 };
 
+//= spec 6.7.1, 6.7.2, 6.7.3, 6.7.4, 6.7.5, 6.7.6, 6.7.7, 6.7.8, 6.7.9, 6.7.10, 6.7.11, 6.7.12, 6.7.13
 #[expect(clippy::too_many_arguments, reason = "the interface has nine")]
 fn call_export(
     call: &mut HostCall<'_>,
@@ -88,6 +89,7 @@ fn call_export(
 const REVERTED: Errno = Errno::new(1);
 
 /// What the guest is told of the call: the error number and the length of the return data.
+//= spec 6.6.3, 6.6.4, 6.7.14
 fn export_called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) -> HostResult<i64> {
     let FrameResult { status, output, .. } = ended;
     let length = u32::try_from(output.len()).map_err(|_| HaltReason::LimitExceeded)?;
@@ -107,6 +109,7 @@ fn export_called<A>(call: &mut HostCall<'_>, ended: FrameResult, _arguments: A) 
 }
 
 /// The error number that a caller by export name sees of a callee that halted (packed convention, 6.3).
+//= spec 6.7.16
 pub const fn errno_of(reason: HaltReason) -> Errno {
     match reason {
         HaltReason::OutOfGas => Errno::OUT_OF_GAS,
@@ -121,12 +124,13 @@ pub const fn errno_of(reason: HaltReason) -> Errno {
 }
 
 /// What the caller is told when no frame could begin.
-//= spec 1.1.5, 1.2.5
+//= spec 1.1.5, 1.2.5, 6.7.15
 const fn refused(errno: Errno) -> i64 {
     BufOut::empty(errno).pack()
 }
 
 /// The buffers that the `b` slots of a struct name.
+//= spec 6.3.2
 pub(crate) fn buffers_of(slots: &[Argument], order: PackOrder) -> Vec<BufIn> {
     let buffer = |slot: &Argument| match slot {
         Argument::BufIn(packed) => Some(BufIn::unpack(*packed, order)),

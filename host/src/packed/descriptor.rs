@@ -45,7 +45,7 @@ impl Parameter {
     }
 }
 
-/// What an export gives back.
+/// What an export returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResultKind {
     /// `v`: nothing.
@@ -89,7 +89,7 @@ impl ResultKind {
 /// The type of an export: at most [`PARAMETERS_MAX`] parameters and exactly one result.
 ///
 /// It is written as one letter for each parameter, of `i l b`, and one for the result, of `v i l r`: `bir` takes a
-/// buffer and a number and gives a buffer.
+/// buffer and a number and returns a buffer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Descriptor {
     parameters: Vec<Parameter>,
@@ -102,6 +102,7 @@ impl Descriptor {
     /// # Errors
     ///
     /// [`InvalidDescriptor`] says the first thing that is wrong; the number of letters is looked at before the letters.
+    //= spec 6.2.1
     pub fn parse(letters: &[u8]) -> Result<Self, InvalidDescriptor> {
         let (&result, parameters) = letters.split_last().ok_or(InvalidDescriptor::Empty)?;
         check_count(parameters.len())?;
@@ -201,7 +202,7 @@ impl fmt::Display for InvalidDescriptor {
         match self {
             Self::Empty => f.write_str("an empty descriptor: a result, one of v i l r, is expected"),
             Self::TooManyParameters { actual } => {
-                write!(f, "a descriptor of {actual} parameters: {PARAMETERS_MAX} at the most")
+                write!(f, "a descriptor of {actual} parameters: at most {PARAMETERS_MAX}")
             }
             Self::Parameter { position, letter } => {
                 write!(f, "'{}' at {position} is not a parameter, one of i l b", letter.escape_ascii())
@@ -224,6 +225,7 @@ mod tests {
     };
     use proptest::prelude::*;
 
+    //= spec 6.2.1 test
     #[test]
     fn letters_mean_parameters_and_a_result() {
         use Parameter as P;
@@ -244,6 +246,7 @@ mod tests {
         }
     }
 
+    //= spec 6.2.1 test
     #[test]
     fn refusals_say_what_and_where() {
         use InvalidDescriptor as E;
@@ -259,8 +262,8 @@ mod tests {
             ("i\0v", E::Parameter { position: 1, letter: 0 }, "'\\x00' at 1 is not a parameter, one of i l b"),
             ("v ", E::Parameter { position: 0, letter: b'v' }, "'v' at 0 is not a parameter, one of i l b"),
             ("i\u{e9}", E::Parameter { position: 1, letter: 0xC3 }, "'\\xc3' at 1 is not a parameter, one of i l b"),
-            (&too_many, E::TooManyParameters { actual: 33 }, "a descriptor of 33 parameters: 32 at the most"),
-            (&"?".repeat(99), E::TooManyParameters { actual: 98 }, "a descriptor of 98 parameters: 32 at the most"),
+            (&too_many, E::TooManyParameters { actual: 33 }, "a descriptor of 33 parameters: at most 32"),
+            (&"?".repeat(99), E::TooManyParameters { actual: 98 }, "a descriptor of 98 parameters: at most 32"),
         ] {
             let error = Descriptor::parse(letters.as_bytes()).unwrap_err();
             assert_eq!(error, expect, "{letters}");

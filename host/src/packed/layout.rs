@@ -62,6 +62,7 @@ const fn bytes(parameter: Parameter) -> u16 {
 
 impl StructLayout {
     /// The layout of the parameters of `descriptor`.
+    //= spec 6.3.1
     pub fn new(descriptor: &Descriptor) -> Self {
         // 32 members of 8 bytes are 256 bytes: nothing here reaches the end of a u16.
         let (mut end, mut alignment) = (0_u16, 1_u16);
@@ -76,7 +77,7 @@ impl StructLayout {
         Self { slots, size: end.next_multiple_of(alignment) }
     }
 
-    /// Bytes of the struct, 256 at the most.
+    /// Bytes of the struct, at most 256.
     pub fn size(&self) -> u32 {
         u32::from(self.size)
     }
@@ -86,11 +87,12 @@ impl StructLayout {
         self.slots.iter().map(|slot| u32::from(slot.offset))
     }
 
-    /// Reads the members out of the bytes of a struct. Padding is ignored, whatever it holds.
+    /// Reads the members out of the bytes of a struct. Padding is ignored.
     ///
     /// # Errors
     ///
     /// [`WrongLength`] unless there are exactly [`StructLayout::size`] bytes.
+    //= spec 6.3.1
     pub fn read(&self, bytes: &[u8]) -> Result<Vec<Argument>, WrongLength> {
         let wrong_length =
             WrongLength { expected: self.size(), actual: u64::try_from(bytes.len()).unwrap_or(u64::MAX) };
@@ -187,6 +189,7 @@ mod tests {
         StructLayout::new(&Descriptor::parse(format!("{parameters}v").as_bytes()).unwrap())
     }
 
+    //= spec 6.3.1 test
     #[test]
     fn offsets_are_those_of_a_c_compiler() {
         for (parameters, offsets, size) in [
@@ -213,6 +216,7 @@ mod tests {
         assert_eq!(layout(&"i".repeat(32)).size(), 128);
     }
 
+    //= spec 6.3.1 test
     #[test]
     fn members_are_little_endian_and_padding_is_free() {
         let layout = layout("ilb");

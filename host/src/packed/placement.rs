@@ -38,6 +38,7 @@ pub enum Room {
 
 impl Room {
     /// The offset of `occupied_bytes` bytes, not 0, and the pages to add for them; `None` if they do not fit.
+    //= spec 6.5.3, 6.5.5
     fn claim(self, occupied_bytes: u64) -> Option<(u64, u32)> {
         match self {
             Self::Appended { pages, pages_max } => {
@@ -66,12 +67,13 @@ pub struct Placement {
 
 impl Placement {
     /// Places buffers of `lengths` bytes, in order, each at the next multiple of 16 bytes from where the first begins.
-    /// Empty buffers take no place. Without a buffer that has bytes nothing is needed, in whatever room.
+    /// Empty buffers take no place. Without a buffer that has bytes nothing is needed, in any room.
     ///
     /// # Errors
     ///
     /// [`Unplaced::InputTooLarge`] if the lengths add up to more than [`BUFFER_BYTES_MAX`], otherwise
     /// [`Unplaced::NoRoom`] if the callee has no room for them.
+    //= spec 6.5.1, 6.5.2
     pub fn new(lengths: &[u32], room: Room) -> Result<Self, Unplaced> {
         let total_bytes = sum(lengths.iter().map(|&length| u64::from(length)));
         if total_bytes > u64::from(BUFFER_BYTES_MAX) {
@@ -146,7 +148,7 @@ impl fmt::Display for Unplaced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InputTooLarge { total_bytes } => {
-                write!(f, "{total_bytes} bytes of input: {BUFFER_BYTES_MAX} at the most")
+                write!(f, "{total_bytes} bytes of input: at most {BUFFER_BYTES_MAX}")
             }
             Self::NoRoom { occupied_bytes, room: Room::Appended { pages, pages_max } } => {
                 write!(f, "no room for {occupied_bytes} bytes after {pages} of {pages_max} pages")

@@ -23,6 +23,7 @@ impl PackedAbi {
     /// # Errors
     ///
     /// [`InvalidPackedAbi`] with the first thing that is wrong, and where.
+    //= spec 6.2.2
     pub fn parse(section: &[u8]) -> Result<Self, InvalidPackedAbi> {
         let mut reader = Reader { section, rest: section };
         let mut descriptors = BTreeMap::new();
@@ -176,6 +177,7 @@ mod tests {
         }
     }
 
+    //= spec 6.2.2 test
     #[test]
     fn refusals_say_what_and_where() {
         let bad_letter = InvalidDescriptor::Parameter { position: 1, letter: b'x' };

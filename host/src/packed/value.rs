@@ -30,6 +30,7 @@ impl PackOrder {
     /// # Errors
     ///
     /// [`InvalidPackOrder`] for any other content.
+    //= spec 6.1.4
     pub const fn parse(section: Option<&[u8]>) -> Result<Self, InvalidPackOrder> {
         match section {
             None | Some([0]) => Ok(Self::LowOffset),
@@ -84,11 +85,13 @@ pub struct BufIn {
 
 impl BufIn {
     /// The buffer of `length` bytes at `offset`. The offset of an empty buffer is ignored.
+    //= spec 6.1.5
     pub const fn new(offset: u32, length: u32) -> Self {
         Self { offset: if length == 0 { 0 } else { offset }, length }
     }
 
     /// Reads a packed value. Every value means a buffer.
+    //= spec 6.1.1, 6.1.2
     pub const fn unpack(value: i64, order: PackOrder) -> Self {
         let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
         let (low, high) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
@@ -156,6 +159,7 @@ impl BufOut {
 
     /// Reads a packed value: bits 0 to 23 are the offset, 24 to 47 the length, 48 to 63 the code. Every value means a
     /// result.
+    //= spec 6.1.3
     pub const fn unpack(value: i64) -> Self {
         let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
         Self {
@@ -215,7 +219,7 @@ pub struct BufOutTooLarge {
 
 impl fmt::Display for BufOutTooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a result of {} bytes at {}: both can be {BUFFER_BYTES_MAX} at the most", self.length, self.offset)
+        write!(f, "a result of {} bytes at {}: both can be at most {BUFFER_BYTES_MAX}", self.length, self.offset)
     }
 }
 
@@ -247,6 +251,7 @@ mod tests {
         assert_eq!(PackOrder::default(), LowOffset);
     }
 
+    //= spec 6.1.1, 6.1.2 test
     #[test]
     fn buf_in_bits() {
         for (offset, length, low_offset, high_offset) in [
@@ -268,6 +273,7 @@ mod tests {
         }
     }
 
+    //= spec 6.1.5 test
     #[test]
     fn an_empty_buf_in_has_offset_zero() {
         for (value, order) in [(0xFFFF_FFFF, LowOffset), (1, LowOffset), (-1 << 32, HighOffset), (1 << 32, HighOffset)]
@@ -301,6 +307,7 @@ mod tests {
         }
     }
 
+    //= spec 6.1.3 test
     #[test]
     fn buf_out_bits() {
         for (offset, length, errno, value) in [

@@ -5,7 +5,7 @@ use crate::crypto::{keccak256, secp256k1_recover};
 
 /// The address that signed, 12 zeros before its 20 bytes; `None`, which is an empty output, if no key did.
 ///
-/// The input is the hash, v, r and s, 32 bytes each, big-endian. v is 27 or 28; what else there is of the rule stands at
+/// The input is the hash, v, r and s, 32 bytes each, big-endian. v is 27 or 28; the rest of the rule is at
 /// [`secp256k1_recover`].
 pub(super) fn ecrecover(input: Padded<'_>) -> Option<[u8; 32]> {
     let v: [u8; 32] = input.array(32);

@@ -74,8 +74,8 @@ fn lengths(input: Padded<'_>) -> Option<Lengths> {
     Some(Lengths { base, exponent, modulus })
 }
 
-/// `number` with as many zeros before it as make `length` bytes. It is below a number of that length, so whatever does not
-/// fit is zeros.
+/// `number` with as many zeros before it as make `length` bytes. It is below a number of that length, so what does not fit is
+/// zeros.
 fn left_padded(number: &[u8], length: usize) -> Vec<u8> {
     let excess = number.len().saturating_sub(length);
     let number = number.get(excess..).unwrap_or_default();

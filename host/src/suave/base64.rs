@@ -3,7 +3,7 @@
 /// The digits, in order.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// What stands in the place of a digit that is not needed.
+/// The character in the place of a digit that is not needed.
 const PADDING: u8 = b'=';
 
 /// Appends `bytes` as text.

@@ -11,7 +11,7 @@ use sha3::{Digest, Sha3_256};
 /// Bytes of an id.
 pub(super) const ID_BYTES: usize = 16;
 
-/// The address among a bid's readers that stands for all.
+/// The address that, among a bid's readers, means every caller.
 const ANYBODY: Address = address!("0000000000000000000000000000000000000042");
 
 /// Addresses that a bid can name, readers and stores together.
@@ -24,6 +24,7 @@ const VERSION_BYTES_MAX: usize = 256;
 pub(super) type BidId = [u8; ID_BYTES];
 
 /// A bid.
+//= spec 11.6.3
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub(super) struct Bid {
     /// A function of everything else.
@@ -42,6 +43,7 @@ pub(super) struct Bid {
 
 impl Bid {
     /// The id that belongs to the rest of the bid: the first 16 bytes of sha3-256 over its encoding with an id of zeros.
+    //= spec 11.6.5
     pub(super) fn own_id(&self) -> BidId {
         let blank = Self { id: BidId::default(), ..self.clone() };
         let mut hasher = Sha3_256::new();
@@ -52,6 +54,7 @@ impl Bid {
     }
 
     /// Whether `caller` may read and write the entries.
+    //= spec 11.6.9
     pub(super) fn allows(&self, caller: &Address) -> bool {
         self.allowed_peekers.iter().any(|peeker| peeker == caller.as_slice() || peeker == ANYBODY.as_slice())
     }
@@ -61,6 +64,7 @@ impl Bid {
     /// # Errors
     ///
     /// When it is not one, or names too much.
+    //= spec 11.6.7
     pub(super) fn parse(json: &[u8]) -> Result<Self, StoreError> {
         let mut bid = Self::default();
         let read = Reader::read_object(json, |name, reader| {
@@ -132,6 +136,7 @@ mod tests {
         assert!(bid.allows(&Address::repeat_byte(2)));
     }
 
+    //= spec 11.6.7 test
     #[test]
     fn bids_have_limits() {
         let peekers = |number: usize| {

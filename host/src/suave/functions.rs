@@ -50,6 +50,7 @@ pub(super) fn retrieve(
     }
 }
 
+//= spec 11.6.14
 #[expect(clippy::too_many_arguments, reason = "the interface has seven")]
 pub(super) fn store_retrieve(
     call: &mut HostCall<'_>,
@@ -114,6 +115,7 @@ pub(super) fn store_retrieve_json(
     })
 }
 
+//= spec 11.6.16
 pub(super) fn store_put(
     call: &mut HostCall<'_>,
     data: u32,
@@ -130,6 +132,7 @@ pub(super) fn store_put(
     })
 }
 
+//= spec 11.6.6, 11.6.16
 pub(super) fn initialize_bid(
     call: &mut HostCall<'_>,
     data: u32,
@@ -209,6 +212,7 @@ pub(super) fn fetch_bids(
 }
 
 /// A function with JSON in and JSON out, or the text of an error.
+//= spec 11.6.12, 11.6.14
 fn answer(
     call: &mut HostCall<'_>,
     name: &str,
@@ -237,6 +241,7 @@ fn answer(
 }
 
 /// Charges for what has been written since the last time.
+//= spec 11.6.13
 fn pay(call: &mut HostCall<'_>, writer: &mut Writer) -> HostResult<()> {
     let price = call.price(F::SuaveJson).more_bytes(writer.written());
     Ok(call.guest.charge(price)?)
@@ -272,7 +277,8 @@ fn parse_id(json: &[u8]) -> Option<BidId> {
     reader.finish().map(|()| id)
 }
 
-/// Says on standard error what went wrong, and gives the error number.
+/// Says on standard error what went wrong, and returns the error number.
+//= spec 11.6.15
 fn failed(call: &mut HostCall<'_>, name: &str, error: StoreError) -> HostResult<u32> {
     call.write_diagnostic(&format!("suavexec.{name}: {error}\n"))?;
     Ok(error.errno())

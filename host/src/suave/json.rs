@@ -20,7 +20,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a text that is one object and hands each field to `field`, its name in lower case. `None` if it is something
-    /// else, or if `field` gives `None`.
+    /// else, or if `field` returns `None`.
     pub(super) fn read_object(json: &'a [u8], mut field: impl FnMut(&[u8], &mut Self) -> Option<()>) -> Option<()> {
         let mut reader = Self::new(json);
         reader.fields(&mut field)?;
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `Some` if nothing stands behind what was read.
+    /// `Some` if nothing follows what was read.
     pub(super) fn finish(mut self) -> Option<()> {
         self.spaces();
         self.rest.is_empty().then_some(())
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         if self.null() { Some(Vec::new()) } else { base64::decode(&self.text()?) }
     }
 
-    /// A text, in UTF-8. What an escape stands for is put in its place; half a surrogate is refused.
+    /// A text, in UTF-8. An escape is replaced with the character that it names; half a surrogate is refused.
     pub(super) fn text(&mut self) -> Option<Vec<u8>> {
         self.spaces();
         self.rest = self.rest.strip_prefix(b"\"")?;

@@ -24,14 +24,14 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "suavexec":
     /// As `retrieve`; the text of an error goes into the buffer.
     "storeRetrieve" = SuaveRetrieve, functions::store_retrieve, (key: u32, key_length: u32, bid: u32, bid_length: u32,
         result: u32, capacity: u32, number: u32) -> u32;
-    /// The same in JSON: `{"BidId", "Key"}` gives the entry in base 64.
+    /// The same in JSON: takes `{"BidId", "Key"}` and writes the entry in base 64.
     "storeRetrieve" = SuaveJson, functions::store_retrieve_json, (data: u32, length: u32, result: u32, capacity: u32, number: u32) -> u32;
-    /// Writes an entry: `{"BidId", "Key", "Value"}` in JSON gives the bid.
+    /// Keeps an entry: takes `{"BidId", "Key", "Value"}` in JSON and writes the bid.
     "storePut" = SuaveJson, functions::store_put, (data: u32, length: u32, result: u32, capacity: u32, number: u32) -> u32;
-    /// Makes a bid out of one without an id, in JSON, and gives it with its id and its salt.
+    /// Makes a bid out of one without an id, in JSON, and writes it with its id and its salt.
     "initializeBid" = SuaveJson, functions::initialize_bid, (data: u32, length: u32, result: u32, capacity: u32, number: u32) -> u32;
-    /// Gives the bid of an id, in JSON, or in 16 bytes.
+    /// Writes the bid of an id, which is in JSON or in 16 bytes.
     "fetchBidById" = SuaveJson, functions::fetch_bid_by_id, (data: u32, length: u32, result: u32, capacity: u32, number: u32) -> u32;
-    /// Gives the bids of a block and a protocol: `{"BlockNumber", "Namespace"}` in JSON gives a list.
+    /// Writes the bids of a block and a protocol: takes `{"BlockNumber", "Namespace"}` in JSON and writes a list.
     "fetchBidsByProtocolAndBlock" = SuaveJson, functions::fetch_bids, (data: u32, length: u32, result: u32, capacity: u32, number: u32) -> u32;
 };

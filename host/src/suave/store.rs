@@ -6,7 +6,7 @@
 //! | `lockstep-bid-records` | the bid's id, 16 bytes | the bid, in borsh |
 //! | `lockstep-bid-records` | sha3-256 of block number (8 bytes, big-endian) and protocol | the ids of its bids, in order |
 //!
-//! An entry whose bid has no record belongs to nobody and can be read by everybody: a genesis can hold one.
+//! An entry whose bid has no record can be read by every caller and written by none: a genesis can hold one.
 
 use super::{
     bid::{Bid, BidId, ID_BYTES},
@@ -26,10 +26,11 @@ use sha3::{Digest, Sha3_256};
 /// Bids of one protocol for one block.
 const LISTED_BIDS_MAX: usize = 256;
 
-/// What a step of a function gives: an error of the store is for the guest, a stop is not.
+/// What a step of a function returns: an error of the store is for the guest, a stop is not.
 pub(super) type StoreResult<T> = HostResult<Result<T, StoreError>>;
 
 /// The entry of `key`, for the frame's caller.
+//= spec 11.6.10
 pub(super) fn retrieve(call: &mut HostCall<'_>, id: &BidId, key: &[u8]) -> StoreResult<Bytes> {
     let Some(key) = entry_key(call, id, key) else { return Ok(Err(StoreError::TooLarge)) };
     if let Ok(bid) = bid(call, id)?
@@ -40,7 +41,8 @@ pub(super) fn retrieve(call: &mut HostCall<'_>, id: &BidId, key: &[u8]) -> Store
     Ok(load(call, &ENTRY_ACCOUNT, &key)?.ok_or(StoreError::NoSuchEntry))
 }
 
-/// Puts an entry at `key` of a bid, for the frame's caller, and gives the bid.
+/// Puts an entry at `key` of a bid, for the frame's caller, and returns the bid.
+//= spec 11.6.10
 pub(super) fn put(call: &mut HostCall<'_>, id: &BidId, key: &[u8], value: Vec<u8>) -> StoreResult<Bid> {
     let Some(key) = entry_key(call, id, key) else { return Ok(Err(StoreError::TooLarge)) };
     let bid = match bid(call, id)? {
@@ -58,6 +60,7 @@ pub(super) fn put(call: &mut HostCall<'_>, id: &BidId, key: &[u8], value: Vec<u8
 }
 
 /// Keeps a bid under its id and among those of its block and protocol.
+//= spec 11.6.3, 11.6.8
 pub(super) fn add(call: &mut HostCall<'_>, bid: &Bid) -> StoreResult<()> {
     if self::bid(call, &bid.id)?.is_ok() {
         return Ok(Err(StoreError::BidExists));
@@ -93,11 +96,13 @@ pub(super) fn list(call: &mut HostCall<'_>, block_number: u64, protocol: &[u8]) 
 }
 
 /// Where an entry is kept, `None` if that is longer than a key may be.
+//= spec 11.6.2
 fn entry_key(call: &HostCall<'_>, id: &BidId, key: &[u8]) -> Option<Vec<u8>> {
     let bytes = id.len().saturating_add(key.len());
     fits(bytes, call.limits().storage_key_bytes_max).then(|| [id.as_slice(), key].concat())
 }
 
+//= spec 11.6.4
 fn list_key(block_number: u64, protocol: &[u8]) -> [u8; 32] {
     let mut hasher = Sha3_256::new();
     hasher.update(block_number.to_be_bytes());
@@ -110,6 +115,7 @@ fn fits(bytes: usize, bytes_max: u32) -> bool {
 }
 
 /// Reads, at the price of a contract's own storage.
+//= spec 11.6.11
 fn load(call: &mut HostCall<'_>, account: &Address, key: &[u8]) -> HostResult<Option<Bytes>> {
     let price = call.price(F::StorageRead).for_bytes(len_u64(key));
     call.guest.charge(price)?;
@@ -117,6 +123,7 @@ fn load(call: &mut HostCall<'_>, account: &Address, key: &[u8]) -> HostResult<Op
 }
 
 /// Writes, at the price of a contract's own storage. The account has a nonce, so that it is never an empty one.
+//= spec 11.6.1, 11.6.11
 fn save(call: &mut HostCall<'_>, account: Address, key: &[u8], value: Vec<u8>) -> HostResult<()> {
     let price = call.price(F::StorageWrite);
     call.guest.charge(price.for_bytes(len_u64(key).saturating_add(len_u64(&value))))?;

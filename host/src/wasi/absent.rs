@@ -54,6 +54,7 @@ not_of_streams! {
 }
 
 /// A contract has no arguments and no environment: their number and their bytes are 0.
+//= spec 11.2.4
 pub(super) fn sizes_get(call: &mut HostCall<'_>, number: u32, bytes: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     call.guest.load(bytes, 4)?;
@@ -63,11 +64,13 @@ pub(super) fn sizes_get(call: &mut HostCall<'_>, number: u32, bytes: u32) -> Hos
 }
 
 /// There is nothing to write, so the pointers are not looked at.
+//= spec 11.2.5
 pub(super) fn texts_get(call: &mut HostCall<'_>, _pointers: u32, _texts: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     Ok(WasiErrno::Success.code())
 }
 
+//= spec 11.2.15
 pub(super) fn proc_raise(call: &mut HostCall<'_>, _signal: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     Ok(WasiErrno::NoSuchFunction.code())

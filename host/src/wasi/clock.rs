@@ -23,6 +23,7 @@ const HANGUP: u16 = 1;
 /// What an event says that standard output and standard error have room for, in bytes.
 const ROOM_BYTES: u64 = 65_536;
 
+//= spec 11.3.1, 11.3.3
 pub(super) fn clock_time_get(call: &mut HostCall<'_>, clock: u32, _precision: i64, result: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     if clock > CLOCK_LAST {
@@ -45,6 +46,7 @@ pub(super) fn clock_time_get_halves(
     clock_time_get(call, clock, 0, result)
 }
 
+//= spec 11.3.2, 11.3.3
 pub(super) fn clock_res_get(call: &mut HostCall<'_>, clock: u32, result: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     if clock > CLOCK_LAST {
@@ -55,6 +57,7 @@ pub(super) fn clock_res_get(call: &mut HostCall<'_>, clock: u32, result: u32) ->
 }
 
 /// Another thread could run now. There is none.
+//= spec 11.2.16
 pub(super) fn sched_yield(call: &mut HostCall<'_>) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     Ok(WasiErrno::Success.code())
@@ -78,6 +81,7 @@ struct Subscription {
     awaited: Awaited,
 }
 
+//= spec 11.3.4, 11.3.5, 11.3.8
 pub(super) fn poll_oneoff(
     call: &mut HostCall<'_>,
     subscriptions: u32,
@@ -112,6 +116,7 @@ fn bytes_of(count: u32, item_bytes: u32) -> HostResult<u32> {
 }
 
 /// The time at which the first event comes: 0 if one is there already.
+//= spec 11.3.6
 fn earliest(subscriptions: &[Subscription]) -> u64 {
     let comes_at = |subscription: &Subscription| match subscription.awaited {
         Awaited::Clock { deadline_ns } => deadline_ns,
@@ -131,6 +136,7 @@ fn load_subscriptions(call: &mut HostCall<'_>, offset: u32, count: u32) -> HostR
 
 /// A subscription, laid out as in witx: user data at 0, tag at 8; then a clock at 16, its timeout at 24, its precision at
 /// 32, its flags at 40; or a descriptor at 16.
+//= spec 11.3.7
 fn parse(words: &[[u8; 8]; 6], block_time_ns: u64, now_ns: u64) -> Subscription {
     let [user_data, [tag, ..], [a, b, c, d, ..], timeout, _, [f0, f1, ..]] = *words;
     let id = u32::from_le_bytes([a, b, c, d]);
@@ -149,6 +155,7 @@ fn parse(words: &[[u8; 8]; 6], block_time_ns: u64, now_ns: u64) -> Subscription 
 
 /// The event of a subscription, if it has come: user data at 0, error number at 8, tag at 10; for a stream, the bytes that
 /// can be read or written at 16 and flags at 24.
+//= spec 11.3.9, 11.3.10, 11.3.11
 fn event(subscription: &Subscription, now_ns: u64, unread_bytes: u64) -> Option<[u8; 32]> {
     let (errno, tag, bytes, flags) = match subscription.awaited {
         Awaited::Clock { deadline_ns } if deadline_ns > now_ns => return None,

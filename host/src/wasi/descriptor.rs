@@ -21,10 +21,11 @@ const RIGHT_TO_WRITE: u64 = 1 << 6;
 /// Bits of a descriptor's flags: append, dsync, nonblock, rsync, sync.
 const FLAGS: u16 = 0b1_1111;
 
-/// Bytes of the attributes of a file, and where its type stands among them.
+/// Bytes of the attributes of a file, and where its type is among them.
 const FILESTAT_BYTES: usize = 64;
 const FILESTAT_TYPE: usize = 16;
 
+//= spec 11.2.9
 pub(super) fn fd_fdstat_get(call: &mut HostCall<'_>, fd: u32, result: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     let Some(flags) = call.process()?.flags(fd).copied() else {
@@ -38,6 +39,7 @@ pub(super) fn fd_fdstat_get(call: &mut HostCall<'_>, fd: u32, result: u32) -> Ho
     Ok(WasiErrno::Success.code())
 }
 
+//= spec 11.2.10
 pub(super) fn fd_fdstat_set_flags(call: &mut HostCall<'_>, fd: u32, flags: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     let Some(kept) = call.process()?.flags(fd) else {
@@ -50,6 +52,7 @@ pub(super) fn fd_fdstat_set_flags(call: &mut HostCall<'_>, fd: u32, flags: u32) 
     Ok(WasiErrno::Success.code())
 }
 
+//= spec 11.2.11
 pub(super) fn fd_filestat_get(call: &mut HostCall<'_>, fd: u32, result: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     if !is_standard(fd) {
@@ -65,6 +68,7 @@ pub(super) fn fd_filestat_get(call: &mut HostCall<'_>, fd: u32, result: u32) -> 
 }
 
 /// Closing a standard stream is allowed and has no effect.
+//= spec 11.2.12
 pub(super) fn fd_close(call: &mut HostCall<'_>, fd: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     let errno = if is_standard(fd) { WasiErrno::Success } else { WasiErrno::BadDescriptor };
@@ -82,12 +86,14 @@ pub(super) fn fd_prestat_dir_name(call: &mut HostCall<'_>, _fd: u32, _path: u32,
 }
 
 /// For functions of paths: the folder that a path is relative to does not exist.
+//= spec 11.2.13
 pub(super) fn no_such_descriptor(call: &mut HostCall<'_>) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     Ok(WasiErrno::BadDescriptor.code())
 }
 
 /// For functions that a stream does not have.
+//= spec 11.2.14
 pub(super) fn not_of_streams(call: &mut HostCall<'_>, fd: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     Ok(missing(fd).code())

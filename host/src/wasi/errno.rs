@@ -1,6 +1,6 @@
 //! The error numbers of WASI preview 1 that its functions give here.
 
-/// What a function of WASI gives: 0 for success, or one of these. The numbers are those of the witx files of preview 1.
+/// What a function of WASI returns: 0 for success, or one of these. The numbers are those of the witx files of preview 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WasiErrno {
     /// No error.
@@ -16,7 +16,8 @@ pub(super) enum WasiErrno {
 }
 
 impl WasiErrno {
-    /// The number as it stands in an event.
+    /// The number as an event contains it.
+    //= spec 11.2.3
     pub(super) const fn number(self) -> u16 {
         match self {
             Self::Success => 0,

@@ -19,6 +19,7 @@ pub(super) type Buffer = (u32, u32);
 /// # Errors
 ///
 /// Halts if the guest cannot pay, or if the entries do not lie in memory.
+//= spec 11.2.1
 pub(super) fn load(
     call: &mut HostCall<'_>,
     function: HostFunction,
@@ -41,6 +42,7 @@ pub(super) fn total_bytes(buffers: &[Buffer]) -> u64 {
 }
 
 /// Halts if a buffer does not lie in memory.
+//= spec 11.2.2
 pub(super) fn check(guest: &Guest<'_>, buffers: &[Buffer]) -> HostResult<()> {
     buffers.iter().try_for_each(|(pointer, length)| guest.load(*pointer, *length).map(|_| ()))
 }

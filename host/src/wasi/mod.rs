@@ -138,6 +138,7 @@ pub(crate) const IMPORTS: &[HostImport] = host_imports! { "wasi_snapshot_preview
 };
 
 /// Ends the frame with an exit code.
+//= spec 10.3.8, 10.3.9
 pub(crate) fn proc_exit(call: &mut HostCall<'_>, code: u32) -> HostResult<()> {
     call.charge(F::WasiAnswer)?;
     let stop = call.process()?.exit(code);

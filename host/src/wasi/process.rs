@@ -9,6 +9,7 @@ pub(super) const CLOCK_STEP_NS: u64 = 1_000;
 const FAILED: Errno = Errno::new(1);
 
 /// What a WASI program has for one frame, from its beginning to its end.
+//= spec 11.1.10
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Process {
     /// Bytes of the input that were read.
@@ -27,6 +28,7 @@ pub struct Process {
 
 impl Process {
     /// Bytes that the frame holds for its streams, beside its memory.
+    //= spec 11.1.11
     pub fn held_bytes(&self) -> u64 {
         let bytes = self.output.len().saturating_add(self.diagnostic.len());
         u64::try_from(bytes).unwrap_or(u64::MAX)
@@ -34,6 +36,7 @@ impl Process {
 
     /// How the frame ends with exit code `code`: 0 is a return with standard output, any other a revert with standard
     /// error, whose error number is the code if a contract can have that one, else 1.
+    //= spec 11.1.12, 11.1.13
     pub fn exit(&mut self, code: u32) -> Stop {
         if code == 0 {
             return Stop::Finish(core::mem::take(&mut self.output).into());
@@ -63,6 +66,7 @@ impl Process {
     }
 
     /// Writes to standard error, of which the first `bytes_max` bytes are kept.
+    //= spec 11.2.6
     pub(super) fn write_diagnostic(&mut self, bytes: &[u8], bytes_max: u32) {
         let room = usize::try_from(bytes_max).unwrap_or(usize::MAX).saturating_sub(self.diagnostic.len());
         self.diagnostic.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
@@ -74,6 +78,7 @@ impl Process {
     }
 
     /// Nanoseconds since the frame began, after one more look at the clock.
+    //= spec 11.3.1
     pub(super) fn look_at_clock(&mut self) -> u64 {
         self.clock_ns = self.clock_ns.saturating_add(CLOCK_STEP_NS);
         self.clock_ns
@@ -85,6 +90,7 @@ impl Process {
     }
 
     /// Sleeps: the clock shows at least `deadline_ns`.
+    //= spec 11.3.6
     pub(super) fn sleep_until(&mut self, deadline_ns: u64) {
         self.clock_ns = self.clock_ns.max(deadline_ns);
     }

@@ -34,6 +34,7 @@ impl HostCall<'_> {
 
 /// The bytes of one call: SHAKE256 over the domain, the transaction (its sender and its nonce), the number of the frame in
 /// the transaction and that of the call in the frame, numbers in 8 bytes, big-endian.
+//= spec 11.4.1
 fn next_stream(call: &mut HostCall<'_>) -> HostResult<impl XofReader + use<>> {
     let number = call.process()?.next_random_call();
     let transaction = call.world.transaction();

@@ -12,6 +12,7 @@ const STDOUT: u32 = 1;
 const STDERR: u32 = 2;
 
 /// Whether `fd` is one of the three standard streams. There are no others.
+//= spec 11.2.3
 pub(super) const fn is_standard(fd: u32) -> bool {
     fd <= STDERR
 }
@@ -22,12 +23,14 @@ pub(super) const fn missing(fd: u32) -> WasiErrno {
 }
 
 /// What a function answers that needs a position.
+//= spec 11.2.8
 fn no_position(call: &mut HostCall<'_>, fd: u32) -> HostResult<u32> {
     call.charge(F::WasiAnswer)?;
     let errno = if is_standard(fd) { WasiErrno::IllegalSeek } else { WasiErrno::BadDescriptor };
     Ok(errno.code())
 }
 
+//= spec 11.2.6
 pub(super) fn fd_write(call: &mut HostCall<'_>, fd: u32, buffers: u32, count: u32, written: u32) -> HostResult<u32> {
     let buffers = iovec::load(call, F::WasiWrite, buffers, count)?;
     if fd != STDOUT && fd != STDERR {
@@ -56,6 +59,7 @@ pub(super) fn fd_write(call: &mut HostCall<'_>, fd: u32, buffers: u32, count: u3
     Ok(WasiErrno::Success.code())
 }
 
+//= spec 11.2.7
 pub(super) fn fd_read(call: &mut HostCall<'_>, fd: u32, buffers: u32, count: u32, read: u32) -> HostResult<u32> {
     let buffers = iovec::load(call, F::WasiRead, buffers, count)?;
     if fd != STDIN {

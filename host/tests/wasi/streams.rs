@@ -19,6 +19,7 @@ fn arguments(fd: u64, count: usize) -> [u64; 4] {
     [fd, VECTOR.into(), count.try_into().unwrap(), NUMBER.into()]
 }
 
+//= spec 11.1.10, 11.2.7 test
 #[test]
 fn the_input_is_read_once_and_then_has_ended() {
     let mut program = Program::new(b"the input");
@@ -32,6 +33,7 @@ fn the_input_is_read_once_and_then_has_ended() {
     assert_eq!(program.u32_at(NUMBER), 0);
 }
 
+//= spec 11.2.6, 11.2.7 test
 #[test]
 fn only_its_own_stream_is_read_or_written() {
     for fd in [1, 2, 3, 0xFFFF_FFFF] {
@@ -42,6 +44,7 @@ fn only_its_own_stream_is_read_or_written() {
     }
 }
 
+//= spec 11.2.1, 11.2.2 test
 #[test]
 fn a_vector_is_paid_for_before_it_is_read() {
     for (name, fd) in [("fd_read", 0), ("fd_write", 1)] {
@@ -75,6 +78,7 @@ fn lengths_that_wrap_are_paid_for_and_halt() {
     }
 }
 
+//= spec 11.2.6 test
 #[test]
 fn output_has_a_limit_and_a_diagnostic_is_cut() {
     let whole = 4_194_304_u64;
@@ -101,6 +105,21 @@ fn output_has_a_limit_and_a_diagnostic_is_cut() {
     assert_eq!(program.output().len(), usize::try_from(whole).unwrap());
 }
 
+/// 4,096 entries name one mebibyte each: standard error keeps what it may, but the number of bytes has no room in 32 bits.
+//= spec 11.2.6 test
+#[test]
+fn a_sum_of_lengths_above_32_bits_halts() {
+    for (count, entries) in [(4_095_u32, Ok(0)), (4_096, Err(Stop::Halt(HaltReason::LimitExceeded)))] {
+        let mut program = Program::new(&[]);
+        program.memory.resize(1 << 20, 0);
+        program.put_buffers(VECTOR, &vec![(0, 1 << 20); 4_096]);
+        let arguments = [2, VECTOR.into(), count.into(), 0];
+        assert_eq!(program.call("fd_write", &arguments), entries, "{count}");
+        let words = u64::from(count) << 15;
+        assert_eq!(program.gas, BASE + ENTRY * u64::from(count) + WRITE_WORD * words);
+    }
+}
+
 /// An entry: good, or anything.
 fn buffer() -> impl Strategy<Value = (u32, u32)> {
     prop_oneof![
@@ -118,6 +137,7 @@ fn inside((pointer, length): (u32, u32)) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
+    //= spec 11.2.6 test
     #[test]
     fn writing_is_that_of_the_model(buffers in proptest::collection::vec(buffer(), 0..12), seed in any::<u8>()) {
         let mut program = Program::new(&[]);
@@ -144,6 +164,7 @@ proptest! {
         }
     }
 
+    //= spec 11.2.7 test
     #[test]
     fn reading_is_that_of_the_model(
         buffers in proptest::collection::vec(buffer(), 0..12),

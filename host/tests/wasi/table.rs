@@ -75,6 +75,7 @@ const OTHERS: &[(&str, &[u64], u64)] = &[
     ("proc_raise", &[6], NO_SUCH_FUNCTION),
 ];
 
+//= spec 11.2.3, 11.2.5, 11.2.8, 11.2.10, 11.2.12, 11.2.13, 11.2.14, 11.2.15, 11.2.16, 11.3.3 test
 #[test]
 fn every_answer() {
     for (name, rest, stream, other) in BY_DESCRIPTOR {
@@ -98,6 +99,17 @@ fn every_row_has_a_test() {
     for row in table.rows().filter(|row| row.module == "wasi_snapshot_preview1") {
         let is_tested = tested.contains(&(row.name, row.parameters().len())) || elsewhere.contains(&row.name);
         assert!(is_tested, "{} of {} parameters", row.name, row.parameters().len());
+    }
+}
+
+//= spec 11.2.4 test
+#[test]
+fn there_are_no_arguments_and_no_environment() {
+    for name in ["args_sizes_get", "environ_sizes_get"] {
+        let mut program = Program::new(b"input");
+        program.put(60, &[0xFF; 16]);
+        program.expect(name, &[64, 68], 0, ANSWER);
+        assert_eq!(program.at(60, 16), [[0xFF; 4], [0; 4], [0; 4], [0xFF; 4]].concat());
     }
 }
 
@@ -152,6 +164,7 @@ fn what_go_imports_links() {
     }
 }
 
+//= spec 11.2.9, 11.2.10, 11.2.11 test
 #[test]
 fn streams_are_devices_with_the_flags_that_were_set() {
     for (fd, right) in [(0, 1 << 1), (1, 1 << 6), (2, 1 << 6)] {
@@ -172,6 +185,7 @@ fn streams_are_devices_with_the_flags_that_were_set() {
     }
 }
 
+//= spec 11.2.2 test
 #[test]
 fn pointers_out_of_memory_halt() {
     let end = u64::from(MEMORY_BYTES);
@@ -195,6 +209,7 @@ fn pointers_out_of_memory_halt() {
     }
 }
 
+//= spec 11.1.13 test
 #[test]
 fn exit_codes_are_outcomes() {
     for (code, errno) in [(1, 1), (2, 2), (0xFEFF, 0xFEFF), (0xFF00, 1), (0x1_0000, 1), (u32::MAX, 1)] {

@@ -19,6 +19,7 @@ fn clock(program: &mut Program, id: u64) -> u64 {
     program.u64_at(64)
 }
 
+//= spec 11.1.10, 11.3.1, 11.3.2 test
 #[test]
 fn a_clock_goes_on_with_each_look() {
     let mut program = Program::new(&[]);
@@ -57,6 +58,7 @@ fn poll(program: &mut Program, subscriptions: &[Vec<u8>]) -> Vec<Event> {
     (0..program.u32_at(NUMBER)).map(event).collect()
 }
 
+//= spec 11.3.1, 11.3.6, 11.3.7, 11.3.8 test
 #[test]
 fn waiting_moves_the_clock_to_the_earliest_deadline() {
     let mut program = Program::new(&[]);
@@ -78,6 +80,7 @@ fn waiting_moves_the_clock_to_the_earliest_deadline() {
     assert_eq!([clock(&mut program, 1), clock(&mut program, 0)], [u64::MAX; 2]);
 }
 
+//= spec 11.3.6, 11.3.8, 11.3.9, 11.3.10, 11.3.11 test
 #[test]
 fn streams_are_ready_at_once() {
     let mut program = Program::new(b"input");
@@ -108,6 +111,7 @@ fn streams_are_ready_at_once() {
     assert_eq!(poll(&mut Program::new(&[]), &[subscription(1, 1, 0, 0, 0)]), [(1, 0, 1, 0, 1)]);
 }
 
+//= spec 11.3.4, 11.3.5 test
 #[test]
 fn hostile_numbers_of_subscriptions() {
     let arguments = |count: u64| [SUBSCRIPTIONS.into(), EVENTS.into(), count, NUMBER.into()];
@@ -133,6 +137,7 @@ fn random(program: &mut Program, length: u32) -> Vec<u8> {
 }
 
 /// Computed with another implementation of SHAKE256 (Python's `hashlib`).
+//= spec 11.4.1 test
 #[test]
 fn random_bytes_are_those_of_the_rule() {
     let mut program = Program::new(&[]);

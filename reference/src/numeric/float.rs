@@ -170,7 +170,7 @@ pub(super) fn truncate(from: Float, to: Width, signed: bool, rounding: Rounding,
 fn truncate_of<F: Software>(a: F, to: Width, signed: bool, rounding: Rounding) -> Executed<u64> {
     let width = usize::try_from(to.bits()).unwrap_or_default();
     let mut is_exact = false;
-    // Out of range, the software float gives the nearest number in range, and 0 for a NaN.
+    // Out of range, the software float returns the nearest number in range, and 0 for a NaN.
     let (status, number) = if signed {
         let result = a.to_i128_r(width, Round::TowardZero, &mut is_exact);
         (result.status, low_64(result.value.cast_unsigned()))

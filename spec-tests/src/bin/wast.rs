@@ -16,7 +16,7 @@ use std::{
 ///
 /// A line for each file; the last line is `N passed, M failed, K skipped`, counted in directives. A directive is
 /// skipped if its module needs a proposal that the revision does not have, or is refused by a rule of the revision, or if
-/// it stands in the list of those that must fail.
+/// it is in the list of those that must fail.
 ///
 /// Exit code: 0 if none failed, 1 if one failed or there was none, 2 for wrong arguments.
 #[derive(Parser)]

@@ -33,7 +33,7 @@ struct Outline {
 const AFTER_EXPORTS: [SectionId; 5] =
     [SectionId::Start, SectionId::Element, SectionId::DataCount, SectionId::Code, SectionId::Data];
 
-/// Adds a driver for `calls` calls of each function; `argument` gives the bits of each argument.
+/// Adds a driver for `calls` calls of each function; `argument` returns the bits of each argument.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! One digest over the whole corpus: every outcome, gas figure, log, memory and state root that must be the same on
 //! every processor, in every build and at every time.
 //!
-//! The sections of the self-test come first; what needs more than the command may carry stands here.
+//! The sections of the self-test come first; cases that need more than the command may carry are here.
 
 mod driver;
 mod generated;

@@ -98,7 +98,7 @@ fn fork(store: &Store, stream: &mut Stream, state: &MemoryState, height: u64) ->
         let diff = random_diff(stream, &state);
         state.apply(&diff);
         let at = height.saturating_add(above);
-        // Hashes of their own, so that no block stands on one of another fork.
+        // Hashes of their own, so that no block follows one of another fork.
         let of_fork = |at: u64| B256::from(U256::from(at).saturating_add(U256::from(1_u64 << 32)));
         let parent_hash = if above == 0 { block_hash(height.saturating_sub(1)) } else { of_fork(at.saturating_sub(1)) };
         let (hash, diff) = (of_fork(at), &diff);

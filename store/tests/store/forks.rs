@@ -1,6 +1,6 @@
 //! Blocks that are not committed: random forks, on any kept height and on each other. Each has the state and the root
-//! that a store has in which its blocks were committed, whatever is committed, folded, pruned, taken back or dropped meanwhile; or what it
-//! stands on is there no more, and an error names it.
+//! that a store has in which its blocks were committed, also if others are committed, folded, pruned, taken back or dropped meanwhile; or the block
+//! below it is there no more, and an error names it.
 
 use crate::{
     kit::{Random, block_hash, fresh_root, random_diff, receipts, rounds},

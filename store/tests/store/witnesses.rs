@@ -1,4 +1,4 @@
-//! Witnesses: a block executed from one gives what it gave on the store, and nothing false or missing passes.
+//! Witnesses: a block executed from one has the results that it had on the store, and nothing false or missing passes.
 
 use crate::kit::{Random, address, block_of};
 use lockstep_store::{Recorder, Replayed, Store, StoreError, Witness, replay};

@@ -1,4 +1,4 @@
-//! A disk that lies: one flipped bit anywhere, and an old page of the file in the place of a new one. Whatever is read is
+//! A disk that lies: one flipped bit anywhere, and an old page of the file in the place of a new one. What is read is
 //! the truth or an error, a block gets its own root or none, and no panic gets through.
 
 use crate::{

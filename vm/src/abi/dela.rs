@@ -1,8 +1,8 @@
-//! `dela`: an export takes a JSON request as a C string and gives a JSON reply as another.
+//! `dela`: an export takes a JSON request as a C string and returns a JSON reply as another.
 //!
 //! A frame is a chain of guest calls: the constructors of static objects, `malloc` for the request, the export, `free` for
 //! the request. Between them the host writes the request and reads the reply. Each is code of the contract and spends the
-//! frame's gas; whatever `malloc` and `free` do, they do it to their own contract.
+//! frame's gas. `malloc` and `free` can harm only their own contract.
 
 use super::protocol::{End, GuestCall, MAIN, MEMORY, Opening, Outline, Protocol, Returned, Step, Unfit, only_buffer};
 use crate::{
@@ -18,7 +18,7 @@ use lockstep_host::{
     dela::{Verdict, verdict},
 };
 
-/// What gives a place for the request.
+/// The export that makes room for the request.
 const MALLOC: &str = "malloc";
 
 /// What takes it back.
@@ -38,6 +38,7 @@ const MALFORMED_REPLY: Errno = Errno::new(2);
 pub(super) struct Dela;
 
 impl Protocol for Dela {
+    //= spec 10.4.1
     fn export(&self, name: &str, ty: &ExternType, _rules: &Rules) -> Result<(), Unfit> {
         let expected = match name {
             MEMORY if matches!(ty, ExternType::Memory(_)) => return Ok(()),
@@ -69,6 +70,7 @@ impl Protocol for Dela {
             && outline.exports.iter().any(entry)
     }
 
+    //= spec 10.4.3, 10.4.4
     fn open(&self, module: &Facts, entry: &Entry, _pages_max: u32) -> Result<Opening, HaltReason> {
         let name = export_of(entry)?;
         let input = match entry {
@@ -94,12 +96,13 @@ impl Protocol for Dela {
     }
 }
 
-/// Whether a function takes one pointer and gives another.
+/// Whether a function takes one pointer and returns another.
 fn is_entry(function: &FunctionType) -> bool {
     function.is(&[ValType::I32], &[ValType::I32])
 }
 
-/// The export that a frame is for: `main` where nobody named one.
+/// The export that a frame is for: `main` if the call names none.
+//= spec 10.4.3
 fn export_of(entry: &Entry) -> Result<&str, HaltReason> {
     match entry {
         Entry::Main(_) | Entry::Constructor(_) => Ok(MAIN),
@@ -114,11 +117,13 @@ fn allocation(bytes: usize) -> Result<GuestCall, HaltReason> {
 }
 
 /// Static objects are there: now a place for the request.
+//= spec 10.4.4
 fn started(returned: Returned<'_>) -> Result<Step, Stop> {
     Ok(Step::Call(allocation(returned.call.frame.input.len())?))
 }
 
 /// The place is there: now the request and the contract.
+//= spec 10.4.4
 fn allocated(mut returned: Returned<'_>) -> Result<Step, Stop> {
     let place = returned.i32();
     returned.call.place_request(place)?;
@@ -130,6 +135,7 @@ fn allocated(mut returned: Returned<'_>) -> Result<Step, Stop> {
 }
 
 /// The contract has replied: the reply is read before anything else can write over it.
+//= spec 10.4.4
 fn replied(mut returned: Returned<'_>) -> Result<Step, Stop> {
     let place = returned.i32();
     let reply = returned.call.read_reply(place)?;
@@ -140,6 +146,7 @@ fn replied(mut returned: Returned<'_>) -> Result<Step, Stop> {
 }
 
 /// Everything has run: the reply says how the frame ends.
+//= spec 10.4.8
 fn freed(returned: Returned<'_>) -> Result<Step, Stop> {
     let reply = returned.call.frame.state.dela_mut().map(|state| core::mem::take(&mut state.reply)).unwrap_or_default();
     Ok(Step::End(match verdict(&reply) {

@@ -1,4 +1,4 @@
-//! `ewasm`: `main ()->()` fetches its input with `callDataCopy` and gives its output with `finish`.
+//! `ewasm`: `main ()->()` fetches its input with `callDataCopy` and returns its output with `finish`.
 //!
 //! `main` and `memory` are required; nothing else may be exported where the revision says so (ewasm contract interface).
 
@@ -14,6 +14,7 @@ use lockstep_host::{Entry, HaltReason};
 pub(super) struct Ewasm;
 
 impl Protocol for Ewasm {
+    //= spec 5.1.3
     fn export(&self, name: &str, ty: &ExternType, rules: &Rules) -> Result<(), Unfit> {
         match (name, ty) {
             (MAIN, ExternType::Function(function)) if function.is(&[], &[]) => Ok(()),
@@ -38,6 +39,7 @@ impl Protocol for Ewasm {
         (name != MAIN).then(|| format!("the export `{name}` {ty} is never called: ABI ewasm calls `{MAIN}` alone"))
     }
 
+    //= spec 6.4.6
     fn open(&self, _module: &Facts, entry: &Entry, _pages_max: u32) -> Result<Opening, HaltReason> {
         let input = match entry {
             Entry::Main(input) => input.clone(),

@@ -27,6 +27,7 @@ const OWN_IMPORTS: [&str; 6] = ["args_len", "args_read", "storage_get_len", "set
 pub(super) struct Json;
 
 impl Protocol for Json {
+    //= spec 10.3.1, 10.3.2
     fn export(&self, name: &str, ty: &ExternType, _rules: &Rules) -> Result<(), Unfit> {
         match (name, ty) {
             (INITIALIZE | CONSTRUCTOR, ExternType::Function(function)) if function.is(&[], &[]) => Ok(()),
@@ -38,6 +39,7 @@ impl Protocol for Json {
         }
     }
 
+    //= spec 10.3.2
     fn may_start(&self) -> bool {
         true
     }
@@ -50,6 +52,7 @@ impl Protocol for Json {
         outline.imports.iter().any(|(module, name)| *module == "env" && OWN_IMPORTS.contains(name))
     }
 
+    //= spec 10.3.3, 10.3.4, 10.3.5
     fn open(&self, module: &Facts, entry: &Entry, _pages_max: u32) -> Result<Opening, HaltReason> {
         let name = method_of(entry)?;
         let input = match entry {
@@ -92,7 +95,8 @@ fn is_method(function: &FunctionType) -> bool {
     function.is(&[], &[])
 }
 
-/// The method that a frame is for: `main` where nobody named one.
+/// The method that a frame is for: `main` if the call names none.
+//= spec 10.3.6
 fn method_of(entry: &Entry) -> Result<&str, HaltReason> {
     match entry {
         Entry::Main(_) => Ok(MAIN),
@@ -113,6 +117,7 @@ fn initialized(returned: Returned<'_>) -> Result<Step, Stop> {
 }
 
 /// The method has returned: the output is what it set.
+//= spec 10.3.8
 fn ended(returned: Returned<'_>) -> Result<Step, Stop> {
     let output = returned.call.frame.state.json_mut().map(|state| core::mem::take(&mut state.result));
     Ok(Step::End(End::Return(output.unwrap_or_default())))

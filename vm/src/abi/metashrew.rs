@@ -1,7 +1,7 @@
 //! `metashrew` and `metashrew-documented`: an indexer's `_start ()->()` is run on each block, and its views by their names.
 //!
 //! The dialects differ in host functions alone (`lockstep_host::metashrew`). A view is `()->(i32)` and fetches its argument
-//! from the host, or `(i32, i32)->(i32)` and gets it in memory that the module's own allocator gives: one more guest call
+//! from the host, or `(i32, i32)->(i32)` and gets it in memory from the module's own allocator: one more guest call
 //! of the frame. A start function, which AssemblyScript's compiler adds, is the first guest call of every frame.
 
 use super::protocol::{End, GuestCall, MEMORY, Opening, Outline, Protocol, Returned, START, Step, Unfit, only_buffer};
@@ -95,7 +95,7 @@ impl Protocol for Metashrew {
     }
 }
 
-/// The view `name`, with what gives room for its argument.
+/// The view `name`, with the export that makes room for its argument.
 //= spec 13.5
 fn view(module: &Facts, name: &str) -> Result<View, HaltReason> {
     let ty = module.function(name).ok_or(HaltReason::NoSuchExport)?;

@@ -1,7 +1,7 @@
 //! What each ABI means: one protocol for each, in a file of its name.
 //!
 //! A protocol says what a module must export, how a frame opens and what follows when a guest call of the frame has
-//! returned. It stands on what is known of the module; it knows no engine and no frame loop. Guest code runs only as a step
+//! returned. It uses what validation has found out about the module; it knows no engine and no frame loop. Guest code runs only as a step
 //! of its frame's own protocol.
 
 mod dela;

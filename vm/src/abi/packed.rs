@@ -63,6 +63,7 @@ impl Protocol for Packed {
             (MEMORY, _) => Err(Unfit::mismatch(name, ty, "a memory")),
             (name, ExternType::Memory(_)) => Err(Unfit::extra(name, &format!(": a memory is exported as `{MEMORY}`"))),
             // The names are taken: nothing else may be exported by them.
+            //= spec 6.5.6
             (INPUT_BASE | INPUT_CAPACITY, _) if *ty != INPUT_GLOBAL => {
                 Err(Unfit { code: InvalidCode::InputArea, ..Unfit::mismatch(name, ty, "an immutable global i32") })
             }
@@ -96,6 +97,7 @@ impl Protocol for Packed {
         })
     }
 
+    //= spec 6.4.1
     fn open(&self, module: &Facts, entry: &Entry, pages_max: u32) -> Result<Opening, HaltReason> {
         match entry {
             Entry::Main(input) => open_main(module, input.clone(), pages_max),
@@ -131,6 +133,7 @@ fn order(module: &Facts, report: &mut Report<'_>) -> Result<PackOrder, InvalidMo
     }
 }
 
+//= spec 6.2.3
 fn descriptors(module: &Facts, report: &mut Report<'_>) -> Result<Option<PackedAbi>, InvalidModule> {
     let Some(Section { offset, content, .. }) = module.section(PackedAbi::SECTION) else { return Ok(None) };
     let abi = match PackedAbi::parse(content) {
@@ -153,6 +156,7 @@ fn descriptors(module: &Facts, report: &mut Report<'_>) -> Result<Option<PackedA
     Ok(Some(abi))
 }
 
+//= spec 6.5.4, 6.5.6
 fn input_area(module: &Facts, report: &mut Report<'_>) -> Result<Option<InputArea>, InvalidModule> {
     // One of another type is a violation of its own.
     let global = |name: &str| module.exports.get(name).filter(|export| export.ty == INPUT_GLOBAL);
@@ -201,6 +205,7 @@ fn is_packed_main(module: &Facts, name: &[u8]) -> bool {
             .is_some_and(|(parameters, results)| parameters == [ValueType::I64] && results == [ValueType::I64])
 }
 
+//= spec 6.4.1, 6.4.2, 6.4.7
 fn open_main(module: &Facts, input: Bytes, pages_max: u32) -> Result<Opening, HaltReason> {
     let (parameters, _) = value_types(module, MAIN).ok_or(HaltReason::NoSuchExport)?;
     if parameters.is_empty() {
@@ -213,6 +218,7 @@ fn open_main(module: &Facts, input: Bytes, pages_max: u32) -> Result<Opening, Ha
     Ok(Opening { pays_for_pages: true, ..opening })
 }
 
+//= spec 6.4.3, 6.4.4, 6.4.5
 fn open_export(module: &Facts, call: &ExportCall, pages_max: u32) -> Result<Opening, HaltReason> {
     let name = core::str::from_utf8(&call.name).map_err(|_| HaltReason::NoSuchExport)?;
     let (parameters, results) = value_types(module, name).ok_or(HaltReason::NoSuchExport)?;
@@ -246,6 +252,7 @@ fn open_export(module: &Facts, call: &ExportCall, pages_max: u32) -> Result<Open
 }
 
 /// The struct at the start of a transaction's input, and the buffers that its slots name in the same input.
+//= spec 6.3.3
 fn split(layout: &StructLayout, input: &Bytes) -> Result<(Bytes, Vec<Bytes>), HaltReason> {
     let size = usize::try_from(layout.size()).map_err(|_| HaltReason::SignatureMismatch)?;
     let scalars = input.get(..size).ok_or(HaltReason::SignatureMismatch)?;
@@ -305,6 +312,7 @@ fn state(module: &Facts) -> AbiState {
 
 /// Where the contract takes its input: an area of its own, or pages behind its memory. There is no room in a memory that
 /// is not exported: the host does not reach it.
+//= spec 6.5.1, 6.5.3, 6.5.4
 fn room(module: &Facts, pages_max: u32) -> Room {
     let is_exported = module.exports.values().any(|export| matches!(export.ty, ExternType::Memory(_)));
     match (module.memory, module.abi.packed().and_then(|facts| facts.input_area)) {
@@ -322,6 +330,7 @@ fn value_types(module: &Facts, name: &str) -> Option<(Vec<ValueType>, Vec<ValueT
     values_of(module.function(name)?)
 }
 
+//= spec 6.4.3
 fn values_of(function: &FunctionType) -> Option<(Vec<ValueType>, Vec<ValueType>)> {
     let parameters: Option<Vec<_>> = function.parameters.iter().map(|value| value.integer()).collect();
     let results: Option<Vec<_>> = function.results.iter().map(|value| value.integer()).collect();
@@ -329,17 +338,20 @@ fn values_of(function: &FunctionType) -> Option<(Vec<ValueType>, Vec<ValueType>)
     (results.len() <= 1).then_some((parameters, results))
 }
 
+//= spec 6.6.1
 fn i32_returned(returned: Returned<'_>) -> Result<Step, Stop> {
     let bytes = returned.bits.to_le_bytes();
     let low = bytes.first_chunk::<4>().map_or(&[][..], |low| low);
     Ok(Step::End(End::Return(Bytes::copy_from_slice(low))))
 }
 
+//= spec 6.6.1
 fn i64_returned(returned: Returned<'_>) -> Result<Step, Stop> {
     Ok(Step::End(End::Return(Bytes::copy_from_slice(&returned.bits.to_le_bytes()))))
 }
 
 /// The result names the output and says how the call ended.
+//= spec 6.1.6, 6.1.7, 6.1.8, 6.6.2
 fn buffer_returned(returned: Returned<'_>) -> Result<Step, Stop> {
     let result = BufOut::unpack(returned.bits.cast_signed());
     let output = returned.call.guest.load_bytes(result.offset(), result.length());

@@ -56,7 +56,7 @@ pub(crate) trait Protocol: Sync {
     ///
     /// # Errors
     ///
-    /// What `report` gives back.
+    /// What `report` returns.
     fn facts(
         &self,
         _module: &Facts,
@@ -80,7 +80,7 @@ pub(crate) trait Protocol: Sync {
     fn open(&self, module: &Facts, entry: &Entry, pages_max: u32) -> Result<Opening, HaltReason>;
 
     /// A call of the export `name` that hands over `input` as a transaction would, where the export takes one buffer and
-    /// gives one: how a precompiled contract enters its module.
+    /// returns one: how a precompiled contract enters its module.
     fn one_buffer(&self, name: Bytes, input: &Bytes) -> ExportCall {
         ExportCall { name, descriptor: None, arguments: input.clone(), buffers: Buffers::InArguments }
     }
@@ -110,7 +110,7 @@ impl Unfit {
     }
 }
 
-/// What can be read off a module that nobody has validated.
+/// What can be read off a module that is not validated.
 #[derive(Debug, Default)]
 pub(crate) struct Outline<'a> {
     /// Module and name of each import.
@@ -217,6 +217,7 @@ pub(crate) fn ended(_returned: Returned<'_>) -> Result<Step, Stop> {
 /// # Errors
 ///
 /// Why the call does not fit.
+//= spec 6.4.1, 6.4.6, 10.3.7, 10.4.3
 pub(crate) fn only_buffer(call: &ExportCall, name: &str) -> Result<Bytes, HaltReason> {
     if call.name.as_ref() != name.as_bytes() {
         return Err(HaltReason::NoSuchExport);

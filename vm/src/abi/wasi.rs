@@ -29,6 +29,7 @@ const MODULES: [&str; 3] = ["wasi_snapshot_preview1", "lockstep", "suavexec"];
 pub(super) struct Wasi;
 
 impl Protocol for Wasi {
+    //= spec 11.1.1
     fn export(&self, name: &str, ty: &ExternType, _rules: &Rules) -> Result<(), Unfit> {
         match (name, ty) {
             (MEMORY, ExternType::Memory(_)) => Ok(()),
@@ -64,6 +65,7 @@ impl Protocol for Wasi {
         })
     }
 
+    //= spec 11.1.4, 11.1.5, 11.1.6, 11.1.7, 11.1.8
     fn open(&self, module: &Facts, entry: &Entry, _pages_max: u32) -> Result<Opening, HaltReason> {
         let (name, input) = match entry {
             Entry::Main(input) if module.function(START).is_some() => return Ok(opening(START, input.clone())),
@@ -91,6 +93,7 @@ fn is_callable(function: &FunctionType) -> bool {
 }
 
 /// A frame with a new process that runs one export.
+//= spec 11.1.10
 fn opening(export: impl Into<std::borrow::Cow<'static, str>>, input: Bytes) -> Opening {
     let opening = Opening::plain(input, GuestCall::of(export, returned));
     Opening { state: AbiState::Wasi(Process::default()), ..opening }
@@ -106,6 +109,7 @@ fn target(entry: &Entry) -> Result<&str, HaltReason> {
 }
 
 /// The input of a call by name: all arguments, or the one buffer of a caller with a descriptor.
+//= spec 11.1.9
 fn input_of(call: &ExportCall) -> Result<Bytes, HaltReason> {
     match (&call.descriptor, &call.buffers) {
         (None, Buffers::InArguments) => Ok(call.arguments.clone()),
@@ -126,6 +130,7 @@ fn initialized(returned_from: Returned<'_>) -> Result<Step, Stop> {
 }
 
 /// The export has run without calling `proc_exit`: its result is the exit code, 0 where it has none.
+//= spec 11.1.12
 fn returned(returned_from: Returned<'_>) -> Result<Step, Stop> {
     let code = returned_from.i32();
     let process = returned_from.call.frame.state.process_mut();

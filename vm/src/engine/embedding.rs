@@ -61,7 +61,7 @@ pub enum Instantiated {
     Instance(InstanceId),
     /// It cannot be linked; nothing happened.
     Unlinkable(LinkError),
-    /// A segment does not fit or the start function halted; what was written before stands.
+    /// A segment does not fit or the start function halted; what was written before stays.
     Halted(HaltReason),
 }
 
@@ -70,7 +70,7 @@ pub enum Instantiated {
 pub enum Invoked {
     /// It returned these.
     Returned(Vec<Value>),
-    /// It halted; what was written before stands.
+    /// It halted; what was written before stays.
     Halted(HaltReason),
 }
 
@@ -86,14 +86,14 @@ pub trait Embedding: Sized {
     fn new(revision: Arc<Revision>) -> Result<Self, Fault>;
 
     /// Instantiates `module` with what is registered, and runs its start function on `gas`. Gives what came of it and
-    /// the gas used: all of `gas` where it halted for want of gas, what was used until then where it halted otherwise.
+    /// the gas used: all of `gas` if it ran out of gas, what was used until then if it halted otherwise.
     ///
     /// # Errors
     ///
     /// A [`Fault`] of this node, or of a module that the engine refuses.
     fn instantiate(&mut self, module: &ValidModule, gas: Gas) -> Result<(Instantiated, Gas), Fault>;
 
-    /// Lets later modules import the exports of `instance` from `name`, whatever was registered under it before.
+    /// Lets later modules import the exports of `instance` from `name`. It replaces what was registered under that name.
     ///
     /// # Errors
     ///

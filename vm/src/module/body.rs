@@ -33,7 +33,7 @@ struct Locals {
 impl Pass<'_> {
     pub(super) fn body(&mut self, body: &FunctionBody<'_>) -> Step {
         let function = self.validator.code_section_entry(body)?;
-        // If this ends the pass, what ended it still stands in the function.
+        // If this ends the pass, what ended it is still in the function.
         self.findings.in_function(Some(function.index));
         // The next body does not depend on this one.
         self.function(function, body).or_else(|invalid| self.findings.report(invalid))?;

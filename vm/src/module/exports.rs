@@ -46,6 +46,7 @@ impl Pass<'_> {
     }
 
     /// After the last section: the exports that must be there.
+    //= spec 5.1.3, 10.4.1, 11.1.1
     pub(super) fn required_exports(&mut self) -> Step {
         for name in self.rules.protocol.required_exports() {
             if !self.facts.exports.contains_key(*name) {
@@ -56,6 +57,7 @@ impl Pass<'_> {
     }
 
     /// Keeps a section that the ABI reads: the first of its name.
+    //= spec 6.1.4, 6.2.4
     pub(super) fn custom(&mut self, section: &CustomSectionReader<'_>) -> Step {
         let name = section.name();
         let Some((_, code)) = self.rules.protocol.sections().iter().find(|(read, _)| *read == name) else {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub enum Import {
     /// The host has it.
     Host(&'static HostImport),
-    /// Nobody has it, and the ABI lets the module be: calling it halts.
+    /// The host does not have it, and the ABI admits the module: calling it halts.
     Unknown {
         /// Module of the import.
         module: String,
@@ -46,7 +46,7 @@ impl Import {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Export {
     pub(crate) ty: ExternType,
-    /// Where the export stands, in bytes from the start of the module.
+    /// The place of the export, in bytes from the start of the module.
     pub(crate) offset: usize,
     /// The value of a global whose initializer is one `i32.const`.
     pub(crate) constant: Option<i32>,

@@ -25,7 +25,7 @@ pub(super) enum Extent {
 #[derive(Debug)]
 pub(super) struct Findings {
     extent: Extent,
-    /// Each with the function whose body it stands in.
+    /// Each with the function whose body it is in.
     list: Vec<(InvalidModule, Option<u32>)>,
     function: Option<u32>,
 }
@@ -41,7 +41,7 @@ impl Findings {
         self.list.len()
     }
 
-    /// What follows stands in the body of the function `index`, or in none.
+    /// What follows is in the body of the function `index`, or in none.
     pub(super) const fn in_function(&mut self, index: Option<u32>) {
         self.function = index;
     }

@@ -1,4 +1,4 @@
-//! Why a module is not valid: one code for each kind of violation, where it stands, and by how much.
+//! Why a module is not valid: one code for each kind of violation, its place, and by how much.
 //!
 //! Codes are consensus. Texts, details and offsets are diagnostics; nothing may be decided by them.
 
@@ -95,7 +95,7 @@ invalid_codes! {
     MissingExport = 17, rule "missing export";
     /// An export that the ABI does not allow.
     ExtraExport = 18, rule "export that the ABI does not allow";
-    /// An export that is not of the type that the ABI gives its name.
+    /// An export that is not of the type that the ABI demands of its name.
     ExportTypeMismatch = 19, rule "export of the wrong type";
     /// A start section.
     StartFunction = 20, rule "a start function is not allowed";
@@ -145,7 +145,7 @@ invalid_codes! {
 pub struct InvalidModule {
     /// What kind it is.
     pub code: InvalidCode,
-    /// Where it stands, in bytes from the start of the module; `None` for what is missing.
+    /// Its place, in bytes from the start of the module; `None` for what is missing.
     pub offset: Option<u64>,
     /// What was counted, in the unit of the code's text; 0 if the code is not of a limit.
     pub actual: u64,

@@ -1,7 +1,7 @@
 //! From bytes to a module that a contract can have: validation by the Wasm specification with the features of a
 //! revision, its limits, the imports and exports of an ABI.
 //!
-//! [`ValidModule::parse`] is the only way to a [`ValidModule`], so whatever holds one need not ask again.
+//! [`ValidModule::parse`] is the only way to a [`ValidModule`], so code that holds one need not ask again.
 //! [`check`] is the same pass, told not to stop at the first violation. Knows no engine and no state.
 
 mod body;
@@ -131,7 +131,7 @@ impl ValidModule {
         &self.facts.frame_slots
     }
 
-    /// Bytes of host memory that the module takes once it is compiled, its code included, at the most: for the module
+    /// Bytes of host memory that the module takes once it is compiled, its code included, at most: for the module
     /// cache, not for consensus. Measured with an allocator that counts (`docs/decisions/0014`).
     pub fn compiled_bytes(&self) -> u64 {
         let facts = &self.facts;
@@ -171,7 +171,7 @@ impl ValidModule {
         Some(&self.facts.renewal).filter(|renewal| renewal.is_possible())
     }
 
-    /// What its protocol stands on.
+    /// What its protocol uses.
     pub(crate) const fn facts(&self) -> &Facts {
         &self.facts
     }

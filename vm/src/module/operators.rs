@@ -56,7 +56,7 @@ macro_rules! define_priced_operator {
 }
 lockstep_gas::for_each_operator!(define_priced_operator);
 
-/// Whether the operator or a type that stands in it is of floats.
+/// Whether the operator or a type in it is of floats.
 pub(super) fn has_floats(parsed: &wasmparser::Operator<'_>) -> bool {
     use wasmparser::{BlockType, Operator as Op};
     let is_float = |value: wasmparser::ValType| ValType::of(value).is_some_and(ValType::is_float);
@@ -65,7 +65,7 @@ pub(super) fn has_floats(parsed: &wasmparser::Operator<'_>) -> bool {
         | Op::Loop { blockty: BlockType::Type(value) }
         | Op::If { blockty: BlockType::Type(value) } => is_float(*value),
         Op::TypedSelect { ty } => is_float(*ty),
-        // Every operator that takes or gives a float has one of the two in its name.
+        // Every operator that takes or leaves a float has one of the two in its name.
         _ => priced_operator(parsed)
             .is_some_and(|operator| operator.name().contains("f32") || operator.name().contains("f64")),
     }

@@ -1,4 +1,4 @@
-//! What can be read off a module that nobody has validated: for messages and for the command, never for consensus.
+//! What can be read off a module that is not validated: for messages and for the command, never for consensus.
 
 use super::{
     invalid::InvalidModule,
@@ -10,7 +10,7 @@ use core::ops::ControlFlow;
 use lockstep_gas::Abi;
 use wasmparser::{ExternalKind, Payload, TypeRef, WasmFeatures};
 
-/// The name that the name section gives the function `index`, imported functions counted first. `None` if it gives
+/// The name of the function `index` in the name section, imported functions counted first. `None` if it has
 /// none, or if there is no readable name section. Reads the whole of `code`.
 pub fn function_name(code: &[u8], index: u32) -> Option<&str> {
     let mut found = None;

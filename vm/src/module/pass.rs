@@ -1,6 +1,6 @@
 //! One pass over a module: every section in order, first its count, then the Wasm specification, then our rules.
 //!
-//! Owns the walk, and what is known of the module so far. What a section is held to stands in `sections`, `exports`
+//! Owns the walk, and what is known of the module so far. The rules of sections are in `sections`, `exports`
 //! and `body`, and what the ABI adds in its protocol. A limit is compared before what it bounds is read, and work and memory are linear in the bytes
 //! of the module.
 
@@ -18,7 +18,7 @@ use lockstep_gas::{Abi, Limits, Revision};
 use lockstep_host::{ImportTable, UnknownImport};
 use wasmparser::{Payload, Validator, WasmFeatures};
 
-/// What a step of the pass gives: the violation that ends it, if there is one.
+/// What a step of the pass returns: the violation that ends it, if there is one.
 pub(super) type Step = Result<(), InvalidModule>;
 
 /// The rules of one ABI under one revision.
@@ -143,6 +143,7 @@ impl<'a> Pass<'a> {
             Payload::CustomSection(section) => self.custom(&section),
             Payload::StartSection { func, range } => {
                 self.validator.start_section(func, &range)?;
+                //= spec 5.1.4
                 if self.rules.protocol.may_start() {
                     self.facts.has_start = true;
                     return Ok(());
@@ -178,6 +179,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Notes that there is more of something than `limit`.
+    //= spec 5.1.6
     pub(super) fn at_most(&mut self, code: InvalidCode, offset: usize, actual: u64, limit: u32) -> Step {
         if actual <= u64::from(limit) {
             return Ok(());

@@ -1,7 +1,7 @@
 //! The sections of a module, one after the other, with lengths and counts looked at before wasmparser trusts them.
 //!
 //! wasmparser 0.228 adds a length that it has read to a position, in `usize`: on a 32-bit host a length near 2^32
-//! overflows there. And it makes room for as many types as a recursion group announces. Whatever goes through here can
+//! overflows there. And it makes room for as many types as a recursion group announces. What goes through here can
 //! do neither. Knows nothing of limits, ABIs or revisions.
 
 use super::{
@@ -20,7 +20,7 @@ pub(super) const HEADER: &[u8; 8] = b"\0asm\x01\0\0\0";
 /// The form of a function type; the other forms belong to proposals that no revision has.
 const FUNCTION_TYPE: u8 = 0x60;
 
-/// What stands at the position of [`Payloads`].
+/// What is at the position of [`Payloads`].
 enum Next {
     Header,
     Section,
@@ -75,7 +75,7 @@ impl<'a> Payloads<'a> {
     }
 }
 
-/// Checks that the length that stands next in `reader` is not longer than what stands behind it. A length that cannot
+/// Checks that the length that is next in `reader` is not longer than what follows it. A length that cannot
 /// be read is left for the parser to refuse.
 fn length_fits(reader: &BinaryReader<'_>) -> Result<(), InvalidModule> {
     let mut reader = reader.clone();

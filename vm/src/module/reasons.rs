@@ -1,6 +1,6 @@
 //! Why the Wasm specification refuses a module, in words of our own.
 //!
-//! The parser's messages name its own types and options; a reader needs to know what stands in the module and what to
+//! The parser's messages name its own types and options; a reader needs to know what is in the module and what to
 //! change. Diagnostics only: nothing is decided by a text.
 
 use wasmparser::BinaryReaderError;
@@ -152,7 +152,7 @@ pub(super) fn form_of_type(form: u8) -> String {
     in_our_words(sign)
 }
 
-/// Said of whatever has no words of its own here.
+/// Said of all that has no words of its own here.
 const UNNAMED: &str = "what stands here is not Wasm by the specification";
 
 /// The feature that a message refuses.

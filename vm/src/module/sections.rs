@@ -87,6 +87,7 @@ impl Pass<'_> {
         self.parameters_of_all(section.range().start)
     }
 
+    //= spec 5.1.2, 10.4.2, 11.1.2
     fn import(&mut self, offset: usize, import: &wasmparser::Import<'_>) -> Step {
         let unknown = self.rules.imports.unknown();
         if unknown == UnknownImport::Linked {
@@ -128,6 +129,7 @@ impl Pass<'_> {
     }
 
     /// Of a name that can have several types, a module imports one: engines link by name.
+    //= spec 11.1.3
     fn imported(&mut self, offset: usize, import: Import) -> Step {
         let is_other = |other: &&Import| other.name() == import.name() && other.ty() != import.ty();
         if self.facts.imports.iter().any(|other| is_other(&other)) {

@@ -10,7 +10,7 @@ use wasmparser::Operator;
 /// Bytes of a charge at the start of a region, and of a copy of a value that is in a register or in a small constant.
 pub(super) const COPY: u64 = 16;
 
-/// Bytes of a constant that has to be copied, or read from a hidden global, at the most.
+/// Bytes of a constant that has to be copied, or read from a hidden global, at most.
 const CONSTANT: u64 = 16;
 
 /// The largest offset that an engine has short instructions for.

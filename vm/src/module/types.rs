@@ -1,6 +1,6 @@
 //! Types of what a module exports, in the words of the Wasm specification.
 //!
-//! Own types, so that nobody above depends on the parser's. Knows nothing of limits or ABIs.
+//! Own types, so that no crate above depends on the parser's. Knows nothing of limits or ABIs.
 
 use core::fmt;
 use lockstep_host::ValueType;

@@ -31,6 +31,7 @@ impl Moved {
 
 impl Pass<'_> {
     /// Compares the number of functions that the function section announces with the bytes of the module.
+    //= spec 5.1.9
     pub(super) fn functions_by_bytes(&mut self, offset: usize, functions: u32) -> Step {
         let bytes_min = u64::from(self.rules.limits.bytes_per_function_min);
         let limit = (self.code.len() as u64).checked_div(bytes_min).unwrap_or(u64::MAX);
@@ -39,12 +40,14 @@ impl Pass<'_> {
     }
 
     /// Compares the locals of all functions so far with the bytes of the module.
+    //= spec 5.1.8
     pub(super) fn locals_by_bytes(&mut self, offset: usize, locals: u64) -> Step {
         let limit = and_free(u64::from(self.rules.limits.locals_per_byte_max).saturating_mul(self.code.len() as u64));
         self.by_bytes(InvalidCode::TooManyLocalsByBytes, offset, locals, limit, "declare only locals that are used")
     }
 
     /// Counts the values that `operator`, which has not been validated yet, hands over.
+    //= spec 5.1.7
     pub(super) fn moved_values(
         &mut self,
         validator: &FuncValidator<ValidatorResources>,
@@ -82,6 +85,7 @@ impl Pass<'_> {
 
     /// Values that a branch hands over at each of its targets, those that enter and leave a block, and those that a call
     /// takes and returns; a `memory.grow` counts as [`GROW_VALUES`]. None for every other operator, and for what is not valid.
+    //= spec 5.1.7
     fn moved(
         &self,
         validator: &FuncValidator<ValidatorResources>,

@@ -243,7 +243,7 @@ fn gas_cases() -> Vec<Case> {
     told_byzantium.chain(lost).collect()
 }
 
-//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4, 1.2.5, 3.2, 3.4, 3.34, 3.35 test
+//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.4, 1.2.5, 3.2, 3.4, 3.34, 3.35, 5.2.3, 5.3.1, 5.3.2, 5.3.4, 5.3.5, 5.3.7, 5.3.8, 5.3.9, 5.3.11 test
 #[test]
 fn calls() {
     let mut cases = input_cases();

@@ -59,6 +59,7 @@ fn from_code_of_others() -> Vec<Case> {
     ]
 }
 
+//= spec 5.2.9, 5.2.10 test
 #[test]
 fn copies() {
     let mut cases = vec![

@@ -196,6 +196,7 @@ fn pointers() -> Vec<Case> {
     ]
 }
 
+//= spec 5.2.16, 5.3.12, 5.3.15 test
 #[test]
 fn create() {
     let mut cases = successes();

@@ -88,6 +88,7 @@ fn verified(name: &str, message: &[u8], signature: &[u8; 64], key: &[u8; 32], st
     Case::with_fields(name, &body, &fields).output(&word(status))
 }
 
+//= spec 5.2.17 test
 #[test]
 fn crypto() {
     let mut cases = hashes();

@@ -19,6 +19,7 @@ fn countdown(kind: &str) -> String {
 
 const GAS: u64 = 1 << 60;
 
+//= spec 5.3.6, 6.7.11 test
 #[test]
 fn depth() {
     let by = |kind: &str| Case::new(kind.to_owned(), &countdown(kind)).gas_limit(GAS);

@@ -1,4 +1,4 @@
-//! What is executed is looked into as well: the replay gives the same, every unit of gas is in a stack of the profile, and
+//! What is executed is looked into as well: the replay has the same results, every unit of gas is in a stack of the profile, and
 //! what did not return has a backtrace.
 
 use lockstep_diagnosis::{Backtrace, Detail, Execution, Profile, Trace, replay};

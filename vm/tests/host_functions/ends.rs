@@ -44,7 +44,7 @@ fn limited(function: &str, bytes_max: u32) -> [Case; 3] {
     [case(bytes_max, "the limit").gas(21_000), over, byzantium]
 }
 
-//= spec 1.3.1, 1.3.2, 1.3.3, 1.3.7, 4.3 test
+//= spec 1.3.1, 1.3.2, 1.3.3, 1.3.7, 4.3, 5.2.14 test
 #[test]
 fn finish_and_revert() {
     let mut cases = ends_of("finish");
@@ -92,7 +92,7 @@ fn rich(name: &str, body: &str) -> Case {
 
 /// 5,000, and 25,000 for an account that is not there; Byzantium gives 24,000 back, half of all at the most. `V1` gives
 /// nothing.
-//= spec 4.21 test
+//= spec 4.21, 5.2.15 test
 #[test]
 fn self_destruct() {
     let gone = |case: Case| case.removes(CONTRACT).clears(CONTRACT);

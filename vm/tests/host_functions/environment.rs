@@ -39,6 +39,7 @@ fn use_gas(amount: i64) -> Case {
     Case::new(format!("useGas {amount}"), &format!("(call $useGas ~{amount})"))
 }
 
+//= spec 5.2.1, 5.2.4, 5.2.5, 5.2.7, 5.2.8 test
 #[test]
 fn values() {
     let difficulty: [u8; 32] = counted(1);

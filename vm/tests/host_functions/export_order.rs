@@ -77,7 +77,7 @@ fn return_data() -> Vec<Case> {
     ]
 }
 
-//= spec 1.1.5, 1.2.1, 1.2.3, 1.2.4, 1.2.5 test
+//= spec 1.1.5, 1.2.1, 1.2.3, 1.2.4, 1.2.5, 6.7.1, 6.7.2, 6.7.3, 6.7.4, 6.7.6, 6.7.7, 6.7.8, 6.7.9, 6.7.12, 6.7.15 test
 #[test]
 fn order() {
     let mut cases = steps();
@@ -106,6 +106,7 @@ const BASE: u64 = 7_003;
 const PAGE: u64 = 20_480;
 
 /// The caller's part, in numbers of the price list: a refused callee costs nothing itself.
+//= spec 6.7.5, 6.7.10 test
 #[test]
 fn the_price_of_a_call_that_is_refused() {
     let buffer = |length: u32| slot(BUFFERS, length);
@@ -134,7 +135,7 @@ fn the_price_of_a_call_that_is_refused() {
     }
 }
 
-/// Whatever refuses a frame gives its gas back, but for the code that was looked into; whatever halts it does not.
+/// A refused frame returns its gas, less the price of the code that was looked into. A frame that halts returns none.
 //= spec 1.1.3, 1.1.4, 3.25 test
 #[test]
 fn refused_frames_cost_their_code_and_halted_ones_everything() {
@@ -166,6 +167,7 @@ fn refused_frames_cost_their_code_and_halted_ones_everything() {
 
 /// The callee's own gas does not depend on how much input comes, nor by which name its `main` goes: pages and words are
 /// the caller's, once.
+//= spec 6.7.10 test
 #[test]
 fn the_callee_does_not_pay_for_its_input() {
     let callee =
@@ -184,6 +186,7 @@ fn the_callee_does_not_pay_for_its_input() {
 }
 
 /// The words of the output are charged to the caller when it is back, and can be too much for it.
+//= spec 6.7.14 test
 #[test]
 fn the_caller_pays_for_the_output() {
     let callee = "(memory (export \"memory\") 3) \

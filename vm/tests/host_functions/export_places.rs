@@ -160,6 +160,7 @@ fn areas() -> Vec<Case> {
     ]
 }
 
+//= spec 6.1.2, 6.3.2, 6.5.1, 6.5.2, 6.5.3, 6.5.4, 6.5.5 test
 #[test]
 fn places() {
     let mut cases = orders();

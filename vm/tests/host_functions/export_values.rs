@@ -145,6 +145,7 @@ fn buffers() -> Vec<Case> {
     ]
 }
 
+//= spec 6.1.6, 6.1.7, 6.1.8, 6.6.1, 6.6.2, 6.6.3 test
 #[test]
 fn values() {
     let mut cases = scalars();

@@ -91,6 +91,7 @@ fn a_function_of_a_later_revision_computes_charges_and_halts() {
 }
 
 /// `V1` has no such import, and says so in each ABI in which an unknown import is refused.
+//= spec 5.1.1 test
 #[test]
 fn a_function_of_a_later_revision_is_unknown_before() {
     let machine: Vm = Vm::with_engine(Revision::V1, 1 << 24).unwrap();

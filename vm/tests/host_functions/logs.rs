@@ -148,6 +148,7 @@ fn limits() -> Vec<Case> {
     ]
 }
 
+//= spec 5.2.13 test
 #[test]
 fn logs() {
     let mut cases = shapes();

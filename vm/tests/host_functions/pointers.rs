@@ -103,6 +103,7 @@ fn check(vm: &Vm, line: &Line, case: &Case, arguments: &[u32]) -> Option<u64> {
     Some(gas)
 }
 
+//= spec 5.2.2, 5.2.3, 5.3.13 test
 #[test]
 fn pointers() {
     let mut lines = Vec::new();

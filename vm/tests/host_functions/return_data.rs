@@ -28,7 +28,7 @@ fn creation(name: &str, value: &str, init_code: &[u8]) -> Case {
     after(name, &next, &data(FREE, init_code))
 }
 
-//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.5 test
+//= spec 1.2.1, 1.2.2, 1.2.3, 1.2.5, 5.3.10, 5.3.12, 5.3.14 test
 #[test]
 fn return_data() {
     let to_b = "(call $call ~200000 @B @ZERO #0 #0)";

@@ -74,6 +74,7 @@ fn violations() -> Vec<Case> {
     cases
 }
 
+//= spec 5.2.11, 5.2.13, 5.2.15, 5.3.3 test
 #[test]
 fn static_mode() {
     let mut cases = violations();

@@ -121,6 +121,7 @@ fn failures() -> Vec<Case> {
     ]
 }
 
+//= spec 5.2.11, 5.2.12, 5.2.18, 5.2.19 test
 #[test]
 fn storage() {
     let mut cases = values();
@@ -129,6 +130,7 @@ fn storage() {
     check_all("storage", cases);
 }
 
+//= spec 5.2.20 test
 #[test]
 fn a_value_in_storage_is_paid_by_its_words() {
     check_all("storage: long values", long_values());

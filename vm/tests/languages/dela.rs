@@ -28,6 +28,7 @@ fn call(chain: &mut Chain, case: &str, code: &[u8], request: &[u8]) -> (Outcome,
     (receipt.outcome, receipt.output)
 }
 
+//= spec 10.1.1, 10.1.2, 10.4.4, 10.4.5 test
 #[test]
 fn a_frame_is_a_chain_of_guest_calls() {
     let mut chain = Chain::new("dela_chain.txt");
@@ -61,6 +62,7 @@ fn a_frame_is_a_chain_of_guest_calls() {
     chain.settle();
 }
 
+//= spec 10.4.3 test
 #[test]
 fn what_is_called() {
     let mut chain = Chain::new("dela_entries.txt");
@@ -84,6 +86,7 @@ fn what_is_called() {
     chain.settle();
 }
 
+//= spec 10.4.8 test
 #[test]
 fn the_reply_says_how_the_frame_ends() {
     let mut chain = Chain::new("dela_replies.txt");
@@ -128,6 +131,7 @@ fn a_request_ends_with_a_zero_whatever_it_is() {
     chain.settle();
 }
 
+//= spec 10.4.5, 10.4.6, 10.4.7 test
 #[test]
 fn allocators_that_do_what_they_like() {
     let mut chain = Chain::new("dela_hostile.txt");
@@ -178,6 +182,7 @@ fn allocators_that_do_what_they_like() {
     chain.settle();
 }
 
+//= spec 10.4.7 test
 #[test]
 fn a_reply_may_have_the_bytes_of_an_output() {
     let mut chain = Chain::new("dela_longest.txt");
@@ -262,6 +267,7 @@ fn host_functions_answer() {
     chain.settle();
 }
 
+//= spec 10.4.9 test
 #[test]
 fn memory_grows_to_what_is_asked_for() {
     let mut chain = Chain::new("dela_grows.txt");
@@ -323,6 +329,7 @@ fn some_functions_end_the_frame() {
 }
 
 /// Modules of other versions of emscripten import what this ABI does not have, and do without it.
+//= spec 10.4.2 test
 #[test]
 fn an_unknown_import_halts_when_it_is_called() {
     let mut chain = Chain::new("dela_unknown.txt");
@@ -353,6 +360,7 @@ fn an_unknown_import_halts_when_it_is_called() {
     chain.settle();
 }
 
+//= spec 10.4.9 test
 #[test]
 fn growth_is_paid_for_and_counts_for_the_transaction() {
     let mut chain = Chain::new("dela_growth.txt");
@@ -365,6 +373,7 @@ fn growth_is_paid_for_and_counts_for_the_transaction() {
     chain.settle();
 }
 
+//= spec 10.4.1 test
 #[test]
 fn exports_have_the_types_of_an_allocator() {
     let check = |fields: &str| {

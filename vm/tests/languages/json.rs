@@ -16,6 +16,7 @@ fn json(fields: &str) -> Vec<u8> {
     module(Abi::Json, fields)
 }
 
+//= spec 10.3.3, 10.3.4, 10.3.6 test
 #[test]
 fn a_method_is_an_export_without_parameters() {
     let mut chain = Chain::new("json_methods.txt");
@@ -49,6 +50,7 @@ fn a_method_is_an_export_without_parameters() {
     chain.settle();
 }
 
+//= spec 10.1.1, 10.3.2, 10.3.5 test
 #[test]
 fn initialize_runs_first_and_a_frame_starts_fresh() {
     let mut chain = Chain::new("json_initialize.txt");
@@ -105,6 +107,7 @@ fn initialize_runs_first_and_a_frame_starts_fresh() {
 }
 
 /// Runtimes of languages end a program by `proc_exit`, a method among them.
+//= spec 10.3.8, 10.3.9 test
 #[test]
 fn a_method_ends_by_proc_exit() {
     let mut chain = Chain::new("json_exits.txt");
@@ -134,7 +137,7 @@ const CONSTRUCTOR: &str = r#"(func (export "constructor") (call $args_read (i32.
     (func (export "get") (call $set_result (i32.const 16) (call $storage_get (i32.const 0) (i32.const 1) (i32.const 16))))
     (data (i32.const 0) "k")"#;
 
-//= spec 4.15, 4.16, 4.17 test
+//= spec 4.15, 4.16, 4.17, 10.3.6 test
 #[test]
 fn a_deployment_runs_the_constructor_in_its_transaction() {
     let mut chain = Chain::new("json_constructor.txt");
@@ -171,6 +174,7 @@ fn a_deployment_runs_the_constructor_in_its_transaction() {
     chain.settle();
 }
 
+//= spec 10.3.8 test
 #[test]
 fn host_functions_answer() {
     let mut chain = Chain::new("json_answers.txt");
@@ -207,6 +211,7 @@ fn host_functions_answer() {
     chain.settle();
 }
 
+//= spec 10.2.1, 10.2.2, 10.2.3, 10.2.4 test
 #[test]
 fn storage_has_keys_and_values_of_any_length() {
     let mut chain = Chain::new("json_storage.txt");
@@ -249,6 +254,7 @@ fn storage_has_keys_and_values_of_any_length() {
     chain.settle();
 }
 
+//= spec 10.3.12 test
 #[test]
 fn events_have_their_name_for_a_topic() {
     let mut chain = Chain::new("json_events.txt");
@@ -288,6 +294,7 @@ const RELAY: &str = r#"(func (export "relay") (local $end i32) (local $comma i32
         (call $return_read (i32.const 60001))
         (call $set_result (i32.const 60000) (i32.add (call $return_len) (i32.const 1))))"#;
 
+//= spec 10.3.14 test
 #[test]
 fn a_contract_calls_others_of_any_abi() {
     let mut chain = Chain::new("json_calls.txt");
@@ -352,6 +359,7 @@ fn every_call_counts_on_one_depth() {
     chain.settle();
 }
 
+//= spec 10.2.2, 10.2.3, 10.3.12 test
 #[test]
 fn nothing_changes_below_a_static_call() {
     let mut chain = Chain::new("json_static.txt");
@@ -412,6 +420,7 @@ fn the_relay_calls_the_counter() {
     chain.settle();
 }
 
+//= spec 10.3.15 test
 #[test]
 fn abort_reverts_with_the_message_of_assembly_script() {
     let mut chain = Chain::new("json_abort.txt");

@@ -16,6 +16,7 @@ mod dela;
 #[path = "../host_functions/diagnosed.rs"]
 mod diagnosed;
 mod json;
+mod json_limits;
 mod kit;
 mod mixed;
 mod pointers;

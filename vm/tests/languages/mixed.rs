@@ -2,7 +2,7 @@
 //! calls the same token, with a revert in the middle; and one depth counter for every kind of call.
 
 use crate::kit::{Chain, SENDER, contract, module, revert};
-use lockstep_gas::Abi;
+use lockstep_gas::{Abi, HostFunction, Revision};
 use lockstep_host::Address;
 use lockstep_vm::{Outcome, Receipt, TxKind};
 
@@ -211,6 +211,138 @@ fn every_kind_of_call_counts_on_one_depth() {
         let receipt = chain.commit(&format!("from {abi} {edge}"), SENDER, kind, &[0; 4]);
         let found = (receipt.outcome, receipt.output.as_slice());
         assert_eq!(found, (Outcome::Return, &1_025_u32.to_le_bytes()[..]), "from {abi} {edge}");
+    }
+    chain.settle();
+}
+
+/// A contract of each ABI that returns its input when its export `f` is called.
+fn echo(abi: Abi) -> Vec<u8> {
+    let fields = match abi {
+        Abi::Json => {
+            r#"(func (export "f") (call $args_read (i32.const 0)) (call $set_result (i32.const 0) (call $args_len)))"#
+        }
+        Abi::Wasi => {
+            r#"(func (export "f") (i32.store (i32.const 0) (i32.const 100)) (i32.store (i32.const 4) (i32.const 100))
+            (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 4)))
+            (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))"#
+        }
+        _ => {
+            r#"(func (export "malloc") (param i32) (result i32) (i32.const 100)) (func (export "free") (param i32))
+            (func (export "f") (param i32) (result i32) (local.get 0))"#
+        }
+    };
+    module(abi, fields)
+}
+
+/// `callExport` of contracts without typed exports: which descriptors they take.
+//= spec 10.3.7, 10.4.3, 11.1.9 test
+#[test]
+fn call_export_names_one_buffer_to_contracts_without_typed_exports() {
+    let mut chain = Chain::new("mixed_descriptors.txt");
+    let text = br#"{"Accepted":"true","result":""}"#;
+    for abi in [Abi::Json, Abi::Dela, Abi::Wasi] {
+        chain.put(JSON, abi, &echo(abi));
+        let takes_nothing = abi == Abi::Wasi;
+        for (descriptor, is_taken, output) in [
+            ("br", true, &text[..]),
+            ("bv", takes_nothing, text),
+            ("r", takes_nothing, b""),
+            ("v", takes_nothing, b""),
+            ("bbr", false, text),
+            ("lr", false, text),
+            ("bl", false, text),
+            ("i", false, b""),
+        ] {
+            let parameters = 8 * (descriptor.len() - 1);
+            let fields = format!(
+                r#"(func (export "main") (i64.store (i32.const 0) (call $callExport (i64.const 5000000) (i32.const 100) (i32.const 500)
+                (i32.const 130) (i32.const 1) (i32.const 140) (i32.const {}) (i32.const 600) (i32.const {parameters})))
+                (call $returnDataCopy (i32.const 8) (i32.const 0) (call $getReturnDataSize))
+                (call $finish (i32.const 0) (i32.add (i32.const 8) (call $getReturnDataSize))))
+                (data (i32.const 100) "{}") (data (i32.const 130) "f") (data (i32.const 140) "{descriptor}")
+                (data (i32.const 600) "\c8\00\00\00\{:02x}\00\00\00") (data (i32.const 200) "{}")"#,
+                descriptor.len(),
+                escaped(JSON),
+                text.len(),
+                String::from_utf8_lossy(text).replace('"', "\\\"")
+            );
+            chain.put(GO, Abi::Ewasm, &module(Abi::Ewasm, &fields));
+            let case = format!("{abi} as {descriptor}");
+            let receipt = chain.commit(&case, SENDER, TxKind::Call { to: GO, export: None }, &[]);
+            let (told, output) =
+                if is_taken { ((output.len() as u64) << 24, output) } else { (0xFF05 << 48, &b""[..]) };
+            let expected = [&told.to_le_bytes()[..], output].concat();
+            assert_eq!((receipt.outcome, receipt.output), (Outcome::Return, expected), "{case}");
+        }
+    }
+    chain.settle();
+}
+
+/// Two contracts that differ in one thing: whether their input has an area of its own or takes a page.
+fn takes_a_buffer(names: [&str; 2]) -> Vec<u8> {
+    let [base, capacity] = names;
+    let fields = format!(
+        r#"(@custom "packed_abi" "\01\01f\02bi") (global (export "{base}") i32 (i32.const 64))
+        (global (export "{capacity}") i32 (i32.const 64)) (func (export "main") (param i64) (result i64) (i64.const 0))
+        (func (export "f") (param i64) (result i32) (i32.const 0))"#
+    );
+    module(Abi::Packed, &fields)
+}
+
+/// Contracts that call the export `f` of [`JSON`], or its `main`, with one buffer of one byte: how, whether the callee pays for
+/// the page, the ABI and the code. Each fails if the call does.
+fn callers_with_a_buffer() -> [(&'static str, bool, Abi, Vec<u8>); 4] {
+    let data = format!(
+        r#"(data (i32.const 100) "{}") (data (i32.const 130) "f") (data (i32.const 140) "bi")
+        (data (i32.const 200) "\08\00\00\00\01\00\00\00x\00\00\00") (data (i32.const 600) "\c8\00\00\00\01\00\00\00")"#,
+        escaped(JSON)
+    );
+    let gas = "(i64.const 5000000)";
+    let numbers = |numbers: &[u32]| numbers.iter().map(|number| format!("(i32.const {number})")).collect::<String>();
+    let named = numbers(&[130, 1, 200, 12]);
+    let by_export = format!("(call $callExport {gas} {})", numbers(&[100, 500, 130, 1, 140, 2, 600, 8]));
+    [
+        ("call", true, Abi::Ewasm, format!("(call $call {gas} {})", numbers(&[100, 500, 200, 12]))),
+        (
+            "call_export of lockstep",
+            true,
+            Abi::Wasi,
+            format!("(call $call_export {gas} {} {named})", numbers(&[100, 500])),
+        ),
+        ("call of env", true, Abi::Json, format!("(call $call {} {named} {gas})", numbers(&[100]))),
+        // The error number; the length of the output is none.
+        ("callExport", false, Abi::Ewasm, format!("(i32.wrap_i64 (i64.shr_u {by_export} (i64.const 48)))")),
+    ]
+    .map(|(name, callee_pays, abi, call)| {
+        let export = if abi == Abi::Wasi { "_start" } else { "main" };
+        let main = format!(r#"(func (export "{export}") (if {call} (then (unreachable))))"#);
+        (name, callee_pays, abi, module(abi, &format!("{data} {main}")))
+    })
+}
+
+/// If the caller passes no descriptor, the callee pays for the page that an input takes. With one, its caller has paid.
+//= spec 6.7.17 test
+#[test]
+fn the_pages_of_an_input_are_paid_by_the_frame_that_has_no_descriptor() {
+    let mut chain = Chain::new("mixed_pages.txt");
+    let page = Revision::V1.schedule.host(HostFunction::CallExport).per_page;
+    let input = [8_u32.to_le_bytes(), 1_u32.to_le_bytes(), *b"x\0\0\0"].concat();
+    // What the callee with a page costs more than the one with an area of its own.
+    let more_gas = |chain: &mut Chain, case: &str, to: Address, export: Option<&str>| {
+        let of = [["input_base", "input_capacity"], ["input_bas_", "input_capacit_"]].map(|names| {
+            chain.put(JSON, Abi::Packed, &takes_a_buffer(names));
+            let kind = TxKind::Call { to, export: export.map(Into::into) };
+            let receipt = chain.commit(&format!("{case}: {}", names[0]), SENDER, kind, &input);
+            assert_eq!(receipt.outcome, Outcome::Return, "{case}");
+            receipt.gas_used.get()
+        });
+        of[1] - of[0]
+    };
+    assert_eq!(more_gas(&mut chain, "main by a transaction", JSON, None), page);
+    assert_eq!(more_gas(&mut chain, "an export by a transaction", JSON, Some("f")), page);
+    for (case, callee_pays, abi, code) in callers_with_a_buffer() {
+        chain.put(GO, abi, &code);
+        assert_eq!(more_gas(&mut chain, case, GO, None), if callee_pays { page } else { 0 }, "{case}");
     }
     chain.settle();
 }

@@ -73,6 +73,7 @@ fn world(section: &'static str, revision: Option<&Revision>) -> World {
 
 /// With all the gas that there is, under both revisions: what only needs to know about code does not read it, and what
 /// copies or runs it reads it once.
+//= spec 5.2.10 test
 #[test]
 fn code_is_read_by_whoever_copies_or_runs_it() {
     let whole = large().len() as u64;

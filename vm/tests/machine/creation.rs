@@ -1,4 +1,4 @@
-//! Creations by transaction: addresses, what init code leaves behind, what it costs, what stands in the way.
+//! Creations by transaction: addresses, what init code leaves behind, what it costs, what prevents it.
 
 use crate::{
     kit::{A, B, C, RETURN, REVERT, SENDER, World, beside_fees, data, escaped, halt, main_of, module, word},

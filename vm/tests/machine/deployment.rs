@@ -118,7 +118,7 @@ fn slot(offset: u32, length: u32) -> [u8; 8] {
     (u64::from(offset) | u64::from(length) << 32).to_le_bytes()
 }
 
-//= spec 3.9, 4.5 test
+//= spec 3.9, 4.5, 6.3.3, 6.4.1, 6.4.3, 6.4.5 test
 #[test]
 fn calls_by_name() {
     let mut world = World::new("calls by name");
@@ -221,7 +221,7 @@ fn calls_by_name_of_other_accounts() {
 }
 
 /// Results and inputs that do not lie in the contract's memory.
-//= spec 3.9, 3.21 test
+//= spec 3.9, 3.21, 6.5.1, 6.5.2, 6.5.3, 6.5.4, 6.5.5 test
 #[test]
 fn places_of_inputs_and_results() {
     let mut world = World::new("places of inputs and results");

@@ -1,5 +1,5 @@
 //! Cold and warm calls: the first frame of a transaction that uses a code pays for translating it, the others do not,
-//! and a code is translated at most once in a transaction, whatever the cache holds.
+//! and a code is translated at most once in a transaction, with any content of the cache.
 
 use crate::{
     kit::{A, B, BLOCK_GAS, C, RETURN, SENDER, World, binary, data, halt, main_of, module},

@@ -1,4 +1,4 @@
-//! Operands that wait below the parameters of a block: they are what they were when they were pushed, whatever becomes of
+//! Operands that wait below the parameters of a block: they are what they were when they were pushed, also after changes of
 //! the locals that they came from.
 
 use crate::kit::{A, RETURN, World, data, module};

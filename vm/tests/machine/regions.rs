@@ -1,7 +1,7 @@
 //! The gas of instructions (docs/spec.md, section 2): small functions with gas that was counted by hand from the
 //! operators' prices, each executed with exactly enough gas and with one less.
 //!
-//! Conditions are parameters or loaded values: what holds for constant ones stands in `constants`.
+//! Conditions are parameters or loaded values: constant ones are in `constants`.
 
 use crate::{
     kit::{A, RETURN, World, binary, halt},

@@ -1,5 +1,5 @@
 //! An engine may hand out a frame's gas in portions. Where one ends must not show: a program of many operators runs with
-//! every distance from its start to the end of a portion, and gives the same result for the same gas.
+//! every distance from its start to the end of a portion, and has the same result for the same gas.
 
 use crate::{
     kit::{A, B, RETURN, World, binary, main_of, module},

@@ -90,6 +90,7 @@ fn calls_of_imports_that_suspend() {
     }
 }
 
+//= spec 5.1.5 test
 #[test]
 fn tail_calls_of_imports_are_refused() {
     let mut world = World::new("tail calls of imports");

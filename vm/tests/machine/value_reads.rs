@@ -74,6 +74,7 @@ fn read_by(world: &World, tx: &Tx) -> (Outcome, u64, u64) {
 
 /// Each function with the gas that it needs and with parts of that: a value whose words are not paid for is not read, any
 /// other is read once, or not at all where its length is enough.
+//= spec 5.2.20, 10.2.1 test
 #[test]
 fn a_frame_that_cannot_pay_for_a_value_reads_none() {
     let out_of_gas = halt(HaltReason::OutOfGas);

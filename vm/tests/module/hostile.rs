@@ -1,4 +1,4 @@
-//! Bytes that nobody would write: nothing panics, every verdict is the same twice, and wasmparser agrees.
+//! Bytes that no compiler writes: nothing panics, every verdict is the same twice, and wasmparser agrees.
 
 use crate::{binary, custom, raw, verdict};
 use lockstep_gas::{Abi, Revision};

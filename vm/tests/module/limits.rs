@@ -121,6 +121,7 @@ fn every_code_of_a_limit_has_a_row() {
     }
 }
 
+//= spec 5.1.6 test
 #[test]
 fn every_limit_of_v1_admits_what_it_says_and_no_more() {
     for (row, (code, make)) in ROWS.iter().enumerate() {
@@ -313,6 +314,7 @@ fn padded(unit: &str, times: u64, bytes: usize) -> Vec<u8> {
 
 /// Values that operators hand over, by the bytes of the module, for each way to do it: the most that is admitted, and one
 /// more.
+//= spec 5.1.7 test
 #[test]
 fn values_are_handed_over_by_the_bytes_of_the_module() {
     const BYTES: usize = 300_000;
@@ -341,6 +343,7 @@ fn values_are_handed_over_by_the_bytes_of_the_module() {
 }
 
 /// Locals and functions by the bytes of the module.
+//= spec 5.1.8, 5.1.9 test
 #[test]
 fn locals_and_functions_by_the_bytes_of_the_module() {
     let module = |fields: &str, bytes: usize| {

@@ -15,6 +15,7 @@ fn contract(more: &str) -> Vec<u8> {
     binary(&format!("(module {more} (memory (export \"memory\") 1) (func (export \"main\")))"))
 }
 
+//= spec 5.1.2 test
 #[test]
 fn imports_are_those_of_the_table_with_exactly_their_types() {
     for (import, expect) in [
@@ -69,6 +70,7 @@ fn extensions_are_for_revisions_that_have_them() {
 
 /// As the official tests `malformedImport*` do: each function with one parameter too few or too many, with the other
 /// integer in each place, with another result.
+//= spec 5.1.2 test
 #[test]
 fn every_function_of_the_table_is_refused_with_any_other_type() {
     let name = |value: &ValueType| if *value == ValueType::I32 { "i32" } else { "i64" };
@@ -101,6 +103,7 @@ fn every_function_of_the_table_is_refused_with_any_other_type() {
     }
 }
 
+//= spec 5.1.3 test
 #[test]
 fn ewasm_modules_export_main_and_memory() {
     let extra = (C::ExtraExport, "`more`, where only `main` and `memory` are");
@@ -195,6 +198,7 @@ fn indexers_export_start_and_memory_and_import_what_they_like() {
     }
 }
 
+//= spec 5.1.4 test
 #[test]
 fn a_start_function_is_refused_by_every_abi() {
     let code = binary("(module (memory (export \"memory\") 1) (func (export \"main\")) (start 0))");
@@ -322,6 +326,7 @@ fn packed_module(wat: &str, sections: &[(&str, &[u8])]) -> Vec<u8> {
     .concat()
 }
 
+//= spec 6.2.3, 6.2.4 test
 #[test]
 fn packed_abi_names_exports_by_their_types() {
     let wat = "(func (export \"f\") (param i32 i64) (result i64) local.get 1) (func (export \"x\") (param f32))
@@ -351,6 +356,7 @@ fn packed_abi_names_exports_by_their_types() {
     assert_eq!(wrong[0].offset, Some(8 + 2 + 11 + 3), "the place is that of the byte in the module");
 }
 
+//= spec 6.1.4 test
 #[test]
 fn packed_order_is_one_byte() {
     let bad = (C::PackedOrderSection, "the section packed_order is not one byte 0 or 1");
@@ -371,6 +377,7 @@ fn packed_order_is_one_byte() {
     }
 }
 
+//= spec 6.5.6 test
 #[test]
 fn the_input_area_lies_in_the_initial_memory() {
     let area = |memory: &str, base: &str, capacity: &str| {

@@ -110,7 +110,7 @@ fn contracts_of_other_abis_call_a_program() {
 }
 
 /// A program in Rust, called by a program, in one transaction with a revert in the middle: what the inner one wrote is gone,
-/// what the others wrote stands.
+/// what the others wrote stays.
 #[test]
 fn a_revert_in_the_middle_undoes_what_is_below() {
     let mut chain = Chain::new("wasi_middle.txt");
@@ -147,7 +147,7 @@ fn a_revert_in_the_middle_undoes_what_is_below() {
     chain.settle();
 }
 
-/// Nothing below a static call changes the state, whatever it is written in.
+/// Nothing below a static call changes the state, in any language.
 #[test]
 fn a_program_below_a_static_call_changes_nothing() {
     let mut chain = Chain::new("wasi_static.txt");
@@ -167,6 +167,7 @@ fn a_program_below_a_static_call_changes_nothing() {
 }
 
 /// Frames that write and then call: what they hold counts, so that no depth holds more than the transaction's memory.
+//= spec 11.1.11 test
 #[test]
 fn what_processes_hold_counts_as_memory() {
     let mut chain = Chain::new("wasi_held.txt");

@@ -24,6 +24,7 @@ fn function(export: &str, letter: char) -> String {
     format!("(func (export \"{export}\") {})", write(letter))
 }
 
+//= spec 11.1.4, 11.1.5, 11.1.6, 11.1.8 test
 #[test]
 fn commands_and_reactors() {
     let mut chain = Chain::new("wasi_entries.txt");
@@ -78,7 +79,7 @@ fn commands_and_reactors() {
     chain.settle();
 }
 
-//= spec 4.15, 4.17 test
+//= spec 4.15, 4.17, 11.1.7 test
 #[test]
 fn a_deployment_runs_the_constructor() {
     let mut chain = Chain::new("wasi_constructors.txt");
@@ -100,6 +101,7 @@ fn a_deployment_runs_the_constructor() {
     chain.settle();
 }
 
+//= spec 11.1.12, 11.1.13 test
 #[test]
 fn exit_codes() {
     let mut chain = Chain::new("wasi_exits.txt");
@@ -133,6 +135,7 @@ fn exit_codes() {
     chain.settle();
 }
 
+//= spec 11.1.1, 11.1.2, 11.1.3 test
 #[test]
 fn what_makes_a_module_one_of_the_abi() {
     let check = |text: &str| ValidModule::parse(wat::parse_str(text).unwrap().into(), Abi::Wasi, &Revision::V1);
@@ -144,6 +147,12 @@ fn what_makes_a_module_one_of_the_abi() {
         (import("fd_seek", "(param i32 i64 i32 i32) (result i32)"), true),
         (import("fd_seek", "(param i32 i32 i32 i32 i32) (result i32)"), true),
         (import("fd_seek", "(param i32 i32 i32 i32) (result i32)"), false),
+        (import("fd_seek", "(param i32 i32 i32 i32 i32) (result i32)").repeat(2), true),
+        (
+            import("fd_seek", "(param i32 i64 i32 i32) (result i32)")
+                + &import("fd_seek", "(param i32 i32 i32 i32 i32) (result i32)"),
+            false,
+        ),
         (import("fd_write", "(param i32 i32 i32) (result i32)"), false),
         (import("thread_spawn", "(param i32) (result i32)"), false),
         ("(import \"wasi_unstable\" \"sched_yield\" (func (result i32)))".into(), false),

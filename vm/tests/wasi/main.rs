@@ -15,6 +15,7 @@ mod calls;
 #[path = "../host_functions/diagnosed.rs"]
 mod diagnosed;
 mod entries;
+mod functions;
 mod hostile;
 #[path = "../languages/kit.rs"]
 mod kit;

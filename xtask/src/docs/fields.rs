@@ -7,7 +7,7 @@ use super::{
 use lockstep_gas::Revision;
 use std::collections::BTreeMap;
 
-/// A field's name and what stands in its cell.
+/// A field's name and the text of its cell.
 pub(super) type Field = (&'static str, String);
 
 /// The fields of a value. The pattern names them all, so that a new field does not compile until it is printed.

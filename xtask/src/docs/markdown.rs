@@ -35,7 +35,7 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
-/// What stands in a cell.
+/// The text of a cell.
 pub(super) trait Cell {
     /// The text of the cell.
     fn cell(&self) -> String;

@@ -21,12 +21,12 @@ const CONTRACTS: &str = "contracts";
 /// The folder of the engine's own program.
 const ENGINE: &str = "vm/src/engine";
 
-/// A module that was built, and where its prebuilt form stands.
+/// A module that was built, and the place of its prebuilt form.
 #[derive(Debug, Clone)]
 pub struct Module {
     /// Path of the prebuilt module from the root of the repository.
     pub path: String,
-    /// What the source gives.
+    /// What is built from the source.
     pub wasm: Vec<u8>,
 }
 
@@ -44,7 +44,7 @@ pub enum Guest {
     },
 }
 
-/// Builds every `.wat` file; its module stands beside it.
+/// Builds every `.wat` file; its module is beside it.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ pub fn from_wat(tree: &Tree) -> Result<Vec<Guest>> {
     sources.into_iter().map(build).collect()
 }
 
-/// Builds every contract of a folder; its module stands in the folder, named after it with `_` for `-`. A folder of
+/// Builds every contract of a folder; its module is in the folder, named after it with `_` for `-`. A folder of
 /// AssemblyScript holds a module for each source that exports a function of the ABI.
 ///
 /// # Errors

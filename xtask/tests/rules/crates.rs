@@ -108,7 +108,7 @@ fn dependencies_of(manifest: &Table, kinds: &[&str]) -> Vec<String> {
     entries_of(manifest, kinds).map(|(name, _)| name.clone()).collect()
 }
 
-/// The packages in the sections `kinds` of a manifest: their own names, not those that the manifest gives them.
+/// The packages in the sections `kinds` of a manifest: their own names, not those in the manifest.
 fn packages_of(manifest: &Table, kinds: &[&str]) -> Vec<String> {
     let name = |(name, entry): (&String, &Value)| {
         entry.get("package").and_then(Value::as_str).map_or_else(|| name.clone(), str::to_owned)
@@ -148,7 +148,7 @@ fn wrong_arrows_of(name: &str, manifest: &Table) -> Vec<String> {
 fn wrong_arrows(name: &str, dependencies: &[String]) -> Vec<String> {
     let library = LIBRARIES.iter().find(|(library, _)| *library == name);
     if library.is_none() && !TOPS.contains(&name) {
-        return vec![format!("{name} stands in no layer")];
+        return vec![format!("{name} is in no layer")];
     }
     let ours = dependencies.iter().filter(|dependency| dependency.starts_with(COMMAND) || *dependency == "xtask");
     let wrong = ours.filter(|dependency| match library {
@@ -215,13 +215,19 @@ fn libraries_can_be_published() {
         if is_library && !(packaged && versioned && package.get("description").is_some()) {
             broken_by.push(format!("{name}: no description, no version in Cargo.toml, or .ci/run does not package it"));
         }
+        let listed = xtask::api::LIBRARIES.contains(&folder.as_str()) && tree.has(&xtask::api::golden(&folder));
+        if is_library != listed {
+            broken_by.push(format!(
+                "{folder}: the public items of libraries, and of no other crate, are listed by `cargo xtask api`"
+            ));
+        }
         if is_library && package.get("metadata").and_then(|metadata| metadata.get("docs")).is_none() {
             broken_by.push(format!("{folder}/Cargo.toml has nothing for docs.rs"));
         }
     }
     hold(
         &broken_by,
-        "CONTRIBUTING.md says which crates are published. What one needs stands in its manifest and in .ci/run.",
+        "CONTRIBUTING.md says which crates are published. What one needs is in its manifest and in .ci/run.",
     );
 }
 

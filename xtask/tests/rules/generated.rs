@@ -27,7 +27,7 @@ fn prebuilt_modules_are_current() {
         Guest::Built(module) => (tree.bytes(&module.path).ok().as_ref() != Some(&module.wasm)).then_some(module.path),
         Guest::Skipped { source, reason } => Some(format!("{source}: {reason}")),
     });
-    hold(&stale.collect::<Vec<_>>(), "A module is not what its source gives: run `cargo xtask guests`.");
+    hold(&stale.collect::<Vec<_>>(), "A module is not the one of its source: run `cargo xtask guests`.");
 }
 
 #[test]
@@ -39,5 +39,5 @@ fn every_prebuilt_module_has_a_source() {
         !tree.has(&path.replace(".wasm", ".wat"))
             && !build_files.iter().any(|file| tree.has(&format!("{folder}/{file}")))
     });
-    hold(&orphans.collect::<Vec<_>>(), "A prebuilt module stands beside the source that it comes from.");
+    hold(&orphans.collect::<Vec<_>>(), "A prebuilt module belongs beside the source that it comes from.");
 }

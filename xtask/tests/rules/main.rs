@@ -34,7 +34,7 @@ fn rust_sources(tree: &Tree) -> Vec<(String, String)> {
     paths.map(|path| (path.clone(), tree.text(&path).unwrap())).collect()
 }
 
-/// The numbered lines of Rust text without what stands behind `//`.
+/// The numbered lines of Rust text without what follows `//`.
 fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(text.lines()).map(|(number, line)| (number, line.split("//").next().unwrap_or(line)))
 }

@@ -96,7 +96,7 @@ pub(super) fn removals() -> Vec<Shape> {
     shapes
 }
 
-/// A contract of ABI `dela` that gives the C string at 1,000 after `body`.
+/// A contract of ABI `dela` that returns the C string at 1,000 after `body`.
 fn replying(body: &str, fields: &str) -> Vec<u8> {
     let text = format!(
         "(module (import \"env\" \"abort\" (func $abort)) (memory (export \"memory\") 16)

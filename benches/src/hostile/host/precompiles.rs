@@ -173,7 +173,7 @@ fn compression(rounds: u32) -> Vec<u8> {
     [&rounds.to_be_bytes()[..], &[0xa5; 208], &[1]].concat()
 }
 
-/// A multiple of the point, as the contract itself gives it.
+/// A multiple of the point, as the contract itself returns it.
 fn multiple(scalar: &str) -> Vec<u8> {
     let input = [words(&POINT), words(&[scalar])].concat();
     let native = Native::Bn254Mul { base: 0 };

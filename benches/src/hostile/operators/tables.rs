@@ -4,7 +4,7 @@ use super::Shape;
 
 const TABLE: &str = "(table $t 4000 4096 funcref) (elem $e func $f $f $f) (func $f)";
 
-/// Elements that are moved, and how often that stands in the loop.
+/// Elements that are moved, and how often that is in the loop.
 const LENGTHS: [(u32, usize); 4] = [(0, 32), (1, 32), (3, 32), (3_000, 2)];
 
 fn each(text: impl Fn(u32) -> String) -> Vec<Shape> {

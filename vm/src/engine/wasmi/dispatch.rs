@@ -151,7 +151,7 @@ mod tests {
         growth(&program, "main", &[]).unwrap()
     }
 
-    /// No operator but `memory.grow` leaves anything on the native stack, in whatever form it is translated to. That one
+    /// No operator but `memory.grow` leaves anything on the native stack, in any form that it is translated to. That one
     /// is a region of its own, of which a slice pays for so many and no more (docs/decisions/0010).
     #[test]
     fn only_growths_of_memory_grow_the_native_stack() {

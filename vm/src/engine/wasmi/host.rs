@@ -56,7 +56,7 @@ impl Host {
     }
 }
 
-/// Tells wasmi that a host function did not return; why stands in [`Host::stop`].
+/// Tells wasmi that a host function did not return; [`Host::stop`] has the reason.
 #[derive(Debug)]
 pub(super) struct Stopped;
 

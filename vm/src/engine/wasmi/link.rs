@@ -9,7 +9,7 @@ use crate::module::{
 use lockstep_host::{HaltReason, HostImport, Signature, Stop, for_each_signature};
 use wasmi::{Caller, Error, FuncType, Linker, errors::LinkerError};
 
-/// A Rust type that wasmi takes as a result, from the bits that a host function gives.
+/// A Rust type that wasmi takes as a result, from the bits that a host function returns.
 pub(super) trait FromBits {
     fn from_bits(bits: u64) -> Self;
 }
@@ -91,7 +91,7 @@ const fn wasmi_type(value: ValType) -> wasmi::ValType {
     }
 }
 
-/// What a call of an import comes to that nobody has.
+/// What a call of an unknown import comes to.
 fn unknown_import(caller: &mut Caller<'_, Host>) -> Error {
     //= spec 13.3
     caller.data_mut().stop = Some(HaltReason::UnknownImport.into());

@@ -111,7 +111,7 @@ const TYPE: u8 = 1;
 const GLOBAL: u8 = 6;
 const CODE: u8 = 10;
 
-/// Where a section stands among the others: by its identifier, but for the data count, which stands before the code.
+/// The place of a section among the others: by its identifier, but for the data count, which is before the code.
 const fn rank(id: u8) -> u8 {
     match id {
         12 => CODE,

@@ -12,7 +12,7 @@ const INSTANCE_BYTES_MAX: u64 = 2 * 1_024 * 1_024;
 /// What makes the instances of a code as new, beside zeros in their memory.
 #[derive(Debug)]
 pub(super) struct Renewal {
-    /// The module as it was deployed: the content of the segments stands there.
+    /// The module as it was deployed: it contains the segments.
     pub(super) code: Bytes,
     pub(super) data: Vec<ActiveData>,
     /// The mutable globals: the exports by which they are reached, and their indices.

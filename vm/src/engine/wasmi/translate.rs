@@ -1,4 +1,4 @@
-//! Translation by wasmi, whatever it does.
+//! Translation by wasmi, also if it panics.
 
 use crate::module::InvalidModule;
 use lockstep_host::Fault;

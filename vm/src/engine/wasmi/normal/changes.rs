@@ -7,7 +7,7 @@ use super::{
 use lockstep_gas::Operator as Priced;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A `loop` or `if` that control cannot reach, with all that stands in it, or a `memory.grow` that it cannot reach.
+/// A `loop` or `if` that control cannot reach, with all that is in it, or a `memory.grow` that it cannot reach.
 #[derive(Debug)]
 pub(super) struct Removal {
     pub(super) start: usize,

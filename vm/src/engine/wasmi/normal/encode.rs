@@ -213,7 +213,7 @@ impl<'s, 'a> Encoder<'s, 'a> {
     }
 }
 
-/// A table of branches, where a block around it stands open, the end of that block and what was the default branch. With
+/// A table of branches, where a block around it is open, the end of that block and the branch that was the default. With
 /// that block among its targets they are not all of one height.
 fn branch_table(written: &mut Vec<u8>, targets: &BrTable<'_>) {
     written.push(BR_TABLE);

@@ -4,7 +4,7 @@
 //!
 //! One pass over the operators with the operand stack reduced to one question: which constant or which local an operand
 //! is, if it is one. A change that is not needed costs nothing and alters no charge, so whenever the answer is not
-//! certain it is yes. Reachability is that of control flow alone, whatever the values are.
+//! certain it is yes. Reachability is that of control flow alone; values do not matter.
 
 use super::{
     changes::{Changes, Removal, Taken},
@@ -303,11 +303,11 @@ fn result<'a>(
         (operator, [address] | [address, _]) if is_outside(memarg(operator), address, shape.memory_bytes) => {
             changes.hide(*address);
         }
-        // The product of a constant 0 is known whatever the other factor is, and both halves of it are constants then.
+        // The product with a constant 0 is known for every other factor, and both halves of it are constants then.
         (Operator::I64MulWideS | Operator::I64MulWideU | Operator::I64Add128 | Operator::I64Sub128, operands) => {
             operands.iter().for_each(|operand| changes.hide(*operand))
         }
-        // No instruction stands for these.
+        // No instruction is made of these.
         (operator, [same]) if is_reinterpretation(operator) => return Some(same.reinterpreted()),
         (operator, [.., Constant(leaf)]) if is_numeric(operator) && taken.iter().all(Operand::is_constant) => {
             if !can_trap(operator) {

@@ -12,14 +12,14 @@ pub(super) struct Constant<'a> {
 pub(super) enum Operand<'a> {
     /// A constant, or what is computed from constants alone; then one of them, without which it is not.
     Constant(Leaf<'a>),
-    /// The value of a local, of whatever type it is taken for.
+    /// The value of a local, of any type that it is taken for.
     Local(u32),
     /// Whether something is zero, or is not.
     Test,
     Other,
 }
 
-/// A constant where it stands.
+/// A constant in its place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Leaf<'a> {
     pub(super) start: usize,

@@ -160,7 +160,7 @@ impl<'a> Shape<'a> {
         (priced == Priced::Nop || price > 0).then_some(priced)
     }
 
-    /// The constant that `operator`, which stands in `range`, gives.
+    /// The constant of `operator`, which is in `range`.
     pub(super) fn leaf(&self, operator: &Operator<'_>, range: &Range<usize>) -> Option<Leaf<'a>> {
         let ty = match operator {
             Operator::I32Const { .. } => ValType::I32,
@@ -192,7 +192,7 @@ pub(super) fn value_type(ty: ValType) -> Option<u8> {
     }
 }
 
-/// What is needed of the parser's own table of how many operands an operator takes and gives. Labels are not: control
+/// What is needed of the parser's own table of how many operands an operator takes and leaves. Labels are not: control
 /// operators are looked at here.
 impl ModuleArity for Shape<'_> {
     fn sub_type_at(&self, index: u32) -> Option<&SubType> {

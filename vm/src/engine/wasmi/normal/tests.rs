@@ -97,7 +97,7 @@ fn rewriting_changes_what_it_must() {
             "(global (mut i32) (i32.const 5)) (func (nop) (br_if 0 (i32.const 0)) (drop (global.get 0)))",
             "GlobalGet Nop BrIf GlobalGet Nop Nop Drop End",
         ),
-        // A table of branches that leaves an operand behind; its default branch stands behind a block that is not as high.
+        // A table of branches that leaves an operand behind; its default branch follows a block that is not as high.
         // Where nothing is left behind it stays.
         (
             "(type $two (func (result i32 i32)))
