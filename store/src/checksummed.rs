@@ -38,6 +38,9 @@ const REDB: [u8; 4] = *b"redb";
 /// A checksum binds a block to its place and to the last write there. So a flipped bit, a block in the place of another
 /// one and a block whose last write was lost are an error of the kind [`io::ErrorKind::InvalidData`]. The checksums are written by
 /// [`sync_data`](StorageBackend::sync_data), before it syncs. The first block has none: it is the header of redb.
+///
+/// Each commit of redb must be one of two phases (`set_two_phase_commit` or `set_quick_repair`). After one of a single phase a power
+/// failure can leave a header whose pages are not there. redb would find that by reading them, and here it cannot read them.
 #[derive(Debug)]
 pub struct ChecksummedBackend<B> {
     storage: B,
@@ -348,7 +351,7 @@ mod tests {
     }
 
     fn all(storage: &impl StorageBackend) -> Vec<u8> {
-        let mut bytes = vec![0; storage.len().unwrap() as usize];
+        let mut bytes = vec![0; usize::try_from(storage.len().unwrap()).unwrap()];
         storage.read(0, &mut bytes).unwrap();
         bytes
     }
@@ -363,7 +366,7 @@ mod tests {
             assert_eq!(blocks.len().unwrap(), count * BLOCK, "{count}");
             assert_eq!(storage.len().unwrap(), (count + count.div_ceil(GROUP)) * BLOCK, "{count}");
         }
-        let bytes: Vec<u8> = (0..3 * GROUP * BLOCK).map(|at| (at / 5 * 7) as u8).collect();
+        let bytes: Vec<u8> = (0..3 * GROUP * BLOCK).map(|at| (at / 5 * 7).to_le_bytes()[0]).collect();
         blocks.write(0, &bytes).unwrap();
         assert_eq!(all(&blocks), bytes);
         blocks.sync_data().unwrap();
