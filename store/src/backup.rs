@@ -65,12 +65,7 @@ impl Store {
 }
 
 /// Copies every table, the one that says what the file is at the end.
-fn copy(
-    reading: &Snapshot<'_>,
-    to: &Database,
-    log: &Path,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<(), StoreError> {
+fn copy(reading: &Snapshot, to: &Database, log: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {
     let (_, kept, forks) = Reading::open_meta(reading)?;
     let all = TABLES.iter().map(|table| Reading::open(reading, *table, &forks)?.len());
     let all = all.sum::<Result<u64, StoreError>>()?;
@@ -95,7 +90,7 @@ fn copy(
 
 /// Copies the rows of a table. `each` is told how many rows each transaction has written.
 fn copy_table(
-    reading: &Snapshot<'_>,
+    reading: &Snapshot,
     (table, forks): (TableId, &Arc<Forks>),
     to: &Database,
     each: &mut dyn FnMut(u64),

@@ -6,7 +6,7 @@
 
 use crate::{
     base::{Base, Counts},
-    code_uses::CodeTally,
+    code_uses,
     copy_on_write::CopyOnWrite,
     error::StoreError,
     open::{LogFile, blocks, builder, check_blocks, log_is_missing},
@@ -325,7 +325,7 @@ impl<'a> Walk<'a> {
             counted.insert(decode(&hash)?, decode::<u64>(&count)?);
         }
         let used = counted.iter().filter(|(_, count)| **count > 0);
-        if !used.eq(&self.uses) || base.kept.is_none_or(|kept| kept.codes != CodeTally::of(&base.forks, &counted)) {
+        if !used.eq(&self.uses) || base.kept.is_none_or(|kept| kept.codes != code_uses::tally(&base.forks, &counted)) {
             self.checked.differs("code is not counted right");
         }
         let mut present = 0_usize;

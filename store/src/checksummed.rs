@@ -38,11 +38,22 @@ const REDB: [u8; 4] = *b"redb";
 /// A checksum binds a block to its place and to the last write there. So a flipped bit, a block in the place of another
 /// one and a block whose last write was lost are an error of the kind [`io::ErrorKind::InvalidData`]. The checksums are written by
 /// [`sync_data`](StorageBackend::sync_data), before it syncs. The first block has none: it is the header of redb.
+///
+/// Each commit of redb must be one of two phases (`set_two_phase_commit` or `set_quick_repair`). After one of a single phase a power
+/// failure can leave a header whose pages are not there. redb would find that by reading them, and here it cannot read them.
 #[derive(Debug)]
 pub struct ChecksummedBackend<B> {
     storage: B,
-    /// By block: checksums that are not in the storage yet.
-    unwritten: RwLock<BTreeMap<u64, u64>>,
+    sums: RwLock<Sums>,
+}
+
+/// Checksums of blocks that were written.
+#[derive(Debug, Default)]
+struct Sums {
+    /// By block: those that are not in the storage yet.
+    unwritten: BTreeMap<u64, u64>,
+    /// Those that were written to the storage last.
+    last: BTreeMap<u64, u64>,
 }
 
 /// A block that is not what was written.
@@ -87,7 +98,7 @@ impl<B: StorageBackend> ChecksummedBackend<B> {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "it has no checksums of blocks"));
             }
         }
-        Ok(Self { storage, unwritten: RwLock::new(unwritten) })
+        Ok(Self { storage, sums: RwLock::new(Sums { unwritten, last: BTreeMap::new() }) })
     }
 
     /// Calls `each` for the parts of a range that are in one piece in the storage: the number of the first block, the place in
@@ -116,12 +127,12 @@ impl<B: StorageBackend> ChecksummedBackend<B> {
         let count = blocks.len() / BLOCK_BYTES;
         let mut sums = vec![0; count.saturating_mul(SUM_BYTES)];
         // A flush holds it too: a checksum is here or in the storage.
-        let unwritten = self.unwritten.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.sums.read().unwrap_or_else(PoisonError::into_inner);
         self.storage.read(sum_place(first)?, &mut sums)?;
         let sums = sums.as_chunks::<SUM_BYTES>().0;
         let blocks = blocks.as_chunks::<BLOCK_BYTES>().0;
         for (number, (block, sum)) in (first..).zip(blocks.iter().zip(sums)) {
-            let sum = unwritten.get(&number).copied().unwrap_or(u64::from_le_bytes(*sum));
+            let sum = known.unwritten.get(&number).copied().unwrap_or(u64::from_le_bytes(*sum));
             if block_sum(number, block) != sum {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, WrongBlock(number)));
             }
@@ -129,10 +140,24 @@ impl<B: StorageBackend> ChecksummedBackend<B> {
         Ok(())
     }
 
+    /// Whether blocks were written lately as they are written now. redb does that to each page that had no room in
+    /// its memory: it takes the page up again for its checksum, and does not change it.
+    fn is_written(&self, sums: &[(u64, u64)], place: u64, blocks: &[u8]) -> bool {
+        let known = self.sums.read().unwrap_or_else(PoisonError::into_inner);
+        let last = |block: &u64| known.unwritten.get(block).or_else(|| known.last.get(block));
+        if !sums.iter().all(|(block, sum)| last(block) == Some(sum)) {
+            return false;
+        }
+        drop(known);
+        // Whoever chooses what is stored can make two blocks with one checksum.
+        let mut there = vec![0; blocks.len()];
+        self.storage.read(place, &mut there).is_ok() && there == blocks
+    }
+
     /// Writes the checksums of blocks that were written since the last flush: one write for each group.
     fn flush(&self) -> io::Result<()> {
-        let mut unwritten = self.unwritten.write().unwrap_or_else(PoisonError::into_inner);
-        let all: Vec<(u64, u64)> = unwritten.iter().map(|(block, sum)| (*block, *sum)).collect();
+        let mut known = self.sums.write().unwrap_or_else(PoisonError::into_inner);
+        let all: Vec<(u64, u64)> = known.unwritten.iter().map(|(block, sum)| (*block, *sum)).collect();
         for group in all.chunk_by(|(one, _), (other, _)| one / GROUP == other / GROUP) {
             let (Some((first, _)), Some((last, _))) = (group.first(), group.last()) else { continue };
             let count = usize::try_from(last.saturating_sub(*first)).unwrap_or(GROUP_BLOCKS).saturating_add(1);
@@ -149,7 +174,9 @@ impl<B: StorageBackend> ChecksummedBackend<B> {
             }
             self.storage.write(place, &sums)?;
         }
-        unwritten.clear();
+        if !all.is_empty() {
+            known.last = core::mem::take(&mut known.unwritten);
+        }
         Ok(())
     }
 }
@@ -230,9 +257,11 @@ impl<B: StorageBackend> StorageBackend for ChecksummedBackend<B> {
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
-        let mut unwritten = self.unwritten.write().unwrap_or_else(PoisonError::into_inner);
-        unwritten.retain(|block, _| *block < bytes.div_ceil(BLOCK).max(1));
-        drop(unwritten);
+        let mut known = self.sums.write().unwrap_or_else(PoisonError::into_inner);
+        let is_left = |block: &u64| *block < bytes.div_ceil(BLOCK).max(1);
+        known.unwritten.retain(|block, _| is_left(block));
+        known.last.retain(|block, _| is_left(block));
+        drop(known);
         self.storage.set_len(storage_bytes(bytes)?)
     }
 
@@ -246,12 +275,16 @@ impl<B: StorageBackend> StorageBackend for ChecksummedBackend<B> {
         Self::pieces(offset, rest.len(), |first, place, count| {
             let (now, later) = rest.split_at_checked(count).ok_or_else(too_far)?;
             rest = later;
-            self.storage.write(place, now)?;
-            if first > 0 {
-                let sums =
-                    (first..).zip(now.as_chunks::<BLOCK_BYTES>().0).map(|(at, block)| (at, block_sum(at, block)));
-                self.unwritten.write().unwrap_or_else(PoisonError::into_inner).extend(sums);
+            if first == 0 {
+                return self.storage.write(place, now);
             }
+            let sums = (first..).zip(now.as_chunks::<BLOCK_BYTES>().0).map(|(at, block)| (at, block_sum(at, block)));
+            let sums: Vec<(u64, u64)> = sums.collect();
+            if self.is_written(&sums, place, now) {
+                return Ok(());
+            }
+            self.storage.write(place, now)?;
+            self.sums.write().unwrap_or_else(PoisonError::into_inner).unwritten.extend(sums);
             Ok(())
         })
     }
@@ -318,7 +351,7 @@ mod tests {
     }
 
     fn all(storage: &impl StorageBackend) -> Vec<u8> {
-        let mut bytes = vec![0; storage.len().unwrap() as usize];
+        let mut bytes = vec![0; usize::try_from(storage.len().unwrap()).unwrap()];
         storage.read(0, &mut bytes).unwrap();
         bytes
     }
@@ -333,7 +366,7 @@ mod tests {
             assert_eq!(blocks.len().unwrap(), count * BLOCK, "{count}");
             assert_eq!(storage.len().unwrap(), (count + count.div_ceil(GROUP)) * BLOCK, "{count}");
         }
-        let bytes: Vec<u8> = (0..3 * GROUP * BLOCK).map(|at| (at / 5 * 7) as u8).collect();
+        let bytes: Vec<u8> = (0..3 * GROUP * BLOCK).map(|at| (at / 5 * 7).to_le_bytes()[0]).collect();
         blocks.write(0, &bytes).unwrap();
         assert_eq!(all(&blocks), bytes);
         blocks.sync_data().unwrap();
@@ -343,6 +376,29 @@ mod tests {
         let error = again.read((GROUP + 2) * BLOCK, &mut [0; 3 * BLOCK_BYTES]).unwrap_err();
         assert_eq!(wrong_block(&error), Some(&WrongBlock(GROUP + 3)), "another process has not synced");
         blocks.read((GROUP + 3) * BLOCK, &mut [0; BLOCK_BYTES]).unwrap();
+    }
+
+    /// redb writes pages twice that had no room in its memory. What is there already is not written, also after a sync; two blocks
+    /// with one checksum are told apart.
+    #[test]
+    fn what_is_there_is_not_written_again() {
+        let storage = Shared::default();
+        let blocks = ChecksummedBackend::new(storage.clone()).unwrap();
+        blocks.set_len(4 * BLOCK).unwrap();
+        for synced in [false, true] {
+            blocks.write(BLOCK, &[5; 2 * BLOCK_BYTES]).unwrap();
+            if synced {
+                blocks.sync_data().unwrap();
+                blocks.sync_data().unwrap();
+            }
+            let before = all(&storage);
+            blocks.write(BLOCK, &[5; 2 * BLOCK_BYTES]).unwrap();
+            assert_eq!(all(&storage), before);
+            assert_eq!(blocks.sums.read().unwrap().unwritten.contains_key(&1), !synced, "it was not written");
+            storage.write(2 * BLOCK, &[6; 8]).unwrap();
+            blocks.write(BLOCK, &[5; 2 * BLOCK_BYTES]).unwrap();
+            assert_eq!(all(&storage), before, "the checksum is known, and the block is another one");
+        }
     }
 
     /// Every byte of a block and of its checksum, a block in the place of another one, an old one, and none.

@@ -4,38 +4,25 @@
 //! were held against that sum.
 
 use crate::{
+    code_tally::CodeTally,
     error::StoreError,
     tables::{CODE, CODE_USES, Forks, Reading, Writing, decode},
 };
-use borsh::{BorshDeserialize, BorshSerialize};
 use lockstep_vm::B256;
 use redb::{ReadTransaction, WriteTransaction};
 use std::{collections::BTreeMap, sync::Arc};
 
+/// The part of the codes that can be unused, as a divisor, before they are looked for: a look goes through all counts.
+const UNUSED_DIVISOR: u64 = 64;
+
 /// Codes that one transaction removes.
 const SWEPT_CODES_MAX: usize = 4_000;
 
-/// What the rows of [`CODE_USES`] are together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
-pub(crate) struct CodeTally {
-    /// The sum of the counts, each times the [weight](Forks::weight) of its code, modulo 2^128.
-    sum: u128,
-    /// Codes with a count of 0.
-    pub(crate) unused: u64,
-}
-
-impl CodeTally {
-    /// That of all counts.
-    pub(crate) fn of(forks: &Forks, counts: &BTreeMap<B256, u64>) -> Self {
-        let mut tally = Self::default();
-        counts.iter().for_each(|(hash, count)| tally.count(forks, hash, *count));
-        tally
-    }
-
-    fn count(&mut self, forks: &Forks, hash: &B256, count: u64) {
-        self.sum = self.sum.wrapping_add(forks.weight(hash).wrapping_mul(u128::from(count)));
-        self.unused = self.unused.saturating_add(u64::from(count == 0));
-    }
+/// What all counts are together.
+pub(crate) fn tally(forks: &Forks, counts: &BTreeMap<B256, u64>) -> CodeTally {
+    let mut tally = CodeTally::default();
+    counts.iter().for_each(|(hash, count)| tally.count(forks.weight(hash), *count));
+    tally
 }
 
 /// The counts, open to be changed.
@@ -70,7 +57,7 @@ impl<'a> CodeUses<'a> {
         if before == Some(0) && more > 0 {
             self.tally.unused = self.tally.unused.checked_sub(1).ok_or_else(|| miscounted(hash))?;
         }
-        self.tally.sum = self.tally.sum.wrapping_add(self.forks.weight(hash).wrapping_mul(u128::from(more)));
+        self.tally.add(self.forks.weight(hash), more);
         self.rows.put(hash.as_slice(), &[&after.to_le_bytes()])?;
         Ok(before.is_none())
     }
@@ -79,10 +66,20 @@ impl<'a> CodeUses<'a> {
     pub(crate) fn fewer(&mut self, hash: &B256) -> Result<(), StoreError> {
         let before = self.rows.get(hash.as_slice(), decode::<u64>)?.unwrap_or(0);
         let after = before.checked_sub(1).ok_or_else(|| miscounted(hash))?;
-        self.tally.sum = self.tally.sum.wrapping_sub(self.forks.weight(hash));
+        self.tally.subtract(self.forks.weight(hash));
         self.tally.unused = self.tally.unused.saturating_add(u64::from(after == 0));
         self.rows.put(hash.as_slice(), &[&after.to_le_bytes()])
     }
+}
+
+/// Whether so many codes are unused that removing them is worth a look at every count.
+pub(crate) fn are_many_unused(
+    reading: &ReadTransaction,
+    forks: &Arc<Forks>,
+    tally: &CodeTally,
+) -> Result<bool, StoreError> {
+    let codes = Reading::open(reading, CODE_USES, forks)?.len()?;
+    Ok(tally.unused > 0 && tally.unused.saturating_mul(UNUSED_DIVISOR) >= codes)
 }
 
 /// Some codes that no account row has, once all counts were held against the tally.
@@ -91,15 +88,12 @@ pub(crate) fn unused(
     forks: &Arc<Forks>,
     tally: &CodeTally,
 ) -> Result<Vec<B256>, StoreError> {
-    if tally.unused == 0 {
-        return Ok(Vec::new());
-    }
     let (mut found, mut unused) = (CodeTally::default(), Vec::new());
     for row in Reading::open(reading, CODE_USES, forks)?.all()? {
         let (hash, count) = row?;
         let hash: B256 = decode(&hash)?;
         let count = decode(&count)?;
-        found.count(forks, &hash, count);
+        found.count(forks.weight(&hash), count);
         if count == 0 && unused.len() < SWEPT_CODES_MAX {
             unused.push(hash);
         }
@@ -114,7 +108,7 @@ pub(crate) fn unused(
 pub(crate) fn sweep(
     writing: &WriteTransaction,
     forks: &Arc<Forks>,
-    tally: CodeTally,
+    mut tally: CodeTally,
     unused: &[B256],
 ) -> Result<CodeTally, StoreError> {
     let (mut code, mut counts) = (Writing::open(writing, CODE, forks)?, Writing::open(writing, CODE_USES, forks)?);
@@ -123,5 +117,6 @@ pub(crate) fn sweep(
         counts.remove(hash.as_slice())?;
     }
     let left = tally.unused.saturating_sub(u64::try_from(unused.len()).unwrap_or(u64::MAX));
-    Ok(CodeTally { unused: left, ..tally })
+    tally.unused = left;
+    Ok(tally)
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     base::Base,
-    code_uses::{CodeTally, CodeUses},
+    code_tally::CodeTally,
+    code_uses::CodeUses,
     error::StoreError,
     layer::Layer,
     page::Sub,

@@ -2,13 +2,13 @@
 
 use crate::base::Base;
 use redb::{Database, ReadOnlyDatabase, ReadTransaction};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 /// The database, open to be written or to be looked at.
 pub(crate) enum Handle {
     Writer(Database),
-    /// With the snapshot of it that is looked at.
-    Reader(ReadOnlyDatabase, ReadTransaction),
+    /// With the snapshot of it that is looked at, `None` once that is too old.
+    Reader(ReadOnlyDatabase, Mutex<Option<Arc<ReadTransaction>>>),
 }
 
 impl core::fmt::Debug for Handle {
@@ -21,12 +21,12 @@ impl core::fmt::Debug for Handle {
 }
 
 /// A snapshot of the database, which may be that of a reader.
-pub(crate) enum Snapshot<'a> {
+pub(crate) enum Snapshot {
     Own(Box<ReadTransaction>),
-    Held(&'a ReadTransaction),
+    Held(Arc<ReadTransaction>),
 }
 
-impl core::ops::Deref for Snapshot<'_> {
+impl core::ops::Deref for Snapshot {
     type Target = ReadTransaction;
 
     fn deref(&self) -> &ReadTransaction {

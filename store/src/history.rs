@@ -2,7 +2,8 @@
 
 use crate::{
     base::{Base, pages_of},
-    code_uses::{self, CodeTally, CodeUses},
+    code_tally::CodeTally,
+    code_uses::{self, CodeUses},
     error::StoreError,
     fold::write_page,
     log::{Log, rollback_payload},
@@ -140,14 +141,18 @@ impl Store {
     /// Removes some rows of storages that no kept height has, and codes that none has. Returns whether there may be more of
     /// them.
     fn sweep(&self, log: &mut Log, chain: &mut Chain) -> Result<bool, StoreError> {
-        let is_unused = |kept: Kept| kept.codes.unused > 0;
-        if chain.base.kept.is_some_and(is_unused) {
+        let tally = |chain: &Chain| chain.base.kept.map(|kept| kept.codes).unwrap_or_default();
+        let sweeps = code_uses::are_many_unused(&*self.begin_read()?, &chain.base.forks, &tally(chain))?;
+        if sweeps {
             // A block of the log can have one of these codes again.
             self.fold_chain(log, chain)?;
         }
         let (base, Some(kept)) = (&chain.base, chain.base.kept) else { return Ok(false) };
         let ended: Vec<TreeId> = base.ended()?.take(SWEPT_TREES_MAX).collect::<Result<_, _>>()?;
-        let unused = code_uses::unused(&*self.begin_read()?, &base.forks, &kept.codes)?;
+        let unused = match sweeps {
+            true => code_uses::unused(&*self.begin_read()?, &base.forks, &kept.codes)?,
+            false => Vec::new(),
+        };
         if ended.is_empty() && unused.is_empty() {
             return Ok(false);
         }

@@ -11,6 +11,7 @@ mod check;
 mod checksum;
 mod checksummed;
 mod chunks;
+mod code_tally;
 mod code_uses;
 mod commit;
 mod copy_on_write;

@@ -6,7 +6,8 @@
 use crate::{
     apply::{Applied, apply_from},
     base::{Base, Cache},
-    code_uses::{CodeTally, CodeUses},
+    code_tally::CodeTally,
+    code_uses::CodeUses,
     error::StoreError,
     executed::HEIGHT_MAX,
     fold::write_page,

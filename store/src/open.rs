@@ -23,7 +23,7 @@ use std::{
     fs::{self, File},
     io,
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 /// How often a log is read that is being written meanwhile.
@@ -149,6 +149,10 @@ impl Store {
     /// Opens the database in the folder `folder` to look at it, also while another process writes it. What is there now is
     /// seen, and what is committed later is not. Nothing is written, and a call that would write is refused.
     ///
+    /// The writer cannot write over what a reader looks at, so the file grows meanwhile. When the writer has folded as often as a view
+    /// lives ([`Settings::view_foldings`]), the next call lets go of it and returns [`StoreError::Expired`]: open it anew. A reader
+    /// that does nothing lets go of nothing.
+    ///
     /// # Errors
     ///
     /// [`StoreError::Unrepaired`] if whoever wrote it last has not closed it and is gone, [`StoreError::InUse`] if another
@@ -183,7 +187,7 @@ impl Store {
                 }
             };
             let chain = chain_of(base, records, &settings, &guard)?;
-            Ok(Self::of(Handle::Reader(db, reading), log, chain, settings, guard))
+            Ok(Self::of(Handle::Reader(db, Mutex::new(Some(Arc::new(reading)))), log, chain, settings, guard))
         })
     }
 }

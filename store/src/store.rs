@@ -8,11 +8,12 @@ use crate::{
     layer::Layer,
     log::Log,
     settings::Settings,
+    tables::{Kept, Reading},
     view::View,
 };
 use lockstep_proof::{LogProof, ReceiptProof};
 use lockstep_vm::{B256, Executor, Receipt, receipt_hashes, receipts_root};
-use redb::{Database, ReadableDatabase, WriteTransaction};
+use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, WriteTransaction};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The file of a database within its folder.
@@ -117,15 +118,15 @@ impl Store {
     }
 
     /// A snapshot of the database.
-    pub(crate) fn begin_read(&self) -> Result<Snapshot<'_>, StoreError> {
+    pub(crate) fn begin_read(&self) -> Result<Snapshot, StoreError> {
         Ok(match self.db.as_ref().ok_or_else(closed)? {
             Handle::Writer(db) => Snapshot::Own(Box::new(db.begin_read()?)),
-            Handle::Reader(_, reading) => Snapshot::Held(reading),
+            Handle::Reader(_, held) => Snapshot::Held(held_by(held).clone().ok_or(StoreError::Expired)?),
         })
     }
 
     /// What is committed, and the snapshot of the database below it.
-    pub(crate) fn chain_and_snapshot(&self) -> Result<(Chain, Snapshot<'_>), StoreError> {
+    pub(crate) fn chain_and_snapshot(&self) -> Result<(Chain, Snapshot), StoreError> {
         // Whoever writes holds it, so neither changes meanwhile.
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let both = (self.chain()?, self.begin_read()?);
@@ -152,7 +153,24 @@ impl Store {
     /// What is committed now.
     pub(crate) fn chain(&self) -> Result<Chain, StoreError> {
         let chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        chain.ok_or_else(closed)
+        let chain = chain.ok_or_else(closed)?;
+        if let Some(Handle::Reader(db, held)) = &self.db {
+            self.check_age(db, held, &chain.base)?;
+        }
+        Ok(chain)
+    }
+
+    /// Lets go of a snapshot that is looked at, once the one who writes has folded often enough.
+    fn check_age(&self, db: &ReadOnlyDatabase, held: &Held, base: &Base) -> Result<(), StoreError> {
+        let epoch = |kept: Option<Kept>| kept.map_or(0, |kept| kept.epoch);
+        let now = epoch(Reading::open_meta(&db.begin_read()?)?.1);
+        let foldings = u64::try_from(self.settings.view_foldings.max(1)).unwrap_or(u64::MAX);
+        if now.saturating_sub(epoch(base.kept)) < foldings {
+            return Ok(());
+        }
+        base.expire();
+        drop(held_by(held).take());
+        Err(StoreError::Expired)
     }
 
     /// Writes, one writer at a time: `work` makes another chain of the one that there is, or leaves it. An error
@@ -360,8 +378,8 @@ impl Store {
             *self.chain.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
             match self.db.take() {
                 Some(Handle::Writer(db)) => db.close()?,
-                Some(Handle::Reader(db, reading)) => {
-                    drop(reading);
+                Some(Handle::Reader(db, held)) => {
+                    drop(held);
                     db.close()?;
                 }
                 None => {}
@@ -383,6 +401,13 @@ impl Drop for Store {
             let _ = Guard::default().run(close);
         }
     }
+}
+
+/// The snapshot that a reader looks at.
+type Held = Mutex<Option<Arc<ReadTransaction>>>;
+
+fn held_by(held: &Held) -> MutexGuard<'_, Option<Arc<ReadTransaction>>> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn closed() -> StoreError {

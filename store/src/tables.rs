@@ -5,7 +5,7 @@
 
 use crate::{
     checksum::{CHECKSUM_BYTES, checksum},
-    code_uses::CodeTally,
+    code_tally::CodeTally,
     error::StoreError,
     row::{KeyBytes, RowKey, TreeId},
 };

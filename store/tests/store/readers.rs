@@ -1,8 +1,8 @@
 //! A database that one store writes and others look at: what they see is a whole state that there was.
 
-use crate::kit::{Random, block_of, body, busy_diff, commit, receipts};
+use crate::kit::{Random, address, block_of, body, busy_diff, commit, receipts};
 use lockstep_store::{FILE_NAME, LOG_NAME, Settings, Store, StoreError};
-use lockstep_vm::{B256, StateDiff};
+use lockstep_vm::{B256, StateDiff, StateReader};
 use std::{
     collections::BTreeMap,
     fs,
@@ -97,6 +97,40 @@ fn a_reader_beside_a_busy_writer_sees_a_height_as_it_was() {
         }
     });
     assert!(seen.len() > 5, "{seen:?}");
+}
+
+/// A reader that is used for long lets go of what it looks at, and the file does not grow with it; so does its view.
+#[test]
+fn a_reader_lives_for_its_foldings() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let grow = |from: u64, to: u64| {
+        for height in from..to {
+            commit(&store, height, &busy_diff(height, CHANGES));
+            store.fold().unwrap();
+            store.prune(2, &mut |_, _| {}).unwrap();
+        }
+    };
+    grow(0, 10);
+    let reader = Store::open_read_only(folder.path()).unwrap();
+    let (root, view) = (reader.root(9).unwrap(), reader.view(9).unwrap());
+    let foldings = Settings::default().view_foldings as u64;
+    grow(10, 9 + foldings);
+    assert_eq!((reader.root(9), view.account(&address(1)).is_ok()), (Ok(root), true));
+    grow(9 + foldings, 10 + foldings);
+    for _ in 0..2 {
+        assert_eq!(reader.root(9), Err(StoreError::Expired));
+    }
+    assert!(view.account(&address(1)).is_err());
+    let bytes = || fs::metadata(folder.path().join(FILE_NAME)).unwrap().len();
+    grow(10 + foldings, 30 + foldings);
+    let before = bytes();
+    grow(30 + foldings, 30 + 3 * foldings);
+    assert_eq!(bytes(), before, "what the reader looked at is free");
+    drop(view);
+    reader.close().unwrap();
+    let again = Store::open_read_only(folder.path()).unwrap();
+    assert_eq!(again.tip().unwrap(), store.tip().unwrap());
 }
 
 #[test]

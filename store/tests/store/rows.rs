@@ -58,9 +58,12 @@ fn settings() -> Settings {
     Settings { pages_bytes: 0, ..Settings::default() }
 }
 
-/// A chain, and every content that each of its rows had on the way.
-fn life() -> (Bytes, Chain, BTreeMap<(String, Vec<u8>), Vec<Vec<u8>>>) {
-    let (disk, mut chain, mut was) = (Disk::default(), Chain::new(), BTreeMap::<_, Vec<Vec<u8>>>::new());
+/// Every content that each row had on the way.
+type Was = BTreeMap<(String, Vec<u8>), Vec<Vec<u8>>>;
+
+/// A chain, and its rows.
+fn life() -> (Bytes, Chain, Was) {
+    let (disk, mut chain, mut was) = (Disk::default(), Chain::new(), Was::new());
     for step in STEPS {
         let (store, after) = live_on(&disk, &settings(), chain, &[step]);
         let store = store.unwrap();
@@ -152,6 +155,44 @@ const WORKS: [(&str, Work); 3] = [
     }),
 ];
 
+/// Does each work with a database. Returns whether something was refused, whether something could not be read, and whether all is
+/// well after a fold.
+fn try_works(wrong: &Bytes, chain: &Chain, what: &str) -> [bool; 3] {
+    let (mut refused, mut lost, mut healed) = (false, false, false);
+    for (name, work) in WORKS {
+        let what = format!("{what}, {name}");
+        let disk = Disk::of(wrong);
+        let Ok(store) = disk.open(&settings()) else {
+            refused = true;
+            continue;
+        };
+        if store.tip().is_ok_and(|tip| tip.is_none()) {
+            panic!("{what}: it says that there is no block");
+        }
+        lost |= !look(&store, chain, &what);
+        let before: BTreeMap<u64, Vec<bool>> = chain.keys().map(|at| (*at, readable(&store, *at))).collect();
+        drop(store);
+        let opened = disk.open(&settings());
+        let done = opened.and_then(|store| work(&store, chain));
+        refused |= done.is_err();
+        let Ok(store) = disk.open(&settings()) else {
+            refused = true;
+            continue;
+        };
+        let tip = store.tip().unwrap().unwrap();
+        if let Ok(heights) = done {
+            assert_eq!((tip.oldest, tip.height), heights, "{what}");
+        }
+        let left: Chain = chain.clone().into_iter().filter(|(at, _)| (tip.oldest..=tip.height).contains(at)).collect();
+        if look(&store, &left, &what) && name == "folding" {
+            healed = true;
+        }
+        let mut both = before[&tip.height].iter().zip(readable(&store, tip.height));
+        assert!(both.all(|(before, after)| !before || after), "{what}: something of the last height was lost");
+    }
+    [refused, lost, healed]
+}
+
 #[test]
 fn every_row_is_bound_by_something() {
     let (bytes, chain, was) = life();
@@ -189,39 +230,7 @@ fn every_row_is_bound_by_something() {
         let what = format!("{table} {key:x?}: {kind}");
         let wrong = with(&bytes, place, row.as_deref());
         let found = differences(&wrong);
-        let (mut refused, mut lost, mut healed) = (false, false, false);
-        for (name, work) in WORKS {
-            let what = format!("{what}, {name}");
-            let disk = Disk::of(&wrong);
-            let Ok(store) = disk.open(&settings()) else {
-                refused = true;
-                continue;
-            };
-            if store.tip().is_ok_and(|tip| tip.is_none()) {
-                panic!("{what}: it says that there is no block");
-            }
-            lost |= !look(&store, &chain, &what);
-            let before: BTreeMap<u64, Vec<bool>> = chain.keys().map(|at| (*at, readable(&store, *at))).collect();
-            drop(store);
-            let opened = disk.open(&settings());
-            let done = opened.and_then(|store| work(&store, &chain));
-            refused |= done.is_err();
-            let Ok(store) = disk.open(&settings()) else {
-                refused = true;
-                continue;
-            };
-            let tip = store.tip().unwrap().unwrap();
-            if let Ok(heights) = done {
-                assert_eq!((tip.oldest, tip.height), heights, "{what}");
-            }
-            let left: Chain =
-                chain.clone().into_iter().filter(|(at, _)| (tip.oldest..=tip.height).contains(at)).collect();
-            if look(&store, &left, &what) && name == "folding" {
-                healed = true;
-            }
-            let mut both = before[&tip.height].iter().zip(readable(&store, tip.height));
-            assert!(both.all(|(before, after)| !before || after), "{what}: something of the last height was lost");
-        }
+        let [refused, lost, healed] = try_works(&wrong, &chain, &what);
         let is_found = !matches!(found, Ok(0));
         let counts = tally.entry(table).or_default();
         counts[0] += 1;
