@@ -105,7 +105,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names that `code` gives.
+    /// The names in `code`.
     pub fn of(&mut self, code: &[u8]) -> Arc<FunctionNames> {
         let code_hash = code_hash(code);
         let read = || Arc::new(FunctionNames { code_hash, names: names_of(code) });

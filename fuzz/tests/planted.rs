@@ -219,7 +219,7 @@ fn not_canonical(bytes: &[u8]) {
     });
 }
 
-/// The engine with a price list in which one operator stands wrong.
+/// The engine with a price list in which one operator has a wrong price.
 fn at_price(bytes: &[u8], operator: Operator, price: u8) {
     differential::against(bytes, |case| {
         let mut revision = Revision::clone(&case.revision);
@@ -280,7 +280,7 @@ fn random_too_far(call: &mut HostCall<'_>, arguments: &[u64]) -> HostResult<u64>
     wasi_row("wasi_snapshot_preview1", "random_get").begin(call, &[*pointer, (length + 1).min(u64::from(u32::MAX))])
 }
 
-/// The row of the function that a planted body stands for.
+/// The row of the function that a planted body replaces.
 fn row(name: &str) -> &'static HostImport {
     ImportTable::of(Abi::Ewasm, &Revision::V1).find("ethereum", name).next().expect("it is in the table")
 }
@@ -368,7 +368,7 @@ fn long_numbers(message: &[u8]) -> Option<Vec<Vec<u8>>> {
     naive(message, 10, true)
 }
 
-/// The same with numbers of 32 bits, still with the list wherever it stands.
+/// The same with numbers of 32 bits, still with the list, in any place.
 fn list_in_group(message: &[u8]) -> Option<Vec<Vec<u8>>> {
     naive(message, 5, true)
 }

@@ -15,7 +15,7 @@ struct Recorder {
     block: BlockEnv,
     transaction: TransactionEnv,
     fails: bool,
-    /// What stands at every key of every storage.
+    /// The value at every key of every storage.
     value: Option<Bytes>,
     asked: u32,
     /// How often for the length of a value in storage.

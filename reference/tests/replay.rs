@@ -19,7 +19,7 @@ impl Observer for Seen {
             Event::HostCalled { import, position: Some(Position { function, .. }), .. } => {
                 format!("function {function} calls {}", import.name)
             }
-            Event::HostCalled { import, position: None, .. } => format!("nobody calls {}", import.name),
+            Event::HostCalled { import, position: None, .. } => format!("no contract calls {}", import.name),
             Event::Wrote(Write::Storage { key, value, .. }) => {
                 format!("writes {} bytes at a key of {}", value.map_or(0, |value| value.len()), key.len())
             }

@@ -12,7 +12,7 @@ use std::{
     process::Command,
 };
 
-/// Runs the command; gives its exit code and what it wrote to both streams, standard output first.
+/// Runs the command; returns its exit code and what it wrote to both streams, standard output first.
 fn command(paths: &[&Path]) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_state-tests")).args(paths).output().unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
@@ -59,7 +59,7 @@ fn cases_are_counted_in_files_and_folders() {
     fs::copy(fixtures().join("transfer.json"), folder.join("transfer.json")).unwrap();
     fs::write(folder.join("LICENSE"), "not a test").unwrap();
     check(&[&folder], 0, "8 passed, 0 failed", &["post entries of other forks, not run: 1"]);
-    // A file that is named is read whatever its name is; what is named twice runs twice.
+    // A file that is named is read with any name; a file that is named twice runs twice.
     let unnamed = folder.join("no extension");
     fs::copy(fixtures().join("creation.json"), &unnamed).unwrap();
     check(&[&unnamed, &folder, &unnamed], 0, "14 passed, 0 failed", &[]);

@@ -69,7 +69,7 @@ fn every_directive_under_spec() {
     hold_to_golden("wast.txt", &lines(&scripts, &production));
 }
 
-/// A module is refused with a code that the golden file names, or gives what the specification says.
+/// A module is refused with a code that the golden file names, or has the results that the specification says.
 #[test]
 fn production_refuses_or_does_what_the_specification_says() {
     let scripts = scripts();

@@ -1,6 +1,6 @@
 //! The durable state of a chain.
 //!
-//! [`Store`] keeps accounts, storage, code and receipts by height in one folder, commits to them with one root, gives
+//! [`Store`] keeps accounts, storage, code and receipts by height in one folder, commits to them with one root, has
 //! [views](View) of every kept height and proofs of every key, and goes back to an earlier height. [`Pending`] blocks
 //! have states and roots before they are committed. The root depends on the content of the state alone.
 

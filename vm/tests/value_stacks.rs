@@ -21,7 +21,7 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 const CONTRACT: Address = Address::repeat_byte(0xc0);
 
-/// Bytes of value stacks that a gas buys at the most: 28 in frames of as many slots as a call contains, and what an engine
+/// Bytes of value stacks that a gas buys, at most: 28 in frames of as many slots as a call contains, and what an engine
 /// has to spare that doubles its stack.
 const BYTES_PER_GAS: u64 = 64;
 

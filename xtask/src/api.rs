@@ -5,7 +5,12 @@
 
 use crate::Tree;
 use anyhow::{Context, Result, bail};
-use std::{collections::BTreeSet, fmt::Write as _, path::Path, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::Path,
+    process::Command,
+};
 
 /// The libraries that other projects use: each that can be published.
 pub const LIBRARIES: [&str; 9] = ["gas", "host", "proof", "vm", "reference", "diagnosis", "store", "chain", "rpc"];
@@ -120,15 +125,23 @@ fn declarations(root: &str, page: &str) -> Vec<String> {
     if !heading.is_some_and(|(source, _)| source.contains(&format!("/src/{root}/"))) {
         return lines;
     }
+    // By their texts: an item is the same wherever its code is.
+    let mut implemented: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut of = String::new();
     let is_implemented = |section: &&str| !section.starts_with("variant.") && !section.starts_with("structfield.");
     for section in between(page, "<section id=\"", "</section>").filter(is_implemented) {
         let (_, header) = section.split_once("class=\"code-header\">").unwrap_or_default();
-        let header = header.split("</h").next().unwrap_or_default();
-        if header.is_empty() || section.contains("trait-impl\"") {
-            continue;
+        let header = plain(header.split("</h").next().unwrap_or_default());
+        if section.starts_with("impl-") {
+            implemented.entry(header.clone()).or_default();
+            of = header;
+        } else if !header.is_empty() && !section.contains("trait-impl\"") {
+            implemented.entry(of.clone()).or_default().insert(header);
         }
-        let depth = if section.starts_with("impl-") { "" } else { "    " };
-        lines.push(format!("{depth}{}", plain(header)));
+    }
+    for (of, items) in implemented {
+        lines.extend(Some(of).filter(|of| !of.is_empty()));
+        lines.extend(items.into_iter().map(|item| format!("    {item}")));
     }
     lines
 }
@@ -200,9 +213,16 @@ mod tests {
     Self: Sized</div></h4></section>
 <section id="impl-Clone-for-A" class="impl"><h3 class="code-header">impl Clone for A</h3></section>
 <section id="method.clone" class="method trait-impl"><h4 class="code-header">fn clone(&amp;self) -&gt; A</h4></section>
+<section id="impl-A-1" class="impl"><h3 class="code-header">impl A</h3></section>
+<section id="method.another" class="method"><h4 class="code-header">pub const fn another(self) -&gt; u8</h4></section>
 <h2 id="synthetic-implementations"><section id="impl-Send-for-A" class="impl"><h3 class="code-header">impl Send for A</h3></section>"##;
         let item = ["#[repr(u8)]", "pub enum A {", "    B = 0,", "    C(Vec<u8>),", "}"];
-        let implemented = ["impl A", "    pub const fn get(self) -> u64 where Self: Sized", "impl Clone for A"];
+        let implemented = [
+            "impl A",
+            "    pub const fn another(self) -> u8",
+            "    pub const fn get(self) -> u64 where Self: Sized",
+            "impl Clone for A",
+        ];
         let page = format!("{heading}{page}");
         assert_eq!(declarations("r", &page), [&item[..], &implemented].concat());
         assert_eq!(declarations("other", &page), item, "an item of another crate");

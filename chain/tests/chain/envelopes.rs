@@ -51,7 +51,7 @@ fn each_type_is_read_as_it_was_signed() {
             SignedTx::decode(raw.slice(..length), CHAIN_ID).unwrap_err();
         }
         SignedTx::decode([&raw[..], &[0]].concat().into(), CHAIN_ID).unwrap_err();
-        // A flipped bit is refused, or signed by nobody that it was signed by.
+        // A flipped bit is refused, or has another sender.
         for bit in 0..raw.len() * 8 {
             let mut flipped = raw.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);

@@ -120,7 +120,7 @@ fn a_chain_takes_on_a_patch() {
     let (logs, _) = caller.deploy(LOGS);
     assert_eq!(caller.call(logs).outcome, halted(HaltReason::LimitExceeded));
 
-    // The reference interpreter gives the same headers.
+    // The reference interpreter makes the same headers.
     let other = memory(spec(&[&alice], schedule()));
     let machines = [Revision::V1, V2].map(|it| Vm::<Reference>::with_engine(it, MODULE_CACHE_BYTES).unwrap());
     for height in 1..=chain.head().unwrap().number {

@@ -50,7 +50,7 @@ fn each_block_is_executed_under_the_revision_of_its_height() {
     }
 }
 
-/// A state is looked at as the block after it would find it, whatever was executed before.
+/// A state is looked at as the block after it would find it, and what was executed before does not matter.
 #[test]
 fn a_view_has_the_revision_of_the_next_block() {
     let alice = Signer::new(1);
@@ -139,7 +139,7 @@ fn a_database_of_another_schedule_is_refused() {
     assert_eq!(open(future).unwrap().head().unwrap().number, 6);
 }
 
-/// The witness of the first block of a revision: its machine gives the root, the one before it does not.
+/// The witness of the first block of a revision: its machine computes the root, the one before it does not.
 #[test]
 fn a_witness_at_the_border() {
     let alice = Signer::new(1);

@@ -284,7 +284,7 @@ fn a_database_that_is_written_can_be_looked_at() {
     }
     let root = store.root(29).unwrap();
     drop(store);
-    // Looked at with nobody writing, it stays what it is to the byte.
+    // Looked at while no process writes it, it stays what it is to the byte.
     let before = folder.files();
     json(&folder, &["chain", "log", "--db", "chain"]);
     assert!(folder.files() == before);

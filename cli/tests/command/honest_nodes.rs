@@ -145,7 +145,7 @@ fn a_block_that_does_not_follow_is_refused() {
         folder.write("block.json", block.as_bytes());
         refused(&folder, &apply, class, &[part]);
     }
-    // A time that is far ahead stays the chain's: what gives none goes on from there.
+    // A time that is far ahead stays the chain's: a block without one goes on from there.
     folder.write("block.json", b"[{\"timestamp\": 5000}, {}]");
     json(&folder, &apply);
     json(&folder, &["call", LOOKER, "--input", "0x01000000", "--db", "chain"]);

@@ -42,7 +42,7 @@ fn commands_print_what_the_readme_says() {
     check("README.md", 4);
 }
 
-/// A command for each language stands in a table.
+/// A command for each language is in a table.
 #[test]
 fn commands_of_the_readmes_table_run() {
     let folder = Folder::with_contracts();

@@ -165,7 +165,7 @@ fn calls_at_the_same_time_all_count() {
     assert_eq!(left, ["chain"]);
 }
 
-/// What a crash between writing and renaming leaves behind is in nobody's way.
+/// What a crash between writing and renaming leaves behind does no harm.
 #[test]
 fn the_rest_of_a_crash_is_cleaned_up() {
     let folder = counted();

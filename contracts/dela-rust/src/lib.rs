@@ -21,7 +21,7 @@ use std::{
     ffi::{CStr, CString, c_char},
 };
 
-/// Bytes in front of a block, where its length stands.
+/// Bytes in front of a block, which contain its length.
 const HEADER: usize = 16;
 
 fn layout(bytes: usize) -> Option<Layout> {
@@ -32,7 +32,7 @@ fn layout(bytes: usize) -> Option<Layout> {
 #[unsafe(no_mangle)]
 pub extern "C" fn malloc(bytes: usize) -> *mut u8 {
     let Some(layout) = layout(bytes) else { return std::ptr::null_mut() };
-    // SAFETY: the layout is not empty, and the length stands in front of what is handed out.
+    // SAFETY: the layout is not empty, and the length is in front of what is handed out.
     unsafe {
         let block = alloc(layout);
         if block.is_null() {
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn free(pointer: *mut u8) {
     }
 }
 
-/// Runs a contract on a request that is a C string; the reply is one that the instance never gives back.
+/// Runs a contract on a request that is a C string; the reply is one that the instance never frees.
 fn run(request: *const c_char, contract: fn(&Value) -> Result<String, String>) -> *const c_char {
     // SAFETY: the host ends the request with a zero.
     let request = unsafe { CStr::from_ptr(request) };

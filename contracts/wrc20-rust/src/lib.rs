@@ -67,7 +67,7 @@ impl Account {
     }
 }
 
-/// The host functions that this contract needs, in Rust's types. All `unsafe` code of the contract stands here.
+/// The host functions that this contract needs, in Rust's types. All `unsafe` code of the contract is here.
 mod ethereum {
     mod import {
         #[link(wasm_import_module = "ethereum")]

@@ -94,7 +94,7 @@ fn a_trace_that_cannot_be_written_is_an_error() {
     }
 }
 
-/// Whatever a contract gives out, a line stays below what a reader takes.
+/// For every output of a contract, a line stays below what a reader takes.
 #[test]
 fn an_output_above_its_limit_is_cut() {
     let large =

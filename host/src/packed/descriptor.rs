@@ -183,16 +183,16 @@ pub enum InvalidDescriptor {
     },
     /// A letter before the last that is not one of `i l b`.
     Parameter {
-        /// Where it stands.
+        /// Its place.
         position: u32,
-        /// What stands there.
+        /// The letter there.
         letter: u8,
     },
     /// The last letter is not one of `v i l r`.
     Result {
-        /// Where it stands.
+        /// Its place.
         position: u32,
-        /// What stands there.
+        /// The letter there.
         letter: u8,
     },
 }

@@ -161,7 +161,7 @@ fn lengths_that_nobody_can_pay_are_out_of_gas_or_refused() {
             let (result, used) = called(&native, &input, Gas::new(100_000_000));
             assert_eq!(result.is_ok(), place == 1, "{bytes} at {place}");
             match result {
-                // Without base and modulus there is no power, whatever the exponent.
+                // Without base and modulus there is no power, for every exponent.
                 Ok(output) => assert_eq!((&output[..], used), (&[][..], Gas::ZERO), "{bytes} at {place}"),
                 Err(reason) => assert!(
                     matches!(reason, HaltReason::OutOfGas | HaltReason::InvalidPrecompileInput),

@@ -86,7 +86,7 @@ fn pointers_out_of_memory_halt() {
     }
 }
 
-/// Calls a function with JSON; gives its number and its text.
+/// Calls a function with JSON; returns its number and its text.
 fn json(program: &mut Program, name: &str, input: &str) -> (u64, String) {
     program.put(KEY, input.as_bytes());
     let arguments = [KEY, u32::try_from(input.len()).unwrap(), RESULT, CAPACITY * 8, NUMBER].map(u64::from);

@@ -82,7 +82,7 @@ fn a_golden_witness_is_enough() {
     }
 }
 
-/// The reference interpreter gives the same results.
+/// The reference interpreter has the same results.
 #[test]
 fn the_reference_reproduces_the_golden_chain() {
     let chain = golden::blocks();

@@ -109,7 +109,7 @@ impl Disk {
         self.0.lock().unwrap().calls
     }
 
-    /// What a power failure leaves: all that was synced, and of the rest whatever had come through.
+    /// What a power failure leaves: all that was synced, and of the rest what had come through.
     fn after_power_failure(&self, random: &mut Random) -> Bytes {
         self.left(&mut |_| random.below(2) == 0)
     }

@@ -100,13 +100,13 @@ impl Forks {
             }),
         };
         assert_eq!(root.unwrap(), first.root(), "{context}");
-        // It is no matter of a fork any more whether what it stands on is committed.
+        // For a fork it does not matter any more whether the block below it is committed.
         let mut state = self.committed.last().unwrap().0.clone();
         state.apply(first.diff());
         self.committed.push((state, first.hash()));
     }
 
-    /// What a fork begins with stands on a block that is there no more, and the error names it.
+    /// The block below a fork is there no more, and the error names it.
     fn is_gone(&mut self, first: Option<&Pending>, error: &StoreError, context: &str) {
         let first = first.unwrap_or_else(|| panic!("{context}: {error}"));
         let (below, parent) = (first.height() - 1, first.parent_hash());
@@ -141,7 +141,7 @@ impl Forks {
         self.committed.truncate(to as usize + 1);
     }
 
-    /// A fork says what it said when it was made, for as long as what it stands on is kept.
+    /// A fork says what it said when it was made, for as long as the block below it is kept.
     fn look(&mut self, context: &str) {
         if self.forks.is_empty() {
             return;
@@ -150,7 +150,7 @@ impl Forks {
         let Fork { stack, state } = self.forks[at].clone();
         match self.store.view_above(&stack) {
             Ok(view) => {
-                assert!(self.stands(&stack[0]), "{context}: what a fork stands on is gone");
+                assert!(self.stands(&stack[0]), "{context}: the block below a fork is gone");
                 assert_is(&view, &state, context);
                 self.held.push((view, state));
             }

@@ -110,7 +110,7 @@ fn absence_is_not_proven_by_the_proof_of_another_absence() {
     }
 }
 
-/// Whatever is done to the bytes of a proof: it is refused, or it shows the truth.
+/// For every change of the bytes of a proof: it is refused, or it shows the truth.
 #[test]
 fn a_mutated_proof_never_shows_what_is_false() {
     let seed = 4_242;

@@ -172,7 +172,7 @@ fn a_reader_writes_nothing() {
     reader.close().unwrap();
 }
 
-/// What a crash leaves is mended by whoever opens it to write, and by nobody else.
+/// What a crash leaves is mended by the process that opens it to write, and by no other.
 #[test]
 fn what_a_crash_left_is_not_looked_at() {
     let folder = tempfile::tempdir().unwrap();

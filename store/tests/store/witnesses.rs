@@ -62,7 +62,7 @@ fn a_block_replayed_from_its_witness_gives_the_same() {
     assert!(chain[1].1.receipts.iter().all(|receipt| receipt.output.len() == 8 && receipt.gas_used.get() > 0));
 }
 
-/// Whatever is done to the bytes behind the block: it is refused, or it gives the truth.
+/// For every change of the bytes behind the block: it is refused, or it shows the truth.
 #[test]
 fn a_false_witness_is_refused() {
     let seed = 17;

@@ -48,7 +48,7 @@ fn what_the_callee_sees() {
             .contract(A, REPORTER)
             .gas(21_000 + 708 + 12)
             .output(&report(CONTRACT, SENDER, 0)),
-        // hera gives the stipend for an inherited value too, which nobody has paid for: 700 + 8 - 2,300.
+        // hera adds the stipend for an inherited value too, which no frame has paid for: 700 + 8 - 2,300.
         with_five("callDelegate with value", &reported("(call $callDelegate ~100000 @A #0 #0)"))
             .contract(A, REPORTER)
             .gas(21_000 + 708 + 12 - 2_300)
@@ -261,7 +261,7 @@ fn calls() {
             .gas(71_700)
             .output(&word(1))
             .halts_inside(HaltReason::InvalidCode),
-        // A frame that cannot begin gives its gas back, but for the code that was looked into.
+        // A frame that is refused returns its gas, less the price of the code that was looked into.
         Case::new("call: a packed contract without main", &status_of("(call $call ~200000 @A @ZERO #0 #0)"))
             .code(A, &crate::text::module("(func (export \"f\"))"), Abi::Packed)
             .output(&word(1)),

@@ -34,7 +34,7 @@ fn made(case: Case, balance: u64, has_code: bool) -> Case {
     case.output(&[&word(0)[..], child().as_slice()].concat()).becomes(child(), 1, balance, has_code)
 }
 
-/// The creation gives `status` and leaves the place of the address alone.
+/// The creation answers `status` and leaves the place of the address alone.
 fn not_made(case: Case, status: u32) -> Case {
     case.output(&[&word(status)[..], &[0x55; 20]].concat())
 }

@@ -12,7 +12,7 @@ fn written(function: &str, gas: u64, bytes: &[u8]) -> Case {
     Case::new(function, &body).gas(gas).output(bytes)
 }
 
-/// A call of `function` that gives an i64.
+/// A call of `function` that returns an i64.
 fn given(function: &str, number: u64) -> Case {
     let body = format!("(i64.store #0 (call ${function})) (call $finish #0 #8)");
     Case::new(function, &body).gas(21_002).output(&number.to_le_bytes())
@@ -27,7 +27,7 @@ fn balance_of(name: &str, balance: U256) -> Case {
     }
 }
 
-/// `getBlockHash` gives `status`, and writes the hash at 4 if there is one.
+/// `getBlockHash` returns `status`, and writes the hash at 4 if there is one.
 fn block_hash(number: i64, status: u32) -> Case {
     let body = format!("(i32.store #0 (call $getBlockHash ~{number} #4)) (call $finish #0 #36)");
     let hash = if status == 0 { hash_of(number.unsigned_abs()).0 } else { [0x55; 32] };

@@ -94,6 +94,6 @@ pub(crate) fn export(name: &str, parameters_and_result: &str, body: &str) -> Str
     format!("(func (export \"{name}\") {parameters_and_result} {body})")
 }
 
-/// An export `f` that takes a buffer and gives it back as its result.
+/// An export `f` that takes a buffer and returns it as its result.
 pub(crate) const ECHO: &str = "(func (export \"f\") (param i64) (result i64) \
     (i64.or (i64.and (local.get 0) ~0xFFFFFF) (i64.shl (i64.shr_u (local.get 0) ~32) ~24)))";

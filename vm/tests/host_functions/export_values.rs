@@ -32,7 +32,7 @@ fn scalars() -> Vec<Case> {
         scalar("ii", "ii", &minus_two[..4], "(param i32) (result i32)", "(local.get 0)")
             .output(&answer(0, &minus_two[..4])),
         scalar("ll", "ll", &minus_two, "(param i64) (result i64)", "(local.get 0)").output(&answer(0, &minus_two)),
-        // 1 + 10 + 100, whatever the padding holds.
+        // 1 + 10 + 100; the padding does not matter.
         scalar(
             "ilil with wild padding",
             "ilil",
@@ -52,7 +52,7 @@ fn scalars() -> Vec<Case> {
         .output(&answer(0, &11_440_u64.to_le_bytes())),
         scalar("an i64 that looks like an error", "l", b"", "(result i64)", "~0xFF0B000000000000")
             .output(&answer(0, &0xFF0B_0000_0000_0000_u64.to_le_bytes())),
-        // A contract that ends by a host function ends so whatever its result would have been.
+        // A contract that ends by a host function ends so; its result does not matter.
         scalar("finish inside", "i", b"", "(result i32)", "(call $finish @KEY #2) #7")
             .output(&answer(0, &[0x40, 0x41])),
         scalar("revert inside", "i", b"", "(result i32)", "(call $revert @KEY #2) #7")
@@ -69,7 +69,7 @@ fn scalars() -> Vec<Case> {
     ]
 }
 
-/// An export `f` that gives this packed result.
+/// An export `f` that returns this packed result.
 fn result(name: &str, packed_result: u64) -> Case {
     let body = format!("(i64.store #16 ~0x6f6c6c6568) (call $storageStore @KEY @VALUE) (i64.const {packed_result})");
     scalar(name, "r", b"", "(result i64)", &body)
@@ -124,7 +124,7 @@ fn buffers() -> Vec<Case> {
         call("b: the last byte of memory", "bl", &slot(65_535, 1), raw).output(&answer(0, &slot(0x1_0000, 1))),
         call("b: a byte beyond memory", "bl", &slot(65_536, 1), raw).halts(HaltReason::HostAccessOutOfBounds),
         call("b: an overflow", "bl", &slot(2, u32::MAX), raw).halts(HaltReason::HostAccessOutOfBounds),
-        // Overlapping buffers are two: the callee writes into the first and gives the second.
+        // Overlapping buffers are two: the callee writes into the first and returns the second.
         call(
             "b: overlapping buffers",
             "bbr",

@@ -77,7 +77,7 @@ fn input(arguments: &[u32]) -> Vec<u8> {
     arguments.iter().flat_map(|argument| argument.to_le_bytes()).collect()
 }
 
-/// Executes one combination; gives the gas of a success.
+/// Executes one combination; returns the gas of a success.
 fn check(vm: &Vm, line: &Line, case: &Case, arguments: &[u32]) -> Option<u64> {
     let receipt = case.execute(vm).receipt;
     let limited = vm.revision().schedule.instructions.is_some();
@@ -96,7 +96,7 @@ fn check(vm: &Vm, line: &Line, case: &Case, arguments: &[u32]) -> Option<u64> {
         let words = u64::try_from(line.good.len()).unwrap().div_ceil(8);
         let bytes = case.tx.input.iter().fold(0, |gas, byte| gas + if *byte == 0 { 4 } else { 68 });
         let gross = 21_000 + bytes + 3 + 3 * words + price;
-        // A refund of 24,000, half of the gas at the most.
+        // A refund of 24,000, at most half of the gas.
         let refund = if line.name == "selfDestruct" { gross / 2 } else { 0 };
         assert_eq!(gas, gross - refund, "{name}: gas under EWASM_BYZANTIUM");
     }

@@ -98,7 +98,7 @@ fn a_module_answers_as_a_frame() {
         let report = [&word(0)[..], address.as_slice(), caller.as_slice(), b"abc"].concat();
         check(&format!("{kind}: main"), calls(kind, REPORT, 1_000_000), &report, None);
         check(&format!("{kind}: a revert"), calls(kind, FAIL, 1_000_000), &word(2), None);
-        // A refusal gives the gas back to a caller, but for the price of the code.
+        // A refused frame returns the gas to its caller, less the price of the code.
         check(&format!("{kind}: no such export"), calls(kind, ABSENT_EXPORT, 1_000_000), &word(1), None);
         let short = calls(kind, REVERSE, 1_000);
         check(&format!("{kind}: out of gas"), short, &word(1), Some(HaltReason::OutOfGas));

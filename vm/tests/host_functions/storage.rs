@@ -136,7 +136,7 @@ fn a_value_in_storage_is_paid_by_its_words() {
     check_all("storage: long values", long_values());
 }
 
-/// Byzantium gives 15,000 back for each value that is removed, half of the gas used at the most; `V1` gives nothing.
+/// Byzantium refunds 15,000 for each value that is removed, at most half of the gas used; `V1` refunds nothing.
 #[test]
 fn refunds() {
     let full = |name: &str, body: &str| Case::new(name, body).stored(CONTRACT, KEY, &[0x77; 32]);

@@ -153,7 +153,7 @@ fn a_block_follows_its_state_or_is_invalid() {
     assert_eq!(Rejected::Number { actual: 77, expected: 1 }.to_string(), "block number 77 where 1 follows");
 }
 
-/// Whatever a transaction does with the address: what the chain keeps there stays as it is.
+/// For everything that a transaction does with the address: what the chain keeps there stays as it is.
 //= spec 8.15, 8.16 test
 #[test]
 fn no_transaction_alters_the_system_account() {
@@ -225,7 +225,7 @@ fn no_transaction_alters_the_system_account() {
     }
 }
 
-/// An account that would be created where the system account stands is refused, as everywhere else: it has a nonce.
+/// An account that would be created at the address of the system account is refused, as everywhere else: it has a nonce.
 //= spec 8.10, 8.12 test
 #[test]
 fn the_system_account_is_never_empty() {

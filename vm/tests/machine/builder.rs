@@ -301,7 +301,7 @@ fn a_block_that_does_not_follow_is_not_begun() {
     world.run("a call", &tx);
 }
 
-/// Any offers, good and bad, in any order: what was taken, executed as a block, gives the same.
+/// Any offers, good and bad, in any order: what was taken, executed as a block, has the same results.
 #[test]
 fn any_offers() {
     let (mut world, txs) = corpus("any offers");

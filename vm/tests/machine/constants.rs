@@ -178,7 +178,7 @@ fn code_that_control_never_reaches() {
     crate::regions::check("gas of unreached code", UNREACHED);
 }
 
-/// A trap that is certain does not keep the region from being charged as it stands, and nothing beyond it: with exactly
+/// A trap that is certain does not keep the region from being charged as it is, and nothing beyond it: with exactly
 /// the gas of the region the trap comes, with one less it is out of gas.
 #[test]
 fn certain_traps() {

@@ -380,7 +380,7 @@ fn destroyed_accounts_live_until_the_transaction_ends() {
     assert_eq!(executed.diff.accounts[&B], None);
 }
 
-/// A contract that destroys itself to itself takes its balance with it, whatever that is.
+/// A contract that destroys itself to itself takes its whole balance with it.
 #[test]
 fn all_the_money_there_can_be_is_destroyed() {
     let mut world = World::new("destroyed money");

@@ -213,7 +213,7 @@ fn round_trips<T: BorshSerialize + BorshDeserialize + PartialEq + Debug>(
     prop_assert!(borsh::from_slice::<T>(&longer).is_err());
     let mut changed = bytes.clone();
     changed[position.index(bytes.len())] ^= change;
-    // Whatever is still read is written as it was: there is one encoding of a value.
+    // What is still read is written as it was: there is one encoding of a value.
     if let Ok(other) = borsh::from_slice::<T>(&changed) {
         prop_assert_eq!(borsh::to_vec(&other).unwrap(), changed);
     }
@@ -267,7 +267,7 @@ fn bytes_that_stand_for_nothing() {
     assert!(borsh::from_slice::<Block>(&[&[0; 76][..], &[255; 4]].concat()).is_err());
 }
 
-/// A map has one order: what is out of order, or stands twice, is no encoding of anything.
+/// A map has one order: what is out of order, or is there twice, is no encoding of anything.
 //= spec 7.1 test
 #[test]
 fn maps_out_of_order_stand_for_nothing() {

@@ -7,7 +7,7 @@ use crate::{
 use lockstep_gas::HostFunction::{Create, Finish, GetGasLeft, GetReturnDataSize, ReturnDataCopy};
 use lockstep_vm::{Account, Address, Executed, Gas, HaltReason, Tx, U256};
 
-/// Where init code stands in the creator's memory.
+/// Where init code is in the creator's memory.
 const INIT: usize = 4_096;
 
 /// A creator: first calls `B`, which leaves 3 bytes of return data; then creates with `value`; finishes with the status
@@ -219,7 +219,7 @@ fn creation_in_a_static_frame_halts_it() {
     );
 }
 
-/// The address is written after the creation: where it does not fit the creator halts and nothing of it stands.
+/// The address is written after the creation: where it does not fit the creator halts and nothing of it stays.
 #[test]
 fn a_place_for_the_address_that_does_not_exist() {
     let mut world = world_with_creator("place of the address");

@@ -58,7 +58,7 @@ fn compiled(world: &World, tx: &Tx, cache_bytes: u64) -> u64 {
     compiled.load(Ordering::Relaxed)
 }
 
-/// Calls the account whose address stands at 0 so many times in each way, with much gas.
+/// Calls the account whose address is at 0 so many times in each way, with much gas.
 fn caller_of(callee: Address, [call, call_code, delegate, call_static]: [usize; 4]) -> Vec<u8> {
     let with_value = |name: &str| {
         format!("(drop (call {name} (i64.const 900000) (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 0)))")
@@ -134,7 +134,7 @@ fn a_first_use_that_runs_out_of_gas() {
     world.put(B, &callee);
     let code = prices::first_use(&callee);
     let out = HaltReason::OutOfGas;
-    // One gas below the code: nobody looks, twice.
+    // One gas below the code: it is not read, twice.
     assert_eq!(halts_with(&mut world, "below the code", code - 1), [out, out]);
     let tx = world.call(A, b"");
     assert_eq!(compiled(&world, &tx, 0), 1, "A alone");

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const VIOLATION: Outcome = halt(HaltReason::StaticModeViolation);
 
-/// A body of `main`, how a view of it ends, and its output. Address `B` stands at 200, key 1 at 0.
+/// A body of `main`, how a view of it ends, and its output. Address `B` is at 200, key 1 at 0.
 const VIEWS: &[(&str, &str, Outcome, &[u8])] = &[
     (
         "reads",
@@ -96,7 +96,7 @@ fn views_are_static_and_change_nothing() {
         if let Outcome::Halt { .. } = viewed.outcome {
             assert_eq!(viewed.gas_used, call.gas_limit);
         } else if case != "calls one that writes" {
-            // That one's callee takes whatever it is given.
+            // That one's callee takes all that it is given.
             let exactly = ViewCall { gas_limit: viewed.gas_used, ..call.clone() };
             let same = world.vm().view(world.view(), &world.block, exactly).unwrap();
             assert_eq!((same.outcome, same.gas_used), (outcome, viewed.gas_used), "{case}");

@@ -21,7 +21,7 @@ enum Op {
     Checkpoint,
     /// Back to one of the open checkpoints, counted from the newest.
     Revert(u8),
-    /// Closes the newest checkpoint; what came behind it stands.
+    /// Closes the newest checkpoint; what came behind it stays.
     Keep,
     Commit,
     Touch(u8),
@@ -170,7 +170,7 @@ fn start() -> MemoryState {
     state.put_storage(address(1), vec![2], value(5));
     state.put_storage(address(0), vec![0], value(6));
     state.put_storage(address(0), vec![1], value(4));
-    // No chain can begin on that, but where it stands anyhow it goes with the account.
+    // No chain can begin on that, but where it is anyhow it goes with the account.
     state.put_storage(address(2), vec![0], vec![8]);
     state
 }
@@ -188,7 +188,7 @@ impl Both {
         Self { journal: Journal::new(Arc::new(start())), model, checkpoints: Vec::new() }
     }
 
-    /// Does `op` to both and compares what it gives.
+    /// Does `op` to both and compares the results.
     fn step(&mut self, op: &Op) -> Result<(), TestCaseError> {
         let Self { journal, model, checkpoints } = self;
         match *op {

@@ -21,7 +21,7 @@ pub(crate) const BENEFICIARY: Address = Address::repeat_byte(0xbe);
 pub(crate) const A: Address = Address::repeat_byte(0xa1);
 pub(crate) const B: Address = Address::repeat_byte(0xb2);
 pub(crate) const C: Address = Address::repeat_byte(0xc3);
-/// An account that nobody made.
+/// An account that does not exist.
 pub(crate) const NOBODY: Address = Address::repeat_byte(0x40);
 
 /// What the sender has.

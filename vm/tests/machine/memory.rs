@@ -82,7 +82,7 @@ fn growth_gives_the_old_size_up_to_the_limit_and_minus_one_beyond() {
     assert_eq!(world.run("too little gas", &tx).receipt.outcome, halt(HaltReason::OutOfGas));
 }
 
-/// New pages are zeros, whatever was in the memory that the host takes for them.
+/// New pages are zeros, with any content of the memory that the host takes for them.
 #[test]
 fn new_pages_are_zeros() {
     let mut world = World::new("new pages");
@@ -166,7 +166,7 @@ fn the_memory_of_all_frames() {
     world.put(A, &module(&format!("{} (func (export \"main\") {})", data(1_000, B.as_slice()), call.repeat(5))));
     let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(A, b"") };
     assert_eq!(world.run("five full frames one after the other", &tx).receipt.outcome, RETURN);
-    // A frame may grow to what was left when it began, whatever it called in between.
+    // A frame may grow to what was left when it began, after any calls in between.
     world.put(
         A,
         &module(&format!(
@@ -211,7 +211,7 @@ fn pages_for_the_input() {
         let tx = Tx { gas_limit: Gas::new(MUCH), ..world.call(first, b"") };
         let executed = world.run(case, &tx);
         assert_eq!(executed.receipt.output, above(7, &[status]), "{case}");
-        // A refusal is nobody's halt and gives the gas back.
+        // A refused frame has not halted, and returns the gas.
         assert!(executed.halts.is_empty());
     }
 }

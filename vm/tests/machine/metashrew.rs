@@ -77,7 +77,7 @@ fn set(pairs: &[(&[u8], &[u8])]) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
     pairs.iter().map(|(key, value)| (key.to_vec(), Some(value.to_vec()))).collect()
 }
 
-/// Runs `_start` with this body on a block, and gives what came of it.
+/// Runs `_start` with this body on a block, and returns what came of it.
 #[track_caller]
 fn index(world: &mut World, case: &str, abi: Abi, start: &str, items: &str) -> Executed {
     put(world, abi, &indexer(abi, start, items));
@@ -142,7 +142,7 @@ fn what_an_indexer_gets_wrong_is_noted_and_does_not_stop_it() {
                 "{abi}, {case}"
             );
             assert_eq!(stored(&executed.diff), set(&[]), "{abi}, {case}");
-            // What was flushed before and after stands.
+            // What was flushed before and after stays.
             for (order, body) in [("then a flush", format!("{body}{good}")), ("after a flush", format!("{good}{body}"))]
             {
                 let executed = index(&mut world, &format!("{case}, {order}"), abi, &body, &items);

@@ -52,7 +52,7 @@ fn every_byte_that_a_receipt_keeps_is_paid_for() {
         let payload = export.unwrap_or_default().as_bytes();
         let without = viewed.gas_used.get() + prices::intrinsic(payload);
         assert_eq!(used.get(), without + prices::output(bytes), "{case}");
-        // To the last gas; who cannot pay halts, and nothing stands.
+        // To the last gas; a frame that cannot pay halts, and nothing stays.
         let exactly = Tx { gas_limit: used, ..tx.clone() };
         assert_eq!(world.execute(&exactly).receipt.outcome, outcome, "{case}: exactly enough");
         let short = Tx { gas_limit: used.less(Gas::new(1)), ..tx.clone() };

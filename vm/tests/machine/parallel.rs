@@ -175,7 +175,7 @@ fn tx() -> impl Strategy<Value = Tx> {
     )
 }
 
-/// Executes a block with every executor. All give what one transaction after the other gives, which is returned.
+/// Executes a block with every executor. All results are those of one transaction after the other, which are returned.
 fn execute(view: &StateView, block: &Block) -> Result<Result<lockstep_vm::BlockOutcome, Rejected>, TestCaseError> {
     let expected = VM.execute_block(Arc::clone(view), block.clone());
     for executor in executors() {

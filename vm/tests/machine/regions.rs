@@ -329,7 +329,7 @@ const BULK: &[Row] = &[
             "memory.grow",
             "(memory 1 20)
          (func (export \"f\") (param i32) (result i32) (memory.grow (local.get 0)))",
-            // Beyond its maximum it gives -1 and charges nothing for pages.
+            // Beyond its maximum it returns -1 and charges nothing for pages.
             &[(&[0], 203), (&[1], 203 + 16_384), (&[19], 203 + 19 * 16_384), (&[20], 203), (&[-1], 203)],
         ),
     ),

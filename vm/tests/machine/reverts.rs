@@ -258,7 +258,7 @@ fn a_halt_takes_what_was_passed_on_and_a_revert_gives_it_back() {
     assert_eq!(took(&mut world, "nothing", 0, RETURNS), call_and_read);
 }
 
-/// A frame that is refused gives its gas back but for its code, which somebody had to look into.
+/// A frame that is refused returns its gas, less the price of its code, which was looked into.
 //= spec 1.1.4, 3.25 test
 #[test]
 fn a_refusal_costs_the_code() {
@@ -275,7 +275,7 @@ fn a_refusal_costs_the_code() {
     assert!(executed.halts.is_empty());
 }
 
-/// A transaction whose own frame reverts gives its gas and output back; one that halts does not.
+/// A transaction whose own frame reverts returns its gas and output; one that halts does not.
 //= spec 1.3.2, 1.3.3 test
 #[test]
 fn the_frame_of_a_transaction() {
@@ -299,7 +299,7 @@ fn the_frame_of_a_transaction() {
     }
 }
 
-/// The nonce of a creator stays used whatever becomes of the creation, unless the creator itself does not return.
+/// The nonce of a creator stays used with every outcome of the creation, unless the creator itself does not return.
 #[test]
 fn the_nonce_of_a_creator() {
     let mut world = World::new("nonce of a creator");

@@ -16,7 +16,7 @@ const PORTION: u64 = 131_072;
 const BEFORE: u64 = 24 * (4_096 + 15);
 
 /// `f` fills pages for [`BEFORE`] gas, burns 6 gas for each unit of its first parameter and 7 for each of its second, then
-/// does a little of everything and gives a checksum.
+/// does a little of everything and returns a checksum.
 const PROGRAM: &str = "(module
     (memory 1 9) (table $t 40 40 funcref) (data \"0123456789abcdef0123456789abcdef\")
     (elem $e func $one $two $two $one) (elem (i32.const 0) func $one $two $three)

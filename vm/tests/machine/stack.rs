@@ -41,7 +41,7 @@ fn longest(unit: &str) -> Vec<u8> {
     binary(&Unit::longest_module(&unit.repeat(times)))
 }
 
-/// Whatever an operator costs, the whole region is paid for at once, so nothing but its length bounds what its handlers
+/// The whole region is paid for at once, at any price of its operators, so nothing but its length bounds what its handlers
 /// may leave on the stack.
 #[test]
 fn every_operator_in_the_longest_region() {

@@ -156,7 +156,7 @@ fn an_input_that_is_too_long_for_the_callee() {
     }
 }
 
-/// A refusal gives back all but the code price, and the code has been used: the next call pays the base alone.
+/// A refused frame returns all but the code price, and the code has been used: the next call pays the base alone.
 //= spec 3.25, 3.27 test
 #[test]
 fn a_refused_frame_has_used_its_code() {

@@ -23,7 +23,7 @@ fn binary(wat: &str) -> Vec<u8> {
     wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}\n{}", wat.chars().take(2_000).collect::<String>()))
 }
 
-/// The verdict on `code`, after making sure that every way to ask gives the same.
+/// The verdict on `code`, after making sure that every way to ask has the same answer.
 fn verdict(code: &[u8], abi: Abi, revision: &Revision) -> Result<ValidModule, Vec<InvalidModule>> {
     let parsed = ValidModule::parse(code.to_vec().into(), abi, revision);
     let checked = check(code, abi, revision);
