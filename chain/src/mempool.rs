@@ -432,27 +432,34 @@ impl Mempool {
     }
 
     /// Transactions for the next block: those that pay most first, those of a sender in the order of their nonces without
-    /// a gap, as long as their gas limits fit into `gas` together.
+    /// a gap, as long as their gas limits fit into `gas` together. `state` may be a few blocks above that of the last check.
     ///
     /// # Errors
     ///
     /// A [`Fault`] if the state cannot be read.
     pub fn best(&self, state: &dyn StateReader, gas: u64) -> Result<Vec<SignedTx>, Fault> {
-        let mut heads = BTreeSet::new();
-        for (sender, Sender { waiting, .. }) in &self.senders {
-            let nonce = state.account(sender)?.map_or(0, |account| account.nonce);
-            heads.extend(waiting.get(&nonce).map(|waiting| (waiting.price, *sender, nonce)));
-        }
-        let (mut best, mut left) = (Vec::new(), gas);
+        let head = |sender: &Address, nonce: u64| {
+            let waiting = self.waiting_of(sender)?.get(&nonce)?;
+            Some((waiting.price, *sender, nonce))
+        };
+        let first = |sender: &Address| head(sender, self.senders.get(sender)?.nonce);
+        let mut heads: BTreeSet<_> = self.ready.iter().filter_map(first).collect();
+        // A sender is looked up once it is its turn: there may be many more than a block has room for.
+        let (mut best, mut left, mut looked_up) = (Vec::new(), gas, BTreeSet::new());
         while let Some((_, sender, nonce)) = heads.pop_last() {
-            let waiting = self.waiting_of(&sender);
-            let Some(head) = waiting.and_then(|waiting| waiting.get(&nonce)) else { continue };
+            let Some(waiting) = self.waiting_of(&sender).and_then(|waiting| waiting.get(&nonce)) else { continue };
             // Those of the sender behind it have to wait for it.
-            let Some(rest) = left.checked_sub(head.signed.gas_limit()) else { continue };
+            let Some(rest) = left.checked_sub(waiting.signed.gas_limit()) else { continue };
+            if looked_up.insert(sender) {
+                let next = state.account(&sender)?.map_or(0, |account| account.nonce);
+                if next != nonce {
+                    heads.extend(head(&sender, next));
+                    continue;
+                }
+            }
             left = rest;
-            best.push(head.signed.clone());
-            let next = nonce.saturating_add(1);
-            heads.extend(waiting.and_then(|waiting| waiting.get(&next)).map(|waiting| (waiting.price, sender, next)));
+            best.push(waiting.signed.clone());
+            heads.extend(head(&sender, nonce.saturating_add(1)));
         }
         Ok(best)
     }

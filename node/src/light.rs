@@ -34,6 +34,10 @@ impl Known {
 
     /// The header of the block of `number`, if the source has a certificate of it.
     fn header(&self, number: u64) -> anyhow::Result<Option<Header>> {
+        if number == 0 {
+            // It follows from the file of the chain.
+            return Ok(Some(self.chain.head()?));
+        }
         let answer = self.source.ask_bytes("lockstep_getFinality", json!([format!("{number:#x}")]))?;
         let Some(bytes) = answer else { return Ok(None) };
         let header = Certificate::verify(&bytes, &self.committee)?;

@@ -1,7 +1,7 @@
 //! The command `lockstep-node`: validators of a Lockstep chain.
 
 use alloy_primitives::{Address, Bytes};
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use commonware_cryptography::Signer as _;
 use lockstep_node::{
@@ -11,7 +11,12 @@ use lockstep_node::{
     process::{self, Logs},
     testnet::{self, Member, Processes},
 };
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a follower waits for a further block.
@@ -78,7 +83,7 @@ struct ChainArguments {
     #[arg(long)]
     chain: PathBuf,
     /// URL of the JSON-RPC of a node; it is not believed
-    #[arg(long)]
+    #[arg(long, value_parser = url)]
     from: String,
 }
 
@@ -97,11 +102,34 @@ struct VerifyArguments {
     key: Option<Bytes>,
 }
 
+/// A URL of a node, as far as one can see.
+fn url(text: &str) -> Result<String, String> {
+    let has_scheme = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
+    has_scheme.then(|| text.to_owned()).ok_or_else(|| "a URL is needed, as http://127.0.0.1:26601".to_owned())
+}
+
+/// Writes a line to the standard output.
+fn print(line: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context(OUTPUT)
+}
+
+/// What could not be written to.
+const OUTPUT: &str = "cannot write to the standard output";
+
+/// Whether the reader of the standard output has gone, as `head` does.
+fn is_reader_gone(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe) && error.to_string() == OUTPUT
+}
+
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_reader_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Where that cannot be written to, there is nobody to tell.
+            let _ = writeln!(io::stderr().lock(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -111,18 +139,14 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Testnet(arguments) => run_testnet(&prepare(&arguments)?),
         Command::Prepare(arguments) => {
-            prepare(&arguments)?.iter().for_each(|member| println!("{}", member.file.display()));
-            Ok(())
+            prepare(&arguments)?.iter().try_for_each(|member| print(&member.file.display().to_string()))
         }
         Command::Validator(ValidatorArguments { config, log, json }) => {
             process::run(NodeSetup::read(&config)?, Logs { level: log, json })
         }
         Command::Verify(arguments) => verify(&arguments),
         Command::Follow(ChainArguments { chain, from }) => follow(Follower::new(&ChainFile::read(&chain)?, &from)?),
-        Command::Key { file } => {
-            println!("{}", make_key(&file)?.public_key());
-            Ok(())
-        }
+        Command::Key { file } => print(&make_key(&file)?.public_key().to_string()),
     }
 }
 
@@ -134,20 +158,18 @@ fn prepare(arguments: &TestnetArguments) -> anyhow::Result<Vec<Member>> {
 fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
     let VerifyArguments { chain: ChainArguments { chain, from }, block, address, key } = arguments;
     let proven = light::verify(&ChainFile::read(chain)?, from, *block, address, key.as_ref())?;
-    println!("block    {} {}", proven.header.number, proven.header.hash());
-    println!("root     {}", proven.header.state_root);
+    print(&format!("block    {} {}", proven.header.number, proven.header.hash()))?;
+    print(&format!("root     {}", proven.header.state_root))?;
     match &proven.account {
-        None => println!("account  there is none"),
+        None => print("account  there is none")?,
         Some(account) => {
             let code = account.code.map_or_else(|| "no code".to_owned(), |code| format!("code {}", code.hash));
-            println!("account  nonce {}, balance {}, {code}", account.nonce, account.balance);
+            print(&format!("account  nonce {}, balance {}, {code}", account.nonce, account.balance))?;
         }
     }
     if key.is_some() {
-        println!(
-            "value    {}",
-            proven.value.map_or_else(|| "there is none".to_owned(), |value| Bytes::from(value).to_string())
-        );
+        let value = proven.value.map_or_else(|| "there is none".to_owned(), |value| Bytes::from(value).to_string());
+        print(&format!("value    {value}"))?;
     }
     Ok(())
 }
@@ -159,7 +181,7 @@ fn follow(mut follower: Follower) -> anyhow::Result<()> {
             std::thread::sleep(FOLLOW_PAUSE);
         } else {
             let last = follower.last();
-            println!("block {} {} root {}", last.number, last.hash(), last.state_root);
+            print(&format!("block {} {} root {}", last.number, last.hash(), last.state_root))?;
         }
     }
 }
@@ -167,9 +189,9 @@ fn follow(mut follower: Follower) -> anyhow::Result<()> {
 fn run_testnet(members: &[Member]) -> anyhow::Result<()> {
     let mut processes = Processes::start(members)?;
     for (number, member) in members.iter().enumerate() {
-        println!("validator {number}  rpc http://{}  metrics http://{}/metrics", member.rpc, member.metrics);
+        print(&format!("validator {number}  rpc http://{}  metrics http://{}/metrics", member.rpc, member.metrics))?;
     }
-    println!("accounts  those of `lockstep dev`, mnemonic \"{}\"", lockstep_rpc::DEV_MNEMONIC);
+    print(&format!("accounts  those of `lockstep dev`, mnemonic \"{}\"", lockstep_rpc::DEV_MNEMONIC))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -26,7 +26,13 @@ use futures::future::join;
 use lockstep_chain::{Archive, Chain};
 use lockstep_rpc::{DevNode, Limits, serve_with};
 use lockstep_store::Store;
-use std::{fs, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs::{self, File, TryLockError},
+    num::NonZeroUsize,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc::UnboundedReceiver,
@@ -49,6 +55,10 @@ const BLOCKS_QUOTA: Quota = Quota::per_second(NZU32!(32));
 /// Questions of a peer for a state in a second, each for a chunk.
 const STATE_QUOTA: Quota = Quota::per_second(NZU32!(16));
 
+/// Messages that wait for one peer to read them, for each of two priorities: as many of the largest a peer can have this node
+/// hold that reads nothing, until its connection is dropped after a minute.
+const UNREAD_MAX: NonZeroUsize = NZUsize!(64);
+
 /// How a node logs.
 #[derive(Debug, Clone, Copy)]
 pub struct Logs {
@@ -65,6 +75,8 @@ pub struct Logs {
 /// That it cannot start, or that it failed.
 pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
     let (_, committee) = setup.chain.begin()?;
+    // The runtime waits without a word for whoever has its folder.
+    let _alone = hold(&setup.data)?;
     let clients = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(CLIENT_THREADS)
@@ -85,6 +97,18 @@ pub fn run(setup: NodeSetup, logs: Logs) -> anyhow::Result<()> {
     });
     clients.shutdown_timeout(Duration::from_secs(STOP_SECONDS));
     result
+}
+
+/// The folder of the databases, for this process alone until the file is dropped.
+fn hold(data: &Path) -> anyhow::Result<File> {
+    fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
+    let path = data.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("another process has the folder {}: stop it first", data.display()),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
 }
 
 /// What tells a process to stop.
@@ -241,7 +265,7 @@ fn network_config(
     let set = NonZeroUsize::new(count).ok_or_else(|| anyhow!("the chain has no validator"))?;
     let (namespace, listen, reached) = (committee.namespace(), setup.file.listen, setup.file.reached_at);
     let make = if setup.file.private_addresses { NetworkConfig::local } else { NetworkConfig::recommended };
-    Ok(make(handshake, namespace, listen, reached, peers, set, largest, NZUsize!(1_024)))
+    Ok(make(handshake, namespace, listen, reached, peers, set, largest, UNREAD_MAX))
 }
 
 /// Waits until somebody stops the process, or the node fails.

@@ -43,8 +43,10 @@ pub struct Member {
 pub fn prepare(folder: &Path, nodes: u16, port: u16, reference: bool) -> anyhow::Result<Vec<Member>> {
     ensure!((1..=100).contains(&nodes), "{nodes} validators: give 1 to 100");
     let address = |node: u16, which: u16| {
-        let port = node.checked_mul(PORTS).and_then(|ports| port.checked_add(ports)?.checked_add(which));
-        let port = port.with_context(|| format!("port {port:?} is none: give a lower --port"))?;
+        let found = node.checked_mul(PORTS).and_then(|ports| port.checked_add(ports)?.checked_add(which));
+        let most = u16::MAX.saturating_sub(nodes.saturating_mul(PORTS)).saturating_add(1);
+        let port =
+            found.with_context(|| format!("{nodes} validators take {PORTS} ports each: give at most --port {most}"))?;
         anyhow::Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     };
     let members = (0..nodes).map(|node| {
@@ -54,8 +56,9 @@ pub fn prepare(folder: &Path, nodes: u16, port: u16, reference: bool) -> anyhow:
     let members = members.collect::<anyhow::Result<Vec<_>>>()?;
     let chain = folder.join("chain.toml");
     if chain.exists() {
-        let there = members.iter().filter(|member| member.file.exists()).count();
-        ensure!(there == members.len(), "{} has another network: give another --folder", folder.display());
+        let there = ChainFile::read(&chain)?.validators.len();
+        let is_it = there == members.len() && members.iter().all(|member| member.file.exists());
+        ensure!(is_it, "{} has another network, of {there} validators: give another --folder", folder.display());
         return Ok(members);
     }
     let mut keys = Vec::new();

@@ -7,7 +7,8 @@ use lockstep_chain::{
     Mempool, NotAdmitted, Point, PoolLimits,
     transaction::{FeePolicy, SignedTx},
 };
-use lockstep_vm::{Account, InvalidTx, MemoryState, Revision, StateReader};
+use lockstep_vm::{Account, B256, Bytes, Fault, InvalidTx, MemoryState, Revision, StateReader, ValueHead};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const LIMITS: PoolLimits = PoolLimits { bytes_max: 20_000, of_sender_max: 8, replacement_percent: 10 };
 
@@ -192,4 +193,61 @@ fn the_pool_knows_whether_something_can_be_in_a_block() {
         assert_eq!(pool.is_ready(), nonce < 4, "nonce {nonce}");
         assert_eq!(pool.is_ready(), !pool.best(&state, u64::MAX).unwrap().is_empty());
     }
+}
+
+/// A state that counts what is read of it.
+struct Counting<'a> {
+    inner: &'a MemoryState,
+    reads: AtomicUsize,
+}
+
+impl StateReader for Counting<'_> {
+    fn account(&self, address: &Address) -> Result<Option<Account>, Fault> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.account(address)
+    }
+
+    fn storage(&self, address: &Address, key: &[u8]) -> Result<Option<Bytes>, Fault> {
+        self.inner.storage(address, key)
+    }
+
+    fn code(&self, hash: &B256) -> Result<Option<Bytes>, Fault> {
+        self.inner.code(hash)
+    }
+
+    fn storage_head(&self, address: &Address, key: &[u8]) -> Result<Option<ValueHead>, Fault> {
+        self.inner.storage_head(address, key)
+    }
+}
+
+/// A block is made of a full pool in the time that its own transactions take, above blocks that are not committed too.
+#[test]
+fn a_block_reads_as_many_accounts_as_it_has_room_for() {
+    let signers = signers(200);
+    let mut state = state(&signers, u64::MAX);
+    let mut pool = Mempool::new(PoolLimits::default());
+    for (signer, price) in signers.iter().zip(BASE_FEE..) {
+        for nonce in 0..3 {
+            pool.add(signed(signer, nonce, price, 0), &point(&state)).unwrap();
+        }
+    }
+    let best = |state: &MemoryState, gas| {
+        let counting = Counting { inner: state, reads: AtomicUsize::new(0) };
+        (pool.best(&counting, gas).unwrap(), counting.reads.into_inner())
+    };
+    let (ten, reads) = best(&state, 10 * 5_000_000);
+    let of = |signer: &Signer, nonces: core::ops::Range<u64>| {
+        nonces.map(|nonce| (signer.address, nonce)).collect::<Vec<_>>()
+    };
+    let names = |txs: &[SignedTx]| txs.iter().map(|tx| (tx.sender(), tx.nonce())).collect::<Vec<_>>();
+    let expected = [of(&signers[199], 0..3), of(&signers[198], 0..3), of(&signers[197], 0..3), of(&signers[196], 0..1)];
+    assert_eq!(names(&ten), expected.concat());
+    assert!(reads <= 5, "{reads} accounts for 10 transactions");
+    // Blocks above the last check have two transactions of the best sender, and all of the next one.
+    state.accounts.get_mut(&signers[199].address).unwrap().nonce = 2;
+    state.accounts.get_mut(&signers[198].address).unwrap().nonce = 3;
+    let (four, reads) = best(&state, 4 * 5_000_000);
+    assert_eq!(names(&four), [of(&signers[199], 2..3), of(&signers[197], 0..3)].concat());
+    assert!(reads <= 5, "{reads} accounts for 4 transactions");
+    assert_eq!(best(&state, u64::MAX).0.len(), 600 - 2 - 3);
 }

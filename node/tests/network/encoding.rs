@@ -1,15 +1,27 @@
-//! Blocks as they come from a peer: nothing is taken in that is too large, has two encodings, or is not bound by its digest.
+//! Blocks and questions as they come from a peer: nothing is taken in that is too large, has two encodings, or is not bound by its digest.
 
-use super::{byzantine::bytes, transactions::transaction};
+use super::{
+    byzantine::bytes,
+    simulation::{key, lossy, simulate},
+    transactions::transaction,
+};
 use bytes::Bytes;
-use commonware_codec::{DecodeExt as _, Encode as _};
+use commonware_codec::{DecodeExt as _, Encode as _, EncodeSize, MaxEncodeSize as _};
 use commonware_consensus::BoundedBlock as _;
-use commonware_cryptography::Digestible as _;
+use commonware_cryptography::{Digestible as _, Signer as _};
+use commonware_resolver::p2p::Producer as _;
+use commonware_runtime::{Clock as _, Supervisor as _};
+use futures::future::join_all;
 use lockstep_chain::Header;
-use lockstep_node::{BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, PlacedBlock};
-use lockstep_proof::transactions_root;
+use lockstep_node::{
+    BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, PlacedBlock,
+    state_channel::{StateRequest, StateServer},
+};
+use lockstep_proof::{KeyRange, transactions_root};
+use lockstep_store::ChunkOf;
 use lockstep_vm::{Address, B256};
 use sha3::{Digest as _, Keccak256};
+use std::time::Duration;
 
 fn block(envelopes: Vec<Vec<u8>>) -> (Header, Vec<Vec<u8>>) {
     let hashes: Vec<[u8; 32]> = envelopes.iter().map(|raw| Keccak256::digest(raw).into()).collect();
@@ -87,4 +99,46 @@ fn a_block_beyond_a_limit_is_refused() {
         lying[range].copy_from_slice(&value);
         assert!(decode(lying).is_err());
     }
+}
+
+#[test]
+fn questions_for_a_state_have_one_encoding() {
+    let (address, range) = (Address::repeat_byte(7), KeyRange { first: [1; 32], last: [2; 32] });
+    let requests = [
+        StateRequest::Certificate(key(1).public_key()),
+        StateRequest::Block(u64::MAX),
+        StateRequest::Chunk(5, ChunkOf::Accounts(range)),
+        StateRequest::Chunk(5, ChunkOf::Storage(address, range)),
+        StateRequest::Chunk(5, ChunkOf::Code(address)),
+    ];
+    for request in &requests {
+        let bytes = request.encode();
+        assert_eq!(bytes.len(), request.encode_size());
+        assert!(bytes.len() <= StateRequest::MAX_ENCODE_SIZE, "{request}");
+        assert_eq!(&StateRequest::decode(bytes.clone()).unwrap(), request);
+        for length in 0..bytes.len() {
+            assert!(StateRequest::decode(bytes.slice(..length)).is_err(), "{request} in {length} bytes");
+        }
+        assert!(StateRequest::decode(Bytes::from([bytes.as_ref(), &[0]].concat())).is_err(), "a byte more");
+    }
+    let longest = requests.iter().map(StateRequest::encode_size).max();
+    assert_eq!(longest, Some(StateRequest::MAX_ENCODE_SIZE));
+    assert!(StateRequest::decode(Bytes::from_static(&[5; 9])).is_err());
+}
+
+/// What would have to be made beyond a few answers is refused at once: it waits in no memory.
+#[test]
+fn a_validator_makes_few_answers_at_a_time() {
+    let (_, answered) = simulate(47, lossy(), async |simulation| {
+        let me = key(0).public_key();
+        let mut server = StateServer::new(simulation.context.child("server"), me.clone());
+        let mut answered = Vec::new();
+        for _ in 0..2 {
+            let answers = (0..10).map(|_| server.produce(StateRequest::Certificate(me.clone()))).collect::<Vec<_>>();
+            answered.push(join_all(answers).await.into_iter().filter(Result::is_ok).count());
+            simulation.context.sleep(Duration::from_millis(1)).await;
+        }
+        answered
+    });
+    assert_eq!(answered, [2, 2]);
 }

@@ -3,6 +3,7 @@
 mod network;
 #[path = "../network/transactions.rs"]
 mod transactions;
+mod usage;
 
 use alloy_primitives::{U256, hex};
 use lockstep_node::{

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_lockstep-node");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_lockstep-node");
 
 /// How long anything may take that the network does.
 const PATIENCE: Duration = Duration::from_secs(240);
