@@ -3,16 +3,20 @@
 //! A log is found by its address and by each of its topics: a row for each in each block that has one. A filter asks for the
 //! heights of its rows and reads no other receipt.
 //!
-//! The database panics on some files that are damaged: each access is behind a [`Guard`], as the store's are.
+//! A damaged block of the file is an error: the file has checksums below the database, as the store's has. The database panics on
+//! some headers that are damaged: each access is behind a [`Guard`].
 
 use crate::{
     header::{Header, SignedBlock},
     transaction::SignedTx,
 };
-use lockstep_store::{Guard, StoreError};
+use lockstep_store::{ChecksummedBackend, Guard, StoreError};
 use lockstep_vm::{Address, B256, Receipt};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, backends::InMemoryBackend};
-use std::{collections::BTreeSet, path::Path};
+use redb::{
+    Database, ReadableDatabase, ReadableTable, TableDefinition,
+    backends::{FileBackend, InMemoryBackend},
+};
+use std::{collections::BTreeSet, fs::File, io, path::Path};
 
 /// The name of the archive's file in the folder of a chain.
 pub const ARCHIVE_NAME: &str = "archive.redb";
@@ -32,7 +36,7 @@ const LOGS: TableDefinition<'_, &[u8], ()> = TableDefinition::new("logs");
 const TOPICS_MAX: usize = 4;
 
 /// The version of the format.
-const FORMAT: &[u8] = b"lockstep-archive-1";
+const FORMAT: &[u8] = b"lockstep-archive-2";
 
 /// The key of the height that an archive begins at, where that is not 0.
 const BEGINS: &str = "begins";
@@ -72,7 +76,16 @@ impl Archive {
     ///
     /// [`StoreError`] if the file cannot be opened or is no archive.
     pub fn open(folder: &Path, chain_id: u64) -> Result<Self, StoreError> {
-        Self::of(|| Ok(Database::create(folder.join(ARCHIVE_NAME))?), chain_id)
+        let open = || {
+            let file =
+                File::options().read(true).write(true).create(true).truncate(false).open(folder.join(ARCHIVE_NAME))?;
+            let blocks = ChecksummedBackend::new(FileBackend::new(file)?).map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData => another_format(),
+                _ => error.into(),
+            });
+            Ok(Database::builder().create_with_backend(blocks?)?)
+        };
+        Self::of(open, chain_id)
     }
 
     /// An archive in memory.
@@ -106,7 +119,8 @@ impl Archive {
     /// A transaction for `write`, committed if that succeeds.
     fn write(&self, write: impl FnOnce(&redb::WriteTransaction) -> Result<(), StoreError>) -> Result<(), StoreError> {
         self.guard.run(|| {
-            let writing = self.db.begin_write()?;
+            let mut writing = self.db.begin_write()?;
+            writing.set_two_phase_commit(true);
             write(&writing)?;
             Ok(writing.commit()?)
         })
@@ -300,16 +314,22 @@ impl Archive {
     }
 }
 
+fn another_format() -> StoreError {
+    StoreError::Foreign("its archive has another format".to_owned())
+}
+
 /// Writes what an archive says of itself, or compares it, and makes the tables that it lacks.
 fn prepare(db: &Database) -> Result<(), StoreError> {
-    let writing = db.begin_write()?;
+    let mut writing = db.begin_write()?;
+    // A block of the file that a failure of the power lost is an error, and no sign of an interrupted commit.
+    writing.set_two_phase_commit(true);
     {
         let mut meta = writing.open_table(META)?;
         let format = meta.get("format")?.map(|format| format.value().to_vec());
         match format.as_deref() {
             None => drop(meta.insert("format", FORMAT)?),
             Some(FORMAT) => {}
-            Some(_) => return Err(StoreError::Foreign("its archive has another format".to_owned())),
+            Some(_) => return Err(another_format()),
         }
         let _ = (writing.open_table(BLOCKS)?, writing.open_table(HASHES)?);
         let _ = (writing.open_table(TRANSACTIONS)?, writing.open_table(LOGS)?);
