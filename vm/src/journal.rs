@@ -136,21 +136,32 @@ impl Journal {
         Ok(self.account(address)?.map_or(0, |account| account.nonce))
     }
 
-    /// Changes the account at `address`, which comes into being if it is absent, and touches it. What `change` returns is
-    /// returned; with a `None` nothing is changed.
-    fn change<T>(
+    /// Changes the account at `address`, which comes into being if it is absent, and touches it. If `change` returns false,
+    /// nothing is changed, and false is returned.
+    fn change_if(
         &mut self,
         address: &Address,
-        change: impl FnOnce(&mut Account) -> Result<Option<T>, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        change: impl FnOnce(&mut Account) -> Result<bool, Fault>,
+    ) -> Result<bool, Fault> {
         let Self { block, changes, undo, .. } = self;
         let entry = entry(block, &mut changes.accounts, address)?;
         let mut account = entry.current.clone().unwrap_or_default();
-        let Some(changed) = change(&mut account)? else { return Ok(None) };
+        if !change(&mut account)? {
+            return Ok(false);
+        }
         let previous = entry.current.replace(account);
         undo.push(Undo::Account(*address, previous));
         touch(undo, entry, address);
-        Ok(Some(changed))
+        Ok(true)
+    }
+
+    /// Changes the account at `address`, which comes into being if it is absent, and touches it.
+    fn change(&mut self, address: &Address, change: impl FnOnce(&mut Account)) -> Result<(), Fault> {
+        self.change_if(address, |account| {
+            change(account);
+            Ok(true)
+        })?;
+        Ok(())
     }
 
     /// Marks the account for removal at the end of the transaction if it is empty then (EIP-161).
@@ -174,10 +185,10 @@ impl Journal {
         if amount.is_zero() {
             return self.touch(address);
         }
-        self.change(address, |account| {
+        self.change_if(address, |account| {
             let balance = account.balance.checked_add(amount);
             account.balance = balance.ok_or_else(|| Fault::Broken("a balance exceeds 256 bits".into()))?;
-            Ok(Some(()))
+            Ok(true)
         })?;
         Ok(())
     }
@@ -192,11 +203,11 @@ impl Journal {
             self.entry(address)?;
             return Ok(true);
         }
-        let taken = self.change(address, |account| {
-            let balance = account.balance.checked_sub(amount);
-            Ok(balance.map(|balance| account.balance = balance))
-        })?;
-        Ok(taken.is_some())
+        self.change_if(address, |account| {
+            let Some(balance) = account.balance.checked_sub(amount) else { return Ok(false) };
+            account.balance = balance;
+            Ok(true)
+        })
     }
 
     /// Moves `amount`; false, and nothing moved, if `from` does not have it.
@@ -215,10 +226,10 @@ impl Journal {
     ///
     /// A [`Fault`] if the view cannot be read or the nonce is at its end.
     pub fn increment_nonce(&mut self, address: &Address) -> Result<(), Fault> {
-        self.change(address, |account| {
+        self.change_if(address, |account| {
             let nonce = account.nonce.checked_add(1);
             account.nonce = nonce.ok_or_else(|| Fault::Broken("a nonce is at its end".into()))?;
-            Ok(Some(()))
+            Ok(true)
         })?;
         Ok(())
     }
@@ -230,8 +241,7 @@ impl Journal {
     /// A [`Fault`] if the view cannot be read.
     //= spec 4.8
     pub fn create_contract(&mut self, address: &Address) -> Result<(), Fault> {
-        self.change(address, |account| Ok(Some(account.nonce = 1)))?;
-        Ok(())
+        self.change(address, |account| account.nonce = 1)
     }
 
     /// Puts code on an account.
@@ -242,8 +252,7 @@ impl Journal {
     pub fn set_code(&mut self, address: &Address, id: CodeId, code: Bytes) -> Result<(), Fault> {
         // Code is found by its hash alone, so what a reverted frame leaves here is never seen.
         self.changes.code.insert(id.hash, code);
-        self.change(address, |account| Ok(Some(account.code = Some(id))))?;
-        Ok(())
+        self.change(address, |account| account.code = Some(id))
     }
 
     /// What `address` says of its code, if it has any: enough to price it. The code itself is not read.
@@ -407,7 +416,7 @@ impl Journal {
     //= spec 7.7
     pub fn self_destruct(&mut self, contract: &Address, beneficiary: &Address) -> Result<bool, Fault> {
         let balance = self.balance(contract)?;
-        self.change(contract, |account| Ok(Some(account.balance = U256::ZERO)))?;
+        self.change(contract, |account| account.balance = U256::ZERO)?;
         // Not credited to itself even for a moment: the sum could exceed 256 bits.
         if contract != beneficiary {
             self.credit(beneficiary, balance)?;
