@@ -22,7 +22,7 @@ use futures::{StreamExt as _, future::pending};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -30,6 +30,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How far the timestamp of a block may be ahead of this node's clock. One that is further ahead is not yet valid.
 const AHEAD_MAX: Duration = Duration::from_secs(2);
+
+/// Final blocks that a node may have to commit yet when it looks at a later block. One that is further behind commits them first:
+/// else it would execute them for every block that it is asked about, hold them all in memory, and not come to commit any.
+const BEHIND_MAX: u64 = 16;
+
+/// How often such a node looks how far it is.
+const BEHIND_STEP: Duration = Duration::from_millis(50);
 
 /// How often a leader without transactions looks for one.
 const IDLE_STEP: Duration = Duration::from_millis(10);
@@ -69,11 +76,13 @@ pub(crate) struct Automaton {
     stopper: Stopper,
     /// How long a leader waits for a transaction before it proposes an empty block.
     idle: Duration,
+    /// The height of the last block known to be final.
+    finalised: Arc<AtomicU64>,
 }
 
 impl Automaton {
     pub(crate) fn new(application: Arc<dyn Application>, stopper: Stopper, idle: Duration) -> Self {
-        Self { application, stopper, idle }
+        Self { application, stopper, idle, finalised: Arc::default() }
     }
 
     /// The result; without one the node stops, and this never returns: a node that failed does not vote. Nor does it if it
@@ -105,17 +114,34 @@ impl Automaton {
     }
 
     /// The blocks of `ancestry` down to one that was committed, oldest first.
-    async fn ancestors(&self, mut ancestry: impl Ancestry<PlacedBlock>) -> Vec<Arc<RawBlock>> {
-        let height = self.or_stop(self.application.height()).await;
+    async fn ancestors<E: Clock>(&self, context: &E, mut ancestry: impl Ancestry<PlacedBlock>) -> Vec<Arc<RawBlock>> {
         let mut blocks = Vec::new();
+        let mut height = None;
         loop {
             // It ends early when the marshal is being stopped.
             let Some(block) = ancestry.next().await else { pending().await };
             blocks.push(Arc::clone(block.inner().raw()));
-            if block.height().get() <= height {
+            let committed = match height {
+                Some(height) => height,
+                None => *height.insert(self.catch_up_with(context, block.height().get()).await),
+            };
+            if block.height().get() <= committed {
                 blocks.reverse();
                 return blocks;
             }
+        }
+    }
+
+    /// Waits until few of the blocks up to `height` that are final have to be committed yet. Returns how far it is. Those that
+    /// are not final are not waited for: they may become it by the vote of this node.
+    async fn catch_up_with<E: Clock>(&self, context: &E, height: u64) -> u64 {
+        loop {
+            let committed = self.or_stop(self.application.height()).await;
+            let last = self.finalised.load(Ordering::SeqCst).min(height);
+            if last.saturating_sub(committed) <= BEHIND_MAX {
+                return committed;
+            }
+            context.sleep(BEHIND_STEP).await;
         }
     }
 }
@@ -137,7 +163,7 @@ impl<E: Spawner + Metrics + Clock> ConsensusApplication<E> for Automaton {
         ancestry: impl Ancestry<PlacedBlock>,
         (): (),
     ) -> Option<Digested<PlacedBlock>> {
-        let ancestors = self.ancestors(ancestry).await;
+        let ancestors = self.ancestors(&context, ancestry).await;
         let mut waited = Duration::ZERO;
         while self.application.is_idle() && waited < self.idle {
             context.sleep(IDLE_STEP).await;
@@ -160,7 +186,7 @@ impl<E: Spawner + Metrics + Clock> ConsensusApplication<E> for Automaton {
             // No clock will ever show it.
             None => return pending().await,
         }
-        let ancestors = self.ancestors(ancestry).await;
+        let ancestors = self.ancestors(&context, ancestry).await;
         self.run(&context, move |application| application.validate(&ancestors, &block)).await
     }
 }
@@ -211,7 +237,10 @@ impl Finaliser {
         let transactions = context.counter("transactions", "Transactions of committed blocks");
         while let Some(update) = self.updates.recv().await {
             match update {
-                Update::Tip(_, height, _) => drop(known.try_set(height.get())),
+                Update::Tip(_, height, _) => {
+                    self.automaton.finalised.fetch_max(height.get(), Ordering::SeqCst);
+                    let _ = known.try_set(height.get());
+                }
                 Update::Block(block, acknowledgement) => {
                     let raw = Arc::clone(block.inner().raw());
                     // A fault ends this future with the acknowledgement in it: it is dropped with the runtime.

@@ -1,7 +1,10 @@
-//! A validator whose machine fails from some height on.
+//! Validators whose machine fails from some height on, or that remember what they were asked.
 
 use lockstep_node::{Application, ChainApplication, NodeFault, RawBlock};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// The application of that validator.
 pub(crate) struct Failing {
@@ -41,6 +44,36 @@ impl Application for Failing {
         if block.header().number >= self.writes_from {
             return Err(NodeFault::new("no space left on the disk"));
         }
+        self.inner.finalise(block)
+    }
+}
+
+/// The application of a validator that remembers above how many blocks it was asked to execute.
+pub(crate) struct Remembering {
+    pub(crate) inner: ChainApplication,
+    pub(crate) most: AtomicUsize,
+}
+
+impl Application for Remembering {
+    fn height(&self) -> Result<u64, NodeFault> {
+        self.inner.height()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.inner.is_idle()
+    }
+
+    fn propose(&self, ancestors: &[Arc<RawBlock>], timestamp: u64) -> Result<Option<RawBlock>, NodeFault> {
+        self.most.fetch_max(ancestors.len(), Ordering::Relaxed);
+        self.inner.propose(ancestors, timestamp)
+    }
+
+    fn validate(&self, ancestors: &[Arc<RawBlock>], block: &Arc<RawBlock>) -> Result<bool, NodeFault> {
+        self.most.fetch_max(ancestors.len(), Ordering::Relaxed);
+        self.inner.validate(ancestors, block)
+    }
+
+    fn finalise(&self, block: &RawBlock) -> Result<(), NodeFault> {
         self.inner.finalise(block)
     }
 }

@@ -11,12 +11,18 @@ mod transactions;
 
 use byzantine::{Byzantine, LIES};
 use commonware_runtime::Clock as _;
-use failing::Failing;
+use failing::{Failing, Remembering};
 use lockstep_node::{Application, ChainApplication, Interpreter};
 use lockstep_rpc::DevNode;
 use lockstep_vm::Outcome;
 use simulation::{NODES, Running, application, blocks, lossy, node, send, simulate};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use transactions::transaction;
 
 /// Blocks of the long run, where it is asked for.
@@ -214,5 +220,26 @@ fn a_validator_whose_disk_failed_does_not_vote() {
             assert_eq!(running.faults.try_recv().is_ok(), number >= 2, "validator {number}");
             assert!(number < 2 || node.chain().head().unwrap().number == last, "validator {number}");
         }
+    });
+}
+
+/// A validator that comes to a long chain commits its blocks before it looks at those above them.
+#[test]
+fn a_validator_that_is_far_behind_executes_each_block_once() {
+    simulate(53, lossy(), async |mut simulation| {
+        let nodes = nodes();
+        let mut running = Vec::new();
+        for (number, node) in nodes.iter().enumerate().take(3) {
+            running.push(simulation.start(number, Arc::new(application(node))).await);
+        }
+        let others: Vec<_> = nodes.iter().take(3).collect();
+        simulation.reach(&others, 120, || send(&nodes[0], 0)).await;
+        let late = Arc::new(Remembering { inner: application(&nodes[3]), most: AtomicUsize::new(0) });
+        running.push(simulation.start(3, Arc::clone(&late) as Arc<dyn Application>).await);
+        let all: Vec<_> = nodes.iter().collect();
+        simulation.reach(&all, 160, || send(&nodes[0], 0)).await;
+        same_blocks(&all, 160);
+        let most = late.most.load(Ordering::Relaxed);
+        assert!((1..=24).contains(&most), "it was asked to execute {most} blocks at once");
     });
 }
