@@ -239,7 +239,7 @@ impl Finaliser {
             match update {
                 Update::Tip(_, height, _) => {
                     self.automaton.finalised.fetch_max(height.get(), Ordering::SeqCst);
-                    drop(known.try_set(height.get()));
+                    let _ = known.try_set(height.get());
                 }
                 Update::Block(block, acknowledgement) => {
                     let raw = Arc::clone(block.inner().raw());
