@@ -82,6 +82,20 @@ impl EntryArguments {
     }
 }
 
+/// A contract of a chain, and what is called of it.
+#[derive(Debug, Args)]
+pub(crate) struct ContractArguments {
+    /// The contract
+    #[arg(value_parser = parse_address)]
+    pub(crate) address: Address,
+
+    #[command(flatten)]
+    pub(crate) place: PlaceArgument,
+
+    #[command(flatten)]
+    pub(crate) entry: EntryArguments,
+}
+
 /// The ABI of a module.
 #[derive(Debug, Args)]
 pub(crate) struct AbiArgument {

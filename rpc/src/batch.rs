@@ -92,7 +92,7 @@ mod tests {
         }
     }
 
-    /// Whatever the server would make a list of, its entries are counted.
+    /// The entries of each body that the server would make a list of are counted.
     #[test]
     fn as_many_are_counted_as_are_parsed() {
         let mut seed = 5_u64;

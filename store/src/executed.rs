@@ -88,7 +88,10 @@ fn new_code(
             let before = view.account_row(&address)?.and_then(|before| before.account.code);
             return Err(match before.filter(|before| before.hash == id.hash) {
                 Some(_) => StoreError::Damaged(format!("the code {} is missing, which {address} has", id.hash)),
-                None => StoreError::Diff(format!("an account has code {} that nobody has", id.hash)),
+                None => StoreError::Diff(format!(
+                    "an account has code {}, which neither the state nor the block has",
+                    id.hash
+                )),
             });
         };
         if code_hash(bytes) != id.hash {

@@ -60,6 +60,24 @@ fn shapes() -> Vec<Shape> {
         plain("divisions by zero", "local.get 0 i32.const 0 i32.div_s drop "),
         plain("copies", "local.get 0 local.get 0 local.get 0 memory.copy "),
         plain("calls", "call 0 "),
+        // Modules that are rewritten, where these are paid for in another way.
+        around("nops behind a constant if", "i32.const 0 if end ".into(), &"nop ".repeat(8), String::new()),
+        (
+            "reads of a global behind a constant if",
+            "(global (mut i32) (i32.const 0))",
+            "(local i32)",
+            "i32.const 0 if end ".into(),
+            "global.get 0 drop ".into(),
+            String::new(),
+        ),
+        (
+            "branches behind a table that leaves an operand behind",
+            "(type $t (func (result i32 i32)))",
+            "(local i32)",
+            "block (type $t) local.get 0 local.get 0 local.get 0 local.get 0 br_table 0 0 end drop drop ".into(),
+            "block br 0 end ".into(),
+            String::new(),
+        ),
         plain("conversions", "local.get 0 f64.convert_i32_s i32.trunc_f64_s drop "),
         around("growths", "i32.const 0 ".into(), "memory.grow nop nop nop nop nop nop ", "drop ".into()),
         (

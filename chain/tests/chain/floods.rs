@@ -138,7 +138,8 @@ fn what_the_chain_would_refuse_does_not_wait() {
     assert!(pool.is_empty());
 }
 
-/// What cannot be in a block, or only behind what hardly will, keeps nothing out that can: whatever it offers, it costs nothing.
+/// A transaction that cannot be in a block, or only behind one that hardly will be, keeps none out that can: its offer costs its sender
+/// nothing.
 #[test]
 fn what_cannot_be_in_a_block_makes_room() {
     let signers = signers(60);
@@ -175,7 +176,7 @@ fn what_cannot_be_in_a_block_makes_room() {
     }
 }
 
-/// A transaction is ready once all before it are there, in whatever order they come and blocks take them.
+/// A transaction is ready once all before it are there, in every order in which they come and blocks take them.
 #[test]
 fn the_pool_knows_whether_something_can_be_in_a_block() {
     let signers = signers(1);

@@ -5,8 +5,8 @@ use super::{
     transaction::{add_receipt, gas_limit, halt_sites, machine, note_missing_code, typed_input},
 };
 use crate::{
-    args::{DiagnosisArguments, EntryArguments, PlaceArgument, ValueArgument},
-    bytes::{parse_address, parse_gas},
+    args::{ContractArguments, DiagnosisArguments, ValueArgument},
+    bytes::parse_gas,
     diagnosis::Diagnosis,
     execution::{add_changes, add_outcome},
     failure::Failure,
@@ -17,19 +17,12 @@ use crate::{
 };
 use clap::Args;
 use lockstep_chain::Order;
-use lockstep_vm::{Address, TxKind};
+use lockstep_vm::TxKind;
 
 #[derive(Debug, Args)]
 pub(crate) struct CallArguments {
-    /// The contract
-    #[arg(value_parser = parse_address)]
-    address: Address,
-
     #[command(flatten)]
-    place: PlaceArgument,
-
-    #[command(flatten)]
-    entry: EntryArguments,
+    contract: ContractArguments,
 
     /// Gas limit [default: 100000000, or 500 a byte of the code if that is more]
     #[arg(long, value_name = "N", value_parser = parse_gas, allow_hyphen_values = true)]
@@ -44,7 +37,12 @@ pub(crate) struct CallArguments {
 
 /// Runs the command.
 pub(crate) fn call(arguments: CallArguments) -> Result<Report, Failure> {
-    let CallArguments { address, place, entry, gas, value: ValueArgument { value }, diagnosis } = arguments;
+    let CallArguments {
+        contract: ContractArguments { address, place, entry },
+        gas,
+        value: ValueArgument { value },
+        diagnosis,
+    } = arguments;
     let taken = [
         (place.state.as_deref(), "the state file"),
         (place.db.as_deref(), "the database"),

@@ -5,8 +5,8 @@ use super::{
     transaction::{halt_sites, machine, note_missing_code, typed_input},
 };
 use crate::{
-    args::{EntryArguments, PlaceArgument, ValueArgument},
-    bytes::{hex, parse_address},
+    args::{ContractArguments, ValueArgument},
+    bytes::hex,
     execution::{add_outcome, add_output},
     failure::Failure,
     ledger::Ledger,
@@ -19,15 +19,8 @@ use lockstep_vm::{Address, Estimate, NoEstimate, StateDiff, StateKeys, TxKind};
 
 #[derive(Debug, Args)]
 pub(crate) struct EstimateArguments {
-    /// The contract
-    #[arg(value_parser = parse_address)]
-    address: Address,
-
     #[command(flatten)]
-    place: PlaceArgument,
-
-    #[command(flatten)]
-    entry: EntryArguments,
+    contract: ContractArguments,
 
     #[command(flatten)]
     value: ValueArgument,
@@ -35,7 +28,8 @@ pub(crate) struct EstimateArguments {
 
 /// Runs the command.
 pub(crate) fn estimate(arguments: EstimateArguments) -> Result<Report, Failure> {
-    let EstimateArguments { address, place, entry, value: ValueArgument { value } } = arguments;
+    let EstimateArguments { contract: ContractArguments { address, place, entry }, value: ValueArgument { value } } =
+        arguments;
     let (export, caller) = (entry.export(), entry.caller);
     let vm = machine()?;
     let ledger = Ledger::read(&place, None)?;

@@ -5,8 +5,8 @@ use super::{
     transaction::{gas_limit, halt_sites, machine, note_missing_code, typed_input},
 };
 use crate::{
-    args::{EntryArguments, PlaceArgument},
-    bytes::{parse_address, parse_gas},
+    args::ContractArguments,
+    bytes::parse_gas,
     execution::{add_outcome, add_output},
     failure::Failure,
     ledger::Ledger,
@@ -14,19 +14,12 @@ use crate::{
     value::Value,
 };
 use clap::Args;
-use lockstep_vm::{Address, Gas, ViewCall};
+use lockstep_vm::{Gas, ViewCall};
 
 #[derive(Debug, Args)]
 pub(crate) struct ViewArguments {
-    /// The contract
-    #[arg(value_parser = parse_address)]
-    address: Address,
-
     #[command(flatten)]
-    place: PlaceArgument,
-
-    #[command(flatten)]
-    entry: EntryArguments,
+    contract: ContractArguments,
 
     /// The height to look at, of a database [default: the last]
     #[arg(long, value_name = "HEIGHT", value_parser = parse_gas, requires = "db")]
@@ -39,7 +32,7 @@ pub(crate) struct ViewArguments {
 
 /// Runs the command.
 pub(crate) fn view(arguments: ViewArguments) -> Result<Report, Failure> {
-    let ViewArguments { address, place, entry, at, gas } = arguments;
+    let ViewArguments { contract: ContractArguments { address, place, entry }, at, gas } = arguments;
     let (export, caller) = (entry.export(), entry.caller);
     let vm = machine()?;
     let ledger = Ledger::read(&place, at)?;

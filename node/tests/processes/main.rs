@@ -110,7 +110,7 @@ fn validators_as_processes_survive_what_happens_to_them() {
     network.stop();
 }
 
-/// A page that makes its name mean this machine does not read them, nor does another page, and what never ends keeps nobody.
+/// A page that makes its name mean this machine does not read them, nor does another page, and a request that never ends keeps no other waiting.
 fn metrics_are_for_those_who_may_ask(network: &Network) {
     let address = network.metrics_address(1);
     let answer = |request: &[u8]| {
