@@ -33,35 +33,45 @@ type Shape = (&'static str, &'static str, &'static str, String, String, String);
 
 /// Shapes whose translation is large, slow, or leaves much in the translator's buffers.
 fn shapes() -> Vec<Shape> {
-    let get = |count: usize| "local.get 0 ".repeat(count);
-    let plain = |name: &'static str, unit: &str| {
-        (name, "", "(local i32 i64 f64)", String::new(), unit.to_owned(), String::new())
-    };
-    let around = |name: &'static str, before: String, unit: &str, after: String| {
-        (name, "", "(local i32 i64 f64)", before, unit.to_owned(), after)
-    };
+    [units(), rewritten(), operands()].concat()
+}
+
+/// The locals of most functions here.
+const LOCALS: &str = "(local i32 i64 f64)";
+
+/// A unit again and again, with nothing around it.
+fn units() -> Vec<Shape> {
+    [
+        ("additions", "local.get 0 local.get 0 i32.add local.set 0 "),
+        ("constants", "i64.const 0x3fffffffffffffff drop "),
+        ("blocks", "block end "),
+        ("loops", "loop end "),
+        ("ifs", "local.get 0 if end "),
+        ("ifs with else", "local.get 0 if else end "),
+        ("ifs on constants", "i32.const 0 if else end "),
+        ("ifs with a result", "local.get 0 if (result i32) local.get 0 else local.get 0 end drop "),
+        ("branches", "block local.get 0 br_if 0 end "),
+        ("branches with a value", "block (result i32) local.get 0 local.get 0 br_if 0 end drop "),
+        ("branch tables", "block local.get 0 br_table 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 end "),
+        ("stores", "local.get 0 local.get 0 i32.store "),
+        ("far stores", "local.get 0 local.get 0 i32.store offset=70000 "),
+        ("far loads", "local.get 0 i32.load offset=70000 drop "),
+        ("loads outside", "i32.const 0 i32.load offset=0xffffffff drop "),
+        ("choices", "local.get 0 local.get 0 local.get 0 i32.eqz select drop "),
+        ("divisions by zero", "local.get 0 i32.const 0 i32.div_s drop "),
+        ("copies", "local.get 0 local.get 0 local.get 0 memory.copy "),
+        ("calls", "call 0 "),
+        ("conversions", "local.get 0 f64.convert_i32_s i32.trunc_f64_s drop "),
+    ]
+    .into_iter()
+    .map(|(name, unit)| (name, "", LOCALS, String::new(), unit.to_owned(), String::new()))
+    .collect()
+}
+
+/// Modules that are rewritten, where what a unit costs is paid for in another place.
+fn rewritten() -> Vec<Shape> {
     vec![
-        plain("additions", "local.get 0 local.get 0 i32.add local.set 0 "),
-        plain("constants", "i64.const 0x3fffffffffffffff drop "),
-        plain("blocks", "block end "),
-        plain("loops", "loop end "),
-        plain("ifs", "local.get 0 if end "),
-        plain("ifs with else", "local.get 0 if else end "),
-        plain("ifs on constants", "i32.const 0 if else end "),
-        plain("ifs with a result", "local.get 0 if (result i32) local.get 0 else local.get 0 end drop "),
-        plain("branches", "block local.get 0 br_if 0 end "),
-        plain("branches with a value", "block (result i32) local.get 0 local.get 0 br_if 0 end drop "),
-        plain("branch tables", "block local.get 0 br_table 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 end "),
-        plain("stores", "local.get 0 local.get 0 i32.store "),
-        plain("far stores", "local.get 0 local.get 0 i32.store offset=70000 "),
-        plain("far loads", "local.get 0 i32.load offset=70000 drop "),
-        plain("loads outside", "i32.const 0 i32.load offset=0xffffffff drop "),
-        plain("choices", "local.get 0 local.get 0 local.get 0 i32.eqz select drop "),
-        plain("divisions by zero", "local.get 0 i32.const 0 i32.div_s drop "),
-        plain("copies", "local.get 0 local.get 0 local.get 0 memory.copy "),
-        plain("calls", "call 0 "),
-        // Modules that are rewritten, where these are paid for in another way.
-        around("nops behind a constant if", "i32.const 0 if end ".into(), &"nop ".repeat(8), String::new()),
+        ("nops behind a constant if", "", LOCALS, "i32.const 0 if end ".into(), "nop ".repeat(8), String::new()),
         (
             "reads of a global behind a constant if",
             "(global (mut i32) (i32.const 0))",
@@ -78,8 +88,7 @@ fn shapes() -> Vec<Shape> {
             "block br 0 end ".into(),
             String::new(),
         ),
-        plain("conversions", "local.get 0 f64.convert_i32_s i32.trunc_f64_s drop "),
-        around("growths", "i32.const 0 ".into(), "memory.grow nop nop nop nop nop nop ", "drop ".into()),
+        ("growths", "", LOCALS, "i32.const 0 ".into(), "memory.grow nop nop nop nop nop nop ".into(), "drop ".into()),
         (
             "tables that leave an operand behind",
             "(type $t (func (result i32 i32)))",
@@ -88,11 +97,20 @@ fn shapes() -> Vec<Shape> {
             "block (type $t) local.get 0 local.get 0 local.get 0 local.get 0 br_table 0 0 end drop drop ".into(),
             String::new(),
         ),
-        around("preserved locals", get(900), "i32.const 1 local.set 0 ", "drop ".repeat(900)),
-        around(
+    ]
+}
+
+/// Units that work on operands which stand below them.
+fn operands() -> Vec<Shape> {
+    let get = |count: usize| "local.get 0 ".repeat(count);
+    vec![
+        ("preserved locals", "", LOCALS, get(900), "i32.const 1 local.set 0 ".into(), "drop ".repeat(900)),
+        (
             "locals read and written",
+            "",
+            LOCALS,
             String::new(),
-            &format!("{}{}", get(100), "local.set 0 ".repeat(100)),
+            format!("{}{}", get(100), "local.set 0 ".repeat(100)),
             String::new(),
         ),
         (
