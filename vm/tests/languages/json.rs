@@ -211,6 +211,42 @@ fn host_functions_answer() {
     chain.settle();
 }
 
+/// At each limit of gas a tick halts where the call of it would, however it is called. The production engine makes no call
+/// of a direct one (`docs/decisions/0041`), the reference interpreter does.
+//= spec 2.5, 2.16 test
+#[test]
+fn a_tick_halts_at_the_same_gas_as_its_call() {
+    let mut chain = Chain::new("json_ticks.txt");
+    let fields = r#"(table funcref (elem $gas_tick))
+        (func $kept (param i32) (result i32)
+            (local.get 0) (call $gas_tick) (local.set 0 (i32.const 9)) (call $gas_tick) (i32.add (local.get 0)))
+        (func $last (return_call $gas_tick))
+        (func (export "f") (local $i i32)
+            (block (br 0) (call $gas_tick)) (block (br 0) (loop (call $gas_tick)))
+            (if (i32.const 1) (then (call $gas_tick)) (else (call $gas_tick)))
+            (loop $turn (call $gas_tick)
+                (br_if $turn (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 3))))
+            (call_indirect (i32.const 0)) (call $last)
+            (i32.store (i32.const 0) (call $kept (i32.const 4))) (call $set_result (i32.const 0) (i32.const 4)))
+        (func (export "trap") (call $gas_tick) (call $gas_tick) (drop (i32.const 1)) (unreachable))"#;
+    chain.put(A, Abi::Json, &json(fields));
+    let used = chain.call("f", SENDER, A, "f", &[]).gas_used.get();
+    let noted = chain.lines.len();
+    for (method, end) in [("f", Outcome::Return), ("trap", halt(HaltReason::Unreachable))] {
+        let mut ends = Vec::new();
+        for limit in used - 320..=used {
+            chain.gas_limit = limit;
+            ends.push(chain.call(method, SENDER, A, method, &[]).outcome);
+        }
+        let paid = ends.iter().position(|outcome| *outcome == end).unwrap();
+        assert!(paid > 20, "{method}: {paid}");
+        assert!(ends[..paid].iter().all(|outcome| *outcome == halt(HaltReason::OutOfGas)), "{method}: {ends:?}");
+        assert!(ends[paid..].iter().all(|outcome| *outcome == end), "{method}: {ends:?}");
+    }
+    chain.lines.truncate(noted);
+    chain.settle();
+}
+
 //= spec 10.2.1, 10.2.2, 10.2.3, 10.2.4 test
 #[test]
 fn storage_has_keys_and_values_of_any_length() {

@@ -65,7 +65,7 @@ impl NormalModule {
         let unchanged = Self { code: module.code().clone(), inserted: None };
         let prices = revision.schedule.instructions.as_ref();
         let code = module.code();
-        let mut shape = Shape::new(code, module.memory(), prices);
+        let mut shape = Shape::new(module, revision);
         let mut bodies = Vec::new();
         for payload in Parser::new(0).parse_all(code) {
             let payload = payload?;

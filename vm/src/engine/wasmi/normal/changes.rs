@@ -38,6 +38,8 @@ pub(super) struct Changes<'a> {
     pub(super) tables: BTreeMap<usize, Taken>,
     /// Growths that control can reach: each becomes a region of its own.
     pub(super) growths: BTreeSet<usize>,
+    /// Calls of a tick that control can reach: each becomes a region that costs what a tick does.
+    pub(super) ticks: BTreeSet<usize>,
     /// What operators pay on top of their price, by where they start.
     pub(super) moved: BTreeMap<usize, u64>,
     /// What else-arms pay that are not written, by where the `end` of their `if` starts.
@@ -63,6 +65,7 @@ impl<'a> Changes<'a> {
             && self.spilled.is_empty()
             && self.tables.is_empty()
             && self.growths.is_empty()
+            && self.ticks.is_empty()
             && self.moved.is_empty()
             && self.implied_elses.is_empty()
             && self.entry == 0
@@ -77,6 +80,7 @@ impl<'a> Changes<'a> {
             .chain(self.spilled.iter().copied())
             .chain(self.tables.keys().copied())
             .chain(self.growths.iter().copied())
+            .chain(self.ticks.iter().copied())
             .chain(self.moved.keys().copied())
             .chain(self.implied_elses.keys().copied())
             .chain(repriced)

@@ -137,6 +137,11 @@ impl<'s, 'a> Encoder<'s, 'a> {
                 written.extend_from_slice(same);
                 written.push(END);
             }
+            // The empty region costs 1, as a tick does, and halts where that is not there.
+            (Operator::Call { .. }, None) if changes.ticks.contains(&range.start) => {
+                self.pay(written, priced);
+                written.extend_from_slice(&[LOOP, EMPTY, END]);
+            }
             (Operator::BrTable { targets }, None) if changes.tables.contains_key(&range.start) => {
                 if let Some(taken) = changes.tables.get(&range.start) {
                     written.push(BLOCK);

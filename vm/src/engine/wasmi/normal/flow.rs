@@ -258,6 +258,9 @@ impl<'a> Flow<'_, 'a> {
                 // The loop around it has a parameter: see `enter`.
                 self.changes.spilled.insert(range.start);
             }
+            Operator::Call { function_index } if self.shape.is_tick(*function_index) => {
+                self.changes.ticks.insert(range.start);
+            }
             _ => {}
         }
         let (taken, given) = operator.operator_arity(self.shape).unwrap_or_default();

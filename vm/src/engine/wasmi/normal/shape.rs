@@ -6,9 +6,10 @@ use super::{
     free::Inserted,
     operand::{Constant, Leaf},
 };
-use crate::module::{invalid::InvalidModule, operators::priced_operator, types::MemoryType};
+use crate::module::{Import, ValidModule, invalid::InvalidModule, operators::priced_operator};
 use core::ops::Range;
-use lockstep_gas::{InstructionPrices, Operator as Priced, PAGE_BYTES};
+use lockstep_gas::{HostFunction, InstructionPrices, Operator as Priced, PAGE_BYTES, Revision};
+use std::collections::BTreeSet;
 use wasmparser::{
     BlockType, ConstExpr, ContType, FrameKind, FuncType, GlobalType, ModuleArity, Operator, Payload, RefType, SubType,
     TypeRef, ValType,
@@ -29,13 +30,16 @@ pub(super) struct Shape<'a> {
     pub(super) prices: Option<&'a InstructionPrices>,
     /// Bytes that the memory has from the start.
     pub(super) memory_bytes: u64,
+    /// Imported functions whose call an empty region stands for: they charge 1 and do nothing else.
+    ticks: BTreeSet<u32>,
 }
 
 impl<'a> Shape<'a> {
-    pub(super) fn new(code: &'a [u8], memory: Option<MemoryType>, prices: Option<&'a InstructionPrices>) -> Self {
-        let pages = memory.map_or(0, |memory| u64::from(memory.minimum_pages));
+    pub(super) fn new(module: &'a ValidModule, revision: &'a Revision) -> Self {
+        let pages = module.memory().map_or(0, |memory| u64::from(memory.minimum_pages));
+        let prices = revision.schedule.instructions.as_ref();
         Self {
-            code,
+            code: module.code(),
             types: Vec::new(),
             functions: Vec::new(),
             imported_functions: 0,
@@ -45,6 +49,7 @@ impl<'a> Shape<'a> {
             own_types: &[],
             prices,
             memory_bytes: pages.saturating_mul(PAGE_BYTES),
+            ticks: if prices.is_some() { ticks(module.imports(), revision) } else { BTreeSet::new() },
         }
     }
 
@@ -133,6 +138,11 @@ impl<'a> Shape<'a> {
         self.type_of_body(body).map_or(0, |ty| self.taken(Taken { ty, is_parameters: false }).len())
     }
 
+    /// Whether the function at `index` charges 1 and does nothing else.
+    pub(super) fn is_tick(&self, index: u32) -> bool {
+        self.ticks.contains(&index)
+    }
+
     /// The module.
     pub(super) const fn code(&self) -> &'a [u8] {
         self.code
@@ -177,6 +187,17 @@ impl<'a> Shape<'a> {
         let constant = Constant { value_type: value_type(ty)?, expression: self.code.get(range.clone())? };
         Some(Leaf { start: range.start, constant, literal: literal(operator), local: None })
     }
+}
+
+/// The functions among `imports` that charge 1 and do nothing else. A tick with another price stays a call.
+fn ticks(imports: &[Import], revision: &Revision) -> BTreeSet<u32> {
+    let is_tick = |import: &Import| match import {
+        Import::Host(row) => {
+            row.function == HostFunction::GasTick && revision.schedule.host(HostFunction::GasTick).base == 1
+        }
+        Import::Unknown { .. } => false,
+    };
+    (0..).zip(imports).filter(|(_, import)| is_tick(import)).map(|(index, _)| index).collect()
 }
 
 /// The type in the binary format, `None` for one that no revision has.

@@ -2,7 +2,7 @@
 
 use super::NormalModule;
 use crate::module::ValidModule;
-use lockstep_gas::{Abi, Class, Operator, Revision};
+use lockstep_gas::{Abi, Class, HostFunction, HostPrice, Operator, Revision};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 fn valid(fields: &str) -> ValidModule {
@@ -134,6 +134,33 @@ fn rewriting_changes_what_it_must() {
         let reads_hidden = expected.contains("GlobalGet");
         assert_eq!(normal.engine_price(Operator::GlobalGet, 2), if reads_hidden { 0 } else { 2 });
         assert_eq!(normal.engine_price(Operator::I32Add, 1), 1);
+    }
+}
+
+/// A direct call of a tick that control reaches becomes an empty region, and `nop`s pay for the call.
+#[test]
+fn a_tick_becomes_an_empty_region() {
+    const PAID: &str = "Nop Nop Nop Nop Nop Nop Nop Nop Loop End";
+    let tick = "(import \"env\" \"gas_tick\" (func $tick)) (import \"env\" \"caller\" (func $caller (param i32)))";
+    for (fields, expected) in [
+        ("(func (call $tick))", format!("{PAID} End")),
+        ("(func (param i32) (local.get 0) (call $tick) (drop))", format!("LocalGet {PAID} Drop End")),
+        ("(func (call $caller (i32.const 0)))", "I32Const Call End".into()),
+        ("(func (return) (call $tick))", "Return Call End".into()),
+        ("(func (return_call $tick))", "ReturnCall End".into()),
+        ("(table funcref (elem $tick)) (func (call_indirect (i32.const 0)))", "I32Const CallIndirect End".into()),
+    ] {
+        let code = binary(&format!("(module {tick} {fields})"));
+        let mut revision = Revision::V1;
+        for price in [1, 2] {
+            revision.schedule.set_host(HostFunction::GasTick, Some(HostPrice::flat(price)));
+            let module = ValidModule::parse(code.clone().into(), Abi::Json, &revision).unwrap();
+            let normal = NormalModule::new(&module, &revision).unwrap();
+            let operators = operators(normal.code()).join(" ");
+            let is_rewritten = price == 1 && expected.contains(PAID);
+            assert_eq!(normal.is_rewritten(), is_rewritten, "{fields}, {price}");
+            assert_eq!(operators == expected, price == 1 || !expected.contains(PAID), "{fields}, {price}: {operators}");
+        }
     }
 }
 
