@@ -147,7 +147,6 @@ fn a_tick_becomes_an_empty_region() {
         ("(func (param i32) (local.get 0) (call $tick) (drop))", format!("LocalGet {PAID} Drop End")),
         ("(func (call $caller (i32.const 0)))", "I32Const Call End".into()),
         ("(func (return) (call $tick))", "Return Call End".into()),
-        ("(func (return_call $tick))", "ReturnCall End".into()),
         ("(table funcref (elem $tick)) (func (call_indirect (i32.const 0)))", "I32Const CallIndirect End".into()),
     ] {
         let code = binary(&format!("(module {tick} {fields})"));
