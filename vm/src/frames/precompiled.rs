@@ -1,6 +1,10 @@
 //! Calls of precompiled contracts: by the host itself, or by frames of modules that the revision carries.
 
-use super::{Frames, NotBegun, Running, Start, len_u64};
+use super::{
+    Frames, Running,
+    begin::{NotBegun, Start},
+    len_u64,
+};
 use crate::{abi, engine::Engine};
 use alloy_primitives::Bytes;
 use lockstep_gas::{Gas, GasMeter, Native, Precompile};
