@@ -23,6 +23,14 @@ fn of(face: Face, what: &str, name: &str, ty: &str, operands: &str) -> Shape {
     Shape::new(what, body).import("env", name, &format!("$f {ty}")).copies(16).face(face)
 }
 
+/// The production engine makes no call of a tick, but where the call is an indirect one.
+pub(super) fn ticks() -> Vec<Shape> {
+    let direct = json("called", "gas_tick", "", "");
+    let fields = "(table 1 funcref) (elem (i32.const 0) $f)".into();
+    let name = "called through a table".into();
+    vec![Shape { name, fields, body: "(call_indirect (i32.const 0))".into(), ..direct.clone() }, direct]
+}
+
 /// A function that takes a range: nothing, a byte, more, and as much as there can be.
 pub(super) fn ranges(name: &str, bytes_max: u32) -> Vec<Shape> {
     let range = |bytes: u32| {

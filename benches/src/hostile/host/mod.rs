@@ -112,7 +112,7 @@ fn shapes(function: HostFunction) -> Vec<Shape> {
         F::SuaveJson => wasi::jsons(),
         F::SetResult => languages::ranges("set_result", 4_194_304),
         F::Diagnostic => languages::ranges("log", 4_194_304),
-        F::GasTick => vec![languages::json("called", "gas_tick", "", "")],
+        F::GasTick => languages::ticks(),
         F::Abort => languages::aborts(),
         F::NoFile => vec![languages::dela(
             "called",
