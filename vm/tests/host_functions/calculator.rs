@@ -29,8 +29,8 @@ fn output(errno: u64, returned: &[u8]) -> Vec<u8> {
 
 fn case(name: &str, export: &str, descriptor: &str, arguments: &[u8]) -> Case {
     Case::of_code(name, &binary(CALLER), Abi::Ewasm)
-        .code(A, &binary(CALCULATOR), Abi::Packed)
-        .input(&input(export, descriptor, arguments))
+        .given_code(A, &binary(CALCULATOR), Abi::Packed)
+        .given_input(&input(export, descriptor, arguments))
 }
 
 /// Two numbers of 64 bits.
@@ -64,42 +64,43 @@ fn calculator() {
         "(call $callDataCopy #0 #0 (call $getCallDataSize)) (call $finish #0 (call $getCallDataSize))",
         "",
     ));
-    let own = |case: Case| case.code(A, &ewasm, Abi::Ewasm);
+    let own = |case: Case| case.given_code(A, &ewasm, Abi::Ewasm);
     let cases = vec![
-        case("add 2 and 40", "add", "lll", &pair(2, 40)).output(&output(0, &42_u64.to_le_bytes())),
-        case("add wraps", "add", "lll", &pair(i64::MAX, 1)).output(&output(0, &i64::MIN.to_le_bytes())),
-        case("sub32", "sub32", "iii", &[5, 0, 0, 0, 7, 0, 0, 0]).output(&output(0, &(-2_i32).to_le_bytes())),
-        case("divide", "divide", "llr", &pair(-7, 2)).output(&output(0, &(-3_i64).to_le_bytes())),
-        case("divide by zero", "divide", "llr", &pair(7, 0)).output(&output(1, b"")),
-        case("divide beyond 2^63", "divide", "llr", &pair(i64::MIN, -1)).output(&output(2, b"quotient exceeds 2^63-1")),
-        case("sum", "sum", "br", &words).output(&output(0, &(-1_i64).to_le_bytes())),
-        case("sum of nothing", "sum", "br", &[0; 8]).output(&output(0, &[0; 8])),
-        case("sum of 5 bytes", "sum", "br", &[8, 0, 0, 0, 5, 0, 0, 0, 1, 2, 3, 4, 5]).output(&output(3, b"")),
-        case("concat", "concat", "bbr", &CONCAT).output(&output(0, b"abcde")),
-        case("concat of nothing", "concat", "bbr", &[0; 16]).output(&output(0, b"")),
-        case("accumulate", "accumulate", "ll", &5_u64.to_le_bytes()).output(&output(0, &5_u64.to_le_bytes())).stores(
-            A,
-            total_key(),
-            &total(5),
-        ),
+        case("add 2 and 40", "add", "lll", &pair(2, 40)).expect_output(&output(0, &42_u64.to_le_bytes())),
+        case("add wraps", "add", "lll", &pair(i64::MAX, 1)).expect_output(&output(0, &i64::MIN.to_le_bytes())),
+        case("sub32", "sub32", "iii", &[5, 0, 0, 0, 7, 0, 0, 0]).expect_output(&output(0, &(-2_i32).to_le_bytes())),
+        case("divide", "divide", "llr", &pair(-7, 2)).expect_output(&output(0, &(-3_i64).to_le_bytes())),
+        case("divide by zero", "divide", "llr", &pair(7, 0)).expect_output(&output(1, b"")),
+        case("divide beyond 2^63", "divide", "llr", &pair(i64::MIN, -1))
+            .expect_output(&output(2, b"quotient exceeds 2^63-1")),
+        case("sum", "sum", "br", &words).expect_output(&output(0, &(-1_i64).to_le_bytes())),
+        case("sum of nothing", "sum", "br", &[0; 8]).expect_output(&output(0, &[0; 8])),
+        case("sum of 5 bytes", "sum", "br", &[8, 0, 0, 0, 5, 0, 0, 0, 1, 2, 3, 4, 5]).expect_output(&output(3, b"")),
+        case("concat", "concat", "bbr", &CONCAT).expect_output(&output(0, b"abcde")),
+        case("concat of nothing", "concat", "bbr", &[0; 16]).expect_output(&output(0, b"")),
+        case("accumulate", "accumulate", "ll", &5_u64.to_le_bytes())
+            .expect_output(&output(0, &5_u64.to_le_bytes()))
+            .expect_storage(A, total_key(), &total(5)),
         case("accumulate again", "accumulate", "ll", &37_u64.to_le_bytes())
-            .stored(A, total_key(), &total(5))
-            .output(&output(0, &42_u64.to_le_bytes()))
-            .stores(A, total_key(), &total(42)),
+            .given_storage(A, total_key(), &total(5))
+            .expect_output(&output(0, &42_u64.to_le_bytes()))
+            .expect_storage(A, total_key(), &total(42)),
         case("accumulate to zero", "accumulate", "ll", &(-5_i64).to_le_bytes())
-            .stored(A, total_key(), &total(5))
-            .output(&output(0, &[0; 8]))
-            .stores(A, total_key(), &[]),
-        case("nothing", "nothing", "v", b"").output(&output(0, b"")),
-        case("main", "main", "br", &[8, 0, 0, 0, 2, 0, 0, 0, b'h', b'i']).output(&output(0, b"hi")),
+            .given_storage(A, total_key(), &total(5))
+            .expect_output(&output(0, &[0; 8]))
+            .expect_storage(A, total_key(), &[]),
+        case("nothing", "nothing", "v", b"").expect_output(&output(0, b"")),
+        case("main", "main", "br", &[8, 0, 0, 0, 2, 0, 0, 0, b'h', b'i']).expect_output(&output(0, b"hi")),
         // The section tells a buffer from a number.
-        case("sum as a number", "sum", "lr", &[0; 8]).output(&output(0xFF05, b"")),
-        case("add as buffers", "add", "bbl", &[0; 16]).output(&output(0xFF05, b"")),
-        case("no such export", "subtract", "lll", &pair(1, 2)).output(&output(0xFF04, b"")),
-        case("a buffer beyond memory", "sum", "br", &[8, 0, 0, 0, 0, 0, 1, 0]).halts(HaltReason::HostAccessOutOfBounds),
+        case("sum as a number", "sum", "lr", &[0; 8]).expect_output(&output(0xFF05, b"")),
+        case("add as buffers", "add", "bbl", &[0; 16]).expect_output(&output(0xFF05, b"")),
+        case("no such export", "subtract", "lll", &pair(1, 2)).expect_output(&output(0xFF04, b"")),
+        case("a buffer beyond memory", "sum", "br", &[8, 0, 0, 0, 0, 0, 1, 0])
+            .expect_halt(HaltReason::HostAccessOutOfBounds),
         // A contract of ABI `ewasm` by the name `main`.
-        own(case("an ewasm contract", "main", "br", &[8, 0, 0, 0, 2, 0, 0, 0, b'h', b'i'])).output(&output(0, b"hi")),
-        own(case("an ewasm contract, another name", "add", "lll", &pair(1, 2))).output(&output(0xFF04, b"")),
+        own(case("an ewasm contract", "main", "br", &[8, 0, 0, 0, 2, 0, 0, 0, b'h', b'i']))
+            .expect_output(&output(0, b"hi")),
+        own(case("an ewasm contract, another name", "add", "lll", &pair(1, 2))).expect_output(&output(0xFF04, b"")),
     ];
     check_all("calculator", cases);
 }
@@ -117,7 +118,10 @@ fn by_transaction() {
     ] {
         let to = crate::text::CONTRACT;
         let kind = TxKind::Call { to, export: export.map(|name| name.as_bytes().to_vec()) };
-        let case = Case::of_code(format!("{export:?}"), &code, Abi::Packed).kind(kind).input(&input).output(&output);
+        let case = Case::of_code(format!("{export:?}"), &code, Abi::Packed)
+            .given_kind(kind)
+            .given_input(&input)
+            .expect_output(&output);
         case.checked(&V1);
     }
 }

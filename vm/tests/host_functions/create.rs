@@ -31,17 +31,17 @@ fn around(init_code: &[u8]) -> String {
 
 /// The creation succeeds; the child has that balance and maybe code.
 fn made(case: Case, balance: u64, has_code: bool) -> Case {
-    case.output(&[&word(0)[..], child().as_slice()].concat()).becomes(child(), 1, balance, has_code)
+    case.expect_output(&[&word(0)[..], child().as_slice()].concat()).expect_account(child(), 1, balance, has_code)
 }
 
 /// The creation answers `status` and leaves the place of the address alone.
 fn not_made(case: Case, status: u32) -> Case {
-    case.output(&[&word(status)[..], &[0x55; 20]].concat())
+    case.expect_output(&[&word(status)[..], &[0x55; 20]].concat())
 }
 
 /// The creator's nonce, without balance.
 fn used_nonce(case: Case) -> Case {
-    case.becomes(CONTRACT, 1, 0, true)
+    case.expect_account(CONTRACT, 1, 0, true)
 }
 
 /// Init code that leaves `code` behind.
@@ -54,7 +54,9 @@ const ALL_BUT_A_64TH: u64 = (GAS_LIMIT - 53_000) - (GAS_LIMIT - 53_000) / 64;
 
 /// The init code halts: the gas that was passed on is gone.
 fn halted(name: &str, init_code: &[u8], reason: HaltReason) -> Case {
-    used_nonce(not_made(creator(name, "@ZERO", init_code), 1)).gas(53_000 + ALL_BUT_A_64TH).halts_inside(reason)
+    used_nonce(not_made(creator(name, "@ZERO", init_code), 1))
+        .expect_gas(53_000 + ALL_BUT_A_64TH)
+        .expect_halt_inside(reason)
 }
 
 fn successes() -> Vec<Case> {
@@ -67,52 +69,55 @@ fn successes() -> Vec<Case> {
     );
     let zeros = vec![0; 1_000];
     vec![
-        used_nonce(made(creator("nothing left behind", "@ZERO", &main_of("")), 0, false)).gas(53_000),
-        used_nonce(made(creator("three bytes left behind", "@ZERO", &leaves(b"abc")), 0, true)).gas(53_600),
-        used_nonce(made(creator("zeros left behind", "@ZERO", &leaves(&zeros)), 0, true)).gas(253_000),
-        used_nonce(made(creator("less than the magic", "@ZERO", &leaves(b"\0as")), 0, true)).gas(53_600),
-        made(creator("value", "@ONE", &main_of("")), 1, false).value(5).gas(53_000).becomes(CONTRACT, 1, 4, true),
+        used_nonce(made(creator("nothing left behind", "@ZERO", &main_of("")), 0, false)).expect_gas(53_000),
+        used_nonce(made(creator("three bytes left behind", "@ZERO", &leaves(b"abc")), 0, true)).expect_gas(53_600),
+        used_nonce(made(creator("zeros left behind", "@ZERO", &leaves(&zeros)), 0, true)).expect_gas(253_000),
+        used_nonce(made(creator("less than the magic", "@ZERO", &leaves(b"\0as")), 0, true)).expect_gas(53_600),
+        made(creator("value", "@ONE", &main_of("")), 1, false)
+            .given_value(5)
+            .expect_gas(53_000)
+            .expect_account(CONTRACT, 1, 4, true),
         used_nonce(made(creator("to an address that has a balance", "@ZERO", &main_of("")), 6, false))
-            .balance(child(), 6)
-            .gas(53_000),
+            .given_balance(child(), 6)
+            .expect_gas(53_000),
         // Return, call of the new contract: 700 + 3 + 2 * 3.
         used_nonce(Case::with_fields("a module that runs", &run, &data(FREE, &leaves(&runtime))))
-            .gas(53_000 + deposit + 700 + 6)
-            .output(&[&word(0)[..], &KEY].concat())
-            .becomes(child(), 1, 0, true),
+            .expect_gas(53_000 + deposit + 700 + 6)
+            .expect_output(&[&word(0)[..], &KEY].concat())
+            .expect_account(child(), 1, 0, true),
         // Init code runs on the new account.
         used_nonce(made(
             creator("storage of the new account", "@ZERO", &main_of("(call $storageStore @KEY @VALUE)")),
             0,
             false,
         ))
-        .gas(53_000 + 20_000)
-        .stores(child(), KEY, &VALUE),
+        .expect_gas(53_000 + 20_000)
+        .expect_storage(child(), KEY, &VALUE),
         used_nonce(made(
             creator("a log of the new account", "@ZERO", &main_of("(call $log @KEY #0 #0 #0 #0 #0 #0)")),
             0,
             false,
         ))
-        .gas(53_000 + 375)
-        .log(child(), &[], b""),
+        .expect_gas(53_000 + 375)
+        .expect_log(child(), &[], b""),
         // It destroys itself: 5,000, and 24,000 back. The new account is gone before anybody sees it.
         used_nonce(creator("gone at once", "@ZERO", &main_of("(call $selfDestruct @A)")))
-            .balance(A, 7)
-            .gas(58_000 - 24_000)
-            .output(&[&word(0)[..], child().as_slice()].concat()),
+            .given_balance(A, 7)
+            .expect_gas(58_000 - 24_000)
+            .expect_output(&[&word(0)[..], child().as_slice()].concat()),
         creator("gone at once, with value", "@ONE", &main_of("(call $selfDestruct @A)"))
-            .balance(A, 7)
-            .value(5)
-            .gas(58_000 - 24_000)
-            .output(&[&word(0)[..], child().as_slice()].concat())
-            .becomes(CONTRACT, 1, 4, true)
-            .becomes(A, 0, 8, false),
+            .given_balance(A, 7)
+            .given_value(5)
+            .expect_gas(58_000 - 24_000)
+            .expect_output(&[&word(0)[..], child().as_slice()].concat())
+            .expect_account(CONTRACT, 1, 4, true)
+            .expect_account(A, 0, 8, false),
         creator("the eighth contract", "@ZERO", &main_of(""))
-            .nonce(CONTRACT, 7)
-            .gas(53_000)
-            .output(&[&word(0)[..], CONTRACT.create(7).as_slice()].concat())
-            .becomes(CONTRACT.create(7), 1, 0, false)
-            .becomes(CONTRACT, 8, 0, true),
+            .given_nonce(CONTRACT, 7)
+            .expect_gas(53_000)
+            .expect_output(&[&word(0)[..], CONTRACT.create(7).as_slice()].concat())
+            .expect_account(CONTRACT.create(7), 1, 0, false)
+            .expect_account(CONTRACT, 8, 0, true),
     ]
 }
 
@@ -121,11 +126,11 @@ fn failures() -> Vec<Case> {
     let start = module("(func (export \"main\")) (func $s) (start $s)");
     let init = main_of("");
     vec![
-        used_nonce(not_made(creator("revert", "@ZERO", &main_of("(call $revert @KEY #32)")), 2)).gas(53_000),
+        used_nonce(not_made(creator("revert", "@ZERO", &main_of("(call $revert @KEY #32)")), 2)).expect_gas(53_000),
         not_made(creator("revert: the value comes back", "@ONE", &main_of("(call $revert #0 #0)")), 2)
-            .value(5)
-            .gas(53_000)
-            .becomes(CONTRACT, 1, 5, true),
+            .given_value(5)
+            .expect_gas(53_000)
+            .expect_account(CONTRACT, 1, 5, true),
         halted("trap", &main_of("(unreachable)"), HaltReason::Unreachable),
         halted("init code that is no module", b"abc", HaltReason::InvalidCode),
         halted("init code that is a broken module", b"\0asm\x01\0\0\0\x7F", HaltReason::InvalidCode),
@@ -144,25 +149,25 @@ fn failures() -> Vec<Case> {
             HaltReason::Unreachable,
         ),
         // The address is taken.
-        halted("an address with a nonce", &init, HaltReason::AddressCollision).nonce(child(), 1),
-        halted("an address with code", &init, HaltReason::AddressCollision).code(child(), b"x", Abi::Ewasm),
+        halted("an address with a nonce", &init, HaltReason::AddressCollision).given_nonce(child(), 1),
+        halted("an address with code", &init, HaltReason::AddressCollision).given_code(child(), b"x", Abi::Ewasm),
         // No frame begins: nothing is lost, the nonce is not used.
-        not_made(creator("too much value", "@AMOUNT", &init), 1).gas(53_000),
+        not_made(creator("too much value", "@AMOUNT", &init), 1).expect_gas(53_000),
         not_made(creator_by("too much value before bad init code", "(call $create @AMOUNT #-1 #-1 #4)", &init), 1)
-            .gas(53_000)
+            .expect_gas(53_000)
             .byzantium_only(),
         creator("value out of 129 bits", "@ONE", &init)
-            .balance(CONTRACT, U256::from(1) << 128)
-            .halts_in_both(HaltReason::ArgumentOutOfRange),
+            .given_balance(CONTRACT, U256::from(1) << 128)
+            .expect_halt_in_both(HaltReason::ArgumentOutOfRange),
         // The balance is looked at even where no value moves.
         creator("no value out of 129 bits", "@ZERO", &init)
-            .balance(CONTRACT, U256::from(1) << 128)
-            .halts_in_both(HaltReason::ArgumentOutOfRange),
+            .given_balance(CONTRACT, U256::from(1) << 128)
+            .expect_halt_in_both(HaltReason::ArgumentOutOfRange),
         // The creator's nonce is at its end. What was passed on is gone.
         not_made(creator("the last nonce", "@ZERO", &init), 1)
-            .nonce(CONTRACT, u64::MAX)
-            .gas(53_000 + ALL_BUT_A_64TH)
-            .halts_inside(HaltReason::LimitExceeded),
+            .given_nonce(CONTRACT, u64::MAX)
+            .expect_gas(53_000 + ALL_BUT_A_64TH)
+            .expect_halt_inside(HaltReason::LimitExceeded),
     ]
 }
 
@@ -174,25 +179,25 @@ fn pointers() -> Vec<Case> {
     let (nothing, reverting) = (main_of(""), main_of("(call $revert #0 #0)"));
     let (nothing_size, reverting_size) = (nothing.len(), reverting.len());
     vec![
-        with("a bad value", &format!("#65521 #{FREE} #{nothing_size} #4"), &nothing).halts_in_both(oob),
-        with("bad init code", "@ZERO #65535 #2 #4", &nothing).halts_in_both(oob),
+        with("a bad value", &format!("#65521 #{FREE} #{nothing_size} #4"), &nothing).expect_halt_in_both(oob),
+        with("bad init code", "@ZERO #65535 #2 #4", &nothing).expect_halt_in_both(oob),
         with("a bad place for the address", &format!("@ZERO #{FREE} #{nothing_size} #65517"), &nothing)
-            .halts_in_both(oob),
+            .expect_halt_in_both(oob),
         with("a bad place for the address, not used", &format!("@ZERO #{FREE} #{reverting_size} #-1"), &reverting)
-            .gas(53_000)
-            .output(&[&word(2)[..], &[0x55; 20]].concat())
-            .becomes(CONTRACT, 1, 0, true),
+            .expect_gas(53_000)
+            .expect_output(&[&word(2)[..], &[0x55; 20]].concat())
+            .expect_account(CONTRACT, 1, 0, true),
         // Without init code nothing runs: all gas that is passed on comes back. Where it would lie is not looked at.
-        used_nonce(made(with("no init code", "@ZERO #-1 #0 #4", &nothing), 0, false)).gas(53_000),
-        used_nonce(made(with("no init code at 0", "@ZERO #0 #0 #4", &nothing), 0, false)).gas(53_000),
+        used_nonce(made(with("no init code", "@ZERO #-1 #0 #4", &nothing), 0, false)).expect_gas(53_000),
+        used_nonce(made(with("no init code at 0", "@ZERO #0 #0 #4", &nothing), 0, false)).expect_gas(53_000),
         with("the base", "#-1 #-1 #-1 #-1", &nothing)
-            .gas_limit(52_999)
+            .given_gas_limit(52_999)
             .byzantium_only()
-            .halts_in_both(HaltReason::OutOfGas),
+            .expect_halt_in_both(HaltReason::OutOfGas),
         with("the value comes after the base", "#-1 #-1 #-1 #-1", &nothing)
-            .gas_limit(53_000)
+            .given_gas_limit(53_000)
             .byzantium_only()
-            .halts_in_both(oob),
+            .expect_halt_in_both(oob),
     ]
 }
 
@@ -212,12 +217,12 @@ fn creation_gas(init_code: &[u8]) -> u64 {
 
 /// A creation by a transaction.
 fn by_transaction(name: &str, init_code: &[u8], more_gas: u64) -> Case {
-    let case = Case::new(name, "").kind(TxKind::Create { init_code: init_code.to_vec() });
-    case.gas(creation_gas(init_code) + more_gas)
+    let case = Case::new(name, "").given_kind(TxKind::Create { init_code: init_code.to_vec() });
+    case.expect_gas(creation_gas(init_code) + more_gas)
 }
 
 fn created(case: Case, balance: u64, has_code: bool) -> Case {
-    case.creates(SENDER.create(0)).becomes(SENDER.create(0), 1, balance, has_code)
+    case.expect_created(SENDER.create(0)).expect_account(SENDER.create(0), 1, balance, has_code)
 }
 
 #[test]
@@ -227,34 +232,35 @@ fn creations_by_transaction() {
     let cases = vec![
         created(by_transaction("nothing left behind", &main_of(""), 0), 0, false),
         created(by_transaction("three bytes left behind", &leaves(b"abc"), 600), 0, true),
-        created(by_transaction("value", &main_of(""), 0).value(5), 5, false),
-        created(by_transaction("at the limit of EIP-170", &at_limit, 200 * 24_576), 0, true).gas_limit(60_000_000),
+        created(by_transaction("value", &main_of(""), 0).given_value(5), 5, false),
+        created(by_transaction("at the limit of EIP-170", &at_limit, 200 * 24_576), 0, true)
+            .given_gas_limit(60_000_000),
         by_transaction("above the limit of EIP-170", &above, 0)
             .byzantium_only()
-            .halts_in_both(HaltReason::CreatedCodeTooLarge),
+            .expect_halt_in_both(HaltReason::CreatedCodeTooLarge),
         created(by_transaction("above the limit of EIP-170, in V1", &above, 0), 0, true)
-            .gas_limit(60_000_000)
+            .given_gas_limit(60_000_000)
             .v1_only(),
-        by_transaction("revert", &main_of("(call $revert @KEY #32)"), 0).reverts(0).output(&KEY),
-        by_transaction("trap", &main_of("(unreachable)"), 0).halts_in_both(HaltReason::Unreachable),
-        by_transaction("no module", b"abc", 0).halts_in_both(HaltReason::InvalidCode),
+        by_transaction("revert", &main_of("(call $revert @KEY #32)"), 0).expect_revert(0).expect_output(&KEY),
+        by_transaction("trap", &main_of("(unreachable)"), 0).expect_halt_in_both(HaltReason::Unreachable),
+        by_transaction("no module", b"abc", 0).expect_halt_in_both(HaltReason::InvalidCode),
         created(by_transaction("no init code", b"", 0), 0, false),
-        created(by_transaction("no init code, with value", b"", 0).value(7_u64), 7, false),
+        created(by_transaction("no init code, with value", b"", 0).given_value(7_u64), 7, false),
         by_transaction("no init code, an address that is taken", b"", 0)
-            .nonce(SENDER.create(0), 1)
-            .halts_in_both(HaltReason::AddressCollision),
+            .given_nonce(SENDER.create(0), 1)
+            .expect_halt_in_both(HaltReason::AddressCollision),
         by_transaction("a broken module left behind", &leaves(b"\0asm"), 0)
-            .halts_in_both(HaltReason::InvalidCreatedCode),
+            .expect_halt_in_both(HaltReason::InvalidCreatedCode),
         by_transaction("an address that is taken", &main_of(""), 0)
-            .nonce(SENDER.create(0), 1)
-            .halts_in_both(HaltReason::AddressCollision),
+            .given_nonce(SENDER.create(0), 1)
+            .expect_halt_in_both(HaltReason::AddressCollision),
         // 600 for the three bytes are not there.
         by_transaction("a deposit that is not paid", &leaves(b"abc"), 0)
-            .gas_limit(creation_gas(&leaves(b"abc")) + 599)
+            .given_gas_limit(creation_gas(&leaves(b"abc")) + 599)
             .byzantium_only()
-            .halts_in_both(HaltReason::OutOfGas),
+            .expect_halt_in_both(HaltReason::OutOfGas),
         created(by_transaction("a deposit that is just paid", &leaves(b"abc"), 600), 0, true)
-            .gas_limit(creation_gas(&leaves(b"abc")) + 600)
+            .given_gas_limit(creation_gas(&leaves(b"abc")) + 600)
             .byzantium_only(),
     ];
     check_all("create_ends", cases);
@@ -284,7 +290,7 @@ fn what_init_code_sees() {
     ]
     .concat();
     for vm in [&*BYZANTIUM, &*V1] {
-        let executed = creator("sees", "@ONE", &init_code).value(5).execute(vm);
+        let executed = creator("sees", "@ONE", &init_code).given_value(5).execute(vm);
         assert_eq!(executed.diff.code.into_values().collect::<Vec<_>>(), std::slice::from_ref(&expect));
     }
 }

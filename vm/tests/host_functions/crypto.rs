@@ -11,7 +11,7 @@ use lockstep_host::HaltReason;
 fn hash(function: &str, message: &[u8], digest: &[u8]) -> Case {
     let body = format!("(call ${function} #{FREE} #{} #0) (call $finish #0 #{})", message.len(), digest.len());
     let name = format!("{function} of {} bytes", message.len());
-    Case::with_fields(name, &body, &data(FREE, message)).output(digest)
+    Case::with_fields(name, &body, &data(FREE, message)).expect_output(digest)
 }
 
 fn hashes() -> Vec<Case> {
@@ -39,12 +39,13 @@ fn hashes() -> Vec<Case> {
             &format!("(call $sha256 #{FREE} #3 #{FREE}) (call $finish #{FREE} #32)"),
             &data(FREE, b"abc"),
         )
-        .output(&hex!("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")),
+        .expect_output(&hex!("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")),
         Case::new("33 bytes are two words", "(call $sha256 #4096 #33 #0)"),
         Case::new("32 bytes are one word", "(call $sha256 #4096 #32 #0)"),
-        Case::new("a bad place for the digest", "(call $sha256 #0 #3 #65505)").halts(HaltReason::HostAccessOutOfBounds),
+        Case::new("a bad place for the digest", "(call $sha256 #0 #3 #65505)")
+            .expect_halt(HaltReason::HostAccessOutOfBounds),
         Case::new("the last place for 20 bytes", "(call $ripemd160 #0 #3 #65516)"),
-        Case::new("more than memory, not paid", "(call $keccak256 #0 #-1 #0)").halts(HaltReason::OutOfGas),
+        Case::new("more than memory, not paid", "(call $keccak256 #0 #-1 #0)").expect_halt(HaltReason::OutOfGas),
     ]
 }
 
@@ -65,7 +66,7 @@ fn recovered(name: &str, signature: &[u8; 65], key: Option<&[u8; 64]>) -> Case {
     let body = "(i32.store #0 (call $secp256k1_recover #768 #800 #4)) (call $finish #0 #68)";
     let fields = [data(4, &[0x55; 64]), data(768, &HASH), data(800, signature)].concat();
     let output = [&word(u32::from(key.is_none()))[..], key.unwrap_or(&[0x55; 64])].concat();
-    Case::with_fields(name, body, &fields).output(&output)
+    Case::with_fields(name, body, &fields).expect_output(&output)
 }
 
 fn with_byte(index: usize, byte: u8) -> [u8; 65] {
@@ -85,7 +86,7 @@ fn verified(name: &str, message: &[u8], signature: &[u8; 64], key: &[u8; 32], st
     let length = message.len();
     let body = format!("(i32.store #0 (call $ed25519_verify #768 #{length} #800 #864)) (call $finish #0 #4)");
     let fields = [data(768, message), data(800, signature), data(864, key)].concat();
-    Case::with_fields(name, &body, &fields).output(&word(status))
+    Case::with_fields(name, &body, &fields).expect_output(&word(status))
 }
 
 //= spec 5.2.17 test
@@ -108,7 +109,7 @@ fn crypto() {
         verified("verify: another signature", &[0x72], &other, &ED_KEY, 1),
         verified("verify: another key", &[0x72], &ED_SIGNATURE, &[9; 32], 1),
         // Byzantium does not have the module.
-        Case::new("Byzantium", "(call $sha256 #0 #0 #0)").byzantium_only().halts_in_both(HaltReason::InvalidCode),
+        Case::new("Byzantium", "(call $sha256 #0 #0 #0)").byzantium_only().expect_halt_in_both(HaltReason::InvalidCode),
     ]);
     check_all("crypto", cases);
 }

@@ -22,11 +22,11 @@ const GAS: u64 = 1 << 60;
 //= spec 5.3.6, 6.7.11 test
 #[test]
 fn depth() {
-    let by = |kind: &str| Case::new(kind.to_owned(), &countdown(kind)).gas_limit(GAS);
+    let by = |kind: &str| Case::new(kind.to_owned(), &countdown(kind)).given_gas_limit(GAS);
     // 1,024 frames below the transaction's own; the last one's call fails: 700.
-    let byzantium = |kind| by(kind).byzantium_only().output(&word(1_024)).gas(21_000 + 1_024 * 706 + 700);
+    let byzantium = |kind| by(kind).byzantium_only().expect_output(&word(1_024)).expect_gas(21_000 + 1_024 * 706 + 700);
     // `V1`: 256 MiB are enough for as many frames of a page each.
-    let v1 = |kind| by(kind).output(&word(1_024));
+    let v1 = |kind| by(kind).expect_output(&word(1_024));
     let cases = vec![
         byzantium("call"),
         byzantium("callCode"),
@@ -64,7 +64,11 @@ fn every_edge_counts() {
                 "(drop (call $call ~5000000 {to} @ZERO #0 #0)) (call $returnDataCopy #0 #0 #16) (call $finish #0 #16)"
             )
         };
-        let case = Case::new(name, &relay("@A")).contract(A, &relay("@B")).code(crate::text::B, &deepest, Abi::Ewasm);
+        let case = Case::new(name, &relay("@A")).given_contract(A, &relay("@B")).given_code(
+            crate::text::B,
+            &deepest,
+            Abi::Ewasm,
+        );
         let executed = case.execute(&vm);
         assert_eq!((executed.receipt.outcome, executed.halts.len()), (Outcome::Return, 0), "{name}");
         let [result, gas_left] =

@@ -108,7 +108,7 @@ fn around(call: &str) -> String {
 fn ways(ways: &[(&str, &str, &str)]) -> Vec<Case> {
     let expect = [&word(11)[..], &word(22), &word(0), &word(33), &word(5), b"hello"].concat();
     let case = |(name, call, fields): &(&str, &str, &str)| {
-        Case::with_fields(format!("call {name}"), &around(call), fields).contract(A, HELLO).output(&expect)
+        Case::with_fields(format!("call {name}"), &around(call), fields).given_contract(A, HELLO).expect_output(&expect)
     };
     ways.iter().map(case).collect()
 }
@@ -121,7 +121,7 @@ fn no_module_has_a_tail_call_of_an_import() {
         assert_eq!(invalid.code, InvalidCode::TailCallOfImport, "{body}: {invalid}");
     }
     let case = |(body, fields): &(&str, &str)| {
-        Case::with_fields(format!("no tail call of an import: {body}"), body, fields).output(&KEY)
+        Case::with_fields(format!("no tail call of an import: {body}"), body, fields).expect_output(&KEY)
     };
     check_all("engine: tail calls", TAKEN.iter().map(case));
 }
@@ -129,7 +129,7 @@ fn no_module_has_a_tail_call_of_an_import() {
 /// A call of an export of a `packed` contract by a transaction.
 fn export(name: &str, fields: &str, export: &str, arguments: &[u8]) -> Case {
     let kind = TxKind::Call { to: crate::text::CONTRACT, export: Some(export.as_bytes().to_vec()) };
-    Case::of_code(name, &module(fields), Abi::Packed).kind(kind).input(arguments)
+    Case::of_code(name, &module(fields), Abi::Packed).given_kind(kind).given_input(arguments)
 }
 
 /// Arguments as words of 4 bytes.
@@ -141,16 +141,20 @@ fn exports() -> Vec<Case> {
     let oob = HaltReason::HostAccessOutOfBounds;
     let call = [&200_000_u64.to_le_bytes()[..], &words(&[0x100, 0x1A0, 0, 0])].concat();
     vec![
-        export("an exported import", "(export \"f\" (func $finish))", "f", &words(&[0x200, 32])).output(&KEY),
-        export("an exported import, bad", "(export \"f\" (func $finish))", "f", &words(&[u32::MAX, 1])).halts(oob),
+        export("an exported import", "(export \"f\" (func $finish))", "f", &words(&[0x200, 32])).expect_output(&KEY),
+        export("an exported import, bad", "(export \"f\" (func $finish))", "f", &words(&[u32::MAX, 1]))
+            .expect_halt(oob),
         export("an exported import, revert", "(export \"f\" (func $revert))", "f", &words(&[0x200, 32]))
-            .output(&KEY)
-            .reverts(0),
-        export("an exported import that returns", "(export \"f\" (func $getCallDataSize))", "f", &[]).output(&word(0)),
-        export("an exported call", "(export \"f\" (func $call))", "f", &call).contract(A, HELLO).output(&word(0)),
+            .expect_output(&KEY)
+            .expect_revert(0),
+        export("an exported import that returns", "(export \"f\" (func $getCallDataSize))", "f", &[])
+            .expect_output(&word(0)),
+        export("an exported call", "(export \"f\" (func $call))", "f", &call)
+            .given_contract(A, HELLO)
+            .expect_output(&word(0)),
         export("an exported call that reverts", "(export \"f\" (func $call))", "f", &call)
-            .contract(A, "(call $revert #0 #0)")
-            .output(&word(2)),
+            .given_contract(A, "(call $revert #0 #0)")
+            .expect_output(&word(2)),
     ]
 }
 
@@ -164,33 +168,34 @@ fn ways_to_a_host_function() {
             "data" => "(data (i32.const 65536) \"x\")",
             _ => "(table 1 1 funcref) (func $f) (elem (i32.const 1) $f)",
         };
-        cases
-            .push(Case::with_fields(format!("a segment that does not fit: {what}"), "", segment).halts_in_both(reason));
+        cases.push(
+            Case::with_fields(format!("a segment that does not fit: {what}"), "", segment).expect_halt_in_both(reason),
+        );
         cases.push(
             Case::new(
                 format!("a segment that does not fit, below: {what}"),
                 &status_of("(call $call ~200000 @A @ZERO #0 #0)"),
             )
-            .code(A, &module(&format!("(func (export \"main\")) {segment}")), Abi::Ewasm)
-            .gas(221_700)
-            .output(&word(1))
-            .halts_inside(reason),
+            .given_code(A, &module(&format!("(func (export \"main\")) {segment}")), Abi::Ewasm)
+            .expect_gas(221_700)
+            .expect_output(&word(1))
+            .expect_halt_inside(reason),
         );
     }
     // A memory that grew before the call is seen whole.
     cases.push(
         Case::new("memory that grew", "(drop (memory.grow #1)) (i32.store #131068 #7) (call $finish #131068 #4)")
-            .gas(21_000)
-            .output(&word(7)),
+            .expect_gas(21_000)
+            .expect_output(&word(7)),
     );
     cases.push(
         Case::new(
             "memory that grows below a call",
             &format!("(drop (memory.grow #1)) {}", status_of("(call $call ~120000 @A @ZERO #131071 #1)")),
         )
-        .contract(A, HELLO)
-        .gas(21_700)
-        .output(&word(0)),
+        .given_contract(A, HELLO)
+        .expect_gas(21_700)
+        .expect_output(&word(0)),
     );
     check_all("engine", cases);
 }
@@ -215,7 +220,7 @@ fn every_turn_costs_the_same() {
             );
             // The number of turns takes as many bytes in each module.
             let case = Case::with_fields(body, &looped, "(global $i (mut i32) (i32.const 0))");
-            case.contract(A, HELLO).gas_limit(1 << 40)
+            case.given_contract(A, HELLO).given_gas_limit(1 << 40)
         };
         let gas = |turns: u32| with_turns(turns).checked(&V1).receipt.gas_used.get();
         let [first, second, last] = [2_000, 2_001, 7_777].map(gas);

@@ -16,12 +16,12 @@ fn body(name: &str, body: &str) -> Case {
 }
 
 fn refused(case: Case, errno: u16) -> Case {
-    case.output(&answer(errno, b""))
+    case.expect_output(&answer(errno, b""))
 }
 
 /// 0xFF01, 0xFF02, 0xFF0A: what the callee did wrong. Its gas is gone.
 fn failures() -> Vec<Case> {
-    let trap = |case: Case, reason| refused(case, 0xFF01).halts_inside(reason);
+    let trap = |case: Case, reason| refused(case, 0xFF01).expect_halt_inside(reason);
     let big = |length: u32, errno: u64| {
         let result = u64::from(length) << 24 | errno << 48;
         format!("(memory (export \"memory\") 3) {}", export("f", "(result i64)", &format!("~{result}")))
@@ -41,17 +41,17 @@ fn failures() -> Vec<Case> {
         trap(body("a bad pointer", "(call $getAddress #-1)"), HaltReason::HostAccessOutOfBounds),
         trap(body("a bad argument", "(call $useGas ~-1)"), HaltReason::ArgumentOutOfRange),
         trap(sized("an output above its limit", &big(131_073, 0)), HaltReason::LimitExceeded)
-            .output(&only_size(0xFF01, 0)),
-        sized("the largest output", &big(131_072, 0)).output(&only_size(0, 131_072)),
+            .expect_output(&only_size(0xFF01, 0)),
+        sized("the largest output", &big(131_072, 0)).expect_output(&only_size(0, 131_072)),
         trap(sized("bytes of an error above their limit", &big(16_385, 1)), HaltReason::LimitExceeded)
-            .output(&only_size(0xFF01, 0)),
-        sized("the most bytes of an error", &big(16_384, 7)).output(&only_size(7, 16_384)),
+            .expect_output(&only_size(0xFF01, 0)),
+        sized("the most bytes of an error", &big(16_384, 7)).expect_output(&only_size(7, 16_384)),
         refused(f("v", b"").case("no module"), 0xFF01)
-            .code(A, b"abc", Abi::Ewasm)
-            .halts_inside(HaltReason::InvalidCode),
+            .given_code(A, b"abc", Abi::Ewasm)
+            .expect_halt_inside(HaltReason::InvalidCode),
         refused(body("out of gas", &format!("{WRITES} (call $useGas ~0x7fffffffffffffff)")), 0xFF02)
-            .halts_inside(HaltReason::OutOfGas),
-        refused(body("a loop", "(loop $l (br $l))"), 0xFF02).halts_inside(HaltReason::OutOfGas),
+            .expect_halt_inside(HaltReason::OutOfGas),
+        refused(body("a loop", "(loop $l (br $l))"), 0xFF02).expect_halt_inside(HaltReason::OutOfGas),
         // No gas for the start of the frame.
         refused(
             packed(
@@ -60,14 +60,15 @@ fn failures() -> Vec<Case> {
             ),
             0xFF02,
         )
-        .halts_inside(HaltReason::OutOfGas),
+        .expect_halt_inside(HaltReason::OutOfGas),
         // A static frame calls; the callee writes.
-        refused(static_call("a write in a static frame", WRITES), 0xFF0A).halts_inside(HaltReason::StaticModeViolation),
-        static_call("a read in a static frame", "(call $storageLoad @KEY #0)").output(&answer(0, b"")),
+        refused(static_call("a write in a static frame", WRITES), 0xFF0A)
+            .expect_halt_inside(HaltReason::StaticModeViolation),
+        static_call("a read in a static frame", "(call $storageLoad @KEY #0)").expect_output(&answer(0, b"")),
         // A static violation in a frame further below is that frame's, not the callee's.
         static_call("a write below", "(drop (call $callStatic ~300000 @SELF #0 #0))")
-            .output(&answer(0, b""))
-            .halts_inside(HaltReason::OutOfGas),
+            .expect_output(&answer(0, b""))
+            .expect_halt_inside(HaltReason::OutOfGas),
     ]
 }
 
@@ -76,7 +77,7 @@ fn static_call(name: &str, body: &str) -> Case {
     let call = f("v", b"");
     let outer = "(drop (call $callStatic ~3000000 @B #0 #0)) (call $returnDataCopy #0 #0 #12) (call $finish #0 #12)";
     let inner = module(&crate::text::main_field(&told(&call.call()), &call.fields()));
-    packed(Case::new(name, outer).code(crate::text::B, &inner, Abi::Ewasm), &export("f", "", body))
+    packed(Case::new(name, outer).given_code(crate::text::B, &inner, Abi::Ewasm), &export("f", "", body))
 }
 
 /// 0xFF03, 0xFF04, 0xFF05: there is nothing that could be called like this. The callee's gas comes back.
@@ -102,7 +103,7 @@ fn no_such() -> Vec<Case> {
     };
     vec![
         refused(f("v", b"").case("an absent account"), 0xFF03),
-        refused(f("v", b"").case("an account without code"), 0xFF03).balance(A, 7),
+        refused(f("v", b"").case("an account without code"), 0xFF03).given_balance(A, 7),
         refused(named(b"g", "v", b""), 0xFF04),
         refused(named(b"memory", "v", b""), 0xFF04),
         refused(named(b"F", "il", &[0; 4]), 0xFF04),
@@ -112,11 +113,11 @@ fn no_such() -> Vec<Case> {
         refused(named(b"two", "i", b""), 0xFF04),
         refused(named(b"main", "br", &[0; 8]), 0xFF04),
         refused(named(b"\xFF\xFE", "v", b""), 0xFF04),
-        named(b"", "i", b"").output(&answer(0, &5_u32.to_le_bytes())),
-        longest("the longest name", 256, &long).output(&answer(0, &6_u32.to_le_bytes())),
+        named(b"", "i", b"").expect_output(&answer(0, &5_u32.to_le_bytes())),
+        longest("the longest name", 256, &long).expect_output(&answer(0, &6_u32.to_le_bytes())),
         refused(longest("a longer name", 257, &too_long), 0xFF04),
         // Descriptors that are none, and those of other types.
-        named(b"f", "il", &[0; 4]).output(&answer(0, &1_u64.to_le_bytes())),
+        named(b"f", "il", &[0; 4]).expect_output(&answer(0, &1_u64.to_le_bytes())),
         refused(named(b"f", "", b""), 0xFF05),
         refused(named(b"f", "x", b""), 0xFF05),
         refused(named(b"f", "lv", &[0; 8]), 0xFF05),
@@ -148,15 +149,15 @@ fn sections() -> Vec<Case> {
     };
     let number = slot(BUFFERS, 5);
     vec![
-        case("f", "br").output(&answer(0, b"hello")),
+        case("f", "br").expect_output(&answer(0, b"hello")),
         refused(case("f", "lr"), 0xFF05),
         refused(case("f", "bl"), 0xFF05),
         refused(case("f", "ll"), 0xFF05),
-        case("g", "ll").output(&answer(0, &number)),
+        case("g", "ll").expect_output(&answer(0, &number)),
         refused(case("g", "bl"), 0xFF05),
         // Not in the section: what the Wasm type allows.
-        case("h", "ll").output(&answer(0, &number)),
-        case("h", "bl").output(&answer(0, &slot(0x1_0000, 5))),
+        case("h", "ll").expect_output(&answer(0, &number)),
+        case("h", "bl").expect_output(&answer(0, &slot(0x1_0000, 5))),
     ]
 }
 
@@ -169,14 +170,14 @@ fn too_large() -> Vec<Case> {
         let memory = format!("(memory (export \"memory\") {pages})");
         let parameters = "i64 ".repeat(lengths.len());
         let callee = export("f", &format!("(param {parameters}) (result i32)"), "(memory.size)");
-        packed(call.case_with(name, &told(&call.call()), &memory), &callee).gas_limit(100_000_000)
+        packed(call.case_with(name, &told(&call.call()), &memory), &callee).given_gas_limit(100_000_000)
     };
     vec![
         // The struct of 8 bytes counts too.
-        case("the largest input", "bi", &[131_064], 3).output(&answer(0, &3_u32.to_le_bytes())),
+        case("the largest input", "bi", &[131_064], 3).expect_output(&answer(0, &3_u32.to_le_bytes())),
         refused(case("a byte more", "bi", &[131_065], 3), 0xFF06),
         case("the largest input, twice the same bytes", "bbi", &[65_536, 65_520], 3)
-            .output(&answer(0, &3_u32.to_le_bytes())),
+            .expect_output(&answer(0, &3_u32.to_le_bytes())),
         refused(case("a byte more, twice the same bytes", "bbi", &[65_536, 65_521], 3), 0xFF06),
         refused(case("more than 24 bits", &("b".repeat(32) + "i"), &[589_824; 32], 9), 0xFF06),
     ]
@@ -186,22 +187,23 @@ fn too_large() -> Vec<Case> {
 fn values() -> Vec<Case> {
     let call = f("v", b"");
     let with =
-        |name: &str, value: &str| call.case_with(name, &told(&call.call_of("@A", 1_000_000, value)), "").value(5);
+        |name: &str, value: &str| call.case_with(name, &told(&call.call_of("@A", 1_000_000, value)), "").given_value(5);
     let callee = export("f", "", "");
     vec![
         packed(with("value", "@ONE"), &callee)
-            .output(&answer(0, b""))
-            .becomes(CONTRACT, 0, 4, true)
-            .becomes(A, 0, 1, true),
-        refused(packed(with("too much value", "@AMOUNT"), &callee), 0xFF09).becomes(CONTRACT, 0, 5, true),
-        refused(with("too much value before no code", "@AMOUNT"), 0xFF09).becomes(CONTRACT, 0, 5, true),
+            .expect_output(&answer(0, b""))
+            .expect_account(CONTRACT, 0, 4, true)
+            .expect_account(A, 0, 1, true),
+        refused(packed(with("too much value", "@AMOUNT"), &callee), 0xFF09).expect_account(CONTRACT, 0, 5, true),
+        refused(with("too much value before no code", "@AMOUNT"), 0xFF09).expect_account(CONTRACT, 0, 5, true),
         //= spec 1.1.4 test
-        refused(with("value comes back: no code", "@ONE"), 0xFF03).becomes(CONTRACT, 0, 5, true),
+        refused(with("value comes back: no code", "@ONE"), 0xFF03).expect_account(CONTRACT, 0, 5, true),
         //= spec 1.1.4 test
-        refused(packed(with("value comes back: no such export", "@ONE"), ""), 0xFF04).becomes(CONTRACT, 0, 5, true),
+        refused(packed(with("value comes back: no such export", "@ONE"), ""), 0xFF04)
+            .expect_account(CONTRACT, 0, 5, true),
         refused(packed(with("value comes back: trap", "@ONE"), &export("f", "", "(unreachable)")), 0xFF01)
-            .becomes(CONTRACT, 0, 5, true)
-            .halts_inside(HaltReason::Unreachable),
+            .expect_account(CONTRACT, 0, 5, true)
+            .expect_halt_inside(HaltReason::Unreachable),
     ]
 }
 
@@ -223,30 +225,34 @@ fn other_faces() -> Vec<Case> {
     let failing =
         |errno: u64| export("main", "(param i64) (result i64)", &format!("{WRITES} ~{}", errno << 48 | 0x0300_0200));
     vec![
-        main("ewasm main", "br").contract(A, echo).output(&answer(0, b"hello")),
-        main("ewasm main that reverts", "br").contract(A, "(call $revert @KEY #2)").output(&answer(1, &KEY[..2])),
-        refused(main("ewasm main that halts", "br").contract(A, "(unreachable)"), 0xFF01)
-            .halts_inside(HaltReason::Unreachable),
-        refused(main("ewasm main as bl", "bl").contract(A, echo), 0xFF05),
-        refused(main("ewasm main as lr", "lr").contract(A, echo), 0xFF05),
-        refused(f("v", b"").case("another export of an ewasm contract"), 0xFF04).code(
+        main("ewasm main", "br").given_contract(A, echo).expect_output(&answer(0, b"hello")),
+        main("ewasm main that reverts", "br")
+            .given_contract(A, "(call $revert @KEY #2)")
+            .expect_output(&answer(1, &KEY[..2])),
+        refused(main("ewasm main that halts", "br").given_contract(A, "(unreachable)"), 0xFF01)
+            .expect_halt_inside(HaltReason::Unreachable),
+        refused(main("ewasm main as bl", "bl").given_contract(A, echo), 0xFF05),
+        refused(main("ewasm main as lr", "lr").given_contract(A, echo), 0xFF05),
+        refused(f("v", b"").case("another export of an ewasm contract"), 0xFF04).given_code(
             A,
             &module("(func (export \"main\")) (func (export \"f\"))"),
             Abi::Ewasm,
         ),
-        packed(main("packed main", "br"), &echo_main).output(&answer(0, b"hello")),
+        packed(main("packed main", "br"), &echo_main).expect_output(&answer(0, b"hello")),
         refused(packed(main("packed main as bl", "bl"), &echo_main), 0xFF05),
         // By plain calls.
-        by_call("packed main by call", &echo_main).output(&status(0, b"hello")),
-        by_call("packed main by call, an error of its own", &failing(7)).output(&status(2, &KEY[..3])),
+        by_call("packed main by call", &echo_main).expect_output(&status(0, b"hello")),
+        by_call("packed main by call, an error of its own", &failing(7)).expect_output(&status(2, &KEY[..3])),
         by_call("packed main by call, a bad result", &failing(0xFF01))
-            .output(&status(1, b""))
-            .halts_inside(HaltReason::BadResult),
-        by_call("packed plain main by call", &export("main", "", echo)).output(&status(0, b"hello")),
+            .expect_output(&status(1, b""))
+            .expect_halt_inside(HaltReason::BadResult),
+        by_call("packed plain main by call", &export("main", "", echo)).expect_output(&status(0, b"hello")),
         by_call("packed main by call, no room", &format!("(memory (export \"memory\") 1 1) {echo_main}"))
-            .output(&status(1, b"")),
-        by_call("packed without main by call", ECHO).output(&status(1, b"")),
-        by_call("packed main by call, storage", &failing(0)).output(&status(0, &KEY[..3])).stores(A, KEY, &VALUE),
+            .expect_output(&status(1, b"")),
+        by_call("packed without main by call", ECHO).expect_output(&status(1, b"")),
+        by_call("packed main by call, storage", &failing(0))
+            .expect_output(&status(0, &KEY[..3]))
+            .expect_storage(A, KEY, &VALUE),
     ]
 }
 

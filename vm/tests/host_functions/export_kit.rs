@@ -81,7 +81,7 @@ pub(crate) fn answer(errno: u16, returned: &[u8]) -> Vec<u8> {
 
 /// Puts a `packed` contract at [`A`].
 pub(crate) fn packed(case: Case, fields: &str) -> Case {
-    case.code(A, &module(fields), Abi::Packed)
+    case.given_code(A, &module(fields), Abi::Packed)
 }
 
 /// A buffer as a struct's member: offset low, length high.

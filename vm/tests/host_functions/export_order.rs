@@ -23,19 +23,19 @@ const PLAIN: &str = "#768 #1 #769 #1 #0 #0";
 
 /// Each case has what a later step refuses as well.
 fn steps() -> Vec<Case> {
-    let refused = |case: Case, errno| case.output(&answer(errno, b""));
+    let refused = |case: Case, errno| case.expect_output(&answer(errno, b""));
     vec![
-        raw("1: negative gas", "~-1 #-1 #-1 #-1 #-1 #-1 #-1 #-1 #-1").halts(HaltReason::ArgumentOutOfRange),
-        raw("2: the address", "~0 #-1 #-1 #768 #257 #769 #0 #0 #3").halts(OOB),
-        raw("3: the value", "~0 @A #-1 #768 #257 #769 #0 #0 #3").halts(OOB),
-        raw("4: the name", "~0 @A @ZERO #65280 #257 #769 #0 #0 #3").halts(OOB),
-        raw("4: the descriptor", "~0 @A @ZERO #1040 #257 #-1 #0 #0 #3").halts(OOB),
-        raw("4: the struct", "~0 @A @ZERO #1040 #257 #769 #0 #65534 #3").halts(OOB),
+        raw("1: negative gas", "~-1 #-1 #-1 #-1 #-1 #-1 #-1 #-1 #-1").expect_halt(HaltReason::ArgumentOutOfRange),
+        raw("2: the address", "~0 #-1 #-1 #768 #257 #769 #0 #0 #3").expect_halt(OOB),
+        raw("3: the value", "~0 @A #-1 #768 #257 #769 #0 #0 #3").expect_halt(OOB),
+        raw("4: the name", "~0 @A @ZERO #65280 #257 #769 #0 #0 #3").expect_halt(OOB),
+        raw("4: the descriptor", "~0 @A @ZERO #1040 #257 #-1 #0 #0 #3").expect_halt(OOB),
+        raw("4: the struct", "~0 @A @ZERO #1040 #257 #769 #0 #65534 #3").expect_halt(OOB),
         // A name that is too long, and no descriptor, and arguments of another length.
         refused(raw("6: the name", "~0 @A @AMOUNT #1040 #257 #769 #0 #0 #3"), 0xFF04),
         refused(raw("7: no descriptor", "~0 @A @AMOUNT #768 #1 #769 #0 #0 #3"), 0xFF05),
         refused(raw("7: the length", "~0 @A @AMOUNT #768 #1 #770 #2 #1024 #7"), 0xFF05),
-        raw("8: a buffer", "~0 @A @AMOUNT #768 #1 #770 #2 #1024 #8").halts(OOB),
+        raw("8: a buffer", "~0 @A @AMOUNT #768 #1 #770 #2 #1024 #8").expect_halt(OOB),
         refused(raw("12: the balance", "~0 @ABSENT @AMOUNT #768 #1 #770 #2 #1032 #8"), 0xFF09),
         refused(raw("13: no code", "~0 @ABSENT @ZERO #768 #1 #770 #2 #1032 #8"), 0xFF03),
         refused(raw("13: no code, nothing in memory at 0", &format!("~0 @ABSENT @ZERO {PLAIN}")), 0xFF03),
@@ -58,7 +58,7 @@ fn return_data() -> Vec<Case> {
         let packed_result = u64::from(errno) << 48;
         let mut output = answer(errno, returned);
         output[..8].copy_from_slice(&packed_result.to_le_bytes());
-        call.case_with(name, &body, "").code(B, &hello, Abi::Ewasm).output(&output)
+        call.case_with(name, &body, "").given_code(B, &hello, Abi::Ewasm).expect_output(&output)
     };
     let too_long = [b'x'; 257];
     let named = Export { name: &too_long, descriptor: "v", arguments: b"", buffers: b"" };
@@ -72,7 +72,7 @@ fn return_data() -> Vec<Case> {
         packed(after("goes: no such export", &f("v", b""), "@ZERO", 0xFF04, b""), ""),
         packed(after("goes: another type", &f("iv", &[0; 4]), "@ZERO", 0xFF05, b""), &export("f", "", "")),
         packed(after("goes: a trap", &f("v", b""), "@ZERO", 0xFF01, b""), &export("f", "", "(unreachable)"))
-            .halts_inside(HaltReason::Unreachable),
+            .expect_halt_inside(HaltReason::Unreachable),
         packed(after("goes: a return without output", &f("v", b""), "@ZERO", 0, b""), &export("f", "", "")),
     ]
 }
@@ -92,7 +92,7 @@ fn cost(call: &Export<'_>, gas: u64, callee: Option<&str>) -> u64 {
          (i64.store #0 (i64.sub (local.get $before) (call $getGasLeft))) (call $finish #0 #16)",
         call.call_of("@A", gas, "@ZERO")
     );
-    let case = call.case_with("cost", &body, "(memory (export \"memory\") 3)").gas_limit(100_000_000);
+    let case = call.case_with("cost", &body, "(memory (export \"memory\") 3)").given_gas_limit(100_000_000);
     let case = match callee {
         Some(fields) => packed(case, fields),
         None => case,

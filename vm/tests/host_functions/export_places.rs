@@ -44,7 +44,7 @@ fn orders() -> Vec<Case> {
     let high = [swapped(slot(BUFFERS, 5)), swapped(slot(BUFFERS + 7, 13))].concat();
     let case = |name: &str, arguments: &[u8], of_caller: &str, of_callee: &str, expect: [u8; 8]| {
         let callee = format!("{SECOND} {of_callee}");
-        packed(call("bbl", arguments).packed_case(name, of_caller), &callee).output(&answer(0, &expect))
+        packed(call("bbl", arguments).packed_case(name, of_caller), &callee).expect_output(&answer(0, &expect))
     };
     let explicit = "(@custom \"packed_order\" \"\\00\")";
     vec![
@@ -66,7 +66,7 @@ fn orders() -> Vec<Case> {
             call("bbl", &low).case_with("order: of an ewasm contract", &told(&call("bbl", &low).call()), OTHER_ORDER),
             SECOND,
         )
-        .output(&answer(0, &placed)),
+        .expect_output(&answer(0, &placed)),
     ]
 }
 
@@ -79,9 +79,9 @@ fn appended() -> Vec<Case> {
         // Enough for a callee of 511 pages.
         let body = told(&call.call_of("@A", 20_000_000, "@ZERO"));
         let case = call.case_with(name, &body, "(memory (export \"memory\") 3)");
-        packed(case, &fields).output(&answer(0, &expect.to_le_bytes())).gas_limit(40_000_000)
+        packed(case, &fields).expect_output(&answer(0, &expect.to_le_bytes())).given_gas_limit(40_000_000)
     };
-    let no_room = |case: Case| case.output(&answer(0xFF07, b""));
+    let no_room = |case: Case| case.expect_output(&answer(0xFF07, b""));
     // The 16 bytes from where a buffer of 5 lies, as the callee finds them.
     let tail = "(func (export \"f\") (param i64) (result i64) (i64.or (i64.and (local.get 0) ~0xFFFFFF) ~0x10000000))";
     vec![
@@ -101,13 +101,13 @@ fn appended() -> Vec<Case> {
             "(memory 0 0) (func (export \"f\") (param i64) (result i32) #0)",
         )),
         packed(call("br", &one).case("place: zeros behind a buffer"), tail)
-            .output(&answer(0, b"hello\0\0\0\0\0\0\0\0\0\0\0")),
+            .expect_output(&answer(0, b"hello\0\0\0\0\0\0\0\0\0\0\0")),
         // What the callee adds itself comes after.
         packed(
             call("bi", &one).case("place: memory.grow comes after"),
             "(func (export \"f\") (param i64) (result i32) (memory.grow #1))",
         )
-        .output(&answer(0, &2_u32.to_le_bytes())),
+        .expect_output(&answer(0, &2_u32.to_le_bytes())),
     ]
 }
 
@@ -124,39 +124,40 @@ fn areas() -> Vec<Case> {
     );
     let pages = area(0x1800, 32) + "(func (export \"f\") (param i64 i64) (result i32) (memory.size))";
     vec![
-        case("area: two buffers", "bbl", &second(area(0x1801, 32))).output(&placed(0x1801)),
-        case("area: room to spare", "bbl", &second(area(0x1800, 33))).output(&placed(0x1800)),
-        case("area: a byte short", "bbl", &second(area(0x1800, 31))).output(&answer(0xFF07, b"")),
-        case("area: none", "bbl", &second(area(0x1800, 0))).output(&answer(0xFF07, b"")),
-        case("area: the end of memory", "bbl", &second(area(65_504, 32))).output(&placed(65_504)),
-        case("area: in the second page", "bbl", &second(memory("2 2") + &area(70_000, 32))).output(&placed(70_000)),
-        case("area: no page is added", "bbi", &pages).output(&answer(0, &1_u32.to_le_bytes())),
+        case("area: two buffers", "bbl", &second(area(0x1801, 32))).expect_output(&placed(0x1801)),
+        case("area: room to spare", "bbl", &second(area(0x1800, 33))).expect_output(&placed(0x1800)),
+        case("area: a byte short", "bbl", &second(area(0x1800, 31))).expect_output(&answer(0xFF07, b"")),
+        case("area: none", "bbl", &second(area(0x1800, 0))).expect_output(&answer(0xFF07, b"")),
+        case("area: the end of memory", "bbl", &second(area(65_504, 32))).expect_output(&placed(65_504)),
+        case("area: in the second page", "bbl", &second(memory("2 2") + &area(70_000, 32)))
+            .expect_output(&placed(70_000)),
+        case("area: no page is added", "bbi", &pages).expect_output(&answer(0, &1_u32.to_le_bytes())),
         // What lies between and behind the buffers stays as it was.
         case("area: what lies between", "bbr", &between)
-            .output(&answer(0, &[&b"hello"[..], &[0xEE; 11], b"second buffer", &[0xEE; 3]].concat())),
+            .expect_output(&answer(0, &[&b"hello"[..], &[0xEE; 11], b"second buffer", &[0xEE; 3]].concat())),
         // Empty buffers need no area.
         packed(
             call("bbl", &[slot(9, 0), slot(7, 0)].concat()).case("area: nothing into none"),
             &second(area(0x1800, 0)),
         )
-        .output(&answer(0, &[0; 8])),
+        .expect_output(&answer(0, &[0; 8])),
         // A memory that the host cannot see has no room, and refusing costs the callee nothing.
         packed(
             call("bi", &slot(BUFFERS, 5)).case("place: a memory that is not exported"),
             "(memory $own 1) (func (export \"f\") (param i64) (result i32) #7)",
         )
-        .output(&answer(0xFF07, b"")),
+        .expect_output(&answer(0xFF07, b"")),
         packed(
             call("bi", &slot(BUFFERS, 5)).case("area: in a memory that is not exported"),
             &format!("(memory $own 1) {} (func (export \"f\") (param i64) (result i32) #7)", area(64, 64)),
         )
-        .output(&answer(0xFF07, b"")),
+        .expect_output(&answer(0xFF07, b"")),
         // Nothing to place: a memory that is not exported does no harm.
         packed(
             call("bi", &slot(BUFFERS, 0)).case("place: nothing into a memory that is not exported"),
             "(memory $own 1) (func (export \"f\") (param i64) (result i32) #7)",
         )
-        .output(&answer(0, &7_u32.to_le_bytes())),
+        .expect_output(&answer(0, &7_u32.to_le_bytes())),
     ]
 }
 

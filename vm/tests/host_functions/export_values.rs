@@ -26,12 +26,13 @@ fn scalars() -> Vec<Case> {
         format!("(i64.add {sum} (i64.mul (local.get {index}) (local.get {index})))")
     });
     vec![
-        scalar("v", "v", b"", "", "").output(&answer(0, b"")),
-        scalar("i", "i", b"", "(result i32)", "#-2").output(&answer(0, &minus_two[..4])),
-        scalar("l", "l", b"", "(result i64)", "~-2").output(&answer(0, &minus_two)),
+        scalar("v", "v", b"", "", "").expect_output(&answer(0, b"")),
+        scalar("i", "i", b"", "(result i32)", "#-2").expect_output(&answer(0, &minus_two[..4])),
+        scalar("l", "l", b"", "(result i64)", "~-2").expect_output(&answer(0, &minus_two)),
         scalar("ii", "ii", &minus_two[..4], "(param i32) (result i32)", "(local.get 0)")
-            .output(&answer(0, &minus_two[..4])),
-        scalar("ll", "ll", &minus_two, "(param i64) (result i64)", "(local.get 0)").output(&answer(0, &minus_two)),
+            .expect_output(&answer(0, &minus_two[..4])),
+        scalar("ll", "ll", &minus_two, "(param i64) (result i64)", "(local.get 0)")
+            .expect_output(&answer(0, &minus_two)),
         // 1 + 10 + 100; the padding does not matter.
         scalar(
             "ilil with wild padding",
@@ -40,7 +41,7 @@ fn scalars() -> Vec<Case> {
             "(param i32 i64 i32) (result i64)",
             "(i64.add (i64.add (i64.extend_i32_u (local.get 0)) (local.get 1)) (i64.extend_i32_u (local.get 2)))",
         )
-        .output(&answer(0, &111_u64.to_le_bytes())),
+        .expect_output(&answer(0, &111_u64.to_le_bytes())),
         // The sum of the squares of 1 to 32.
         scalar(
             "32 parameters",
@@ -49,14 +50,14 @@ fn scalars() -> Vec<Case> {
             &format!("(param {}) (result i64)", "i64 ".repeat(32)),
             &sum,
         )
-        .output(&answer(0, &11_440_u64.to_le_bytes())),
+        .expect_output(&answer(0, &11_440_u64.to_le_bytes())),
         scalar("an i64 that looks like an error", "l", b"", "(result i64)", "~0xFF0B000000000000")
-            .output(&answer(0, &0xFF0B_0000_0000_0000_u64.to_le_bytes())),
+            .expect_output(&answer(0, &0xFF0B_0000_0000_0000_u64.to_le_bytes())),
         // A contract that ends by a host function ends so; its result does not matter.
         scalar("finish inside", "i", b"", "(result i32)", "(call $finish @KEY #2) #7")
-            .output(&answer(0, &[0x40, 0x41])),
+            .expect_output(&answer(0, &[0x40, 0x41])),
         scalar("revert inside", "i", b"", "(result i32)", "(call $revert @KEY #2) #7")
-            .output(&answer(1, &[0x40, 0x41])),
+            .expect_output(&answer(1, &[0x40, 0x41])),
         // What it reads as call data is the struct.
         scalar(
             "call data is the struct",
@@ -65,7 +66,7 @@ fn scalars() -> Vec<Case> {
             "(param i64)",
             "(call $callDataCopy #0 #0 (call $getCallDataSize)) (call $finish #0 (call $getCallDataSize))",
         )
-        .output(&answer(0, &minus_two)),
+        .expect_output(&answer(0, &minus_two)),
     ]
 }
 
@@ -80,23 +81,23 @@ fn buf_out(offset: u64, length: u64, errno: u64) -> u64 {
 }
 
 fn stands(case: Case) -> Case {
-    case.stores(A, crate::text::KEY, &crate::text::VALUE)
+    case.expect_storage(A, crate::text::KEY, &crate::text::VALUE)
 }
 
 fn results() -> Vec<Case> {
-    let bad = |case: Case| case.output(&answer(0xFF0B, b"")).halts_inside(HaltReason::BadResult);
+    let bad = |case: Case| case.expect_output(&answer(0xFF0B, b"")).expect_halt_inside(HaltReason::BadResult);
     vec![
-        stands(result("r: bytes", buf_out(16, 5, 0))).output(&answer(0, b"hello")),
-        stands(result("r: nothing", 0)).output(&answer(0, b"")),
-        stands(result("r: nothing at the end of memory", buf_out(65_536, 0, 0))).output(&answer(0, b"")),
-        stands(result("r: the last byte", buf_out(65_535, 1, 0))).output(&answer(0, &[0])),
+        stands(result("r: bytes", buf_out(16, 5, 0))).expect_output(&answer(0, b"hello")),
+        stands(result("r: nothing", 0)).expect_output(&answer(0, b"")),
+        stands(result("r: nothing at the end of memory", buf_out(65_536, 0, 0))).expect_output(&answer(0, b"")),
+        stands(result("r: the last byte", buf_out(65_535, 1, 0))).expect_output(&answer(0, &[0])),
         bad(result("r: nothing beyond memory", buf_out(65_537, 0, 0))),
         bad(result("r: a byte beyond memory", buf_out(65_536, 1, 0))),
         bad(result("r: all that 48 bits hold", buf_out(0xFF_FFFF, 0xFF_FFFF, 0))),
         // An error of its own undoes its effects and keeps its bytes.
-        result("r: error 1 with bytes", buf_out(16, 5, 1)).output(&answer(1, b"hello")),
-        result("r: error 0x1234", buf_out(0, 0, 0x1234)).output(&answer(0x1234, b"")),
-        result("r: the last error of its own", buf_out(16, 5, 0xFEFF)).output(&answer(0xFEFF, b"hello")),
+        result("r: error 1 with bytes", buf_out(16, 5, 1)).expect_output(&answer(1, b"hello")),
+        result("r: error 0x1234", buf_out(0, 0, 0x1234)).expect_output(&answer(0x1234, b"")),
+        result("r: the last error of its own", buf_out(16, 5, 0xFEFF)).expect_output(&answer(0xFEFF, b"hello")),
         bad(result("r: the first error of the host", buf_out(16, 5, 0xFF00))),
         bad(result("r: the host's trap", buf_out(0, 0, 0xFF01))),
         bad(result("r: the last error of the host", buf_out(0, 0, 0xFFFF))),
@@ -114,16 +115,16 @@ fn buffers() -> Vec<Case> {
     };
     let two = [slot(BUFFERS, 5), slot(BUFFERS + 7, 13)].concat();
     vec![
-        call("b: echo", "br", &slot(BUFFERS, 5), ECHO).output(&answer(0, b"hello")),
-        call("b: the first appended page", "bl", &slot(BUFFERS, 5), raw).output(&answer(0, &slot(0x1_0000, 5))),
-        call("b: the second buffer", "bbl", &two, second).output(&answer(0, &slot(0x1_0010, 13))),
-        call("b: nothing", "br", &slot(0, 0), ECHO).output(&answer(0, b"")),
-        call("b: nothing, a wild offset", "bl", &slot(u32::MAX, 0), raw).output(&answer(0, &[0; 8])),
+        call("b: echo", "br", &slot(BUFFERS, 5), ECHO).expect_output(&answer(0, b"hello")),
+        call("b: the first appended page", "bl", &slot(BUFFERS, 5), raw).expect_output(&answer(0, &slot(0x1_0000, 5))),
+        call("b: the second buffer", "bbl", &two, second).expect_output(&answer(0, &slot(0x1_0010, 13))),
+        call("b: nothing", "br", &slot(0, 0), ECHO).expect_output(&answer(0, b"")),
+        call("b: nothing, a wild offset", "bl", &slot(u32::MAX, 0), raw).expect_output(&answer(0, &[0; 8])),
         call("b: nothing, then bytes", "bbl", &[slot(u32::MAX, 0), slot(BUFFERS, 5)].concat(), second)
-            .output(&answer(0, &slot(0x1_0000, 5))),
-        call("b: the last byte of memory", "bl", &slot(65_535, 1), raw).output(&answer(0, &slot(0x1_0000, 1))),
-        call("b: a byte beyond memory", "bl", &slot(65_536, 1), raw).halts(HaltReason::HostAccessOutOfBounds),
-        call("b: an overflow", "bl", &slot(2, u32::MAX), raw).halts(HaltReason::HostAccessOutOfBounds),
+            .expect_output(&answer(0, &slot(0x1_0000, 5))),
+        call("b: the last byte of memory", "bl", &slot(65_535, 1), raw).expect_output(&answer(0, &slot(0x1_0000, 1))),
+        call("b: a byte beyond memory", "bl", &slot(65_536, 1), raw).expect_halt(HaltReason::HostAccessOutOfBounds),
+        call("b: an overflow", "bl", &slot(2, u32::MAX), raw).expect_halt(HaltReason::HostAccessOutOfBounds),
         // Overlapping buffers are two: the callee writes into the first and returns the second.
         call(
             "b: overlapping buffers",
@@ -132,15 +133,15 @@ fn buffers() -> Vec<Case> {
             "(func (export \"f\") (param i64 i64) (result i64) (i64.store (i32.wrap_i64 (local.get 0)) ~-1) \
                 (i64.or (i64.and (local.get 1) ~0xFFFFFF) ~0x5000000))",
         )
-        .output(&answer(0, b"hello")),
+        .expect_output(&answer(0, b"hello")),
         // The struct itself as a buffer, and the name.
-        call("b: the name as a buffer", "br", &slot(NAME, 1), ECHO).output(&answer(0, b"f")),
+        call("b: the name as a buffer", "br", &slot(NAME, 1), ECHO).expect_output(&answer(0, b"f")),
         // A callee cannot reach into its caller: what it writes stays its own.
         {
             let call = Export { name: b"f", descriptor: "bv", arguments: &slot(BUFFERS, 5), buffers: b"hello" };
             let body = format!("(drop {}) (call $finish #{BUFFERS} #5)", call.call());
             let callee = "(func (export \"f\") (param i64) (i64.store (i32.wrap_i64 (local.get 0)) ~-1))";
-            packed(call.case_with("b: the caller's bytes stay", &body, ""), callee).output(b"hello")
+            packed(call.case_with("b: the caller's bytes stay", &body, ""), callee).expect_output(b"hello")
         },
     ]
 }
@@ -155,11 +156,11 @@ fn values() {
     let call = f("r", b"");
     let body = format!("(drop {}) (call $returnDataCopy #0 #1 #3) (call $finish #0 #3)", call.call());
     let hello = data(0x900, b"hello") + &export("f", "(result i64)", &format!("~{}", buf_out(0x900, 5, 0)));
-    cases.push(packed(call.case_with("return data in parts", &body, ""), &hello).output(b"ell"));
+    cases.push(packed(call.case_with("return data in parts", &body, ""), &hello).expect_output(b"ell"));
     let beyond = format!("(drop {}) (call $returnDataCopy #0 #1 #5)", call.call());
     cases.push(
         packed(call.case_with("return data beyond its end", &beyond, ""), &hello)
-            .halts(HaltReason::HostAccessOutOfBounds),
+            .expect_halt(HaltReason::HostAccessOutOfBounds),
     );
     check_all("export_values", cases);
 }

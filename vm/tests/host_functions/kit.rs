@@ -125,54 +125,54 @@ impl Case {
     // The world.
 
     /// Puts a contract with that `main` at `address`.
-    pub(crate) fn contract(self, address: Address, body: &str) -> Self {
-        self.code(address, &main_of(body), Abi::Ewasm)
+    pub(crate) fn given_contract(self, address: Address, body: &str) -> Self {
+        self.given_code(address, &main_of(body), Abi::Ewasm)
     }
 
     /// Puts code at `address`.
-    pub(crate) fn code(mut self, address: Address, code: &[u8], abi: Abi) -> Self {
+    pub(crate) fn given_code(mut self, address: Address, code: &[u8], abi: Abi) -> Self {
         self.world.put_code(address, CodeId::of(code, abi), code);
         self
     }
 
-    pub(crate) fn balance(mut self, address: Address, balance: impl TryInto<U256>) -> Self {
+    pub(crate) fn given_balance(mut self, address: Address, balance: impl TryInto<U256>) -> Self {
         self.world.accounts.entry(address).or_default().balance = balance.try_into().ok().unwrap();
         self
     }
 
-    pub(crate) fn nonce(mut self, address: Address, nonce: u64) -> Self {
+    pub(crate) fn given_nonce(mut self, address: Address, nonce: u64) -> Self {
         self.world.accounts.entry(address).or_default().nonce = nonce;
         self
     }
 
-    pub(crate) fn stored(mut self, address: Address, key: [u8; 32], value: &[u8]) -> Self {
+    pub(crate) fn given_storage(mut self, address: Address, key: [u8; 32], value: &[u8]) -> Self {
         self.world.put_storage(address, key.to_vec(), value.to_vec());
         self
     }
 
     // The transaction.
 
-    pub(crate) fn kind(mut self, kind: TxKind) -> Self {
+    pub(crate) fn given_kind(mut self, kind: TxKind) -> Self {
         self.tx.kind = kind;
         self
     }
 
-    pub(crate) fn input(mut self, input: &[u8]) -> Self {
+    pub(crate) fn given_input(mut self, input: &[u8]) -> Self {
         self.tx.input = input.to_vec();
         self
     }
 
-    pub(crate) fn value(mut self, value: impl TryInto<U256>) -> Self {
+    pub(crate) fn given_value(mut self, value: impl TryInto<U256>) -> Self {
         self.tx.value = value.try_into().ok().unwrap();
         self
     }
 
-    pub(crate) fn gas_limit(mut self, gas_limit: u64) -> Self {
+    pub(crate) fn given_gas_limit(mut self, gas_limit: u64) -> Self {
         self.tx.gas_limit = Gas::new(gas_limit);
         self
     }
 
-    pub(crate) fn gas_price(mut self, gas_price: impl TryInto<U256>) -> Self {
+    pub(crate) fn given_gas_price(mut self, gas_price: impl TryInto<U256>) -> Self {
         self.tx.gas_price = gas_price.try_into().ok().unwrap();
         self
     }
@@ -180,7 +180,7 @@ impl Case {
     // What is expected.
 
     /// It runs under `EWASM_BYZANTIUM` too, and uses this gas there.
-    pub(crate) fn gas(mut self, byzantium: u64) -> Self {
+    pub(crate) fn expect_gas(mut self, byzantium: u64) -> Self {
         self.byzantium = Some(byzantium);
         self
     }
@@ -197,69 +197,75 @@ impl Case {
         self
     }
 
-    pub(crate) fn halts(mut self, reason: HaltReason) -> Self {
+    pub(crate) fn expect_halt(mut self, reason: HaltReason) -> Self {
         self.outcome = Outcome::Halt { reason };
         self
     }
 
     /// It halts under both revisions; all gas is gone.
-    pub(crate) fn halts_in_both(self, reason: HaltReason) -> Self {
+    pub(crate) fn expect_halt_in_both(self, reason: HaltReason) -> Self {
         let limit = self.tx.gas_limit.get();
-        self.gas(limit).halts(reason)
+        self.expect_gas(limit).expect_halt(reason)
     }
 
-    pub(crate) fn reverts(mut self, errno: u16) -> Self {
+    pub(crate) fn expect_revert(mut self, errno: u16) -> Self {
         self.outcome = Outcome::Revert { errno };
         self
     }
 
-    pub(crate) fn output(mut self, output: &[u8]) -> Self {
+    pub(crate) fn expect_output(mut self, output: &[u8]) -> Self {
         self.output = output.to_vec();
         self
     }
 
-    pub(crate) fn log(mut self, address: Address, topics: &[[u8; 32]], data: &[u8]) -> Self {
+    pub(crate) fn expect_log(mut self, address: Address, topics: &[[u8; 32]], data: &[u8]) -> Self {
         let topics = topics.iter().copied().map(B256::new).collect();
         self.logs.push(Log { address, topics, data: data.to_vec() });
         self
     }
 
     /// A storage value that is changed; empty for removed.
-    pub(crate) fn stores(mut self, address: Address, key: [u8; 32], value: &[u8]) -> Self {
+    pub(crate) fn expect_storage(mut self, address: Address, key: [u8; 32], value: &[u8]) -> Self {
         self.storage.insert((address, key.to_vec()), (!value.is_empty()).then(|| value.to_vec()));
         self
     }
 
-    pub(crate) fn clears(mut self, address: Address) -> Self {
+    pub(crate) fn expect_cleared(mut self, address: Address) -> Self {
         self.cleared.push(address);
         self
     }
 
     /// An account that is changed. The sender is looked at in any case.
-    pub(crate) fn becomes(mut self, address: Address, nonce: u64, balance: impl TryInto<U256>, has_code: bool) -> Self {
+    pub(crate) fn expect_account(
+        mut self,
+        address: Address,
+        nonce: u64,
+        balance: impl TryInto<U256>,
+        has_code: bool,
+    ) -> Self {
         self.accounts.insert(address, Some((nonce, balance.try_into().ok().unwrap(), has_code)));
         self
     }
 
     /// An account that is removed.
-    pub(crate) fn removes(mut self, address: Address) -> Self {
+    pub(crate) fn expect_removed(mut self, address: Address) -> Self {
         self.accounts.insert(address, None);
         self
     }
 
-    pub(crate) fn creates(mut self, address: Address) -> Self {
+    pub(crate) fn expect_created(mut self, address: Address) -> Self {
         self.created = Some(address);
         self
     }
 
     /// What self-destruction takes out of the world.
-    pub(crate) fn burns(mut self, amount: impl TryInto<U256>) -> Self {
+    pub(crate) fn expect_burned(mut self, amount: impl TryInto<U256>) -> Self {
         self.burned = amount.try_into().ok().unwrap();
         self
     }
 
     /// The innermost frame halts, and one above it goes on.
-    pub(crate) fn halts_inside(mut self, reason: HaltReason) -> Self {
+    pub(crate) fn expect_halt_inside(mut self, reason: HaltReason) -> Self {
         self.halted_inside = Some(reason);
         self
     }

@@ -218,9 +218,9 @@ pub(crate) fn variable_call(line: &Line) -> Case {
 }
 
 fn with_accounts(case: Case, line: &Line) -> Case {
-    let case = case.contract(A, "(unreachable)").balance(A, 7);
+    let case = case.given_contract(A, "(unreachable)").given_balance(A, 7);
     // `callDataCopy` copies an input of 24 bytes: for the good call there are as many zeros.
-    if line.name == "callDataCopy" { case.input(&[0; 24]) } else { case }
+    if line.name == "callDataCopy" { case.given_input(&[0; 24]) } else { case }
 }
 
 /// The size of what an offset counts in.

@@ -48,8 +48,9 @@ fn check_byzantium(case: &mut Case, limit: u64) {
 /// Charges behind the first of a function, the gas of the transaction under Byzantium, if it is there.
 fn later_charges() -> Vec<(&'static str, Case, Option<u64>)> {
     let export = data(FREE, b"v") + &data(FREE + 16, &[0, 0, 0, 0, 0, 0, 1, 0]) + &data(FREE + 32, b"bv");
-    let rich =
-        |name: &'static str, body: &str, gas| (name, Case::new(name, body).balance(crate::text::CONTRACT, 5), gas);
+    let rich = |name: &'static str, body: &str, gas| {
+        (name, Case::new(name, body).given_balance(crate::text::CONTRACT, 5), gas)
+    };
     vec![
         rich("call: value", "(drop (call $call ~0 @SENDER @ONE #0 #0))", Some(30_700)),
         rich("call: a new account", "(drop (call $call ~0 @ABSENT @ONE #0 #0))", Some(55_700)),
@@ -62,7 +63,7 @@ fn later_charges() -> Vec<(&'static str, Case, Option<u64>)> {
         (
             "callExport: a new account",
             Case::with_fields("x", "(drop (call $callExport ~0 @ABSENT @ONE #0 #0 #768 #1 #0 #0))", &export)
-                .balance(crate::text::CONTRACT, 5),
+                .given_balance(crate::text::CONTRACT, 5),
             None,
         ),
         // One buffer of 65,536 bytes: its words and a page.

@@ -109,11 +109,11 @@ fn pointers() {
     let mut lines = Vec::new();
     let mut combinations = 0;
     for line in LINES.iter().filter(|line| !line.good.is_empty()) {
-        let case = variable_call(line).input(&input(line.good)).gas_limit(GAS_LIMIT);
+        let case = variable_call(line).given_input(&input(line.good)).given_gas_limit(GAS_LIMIT);
         for index in 0..line.good.len() {
             let mut succeeded = Vec::new();
             for arguments in [line.good.to_vec()].into_iter().chain(variations(line, index, &case)) {
-                let case = variable_call(line).input(&input(&arguments)).gas_limit(GAS_LIMIT);
+                let case = variable_call(line).given_input(&input(&arguments)).given_gas_limit(GAS_LIMIT);
                 combinations += 1;
                 if line.byzantium.is_some() {
                     check(&BYZANTIUM, line, &case, &arguments);

@@ -107,7 +107,7 @@ fn a_module_answers_as_a_frame() {
             check("callStatic: note", note, &word(1), Some(HaltReason::StaticModeViolation));
         } else {
             // On an account that is empty it would not stay (EIP-161).
-            let executed = check(&format!("{kind}: note"), note.balance(NOTE, 1), &word(0), None);
+            let executed = check(&format!("{kind}: note"), note.given_balance(NOTE, 1), &word(0), None);
             let on = if on_caller { CONTRACT } else { NOTE };
             let value = executed.diff.storage[&on].values[&KEY.to_vec()].as_deref();
             assert_eq!(value, Some(&VALUE[..]), "{kind}");
@@ -142,13 +142,13 @@ fn one_module_is_one_code() {
 #[test]
 fn a_module_costs_what_its_code_costs_on_an_account() {
     let straight = |to| {
-        let case = Case::of_code("straight", &module(MAIN), Abi::Ewasm).kind(TxKind::Call { to, export: None });
-        executed(&case.input(b"abc")).receipt
+        let case = Case::of_code("straight", &module(MAIN), Abi::Ewasm).given_kind(TxKind::Call { to, export: None });
+        executed(&case.given_input(b"abc")).receipt
     };
     let (carried, on_account) = (straight(REPORT), straight(CONTRACT));
     assert_eq!((carried.outcome, carried.gas_used), (Outcome::Return, on_account.gas_used));
     assert_eq!(carried.output[..20], REPORT[..]);
-    let fails = executed(&Case::new("straight", "").kind(TxKind::Call { to: FAIL, export: None })).receipt;
+    let fails = executed(&Case::new("straight", "").given_kind(TxKind::Call { to: FAIL, export: None })).receipt;
     assert_eq!(fails.outcome, Outcome::Revert { errno: 7 });
 }
 
@@ -162,7 +162,7 @@ fn a_module_has_no_exports_for_others_and_no_code_to_see() {
     let receipt = executed(&Case::with_fields("callExport", &body, &fields)).receipt;
     assert_eq!(receipt.output, [&(0xFF03_u64 << 48).to_le_bytes()[..], &word(0)].concat());
     let kind = TxKind::Call { to: REVERSE, export: Some(b"reverse".to_vec()) };
-    let receipt = executed(&Case::new("by name", "").kind(kind)).receipt;
+    let receipt = executed(&Case::new("by name", "").given_kind(kind)).receipt;
     assert_eq!(receipt.outcome, Outcome::Halt { reason: HaltReason::NoCode });
     // Under a revision without it the address is an account like any other.
     let receipt = calls("call", REVERSE, 100_000).execute(&V1).receipt;

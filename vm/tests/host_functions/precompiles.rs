@@ -54,14 +54,18 @@ fn every_kind_of_call_has_the_answer() {
             call(kind, 100_000, "@ZERO", 3)
         );
         let output = [&word(0)[..], &word(32), &DIGEST].concat();
-        cases.push(of(format!("{kind}: sha256"), SHA256, b"abc", &body).gas(21_000 + 700 + 72 + 2 + 6).output(&output));
+        cases.push(
+            of(format!("{kind}: sha256"), SHA256, b"abc", &body)
+                .expect_gas(21_000 + 700 + 72 + 2 + 6)
+                .expect_output(&output),
+        );
         let status = status_of(&call(kind, 71, "@ZERO", 3));
         let case = of(format!("{kind}: gas of one less"), SHA256, b"abc", &status);
-        cases.push(case.gas(21_000 + 700 + 71).output(&word(1)).halts_inside(HaltReason::OutOfGas));
+        cases.push(case.expect_gas(21_000 + 700 + 71).expect_output(&word(1)).expect_halt_inside(HaltReason::OutOfGas));
         let case =
             of(format!("{kind}: not a point"), BN254_ADD, &[1; 64], &status_of(&call(kind, 90_000, "@ZERO", 64)));
         let reason = HaltReason::InvalidPrecompileInput;
-        cases.push(case.gas(21_000 + 700 + 90_000).output(&word(1)).halts_inside(reason));
+        cases.push(case.expect_gas(21_000 + 700 + 90_000).expect_output(&word(1)).expect_halt_inside(reason));
     }
     check_all("precompiles", cases);
 }
@@ -80,12 +84,12 @@ fn the_return_data_is_that_of_the_last_call() {
     let failing = format!("(call $callStatic ~10 #{ADDRESS} #{INPUT} #3)");
     let cases = vec![
         of("out of gas", SHA256, b"abc", &sizes(&failing))
-            .gas(21_000 + 700 + 72 + 700 + 10 + 4)
-            .output(&output)
-            .halts_inside(HaltReason::OutOfGas),
+            .expect_gas(21_000 + 700 + 72 + 700 + 10 + 4)
+            .expect_output(&output)
+            .expect_halt_inside(HaltReason::OutOfGas),
         of("an account without code", SHA256, b"abc", &sizes("(call $callStatic ~10 @B #0 #0)"))
-            .gas(21_000 + 700 + 72 + 700 + 4)
-            .output(&output),
+            .expect_gas(21_000 + 700 + 72 + 700 + 4)
+            .expect_output(&output),
     ];
     check_all("precompiles_return_data", cases);
 }
@@ -95,33 +99,33 @@ fn the_return_data_is_that_of_the_last_call() {
 fn value_moves_and_comes_back_with_a_failure() {
     let body = |gas: u64, length| status_of(&call("call", gas, "@ONE", length));
     let funded = |name: &str, callee, input: &[u8], body: &str| {
-        of(name, callee, input, body).value(5).becomes(CONTRACT, 0, 4, true)
+        of(name, callee, input, body).given_value(5).expect_account(CONTRACT, 0, 4, true)
     };
     let cases = vec![
         // 700 + 9,000 + 25,000 + 18 - 2,300: the stipend that is left comes back.
         funded("a new account", IDENTITY, b"a", &body(0, 1))
-            .gas(21_000 + 700 + 34_000 + 18 - 2_300)
-            .output(&word(0))
-            .becomes(IDENTITY, 0, 1, false),
+            .expect_gas(21_000 + 700 + 34_000 + 18 - 2_300)
+            .expect_output(&word(0))
+            .expect_account(IDENTITY, 0, 1, false),
         funded("an account that is there", IDENTITY, b"a", &body(0, 1))
-            .balance(IDENTITY, 7)
-            .gas(21_000 + 700 + 9_000 + 18 - 2_300)
-            .output(&word(0))
-            .becomes(IDENTITY, 0, 8, false),
+            .given_balance(IDENTITY, 7)
+            .expect_gas(21_000 + 700 + 9_000 + 18 - 2_300)
+            .expect_output(&word(0))
+            .expect_account(IDENTITY, 0, 8, false),
         // The stipend alone does not pay for it under Byzantium; under `V1` it does.
         funded("the stipend pays", SHA256, b"abc", &body(0, 3))
-            .balance(SHA256, 7)
-            .gas(21_000 + 700 + 9_000 + 72 - 2_300)
-            .output(&word(0))
-            .becomes(SHA256, 0, 8, false),
+            .given_balance(SHA256, 7)
+            .expect_gas(21_000 + 700 + 9_000 + 72 - 2_300)
+            .expect_output(&word(0))
+            .expect_account(SHA256, 0, 8, false),
         of("not a point", BN254_ADD, &[1; 64], &body(50_000, 64))
-            .value(5)
-            .balance(BN254_ADD, 7)
-            .gas(21_000 + 700 + 9_000 + 50_000)
-            .output(&word(1))
-            .halts_inside(HaltReason::InvalidPrecompileInput)
-            .becomes(CONTRACT, 0, 5, true),
-        of("more than there is", IDENTITY, b"a", &body(0, 1)).gas(21_000 + 700 + 9_000).output(&word(1)),
+            .given_value(5)
+            .given_balance(BN254_ADD, 7)
+            .expect_gas(21_000 + 700 + 9_000 + 50_000)
+            .expect_output(&word(1))
+            .expect_halt_inside(HaltReason::InvalidPrecompileInput)
+            .expect_account(CONTRACT, 0, 5, true),
+        of("more than there is", IDENTITY, b"a", &body(0, 1)).expect_gas(21_000 + 700 + 9_000).expect_output(&word(1)),
     ];
     check_all("precompiles_value", cases);
 }
@@ -131,22 +135,22 @@ fn value_moves_and_comes_back_with_a_failure() {
 #[test]
 fn an_empty_account_is_touched() {
     let touched = |name: &str, callee, input: &[u8], gas| {
-        of(name, callee, input, &status_of(&call("call", gas, "@ZERO", input.len()))).balance(callee, 0)
+        of(name, callee, input, &status_of(&call("call", gas, "@ZERO", input.len()))).given_balance(callee, 0)
     };
     let cases = vec![
         touched("touched", IDENTITY, b"", 50)
-            .gas(21_000 + 700 + 15)
-            .output(&word(0))
-            .removes(IDENTITY)
-            .clears(IDENTITY),
+            .expect_gas(21_000 + 700 + 15)
+            .expect_output(&word(0))
+            .expect_removed(IDENTITY)
+            .expect_cleared(IDENTITY),
         touched("out of gas", IDENTITY, b"", 14)
-            .gas(21_000 + 700 + 14)
-            .output(&word(1))
-            .halts_inside(HaltReason::OutOfGas),
+            .expect_gas(21_000 + 700 + 14)
+            .expect_output(&word(1))
+            .expect_halt_inside(HaltReason::OutOfGas),
         touched("a failure", BN254_ADD, &[1; 64], 20_000)
-            .gas(21_000 + 700 + 20_000)
-            .output(&word(1))
-            .halts_inside(HaltReason::InvalidPrecompileInput),
+            .expect_gas(21_000 + 700 + 20_000)
+            .expect_output(&word(1))
+            .expect_halt_inside(HaltReason::InvalidPrecompileInput),
     ];
     // The gas is that of Byzantium; the prices of `V1` are higher.
     for case in cases {
@@ -161,11 +165,13 @@ fn code_on_the_account_does_not_run() {
     let size = format!("(i32.store #0 (call $getExternalCodeSize #{ADDRESS}))");
     let both = format!("{size} (i32.store #4 {}) (call $finish #0 #8)", call("call", 100_000, "@ZERO", 3));
     let cases = vec![
-        of("no code", SHA256, b"abc", &both).gas(21_000 + 700 + 700 + 72).output(&[word(0), word(0)].concat()),
+        of("no code", SHA256, b"abc", &both)
+            .expect_gas(21_000 + 700 + 700 + 72)
+            .expect_output(&[word(0), word(0)].concat()),
         of("code", SHA256, b"abc", &both)
-            .code(SHA256, &crate::text::main_of("(unreachable)"), lockstep_gas::Abi::Ewasm)
-            .gas(21_000 + 700 + 700 + 72)
-            .output(&[word(crate::text::main_of("(unreachable)").len() as u32), word(0)].concat()),
+            .given_code(SHA256, &crate::text::main_of("(unreachable)"), lockstep_gas::Abi::Ewasm)
+            .expect_gas(21_000 + 700 + 700 + 72)
+            .expect_output(&[word(crate::text::main_of("(unreachable)").len() as u32), word(0)].concat()),
     ];
     check_all("precompiles_code", cases);
 }
@@ -174,8 +180,8 @@ fn code_on_the_account_does_not_run() {
 #[test]
 fn a_revert_above_undoes_the_transfer() {
     let body = format!("(drop {}) (call $revert #0 #0)", call("call", 100_000, "@ONE", 3));
-    let case = of("reverted", SHA256, b"abc", &body).value(5).reverts(0);
-    check_all("precompiles_reverted", vec![case.gas(21_000 + 700 + 34_000 + 72 - 2_300)]);
+    let case = of("reverted", SHA256, b"abc", &body).given_value(5).expect_revert(0);
+    check_all("precompiles_reverted", vec![case.expect_gas(21_000 + 700 + 34_000 + 72 - 2_300)]);
 }
 
 //= spec 12.5 test
@@ -188,8 +194,8 @@ fn no_export_can_be_called_by_name() {
     let by_name =
         |name: &str| Tx { kind: TxKind::Call { to: SHA256, export: Some(name.into()) }, ..straight(SHA256, b"") };
     let cases = vec![
-        of("callExport", SHA256, b"mainv", &body).v1_only().output(&no_code),
-        of("a transaction", SHA256, b"", "").v1_only().kind(by_name("main").kind).halts(HaltReason::NoCode),
+        of("callExport", SHA256, b"mainv", &body).v1_only().expect_output(&no_code),
+        of("a transaction", SHA256, b"", "").v1_only().given_kind(by_name("main").kind).expect_halt(HaltReason::NoCode),
     ];
     check_all("precompiles_by_name", cases);
 }
@@ -208,18 +214,27 @@ fn straight(to: Address, input: &[u8]) -> Tx {
 
 #[test]
 fn a_transaction_calls_one_itself() {
-    let case = |name: &str, to, input: &[u8]| Case::new(name, "").kind(TxKind::Call { to, export: None }).input(input);
+    let case = |name: &str, to, input: &[u8]| {
+        Case::new(name, "").given_kind(TxKind::Call { to, export: None }).given_input(input)
+    };
     let cases = vec![
-        case("sha256", SHA256, b"abc").gas(21_000 + 3 * 68 + 72).output(&DIGEST),
+        case("sha256", SHA256, b"abc").expect_gas(21_000 + 3 * 68 + 72).expect_output(&DIGEST),
         case("sha256 with value", SHA256, b"abc")
-            .value(3)
-            .gas(21_000 + 3 * 68 + 72)
-            .output(&DIGEST)
-            .becomes(SHA256, 0, 3, false),
-        case("not a point", BN254_ADD, &[1; 64]).value(3).halts_in_both(HaltReason::InvalidPrecompileInput),
+            .given_value(3)
+            .expect_gas(21_000 + 3 * 68 + 72)
+            .expect_output(&DIGEST)
+            .expect_account(SHA256, 0, 3, false),
+        case("not a point", BN254_ADD, &[1; 64]).given_value(3).expect_halt_in_both(HaltReason::InvalidPrecompileInput),
         // 21,000 + 204, and 71 of 72.
-        case("out of gas", SHA256, b"abc").gas_limit(21_275).byzantium_only().halts_in_both(HaltReason::OutOfGas),
-        case("with exactly its gas", SHA256, b"abc").gas_limit(21_276).byzantium_only().gas(21_276).output(&DIGEST),
+        case("out of gas", SHA256, b"abc")
+            .given_gas_limit(21_275)
+            .byzantium_only()
+            .expect_halt_in_both(HaltReason::OutOfGas),
+        case("with exactly its gas", SHA256, b"abc")
+            .given_gas_limit(21_276)
+            .byzantium_only()
+            .expect_gas(21_276)
+            .expect_output(&DIGEST),
     ];
     check_all("precompiles_straight", cases);
 }
@@ -234,7 +249,10 @@ fn a_transaction_pays_for_the_output_of_one() {
     let intrinsic = schedule.transaction.base + 1_000 * schedule.transaction.nonzero_byte;
     let gas = intrinsic + (40 + 32 * 3) + 1_000 * schedule.transaction.output_byte;
     for (limit, outcome) in [(gas, Outcome::Return), (gas - 1, Outcome::Halt { reason: HaltReason::OutOfGas })] {
-        let case = Case::new("identity", "").kind(straight(IDENTITY, b"").kind).input(&input).gas_limit(limit);
+        let case = Case::new("identity", "")
+            .given_kind(straight(IDENTITY, b"").kind)
+            .given_input(&input)
+            .given_gas_limit(limit);
         let executed = case.execute(&V1);
         assert_eq!((executed.receipt.outcome, executed.receipt.gas_used.get()), (outcome, limit));
         let output = if outcome == Outcome::Return { &input[..] } else { &[] };
@@ -252,7 +270,7 @@ fn the_depth_counts() {
     let relay = "(drop (call $call ~5000000 @A @ZERO #0 #0)) (call $returnDataCopy #0 #0 #4) (call $finish #0 #4)";
     let fields = data(ADDRESS, SHA256.as_slice()) + &data(INPUT, b"abc");
     let deepest = crate::text::module(&crate::text::main_field(&body, &fields));
-    let case = Case::new("too deep", relay).code(A, &deepest, lockstep_gas::Abi::Ewasm);
+    let case = Case::new("too deep", relay).given_code(A, &deepest, lockstep_gas::Abi::Ewasm);
     let executed = case.execute(&vm);
     assert_eq!((executed.receipt.output, executed.halts.len()), (word(1), 0));
     // With one more it has its answer.
@@ -293,7 +311,7 @@ fn the_example_of_the_page_runs() {
     let page = include_str!("../../../docs/precompiles.md");
     let text = page.split("```wat\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let code = wat::parse_str(text).unwrap();
-    let case = Case::of_code("the page", &code, lockstep_gas::Abi::Ewasm).output(&DIGEST);
+    let case = Case::of_code("the page", &code, lockstep_gas::Abi::Ewasm).expect_output(&DIGEST);
     let executed = case.checked(&V1);
     assert!(executed.receipt.gas_used.get() > 0);
 }

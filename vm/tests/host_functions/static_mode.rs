@@ -55,8 +55,12 @@ fn calls_b(kind: &str, gas: u64) -> String {
 /// A static call of [`A`], whose output is put out (6 gas).
 fn through_a(name: String, a: &str) -> Case {
     let body = "(drop (call $callStatic ~5000000 @A #0 #0)) (call $returnDataCopy #0 #0 #4) (call $finish #0 #4)";
-    let case = Case::new(name, body).contract(A, a).balance(A, 50).balance(B, 50).balance(CONTRACT, 50);
-    case.stored(CONTRACT, [0; 32], &VALUE)
+    let case = Case::new(name, body)
+        .given_contract(A, a)
+        .given_balance(A, 50)
+        .given_balance(B, 50)
+        .given_balance(CONTRACT, 50);
+    case.given_storage(CONTRACT, [0; 32], &VALUE)
 }
 
 const KINDS: [&str; 4] = ["call", "callCode", "callDelegate", "callStatic"];
@@ -64,11 +68,18 @@ const KINDS: [&str; 4] = ["call", "callCode", "callDelegate", "callStatic"];
 fn violations() -> Vec<Case> {
     let mut cases = Vec::new();
     for (function, name, body) in FORBIDDEN.iter().chain([&CALL_EXPORT]) {
-        let direct = Case::new(format!("{name}, direct"), &calls_b("callStatic", INSIDE)).balance(B, 50);
+        let direct = Case::new(format!("{name}, direct"), &calls_b("callStatic", INSIDE)).given_balance(B, 50);
         let below = KINDS.map(|kind| (through_a(format!("{name}, below a {kind}"), &calls_b(kind, INSIDE)), 1_400 + 6));
         for (case, more_gas) in [(direct, 700)].into_iter().chain(below) {
-            let case = case.contract(B, body).output(&word(1)).halts_inside(HaltReason::StaticModeViolation);
-            cases.push(if *function == HostFunction::CallExport { case } else { case.gas(21_000 + more_gas + INSIDE) });
+            let case = case
+                .given_contract(B, body)
+                .expect_output(&word(1))
+                .expect_halt_inside(HaltReason::StaticModeViolation);
+            cases.push(if *function == HostFunction::CallExport {
+                case
+            } else {
+                case.expect_gas(21_000 + more_gas + INSIDE)
+            });
         }
     }
     cases
@@ -81,10 +92,10 @@ fn static_mode() {
     for (name, body, gas) in ALLOWED {
         cases.push(
             Case::new(format!("{name}, direct"), &calls_b("callStatic", INSIDE))
-                .contract(B, body)
-                .balance(B, 50)
-                .gas(21_000 + 700 + gas)
-                .output(&word(0)),
+                .given_contract(B, body)
+                .given_balance(B, 50)
+                .expect_gas(21_000 + 700 + gas)
+                .expect_output(&word(0)),
         );
     }
     cases.extend([
@@ -93,21 +104,21 @@ fn static_mode() {
             "after a static call",
             &format!("(drop (call $callStatic ~0 @{} #0 #0)) (call $storageStore @KEY @VALUE)", "ABSENT"),
         )
-        .gas(41_700)
-        .stores(CONTRACT, KEY, &VALUE),
+        .expect_gas(41_700)
+        .expect_storage(CONTRACT, KEY, &VALUE),
         // The price comes before static mode: with too little gas it is out of gas.
         Case::new("out of gas before static mode", &calls_b("callStatic", 4_999))
-            .contract(B, "(call $storageStore @KEY @VALUE)")
+            .given_contract(B, "(call $storageStore @KEY @VALUE)")
             .byzantium_only()
-            .gas(21_700 + 4_999)
-            .output(&word(1))
-            .halts_inside(HaltReason::OutOfGas),
+            .expect_gas(21_700 + 4_999)
+            .expect_output(&word(1))
+            .expect_halt_inside(HaltReason::OutOfGas),
         Case::new("static mode after the price", &calls_b("callStatic", 5_000))
-            .contract(B, "(call $storageStore @KEY @VALUE)")
+            .given_contract(B, "(call $storageStore @KEY @VALUE)")
             .byzantium_only()
-            .gas(21_700 + 5_000)
-            .output(&word(1))
-            .halts_inside(HaltReason::StaticModeViolation),
+            .expect_gas(21_700 + 5_000)
+            .expect_output(&word(1))
+            .expect_halt_inside(HaltReason::StaticModeViolation),
     ]);
     check_all("static_mode", cases);
 }
@@ -116,7 +127,7 @@ fn static_mode() {
 #[test]
 fn views() {
     for (_, name, body) in FORBIDDEN.iter().chain([&CALL_EXPORT]) {
-        let case = Case::new(*name, body).balance(CONTRACT, 50);
+        let case = Case::new(*name, body).given_balance(CONTRACT, 50);
         let call =
             ViewCall { caller: SENDER, to: CONTRACT, export: None, input: Vec::new(), gas_limit: Gas::new(INSIDE) };
         let viewed = V1.view(Arc::new(case.world), &block(), call).unwrap();
@@ -142,7 +153,7 @@ fn no_function_changes_the_state_in_a_static_frame() {
         let arguments: String = types.map(argument).collect::<Vec<_>>().join(" ");
         let call = format!("(call ${} {arguments})", row.name);
         let body = if row.result().is_some() { format!("(drop {call})") } else { call };
-        let case = through_a(row.name.into(), &calls_b("call", INSIDE)).contract(B, &body);
+        let case = through_a(row.name.into(), &calls_b("call", INSIDE)).given_contract(B, &body);
         let diff = case.execute(&V1).diff;
         assert_eq!(diff.accounts.len(), 1, "{}: accounts other than the sender changed", row.name);
         let storage: Vec<_> = diff.storage.keys().filter(|address| **address != SYSTEM_ADDRESS).collect();

@@ -16,37 +16,49 @@ const LOAD: &str = "(call $storageLoad @KEY #0) (call $finish #0 #32)";
 fn values() -> Vec<Case> {
     let old = [0x77; 32];
     vec![
-        Case::new("set", SET).gas(41_000).stores(CONTRACT, KEY, &VALUE),
-        Case::new("reset", SET).stored(CONTRACT, KEY, &old).gas(26_000).stores(CONTRACT, KEY, &VALUE),
-        Case::new("reset to the same", SET).stored(CONTRACT, KEY, &VALUE).gas(26_000),
-        Case::new("zero where nothing is", CLEAR).gas(26_000),
-        Case::new("set, then reset", &format!("{SET} {SET}")).gas(46_000).stores(CONTRACT, KEY, &VALUE),
-        Case::new("set, then load", &format!("{SET} {LOAD}")).gas(41_200).stores(CONTRACT, KEY, &VALUE).output(&VALUE),
-        Case::new("load", LOAD).stored(CONTRACT, KEY, &old).gas(21_200).output(&old),
-        Case::new("load what is absent", LOAD).gas(21_200).output(&[0; 32]),
+        Case::new("set", SET).expect_gas(41_000).expect_storage(CONTRACT, KEY, &VALUE),
+        Case::new("reset", SET)
+            .given_storage(CONTRACT, KEY, &old)
+            .expect_gas(26_000)
+            .expect_storage(CONTRACT, KEY, &VALUE),
+        Case::new("reset to the same", SET).given_storage(CONTRACT, KEY, &VALUE).expect_gas(26_000),
+        Case::new("zero where nothing is", CLEAR).expect_gas(26_000),
+        Case::new("set, then reset", &format!("{SET} {SET}")).expect_gas(46_000).expect_storage(CONTRACT, KEY, &VALUE),
+        Case::new("set, then load", &format!("{SET} {LOAD}"))
+            .expect_gas(41_200)
+            .expect_storage(CONTRACT, KEY, &VALUE)
+            .expect_output(&VALUE),
+        Case::new("load", LOAD).given_storage(CONTRACT, KEY, &old).expect_gas(21_200).expect_output(&old),
+        Case::new("load what is absent", LOAD).expect_gas(21_200).expect_output(&[0; 32]),
         Case::with_fields("load what is absent over other bytes", LOAD, &data(0, &[9; 32]))
-            .gas(21_200)
-            .output(&[0; 32]),
-        Case::new("load from another key", LOAD).stored(CONTRACT, OTHER_KEY, &old).gas(21_200).output(&[0; 32]),
-        Case::new("load from another account", LOAD).stored(A, KEY, &old).gas(21_200).output(&[0; 32]),
+            .expect_gas(21_200)
+            .expect_output(&[0; 32]),
+        Case::new("load from another key", LOAD)
+            .given_storage(CONTRACT, OTHER_KEY, &old)
+            .expect_gas(21_200)
+            .expect_output(&[0; 32]),
+        Case::new("load from another account", LOAD)
+            .given_storage(A, KEY, &old)
+            .expect_gas(21_200)
+            .expect_output(&[0; 32]),
         // Values of other lengths come from contracts of other ABIs.
         Case::new("load a short value", LOAD)
-            .stored(CONTRACT, KEY, b"abc")
-            .gas(21_200)
-            .output(&[&b"abc"[..], &[0; 29]].concat()),
+            .given_storage(CONTRACT, KEY, b"abc")
+            .expect_gas(21_200)
+            .expect_output(&[&b"abc"[..], &[0; 29]].concat()),
         Case::new("load a long value", LOAD)
-            .stored(CONTRACT, KEY, &counted::<40>(1))
-            .gas(21_200)
-            .output(&counted::<32>(1)),
-        Case::new("key and value overlap", "(call $storageStore @KEY #528)").gas(41_000).stores(
+            .given_storage(CONTRACT, KEY, &counted::<40>(1))
+            .expect_gas(21_200)
+            .expect_output(&counted::<32>(1)),
+        Case::new("key and value overlap", "(call $storageStore @KEY #528)").expect_gas(41_000).expect_storage(
             CONTRACT,
             KEY,
             &[&KEY[16..], &VALUE[..16]].concat(),
         ),
         Case::new("load over the key", "(call $storageLoad @KEY @KEY) (call $finish @KEY #32)")
-            .stored(CONTRACT, KEY, &old)
-            .gas(21_200)
-            .output(&old),
+            .given_storage(CONTRACT, KEY, &old)
+            .expect_gas(21_200)
+            .expect_output(&old),
     ]
 }
 
@@ -57,10 +69,10 @@ fn long_values() -> Vec<Case> {
         let value = vec![0x77; bytes];
         let mut word = value.clone();
         word.resize(32, 0);
-        let load = Case::new(format!("load a value of {bytes} bytes"), LOAD).stored(CONTRACT, KEY, &value);
-        cases.push(load.gas(21_200).output(&word));
-        let reset = Case::new(format!("reset a value of {bytes} bytes"), SET).stored(CONTRACT, KEY, &value);
-        cases.push(reset.gas(26_000).stores(CONTRACT, KEY, &VALUE));
+        let load = Case::new(format!("load a value of {bytes} bytes"), LOAD).given_storage(CONTRACT, KEY, &value);
+        cases.push(load.expect_gas(21_200).expect_output(&word));
+        let reset = Case::new(format!("reset a value of {bytes} bytes"), SET).given_storage(CONTRACT, KEY, &value);
+        cases.push(reset.expect_gas(26_000).expect_storage(CONTRACT, KEY, &VALUE));
     }
     cases
 }
@@ -69,55 +81,58 @@ fn long_values() -> Vec<Case> {
 fn checks() -> Vec<Case> {
     vec![
         Case::new("store: the last key of memory", "(call $storageStore #65504 @VALUE)")
-            .gas(41_000)
-            .stores(CONTRACT, [0; 32], &VALUE),
-        Case::new("store: a bad key", "(call $storageStore #65505 @VALUE)").halts_in_both(OOB),
-        Case::new("store: a bad value", "(call $storageStore @KEY #65505)").halts_in_both(OOB),
-        Case::new("load: a bad key", "(call $storageLoad #65505 #0)").halts_in_both(OOB),
-        Case::new("load: a bad target", "(call $storageLoad @KEY #65505)").halts_in_both(OOB),
+            .expect_gas(41_000)
+            .expect_storage(CONTRACT, [0; 32], &VALUE),
+        Case::new("store: a bad key", "(call $storageStore #65505 @VALUE)").expect_halt_in_both(OOB),
+        Case::new("store: a bad value", "(call $storageStore @KEY #65505)").expect_halt_in_both(OOB),
+        Case::new("load: a bad key", "(call $storageLoad #65505 #0)").expect_halt_in_both(OOB),
+        Case::new("load: a bad target", "(call $storageLoad @KEY #65505)").expect_halt_in_both(OOB),
         Case::new("store: the base", "(call $storageStore #-1 @VALUE)")
-            .gas_limit(25_999)
+            .given_gas_limit(25_999)
             .byzantium_only()
-            .halts_in_both(HaltReason::OutOfGas),
+            .expect_halt_in_both(HaltReason::OutOfGas),
         Case::new("store: the key comes after the base", "(call $storageStore #-1 @VALUE)")
-            .gas_limit(26_000)
+            .given_gas_limit(26_000)
             .byzantium_only()
-            .halts_in_both(OOB),
+            .expect_halt_in_both(OOB),
         Case::new("store: the value comes before the charge for a new one", "(call $storageStore @KEY #-1)")
-            .gas_limit(26_000)
+            .given_gas_limit(26_000)
             .byzantium_only()
-            .halts_in_both(OOB),
-        Case::new("store: a new value", SET).gas_limit(40_999).byzantium_only().halts_in_both(HaltReason::OutOfGas),
+            .expect_halt_in_both(OOB),
+        Case::new("store: a new value", SET)
+            .given_gas_limit(40_999)
+            .byzantium_only()
+            .expect_halt_in_both(HaltReason::OutOfGas),
         Case::new("store: a new value, paid", SET)
-            .gas_limit(41_000)
+            .given_gas_limit(41_000)
             .byzantium_only()
-            .gas(41_000)
-            .stores(CONTRACT, KEY, &VALUE),
+            .expect_gas(41_000)
+            .expect_storage(CONTRACT, KEY, &VALUE),
     ]
 }
 
 /// What a frame that fails has written is gone, what it has spent is not.
 fn failures() -> Vec<Case> {
     vec![
-        Case::new("revert", &format!("{SET} (call $revert #0 #0)")).reverts(0).gas(41_000),
-        Case::new("halt", &format!("{SET} (unreachable)")).halts_in_both(HaltReason::Unreachable),
+        Case::new("revert", &format!("{SET} (call $revert #0 #0)")).expect_revert(0).expect_gas(41_000),
+        Case::new("halt", &format!("{SET} (unreachable)")).expect_halt_in_both(HaltReason::Unreachable),
         Case::new("revert below", &format!("(drop (call $call ~500000 @A @ZERO #0 #0)) {SET}"))
-            .contract(A, &format!("{SET} (call $revert #0 #0)"))
-            .gas(21_000 + 700 + 20_000 + 20_000)
-            .stores(CONTRACT, KEY, &VALUE),
+            .given_contract(A, &format!("{SET} (call $revert #0 #0)"))
+            .expect_gas(21_000 + 700 + 20_000 + 20_000)
+            .expect_storage(CONTRACT, KEY, &VALUE),
         Case::new("halt below undoes what stands below it", "(drop (call $call ~900000 @A @ZERO #0 #0))")
-            .contract(A, "(drop (call $call ~500000 @B @ZERO #0 #0)) (unreachable)")
-            .contract(B, SET)
-            .gas(21_000 + 700 + 900_000)
-            .halts_inside(HaltReason::Unreachable),
+            .given_contract(A, "(drop (call $call ~500000 @B @ZERO #0 #0)) (unreachable)")
+            .given_contract(B, SET)
+            .expect_gas(21_000 + 700 + 900_000)
+            .expect_halt_inside(HaltReason::Unreachable),
         Case::new(
             "revert below undoes a later value",
             &format!("{SET} (drop (call $callCode ~500000 @A @ZERO #0 #0)) {LOAD}"),
         )
-        .contract(A, "(call $storageStore @KEY @KEY) (call $revert #0 #0)")
-        .gas(41_000 + 700 + 5_000 + 200)
-        .stores(CONTRACT, KEY, &VALUE)
-        .output(&VALUE),
+        .given_contract(A, "(call $storageStore @KEY @KEY) (call $revert #0 #0)")
+        .expect_gas(41_000 + 700 + 5_000 + 200)
+        .expect_storage(CONTRACT, KEY, &VALUE)
+        .expect_output(&VALUE),
     ]
 }
 
@@ -139,31 +154,31 @@ fn a_value_in_storage_is_paid_by_its_words() {
 /// Byzantium refunds 15,000 for each value that is removed, at most half of the gas used; `V1` refunds nothing.
 #[test]
 fn refunds() {
-    let full = |name: &str, body: &str| Case::new(name, body).stored(CONTRACT, KEY, &[0x77; 32]);
-    let cleared = |case: Case| case.stores(CONTRACT, KEY, &[]);
+    let full = |name: &str, body: &str| Case::new(name, body).given_storage(CONTRACT, KEY, &[0x77; 32]);
+    let cleared = |case: Case| case.expect_storage(CONTRACT, KEY, &[]);
     let cases = vec![
-        cleared(full("clear: half of the gas", CLEAR)).gas(26_000 - 13_000),
-        cleared(full("clear: all of it", &format!("{CLEAR} (call $useGas ~4000)"))).gas(30_000 - 15_000),
-        cleared(full("clear: 1 short of all", &format!("{CLEAR} (call $useGas ~3998)"))).gas(29_998 - 14_999),
-        cleared(full("clear: an odd number", &format!("{CLEAR} (call $useGas ~1)"))).gas(26_001 - 13_000),
-        cleared(full("clear twice", &format!("{CLEAR} {CLEAR} (call $useGas ~100000)"))).gas(131_000 - 15_000),
-        Case::new("set, then clear", &format!("{SET} {CLEAR} (call $useGas ~100000)")).gas(146_000 - 15_000),
+        cleared(full("clear: half of the gas", CLEAR)).expect_gas(26_000 - 13_000),
+        cleared(full("clear: all of it", &format!("{CLEAR} (call $useGas ~4000)"))).expect_gas(30_000 - 15_000),
+        cleared(full("clear: 1 short of all", &format!("{CLEAR} (call $useGas ~3998)"))).expect_gas(29_998 - 14_999),
+        cleared(full("clear: an odd number", &format!("{CLEAR} (call $useGas ~1)"))).expect_gas(26_001 - 13_000),
+        cleared(full("clear twice", &format!("{CLEAR} {CLEAR} (call $useGas ~100000)"))).expect_gas(131_000 - 15_000),
+        Case::new("set, then clear", &format!("{SET} {CLEAR} (call $useGas ~100000)")).expect_gas(146_000 - 15_000),
         full("clear, then set", &format!("{CLEAR} {SET} (call $useGas ~100000)"))
-            .gas(146_000 - 15_000)
-            .stores(CONTRACT, KEY, &VALUE),
-        full("clear, then revert", &format!("{CLEAR} (call $revert #0 #0)")).gas(26_000).reverts(0),
-        full("clear, then halt", &format!("{CLEAR} (unreachable)")).halts_in_both(HaltReason::Unreachable),
+            .expect_gas(146_000 - 15_000)
+            .expect_storage(CONTRACT, KEY, &VALUE),
+        full("clear, then revert", &format!("{CLEAR} (call $revert #0 #0)")).expect_gas(26_000).expect_revert(0),
+        full("clear, then halt", &format!("{CLEAR} (unreachable)")).expect_halt_in_both(HaltReason::Unreachable),
         Case::new("clear below, reverted", "(drop (call $call ~900000 @A @ZERO #0 #0)) (call $useGas ~100000)")
-            .contract(A, &format!("{CLEAR} (call $revert #0 #0)"))
-            .stored(A, KEY, &VALUE)
-            .gas(21_000 + 700 + 5_000 + 100_000),
+            .given_contract(A, &format!("{CLEAR} (call $revert #0 #0)"))
+            .given_storage(A, KEY, &VALUE)
+            .expect_gas(21_000 + 700 + 5_000 + 100_000),
         Case::new("clear below", "(drop (call $call ~900000 @A @ZERO #0 #0)) (call $useGas ~100000)")
-            .contract(A, CLEAR)
-            .stored(A, KEY, &VALUE)
-            .gas(21_000 + 700 + 5_000 + 100_000 - 15_000)
-            .stores(A, KEY, &[]),
+            .given_contract(A, CLEAR)
+            .given_storage(A, KEY, &VALUE)
+            .expect_gas(21_000 + 700 + 5_000 + 100_000 - 15_000)
+            .expect_storage(A, KEY, &[]),
         // What the sender pays and the beneficiary gets is after the refund; the kit checks that no money is lost.
-        cleared(full("clear: with a price", CLEAR)).gas(13_000).gas_price(7),
+        cleared(full("clear: with a price", CLEAR)).expect_gas(13_000).given_gas_price(7),
     ];
     check_all("refunds", cases);
 }
