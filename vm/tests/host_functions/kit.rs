@@ -1,4 +1,5 @@
-//! A case: a world, a transaction and everything that is expected of it, checked under both revisions.
+//! A case: a world and a transaction (`given_`), and everything that is expected of it (`expect_`), checked under both
+//! revisions. What no `expect_` names must not change.
 //!
 //! Gas is asserted in every execution: under `EWASM_BYZANTIUM` the case says the number, under `V1` the golden file does,
 //! and a halt takes the gas limit under both.
