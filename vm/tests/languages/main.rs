@@ -21,3 +21,4 @@ mod kit;
 mod mixed;
 mod pointers;
 mod transcripts;
+mod worlds;
