@@ -21,4 +21,3 @@ mod kit;
 mod mixed;
 mod pointers;
 mod transcripts;
-mod worlds;
