@@ -158,6 +158,10 @@ fn body(dice: &mut Dice, rows: &[&HostImport]) -> String {
         if ends(rows[index]) && !dice.once_in(6) {
             continue;
         }
+        if dice.once_in(12) {
+            let pages = dice.of(&[1, 3, 60, 900, 70_000]);
+            let _ = write!(text, "(call $see (i64.extend_i32_u (memory.grow (i32.const {pages}))))");
+        }
         text += &statement(dice, rows[index], index);
     }
     text

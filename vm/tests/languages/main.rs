@@ -19,5 +19,6 @@ mod json;
 mod json_limits;
 mod kit;
 mod mixed;
+mod parameters;
 mod pointers;
 mod transcripts;
