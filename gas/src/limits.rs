@@ -237,7 +237,8 @@ impl Limits {
     };
 
     /// `V1`, [`Class::Program`]: the runtime of a language comes along. Go's has 1.6 to 2.5 MB, and 4.4 MB with Go 1.27's
-    /// `encoding/json`.
+    /// `encoding/json`. `TinyGo` passes the fields of a struct as parameters: functions with 45 occur. Without
+    /// optimisation, clang up to 13 and emscripten up to 2 give each value a local of its own: 4,561 in json-c's parser, 5,500 in BLAKE2b.
     pub(crate) const V1_PROGRAM: Self = Self {
         code_bytes_max: 8_388_608,
         created_code_bytes_max: 8_388_608,
@@ -245,6 +246,8 @@ impl Limits {
         types_max: 4_096,
         imports_max: 200,
         exports_max: 200,
+        parameters_max: 128,
+        locals_max: 8_192,
         module_parameters_max: 40_000,
         module_locals_max: 400_000,
         body_bytes_max: 1_048_576,

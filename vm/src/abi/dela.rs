@@ -4,7 +4,10 @@
 //! the request. Between them the host writes the request and reads the reply. Each is code of the contract and spends the
 //! frame's gas. `malloc` and `free` can harm only their own contract.
 
-use super::protocol::{End, GuestCall, MAIN, MEMORY, Opening, Outline, Protocol, Returned, Step, Unfit, only_buffer};
+use super::{
+    json::OWN_IMPORTS,
+    protocol::{End, GuestCall, MAIN, MEMORY, Opening, Outline, Protocol, Returned, Step, Unfit, only_buffer},
+};
 use crate::{
     argument::Argument,
     module::{
@@ -58,7 +61,7 @@ impl Protocol for Dela {
         &[MEMORY, MALLOC, FREE]
     }
 
-    /// It exports an allocator and an entry, and is no program.
+    /// It exports an allocator and an entry, and is no program and no contract of ABI `json`.
     fn recognises(&self, outline: &Outline<'_>) -> bool {
         let exports = |name, parameters: &[ValType], results: &[ValType]| {
             outline.export(name).is_some_and(|ty| ty.as_ref().is_some_and(|ty| ty.is(parameters, results)))
@@ -67,6 +70,7 @@ impl Protocol for Dela {
         exports(MALLOC, &[ValType::I32], &[ValType::I32])
             && exports(FREE, &[ValType::I32], &[])
             && outline.export("_start").is_none()
+            && !outline.imports.iter().any(|import| import.is_of_env(&OWN_IMPORTS))
             && outline.exports.iter().any(entry)
     }
 

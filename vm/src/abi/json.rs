@@ -20,8 +20,28 @@ pub(super) const INITIALIZE: &str = "_initialize";
 /// The method that a deployment runs.
 const CONSTRUCTOR: &str = "constructor";
 
-/// Imports that contracts of this ABI have and those of no other.
-const OWN_IMPORTS: [&str; 6] = ["args_len", "args_read", "storage_get_len", "set_result", "fail", "gas_tick"];
+/// Functions of module `env` that no other ABI has, nor any JavaScript.
+pub(super) const OWN_IMPORTS: [&str; 13] = [
+    "args_len",
+    "args_read",
+    "storage_get_len",
+    "storage_get",
+    "storage_set",
+    "storage_remove",
+    "self_address",
+    "block_height",
+    "block_time",
+    "return_len",
+    "return_read",
+    "set_result",
+    "gas_tick",
+];
+
+/// Functions of module `env` whose names others can have as well.
+const COMMON_IMPORTS: [&str; 8] = ["abort", "call", "caller", "emit", "fail", "gas_left", "log", "value"];
+
+/// The modules that contracts import.
+const MODULES: [&str; 3] = ["env", "wasi_snapshot_preview1", "crypto"];
 
 /// The protocol.
 pub(super) struct Json;
@@ -48,8 +68,11 @@ impl Protocol for Json {
         Some(CONSTRUCTOR)
     }
 
+    /// A function of its own, or one that could be another's where it is the only ABI that has the modules.
     fn recognises(&self, outline: &Outline<'_>) -> bool {
-        outline.imports.iter().any(|(module, name)| *module == "env" && OWN_IMPORTS.contains(name))
+        let is_linked = || outline.imports.iter().all(|import| MODULES.contains(&import.module));
+        outline.imports.iter().any(|import| import.is_of_env(&OWN_IMPORTS))
+            || outline.imports.iter().any(|import| import.is_of_env(&COMMON_IMPORTS)) && is_linked()
     }
 
     //= spec 10.3.3, 10.3.4, 10.3.5

@@ -25,6 +25,12 @@ const INDEX: &str = "_start";
 /// Exports that give memory, in the order in which they are looked for.
 const ALLOCATORS: [&str; 3] = ["alloc", "__alloc", "__new"];
 
+/// The function that reads a value. Its type tells the dialects from each other.
+const GET: &str = "__get";
+
+/// Functions of module `env` that contracts of no other ABI have.
+const OWN_IMPORTS: [&str; 6] = ["__host_len", "__load_input", GET, "__get_len", "__flush", "__log"];
+
 /// What an allocator with two parameters gets for the second: AssemblyScript's class of an `ArrayBuffer`, and an alignment
 /// that is none.
 const ALLOCATED_CLASS: u32 = 1;
@@ -37,7 +43,7 @@ const FAILED: &[u8] = &[1];
 
 /// The protocol of both dialects.
 pub(super) struct Metashrew {
-    /// Whether views take their argument as parameters where nothing else tells.
+    /// Whether it is the published one.
     pub(super) is_documented: bool,
 }
 
@@ -64,14 +70,14 @@ impl Protocol for Metashrew {
         true
     }
 
-    /// It indexes blocks and imports their input; it is of the published dialect if every view of it has parameters.
+    /// It indexes blocks and imports a function of indexers. It is of the published dialect if its `__get` has a result.
+    /// Where it reads nothing, the dialects differ in nothing that shows, and it is taken for what indexers are built for.
     fn recognises(&self, outline: &Outline<'_>) -> bool {
-        let views = outline.exports.iter().filter(|(name, _)| !ALLOCATORS.contains(name));
-        let views = views.filter_map(|(_, ty)| ty.as_ref().and_then(Given::of));
-        let (asked, placed): (Vec<_>, Vec<_>) = views.partition(|argument| *argument == Given::Asked);
-        outline.imports.contains(&("env", "__load_input"))
+        let get = outline.imports.iter().find(|import| import.is_of_env(&[GET]));
+        let has_result = get.and_then(|get| get.ty.as_ref()).is_some_and(|ty| !ty.results.is_empty());
+        outline.imports.iter().any(|import| import.is_of_env(&OWN_IMPORTS))
             && outline.export(INDEX).is_some()
-            && (asked.is_empty() && !placed.is_empty()) == self.is_documented
+            && has_result == self.is_documented
     }
 
     fn uncallable(&self, name: &str, ty: &FunctionType) -> Option<String> {

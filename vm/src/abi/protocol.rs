@@ -113,12 +113,28 @@ impl Unfit {
 /// What can be read off a module that is not validated.
 #[derive(Debug, Default)]
 pub(crate) struct Outline<'a> {
-    /// Module and name of each import.
-    pub(crate) imports: Vec<(&'a str, &'a str)>,
+    /// Each import.
+    pub(crate) imports: Vec<OutlinedImport<'a>>,
     /// Each export, and its type if it is a function whose type can be read.
     pub(crate) exports: Vec<(&'a str, Option<FunctionType>)>,
     /// The names of its custom sections.
     pub(crate) sections: Vec<&'a str>,
+}
+
+/// An import that can be read off a module.
+#[derive(Debug)]
+pub(crate) struct OutlinedImport<'a> {
+    pub(crate) module: &'a str,
+    pub(crate) name: &'a str,
+    /// Its type if it is a function whose type can be read.
+    pub(crate) ty: Option<FunctionType>,
+}
+
+impl OutlinedImport<'_> {
+    /// Whether it is one of the functions `names` of module `env`.
+    pub(crate) fn is_of_env(&self, names: &[&str]) -> bool {
+        self.module == "env" && names.contains(&self.name)
+    }
 }
 
 impl Outline<'_> {

@@ -50,11 +50,11 @@ impl Protocol for Wasi {
         Some(CONSTRUCTOR)
     }
 
-    /// Imports of a program, and none of another ABI's.
+    /// Imports of a program, or the export of a command, and no import of another ABI's.
     fn recognises(&self, outline: &Outline<'_>) -> bool {
-        let is_of_programs = |module: &str| MODULES.contains(&module);
-        outline.imports.iter().any(|(module, _)| is_of_programs(module))
-            && outline.imports.iter().all(|(module, _)| is_of_programs(module) || *module == "crypto")
+        let mut modules = outline.imports.iter().map(|import| import.module);
+        let is_program = modules.clone().any(|module| MODULES.contains(&module)) || outline.export(START).is_some();
+        is_program && modules.all(|module| MODULES.contains(&module) || module == "crypto")
     }
 
     fn uncallable(&self, name: &str, ty: &FunctionType) -> Option<String> {

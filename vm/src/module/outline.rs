@@ -5,7 +5,10 @@ use super::{
     payloads::{Payloads, TypeItem, for_each_function_name, for_each_type},
     types::FunctionType,
 };
-use crate::abi::{self, protocol::Outline};
+use crate::abi::{
+    self,
+    protocol::{Outline, OutlinedImport},
+};
 use core::ops::ControlFlow;
 use lockstep_gas::Abi;
 use wasmparser::{ExternalKind, Payload, TypeRef, WasmFeatures};
@@ -48,10 +51,12 @@ fn outline(code: &[u8]) -> Result<Outline<'_>, InvalidModule> {
             Payload::ImportSection(section) => {
                 for import in section {
                     let import = import?;
-                    outline.imports.push((import.module, import.name));
+                    let mut ty = None;
                     if let TypeRef::Func(index) = import.ty {
                         functions.push(index);
+                        ty = usize::try_from(index).ok().and_then(|index| types.get(index).cloned().flatten());
                     }
+                    outline.imports.push(OutlinedImport { module: import.module, name: import.name, ty });
                 }
             }
             Payload::FunctionSection(section) => {

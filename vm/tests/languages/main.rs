@@ -19,5 +19,7 @@ mod json;
 mod json_limits;
 mod kit;
 mod mixed;
+
 mod pointers;
 mod transcripts;
+mod wide_functions;

@@ -11,6 +11,7 @@
 
 mod facts;
 mod findings;
+mod guesses;
 mod hostile;
 mod limits;
 mod rules;
