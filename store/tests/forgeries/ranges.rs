@@ -8,7 +8,7 @@ use crate::{
 };
 use lockstep_proof::{
     AccountChange, AccountLeaf, AccountProof, AccountRange, Beside, ChangeProof, ChangeStep, Chunk, Hash, KeyRange,
-    RangeStep, StorageChanges, StorageRange, ValueChange, storage_value_hash,
+    KeyValue, RangeStep, StorageChanges, StorageRange, ValueChange, storage_value_hash,
 };
 use lockstep_store::View;
 use lockstep_vm::{Address, Revision, Vm};
@@ -106,7 +106,9 @@ fn of_leaf(leaf: &mut AccountLeaf) {
     leaf.account.nonce += 1;
 }
 
-const OF_ACCOUNTS: [fn(&mut ([u8; 20], AccountLeaf)); 6] = [
+type Leaf = ([u8; 20], AccountLeaf);
+
+const OF_ACCOUNTS: [fn(&mut Leaf); 6] = [
     |(_, leaf)| of_leaf(leaf),
     |(_, leaf)| leaf.account.balance[0] ^= 1,
     |(_, leaf)| leaf.account.code = None,
@@ -115,7 +117,7 @@ const OF_ACCOUNTS: [fn(&mut ([u8; 20], AccountLeaf)); 6] = [
     |(address, _)| address[19] ^= 1,
 ];
 
-const OF_VALUES: [fn(&mut (Vec<u8>, Vec<u8>)); 6] = [
+const OF_VALUES: [fn(&mut KeyValue); 6] = [
     |(key, _)| key.push(0),
     |(_, value)| value.push(0),
     |(_, value)| value.clear(),
@@ -233,7 +235,7 @@ fn values(
 }
 
 /// What a proof of changes says of each account: before, afterwards, the old hashes, and its storage afterwards.
-type Claim = Vec<(Address, Option<AccountLeaf>, Option<AccountLeaf>, BTreeMap<Vec<u8>, Vec<u8>>)>;
+type Claim = Vec<(Address, [Option<AccountLeaf>; 2], BTreeMap<Vec<u8>, Vec<u8>>)>;
 
 /// `None` if it says of a value that it was what it was not.
 fn claimed(old: &View, changes: &[AccountChange]) -> Option<Claim> {
@@ -257,7 +259,7 @@ fn claimed(old: &View, changes: &[AccountChange]) -> Option<Claim> {
                 }
             }
         }
-        Some((address, change.old.clone(), change.new.clone(), storage))
+        Some((address, [change.old.clone(), change.new.clone()], storage))
     });
     claims.collect()
 }
