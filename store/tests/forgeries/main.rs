@@ -16,6 +16,7 @@
 mod honest;
 mod parts;
 mod proofs;
+mod ranges;
 mod snapshots;
 mod tally;
 mod witnesses;
