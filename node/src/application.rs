@@ -8,13 +8,13 @@ use lockstep_rpc::DevNode;
 use lockstep_store::{StoreError, Tip};
 use lockstep_vm::{B256, Block, BlockOutcome, Fault, MODULE_CACHE_BYTES, Rejected, Revision, StateView, Vm};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Blocks above the last one whose states are kept in memory. When there are more, all are executed again if they are
-/// asked for: a chain that finalises has two or three.
-const EXECUTED_MAX: usize = 64;
+/// Blocks above the last one whose states are kept in memory. When there are more, those that are not below the block in question
+/// are executed again if they are asked for. A chain that finalises has two or three; a faulty leader can add one in each of its turns.
+const EXECUTED_MAX: usize = 16;
 
 /// This node failed, and must stop: it cannot say of any block whether it is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl ChainApplication {
         };
         match verified {
             Ok(proposal) => {
-                keep(executed, proposal.clone());
+                keep(executed, ancestors, proposal.clone());
                 Ok(Some(proposal))
             }
             Err(error) if error.is_invalid() => {
@@ -221,10 +221,12 @@ impl ChainApplication {
     }
 }
 
-/// Keeps an executed block. Any that is missing later is executed again.
-fn keep(executed: &mut Executed, proposal: Proposal) {
+/// Keeps an executed block. If there are too many, its `ancestors` alone are kept with it: a chain that is not final for long is
+/// not executed again for each block above it.
+fn keep(executed: &mut Executed, ancestors: &[Proposal], proposal: Proposal) {
     if executed.len() >= EXECUTED_MAX {
-        executed.clear();
+        let below: BTreeSet<B256> = ancestors.iter().map(Proposal::hash).collect();
+        executed.retain(|hash, _| below.contains(hash));
     }
     executed.insert(proposal.hash(), proposal);
 }
@@ -266,7 +268,7 @@ impl Application for ChainApplication {
                 return Err(NodeFault::new("the interpreters differ on a block of this node"));
             }
         } else {
-            keep(&mut executed, proposal);
+            keep(&mut executed, &proposals, proposal);
         }
         Ok(Some(block))
     }
@@ -295,5 +297,55 @@ impl Application for ChainApplication {
         self.node.commit(&proposal)?;
         executed.retain(|_, proposal| proposal.block.header.number > number);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ChainFile;
+    use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
+    use lockstep_chain::Archive;
+    use lockstep_store::Store;
+    use lockstep_vm::Address;
+
+    fn application() -> ChainApplication {
+        let file = ChainFile::test(31_337, &[PrivateKey::from_seed(0).public_key()]);
+        let (store, archive) = (Store::memory().unwrap(), Archive::memory(31_337).unwrap());
+        let chain = Chain::open(file.spec().unwrap(), store, archive).unwrap();
+        ChainApplication::new(Arc::new(DevNode::of_validator(chain, Address::ZERO)), Interpreter::Production)
+    }
+
+    #[test]
+    fn blocks_beside_a_chain_make_room_and_the_chain_is_kept() {
+        let (leader, application) = (application(), application());
+        let genesis = leader.chain().archive().block(0).unwrap().unwrap();
+        let mut chain = vec![Arc::new(RawBlock::from(genesis))];
+        // More than are kept, none of them final.
+        for height in 1..=u64::try_from(2 * EXECUTED_MAX).unwrap() {
+            let timestamp = 2_000_000_000 + height;
+            let block = Arc::new(leader.propose(&chain, timestamp).unwrap().unwrap());
+            assert!(application.validate(&chain, &block).unwrap());
+            chain.push(block);
+        }
+        let is_kept = |block: &Arc<RawBlock>| application.executed().contains_key(&block.hash());
+        assert!(chain[1..].iter().all(is_kept));
+        // A faulty leader proposes beside the last block, again and again.
+        for turn in 0..u64::try_from(2 * EXECUTED_MAX).unwrap() {
+            let block = Arc::new(leader.propose(&chain, 2_100_000_000 + turn).unwrap().unwrap());
+            assert!(application.validate(&chain, &block).unwrap());
+            assert!(is_kept(&block));
+            assert!(application.executed().len() <= chain.len());
+        }
+        assert!(chain[1..].iter().all(is_kept));
+        for block in &chain[1..] {
+            application.finalise(block).unwrap();
+        }
+        assert_eq!(application.height().unwrap(), u64::try_from(2 * EXECUTED_MAX).unwrap());
+        for turn in 0..u64::try_from(2 * EXECUTED_MAX).unwrap() {
+            let block = Arc::new(leader.propose(&chain, 2_200_000_000 + turn).unwrap().unwrap());
+            assert!(application.validate(&chain, &block).unwrap());
+            assert!(application.executed().len() <= EXECUTED_MAX);
+        }
     }
 }

@@ -10,16 +10,29 @@ use jsonrpsee::{
     types::{ErrorObjectOwned, Params, error::INVALID_PARAMS_CODE},
 };
 use std::sync::{Arc, OnceLock};
+use tokio::sync::Semaphore;
+
+/// Certificates that are looked for at once: each takes a block in memory, and a turn of the actor that consensus waits for.
+const ANSWERS_AT_A_TIME: usize = 2;
 
 /// The method, and where its answers come from once the node has started.
-#[derive(Clone, Default)]
-pub(crate) struct FinalityMethod(Arc<OnceLock<Marshal>>);
+#[derive(Clone)]
+pub(crate) struct FinalityMethod {
+    marshal: Arc<OnceLock<Marshal>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for FinalityMethod {
+    fn default() -> Self {
+        Self { marshal: Arc::default(), turns: Arc::new(Semaphore::new(ANSWERS_AT_A_TIME)) }
+    }
+}
 
 impl FinalityMethod {
     /// Answers from what `marshal` has.
     pub(crate) fn answer_from(&self, marshal: Marshal) {
         // It is called once.
-        let _ = self.0.set(marshal);
+        let _ = self.marshal.set(marshal);
     }
 
     /// The method, for a server.
@@ -36,7 +49,9 @@ impl FinalityMethod {
 
     /// The certificate of the block of `number`, if this node has one.
     async fn certificate(&self, number: u64) -> Option<Vec<u8>> {
-        let marshal = self.0.get()?;
+        let marshal = self.marshal.get()?;
+        // It is never closed. Whoever waits is bounded as the requests of the server are.
+        let _turn = self.turns.acquire().await.ok()?;
         let height = Height::new(number);
         let finalization = marshal.get_finalization(height).await?;
         let block = marshal.get_block(height).await?;

@@ -7,6 +7,7 @@
 mod application;
 mod automaton;
 mod block;
+pub mod bounded;
 pub mod catch_up;
 mod chain_file;
 mod finality;

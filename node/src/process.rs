@@ -3,6 +3,7 @@
 use crate::{
     application::{ChainApplication, Interpreter, NodeFault},
     automaton::Stopper,
+    bounded::{BoundedReceiver, BoundedSender},
     catch_up::{self, CaughtUp},
     finality_method::FinalityMethod,
     gossip, metrics,
@@ -48,15 +49,17 @@ const STOP_SECONDS: u64 = 10;
 /// Votes and certificates of a peer in a second.
 const VOTES_QUOTA: Quota = Quota::per_second(NZU32!(512));
 
-/// Blocks of a peer in a second, and requests for them. Together with the size of a block it bounds the memory that one
-/// faulty validator can take.
+/// Blocks and lists of transactions of a peer in a second.
 const BLOCKS_QUOTA: Quota = Quota::per_second(NZU32!(32));
+
+/// Requests of a peer for a block in a second, and answers. A node that is behind has to take in blocks faster than the others make
+/// them, from the two of three that are honest.
+const BACKFILL_QUOTA: Quota = Quota::per_second(NZU32!(128));
 
 /// Questions of a peer for a state in a second, each for a chunk.
 const STATE_QUOTA: Quota = Quota::per_second(NZU32!(16));
 
-/// Messages that wait for one peer to read them, for each of two priorities: as many of the largest a peer can have this node
-/// hold that reads nothing, until its connection is dropped after a minute.
+/// Messages that wait for one peer to read them, for each of two priorities. Their bytes are bounded by the channels.
 const UNREAD_MAX: NonZeroUsize = NZUsize!(64);
 
 /// How a node logs.
@@ -192,12 +195,13 @@ fn open_chain(setup: &NodeSetup, folder: &Path) -> anyhow::Result<Chain> {
 type Oracle = discovery::Oracle<ed25519::PublicKey>;
 type Sender = discovery::Sender<ed25519::PublicKey, Context>;
 type Receiver = discovery::Receiver<ed25519::PublicKey>;
+type Ends = (BoundedSender<Sender>, BoundedReceiver<ed25519::PublicKey>);
 
 /// A network that this node is on.
 struct Joined {
     oracle: Oracle,
-    channels: Channels<Sender, Receiver>,
-    transactions: (Sender, Receiver),
+    channels: Channels<BoundedSender<Sender>, BoundedReceiver<ed25519::PublicKey>>,
+    transactions: Ends,
     state: StateChannel,
     server: StateServer<Context>,
 }
@@ -206,19 +210,23 @@ struct Joined {
 fn join_network(context: &Context, setup: &NodeSetup, committee: &Committee) -> anyhow::Result<Joined> {
     let members = committee.members();
     let count = u32::try_from(members.iter().count())?;
-    let largest = message_bytes_max(count).max(u32::try_from(gossip::MESSAGE_BYTES_MAX)?);
-    let (mut network, mut oracle) = Network::new(context.child("network"), network_config(setup, committee, largest)?);
+    let config = network_config(setup, committee, message_bytes_max(count))?;
+    let (mut network, mut oracle) = Network::new(context.child("network"), config);
     // The set of validators does not change: it has the one id 0.
     oracle.track(0, members.clone());
+    let mut register = |channel, quota| -> (Sender, Receiver) { network.register(channel, quota) };
     let channels = Channels {
-        votes: network.register(channel::VOTES, VOTES_QUOTA),
-        certificates: network.register(channel::CERTIFICATES, VOTES_QUOTA),
-        resolver: network.register(channel::RESOLVER, VOTES_QUOTA),
-        blocks: network.register(channel::BLOCKS, BLOCKS_QUOTA),
-        backfill: network.register(channel::BACKFILL, BLOCKS_QUOTA),
+        votes: register(channel::VOTES, VOTES_QUOTA),
+        certificates: register(channel::CERTIFICATES, VOTES_QUOTA),
+        resolver: register(channel::RESOLVER, VOTES_QUOTA),
+        blocks: register(channel::BLOCKS, BLOCKS_QUOTA),
+        backfill: register(channel::BACKFILL, BACKFILL_QUOTA),
     };
-    let transactions = network.register(channel::TRANSACTIONS, BLOCKS_QUOTA);
-    let states = network.register(channel::STATE, STATE_QUOTA);
+    let channels = channels.bounded(&context.child("bounded"), committee);
+    let transactions = register(channel::TRANSACTIONS, BLOCKS_QUOTA);
+    let transactions = committee.bound(context.child("transactions"), channel::TRANSACTIONS, transactions);
+    let states = register(channel::STATE, STATE_QUOTA);
+    let states = committee.bound(context.child("state_messages"), channel::STATE, states);
     network.start();
     let me = setup.key.public_key();
     let server = StateServer::new(context.child("states"), me.clone());
@@ -265,7 +273,9 @@ fn network_config(
     let set = NonZeroUsize::new(count).ok_or_else(|| anyhow!("the chain has no validator"))?;
     let (namespace, listen, reached) = (committee.namespace(), setup.file.listen, setup.file.reached_at);
     let make = if setup.file.private_addresses { NetworkConfig::local } else { NetworkConfig::recommended };
-    Ok(make(handshake, namespace, listen, reached, peers, set, largest, UNREAD_MAX))
+    let config = make(handshake, namespace, listen, reached, peers, set, largest, UNREAD_MAX);
+    // What is sealed and not yet sent has room on no account: it is one message.
+    Ok(NetworkConfig { send_batch_size: NonZeroUsize::MIN, ..config })
 }
 
 /// Waits until somebody stops the process, or the node fails.

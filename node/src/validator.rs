@@ -4,11 +4,13 @@ use crate::{
     application::{Application, NodeFault},
     automaton::{Automaton, Finaliser, Marshal, Stopper},
     block::{BlockDigest, PlacedBlock},
+    bounded::{Bound, BoundedReceiver, BoundedSender, bound},
     finality::Certificate,
-    state_channel,
+    gossip, state_channel,
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
+    BoundedBlock as _,
     marshal::standard::Deferred,
     marshal::{self, Start, core::Actor, resolver::p2p as backfill, standard::Standard},
     simplex::{
@@ -50,6 +52,10 @@ const PENDING_MAX: NonZeroUsize = NZUsize!(16);
 /// Bytes of a read or write buffer of a file.
 const BUFFER: NonZeroUsize = NZUsize!(64 * 1_024);
 
+/// Blocks of one validator that are kept before they are final, whether they are valid or not. Leaders take turns, so with four
+/// validators they are those of 16 views; an older one is asked for.
+pub const BLOCKS_OF_PEER: usize = 4;
+
 /// How long it waits before it asks again for what is missing.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -72,6 +78,8 @@ pub mod channel {
     pub const TRANSACTIONS: u64 = 5;
     /// States that are asked for.
     pub const STATE: u64 = 6;
+    /// All of them.
+    pub const ALL: [u64; 7] = [VOTES, CERTIFICATES, RESOLVER, BLOCKS, BACKFILL, TRANSACTIONS, STATE];
 }
 
 /// Both ends of the channels of [`channel`].
@@ -88,6 +96,28 @@ pub struct Channels<S, R> {
     pub backfill: (S, R),
 }
 
+impl<S, R> Channels<S, R>
+where
+    S: Sender<PublicKey = ed25519::PublicKey>,
+    R: Receiver<PublicKey = ed25519::PublicKey>,
+{
+    /// The same channels with each validator of `committee` bounded in bytes ([`bound_of`]).
+    pub fn bounded<E: Spawner>(
+        self,
+        context: &E,
+        committee: &Committee,
+    ) -> Channels<BoundedSender<S>, BoundedReceiver<ed25519::PublicKey>> {
+        let of = |channel, name, ends| committee.bound(context.child(name), channel, ends);
+        Channels {
+            votes: of(channel::VOTES, "votes", self.votes),
+            certificates: of(channel::CERTIFICATES, "certificates", self.certificates),
+            resolver: of(channel::RESOLVER, "resolver", self.resolver),
+            blocks: of(channel::BLOCKS, "blocks", self.blocks),
+            backfill: of(channel::BACKFILL, "backfill", self.backfill),
+        }
+    }
+}
+
 impl<S, R: Receiver> Channels<S, R> {
     /// Takes in messages and forgets them, for as long as it is polled: for a node that takes no part yet.
     pub(crate) async fn forget(&mut self) {
@@ -102,11 +132,20 @@ pub(crate) async fn forget<R: Receiver>(receiver: &mut R) {
     while receiver.recv().await.is_ok() {}
 }
 
+/// What one peer may have on a channel of [`channel`], in a committee of so many members.
+pub fn bound_of(channel: u64, members: u32) -> Bound {
+    Bound::new(match channel {
+        channel::BLOCKS => PlacedBlock::max_encode_size(&()),
+        channel::BACKFILL => marshal::max_payload_size::<Standard<PlacedBlock>, Scheme>(members, &()),
+        channel::TRANSACTIONS => gossip::MESSAGE_BYTES_MAX,
+        channel::STATE => state_channel::message_bytes_max(),
+        _ => simplex::max_payload_size::<Scheme, BlockDigest>(members),
+    })
+}
+
 /// Bytes of the largest message of a committee of so many members.
 pub fn message_bytes_max(members: u32) -> u32 {
-    let simplex = simplex::max_payload_size::<Scheme, BlockDigest>(members);
-    let marshal = marshal::max_payload_size::<Standard<PlacedBlock>, Scheme>(members, &());
-    commonware_p2p::max_message_size(&[simplex, marshal, state_channel::message_bytes_max()])
+    commonware_p2p::max_message_size(&channel::ALL.map(|channel| bound_of(channel, members).message_bytes_max()))
 }
 
 /// How long a validator waits.
@@ -158,6 +197,22 @@ impl Committee {
     /// What everything that is signed for this chain begins with.
     pub fn namespace(&self) -> &[u8] {
         &self.namespace
+    }
+
+    /// The ends of the channel of that number with each validator bounded in bytes ([`bound_of`]).
+    pub fn bound<E, S, R>(
+        &self,
+        context: E,
+        channel: u64,
+        ends: (S, R),
+    ) -> (BoundedSender<S>, BoundedReceiver<ed25519::PublicKey>)
+    where
+        E: Spawner,
+        S: Sender<PublicKey = ed25519::PublicKey>,
+        R: Receiver<PublicKey = ed25519::PublicKey>,
+    {
+        let members = u32::try_from(self.members.iter().count()).unwrap_or(u32::MAX);
+        bound(context, ends, self.members.iter().cloned(), bound_of(channel, members))
     }
 
     /// What verifies the certificates of this committee.
@@ -295,7 +350,7 @@ where
     buffered::Config {
         public_key: me,
         mailbox_size: MAILBOX,
-        deque_size: 16,
+        deque_size: BLOCKS_OF_PEER,
         priority: true,
         codec_config: (),
         peer_provider: peers,

@@ -431,12 +431,12 @@ fn a_validator_that_lies_is_cut_off_and_another_is_asked() {
     }
 }
 
-/// Answers by another, once a lie was told.
+/// Answers by another. Who does not lie gives no chunk until the lie was found out: a link can lose it.
 #[derive(Clone)]
 struct Behind<P> {
     inner: P,
     lies: bool,
-    told: Arc<AtomicBool>,
+    found_out: Arc<AtomicBool>,
     context: Arc<Context>,
 }
 
@@ -446,15 +446,14 @@ impl<P: Producer<Key = StateRequest>> Producer for Behind<P> {
     fn produce(&mut self, request: StateRequest) -> oneshot::Receiver<Bytes> {
         let (sender, receiver) = oneshot::channel();
         let (is_chunk, lies) = (matches!(request, StateRequest::Chunk(..)), self.lies);
-        if is_chunk && !lies && !self.told.load(Ordering::Relaxed) {
+        if is_chunk && !lies && !self.found_out.load(Ordering::Relaxed) {
             return receiver;
         }
-        let (answer, told) = (self.inner.produce(request), Arc::clone(&self.told));
+        let answer = self.inner.produce(request);
         self.context.child("behind").spawn(move |_| async move {
             let Ok(bytes) = answer.await else { return };
             let mut bytes = bytes.to_vec();
             if is_chunk && lies {
-                told.store(true, Ordering::Relaxed);
                 let middle = bytes.len() / 2;
                 bytes[middle] ^= 1;
             }
@@ -469,15 +468,19 @@ fn a_validator_that_lost_its_disk_takes_the_state_while_the_chain_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     simulate(29, lossy(), async |mut simulation| {
         let nodes: Vec<_> = (0..LATE).map(|number| node(number, None)).collect();
-        let (told, context) = (Arc::new(AtomicBool::new(false)), Arc::new(simulation.context.child("behind")));
+        let (found_out, context) = (Arc::new(AtomicBool::new(false)), Arc::new(simulation.context.child("behind")));
         let (mut running, mut channels) = (Vec::new(), Vec::new());
         for (number, node) in nodes.iter().enumerate() {
             let server = StateServer::new(simulation.context.child("server"), key(number).public_key());
             let (serving, served) = (server.clone(), Arc::clone(node));
             let then = move |validator: &Validator| serving.answer_from(&served, validator);
             running.push(simulation.start_at(number, Arc::new(application(node)), None, then).await);
-            let behind =
-                Behind { inner: server, lies: number == 0, told: Arc::clone(&told), context: Arc::clone(&context) };
+            let behind = Behind {
+                inner: server,
+                lies: number == 0,
+                found_out: Arc::clone(&found_out),
+                context: Arc::clone(&context),
+            };
             channels.push(simulation.state_channel(number, behind).await);
         }
         let others: Vec<_> = nodes.iter().collect();
@@ -491,6 +494,7 @@ fn a_validator_that_lost_its_disk_takes_the_state_while_the_chain_goes_on() {
         let go_on = async {
             loop {
                 submit();
+                found_out.store(simulation.has_cut_off(LATE, 0).await, Ordering::Relaxed);
                 simulation.context.sleep(Duration::from_millis(20)).await;
             }
         };

@@ -1,5 +1,6 @@
 //! Networks of validators on a deterministic runtime.
 
+mod bounded;
 mod byzantine;
 mod catch_up;
 mod encoding;

@@ -2,7 +2,7 @@
 
 use super::transactions::transaction;
 use commonware_cryptography::{Signer as _, ed25519};
-use commonware_p2p::simulated::{Config, Link, Network, Oracle};
+use commonware_p2p::simulated::{self, Config, Link, Network, Oracle};
 use commonware_resolver::p2p::Producer;
 use commonware_runtime::{
     Clock as _, Handle, Quota, Spawner as _, Supervisor as _,
@@ -71,6 +71,9 @@ pub(crate) struct Simulation {
     pub(crate) committee: Committee,
     starts: u64,
 }
+
+/// Both ends of a channel.
+pub(crate) type Ends = (simulated::Sender<ed25519::PublicKey, Context>, simulated::Receiver<ed25519::PublicKey>);
 
 /// A validator in it.
 pub(crate) struct Running {
@@ -147,13 +150,12 @@ impl Simulation {
         then: impl FnOnce(&Validator) + Send + 'static,
     ) -> Running {
         let control = self.oracle.control(key(number).public_key());
-        let register = async |channel| control.register(channel, Quota::per_second(NZU32!(1_000))).await.unwrap();
         let channels = Channels {
-            votes: register(channel::VOTES).await,
-            certificates: register(channel::CERTIFICATES).await,
-            resolver: register(channel::RESOLVER).await,
-            blocks: register(channel::BLOCKS).await,
-            backfill: register(channel::BACKFILL).await,
+            votes: self.register(number, channel::VOTES).await,
+            certificates: self.register(number, channel::CERTIFICATES).await,
+            resolver: self.register(number, channel::RESOLVER).await,
+            blocks: self.register(number, channel::BLOCKS).await,
+            backfill: self.register(number, channel::BACKFILL).await,
         };
         let (stopper, faults) = Stopper::new();
         let (committee, peers) = (self.committee.clone(), (self.oracle.manager(), control.clone()));
@@ -161,12 +163,19 @@ impl Simulation {
         let context = self.context.child("validator").with_attribute("start", self.starts);
         let handle = context.with_attribute("number", number).spawn(move |context| async move {
             let (context, _task) = (context.child("consensus"), context);
+            let channels = channels.bounded(&context, &committee);
             let setup = Setup { key: key(number), committee: &committee, timing: TIMING, application, stopper, begins };
             let validator = validator::start(context, setup, channels, peers).await.unwrap();
             then(&validator);
             pending().await
         });
         Running { handle, faults }
+    }
+
+    /// The ends of the validator `number` of a channel.
+    pub(crate) async fn register(&self, number: usize, channel: u64) -> Ends {
+        let control = self.oracle.control(key(number).public_key());
+        control.register(channel, Quota::per_second(NZU32!(2_000))).await.unwrap()
     }
 
     /// The end of the validator `number` of the channel for states, where it answers by `producer`.
@@ -177,8 +186,9 @@ impl Simulation {
     ) -> StateChannel {
         let me = key(number).public_key();
         let control = self.oracle.control(me.clone());
-        let channel = control.register(channel::STATE, Quota::per_second(NZU32!(1_000))).await.unwrap();
+        let channel = self.register(number, channel::STATE).await;
         let context = self.context.child("state").with_attribute("number", number);
+        let channel = self.committee.bound(context.child("bounded"), channel::STATE, channel);
         state_channel::start(context, me, channel, (self.oracle.manager(), control), producer)
     }
 
