@@ -69,7 +69,7 @@ pub enum BlockError {
 impl fmt::Display for BlockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Parent { actual, expected } => write!(f, "the block stands on {actual}, not on {expected}"),
+            Self::Parent { actual, expected } => write!(f, "the block's parent is {actual}, not {expected}"),
             Self::GasLimit { actual, expected } => {
                 write!(f, "the block has the gas limit {actual}, the chain {expected}")
             }

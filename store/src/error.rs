@@ -183,7 +183,7 @@ impl fmt::Display for StoreError {
                 f,
                 "the block at height {height} has another body with the same hash: this node or its database is faulty"
             ),
-            Self::Root { actual, expected } => write!(f, "the block gives root {actual}, not {expected}"),
+            Self::Root { actual, expected } => write!(f, "the block has root {actual}, not {expected}"),
             Self::NotKept { height, oldest, tip } => {
                 write!(f, "height {height} is not kept: heights {oldest} to {tip} are")
             }

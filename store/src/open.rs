@@ -229,7 +229,7 @@ fn replay(chain: &mut Chain, record: Record, settings: &Arc<Settings>, guard: &A
             let block = ExecutedBlock { height, hash, parent_hash, diff, receipts, body, root };
             let layer = Layer::new(&view, settings.executor(), &block)?;
             if Some(layer.root) != root {
-                return damaged("gives another root than it says");
+                return damaged("has another root than it says");
             }
             chain.layers.push(Arc::new(layer));
         }

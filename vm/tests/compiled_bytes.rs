@@ -27,8 +27,8 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 /// Bytes of the large modules.
 const SIZE: usize = 60_000;
 
-/// A name, types before the first function's, the locals of the functions, what stands before the units, a unit, what
-/// stands behind them.
+/// A name, types before the first function's, the locals of the functions, instructions before the units, a unit, and
+/// instructions behind them.
 type Shape = (&'static str, &'static str, &'static str, String, String, String);
 
 /// Shapes whose translation is large, slow, or leaves much in the translator's buffers.

@@ -53,7 +53,7 @@ fn a_header_that_says_anything_else_is_refused() {
     let good = proposal.block;
     let other = B256::repeat_byte(9);
     for (change, why) in [
-        (Box::new(|h: &mut Header| h.parent_hash = other) as Box<dyn Fn(&mut Header)>, "the block stands on"),
+        (Box::new(|h: &mut Header| h.parent_hash = other) as Box<dyn Fn(&mut Header)>, "the block's parent is"),
         (Box::new(|h| h.number = 2), "block number 2 where 1 follows"),
         (Box::new(|h| h.timestamp = 1), "timestamp 1 is before"),
         (Box::new(|h| h.beneficiary = alice.address), "the header says the state root"),

@@ -113,7 +113,7 @@ fn refuse_twice(storage: &[Preset]) -> Result<(), Failure> {
     let mut keys = BTreeSet::new();
     match storage.iter().find(|preset| !keys.insert(&preset.key.0)) {
         Some(twice) => {
-            let failure = Failure::new(Class::Usage, anyhow!("--storage gives the key {} twice", hex(&twice.key.0)));
+            let failure = Failure::new(Class::Usage, anyhow!("--storage has the key {} twice", hex(&twice.key.0)));
             Err(failure.remedy("give each key once"))
         }
         None => Ok(()),

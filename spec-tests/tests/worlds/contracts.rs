@@ -1,4 +1,4 @@
-//! Contracts whose bodies call whatever their ABI offers, each other above all, with arguments that mean something and
+//! Contracts whose bodies call everything that their ABI offers, each other above all, with arguments that mean something and
 //! some that do not. Knows nothing of how they are executed.
 
 use lockstep_gas::{Abi, HostFunction as F, Revision};
@@ -140,7 +140,7 @@ fn is_call(row: &HostImport) -> bool {
     matches!(row.function, F::Call | F::CallCode | F::CallDelegate | F::CallStatic | F::CallExport | F::Create)
 }
 
-/// Whether a row ends the frame whatever it is given.
+/// Whether a row ends the frame with any arguments.
 fn ends(row: &HostImport) -> bool {
     matches!(row.function, F::Finish | F::Revert | F::Abort | F::SelfDestruct)
         || ["proc_exit", "exit", "useGas"].contains(&row.name)

@@ -153,7 +153,7 @@ pub(super) fn form_of_type(form: u8) -> String {
 }
 
 /// Said of all that has no words of its own here.
-const UNNAMED: &str = "what stands here is not Wasm by the specification";
+const UNNAMED: &str = "this is not Wasm by the specification";
 
 /// The feature that a message refuses.
 fn feature(message: &str) -> Option<&'static Feature> {
@@ -253,11 +253,11 @@ const OTHERS: &[(&str, &str)] = &[
     ("unexpected content", "the section has bytes behind its content"),
     ("trailing bytes", "the section has bytes behind its content"),
     ("section size mismatch", "the section is longer or shorter than it says"),
-    ("section out of order", "the section stands at another place than the specification says, or twice"),
+    ("section out of order", "the section is at another place than the specification says, or occurs twice"),
     ("section too large", "a section announces more bytes than the module has"),
     ("malformed section id", "there is no section of this number"),
     ("duplicate export name", "two exports have the same name"),
-    ("duplicate", "something stands twice that can stand once"),
+    ("duplicate", "something occurs twice that may occur once"),
     ("illegal opcode", "there is no operator of this code"),
     ("invalid u", "a number is longer than its type"),
     ("invalid var", "a number is longer than its type"),
@@ -286,12 +286,12 @@ const OTHERS: &[(&str, &str)] = &[
     ("locals exceed", "a function of more locals than the specification allows"),
     ("uninitialized local", "a local of a reference type is read before it is set"),
     ("invalid value type", "there is no value type of this code"),
-    ("invalid leading byte", "a byte stands here that begins nothing"),
+    ("invalid leading byte", "the byte here begins nothing"),
     ("invalid flags byte", "a segment of a form that does not exist"),
     ("invalid memory limits", "a memory of a form that is not available"),
     ("invalid table resizable", "a table of a form that is not available"),
     ("invalid result arity", "a `select` with another number of types than one"),
-    ("invalid", "a byte or number stands here that has no meaning"),
+    ("invalid", "the byte or number here has no meaning"),
     ("bad magic number", "the module does not begin with the magic number of Wasm"),
     ("implementation limit", "more of something than can be validated"),
 ];

@@ -101,7 +101,7 @@ fn rich(name: &str, body: &str) -> Case {
     Case::new(name, body).given_balance(CONTRACT, 9).given_storage(CONTRACT, KEY, &VALUE)
 }
 
-/// 5,000, and 25,000 for an account that is not there; Byzantium gives 24,000 back, half of all at the most. `V1` gives
+/// 5,000, and 25,000 for an account that is not there; Byzantium refunds 24,000, at most half of all gas. `V1` refunds
 /// nothing.
 //= spec 4.21, 5.2.15 test
 #[test]

@@ -1,4 +1,4 @@
-//! The ABI that is guessed of a module: one that the module is valid for, whatever part of an ABI it imports.
+//! The ABI that is guessed of a module: one that the module is valid for, with any part of an ABI among its imports.
 
 use crate::binary;
 use lockstep_gas::{Abi, Revision};

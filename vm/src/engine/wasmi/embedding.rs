@@ -204,7 +204,7 @@ impl LinkedWasmi {
             Val::ExternRef(Nullable::Null) => Value::ExternRef(None),
             Val::ExternRef(Nullable::Val(reference)) => {
                 let number = reference.data(&self.store).downcast_ref::<u32>();
-                let number = number.ok_or_else(|| Fault::Broken("a reference that nobody gave".into()))?;
+                let number = number.ok_or_else(|| Fault::Broken("a reference to nothing".into()))?;
                 Value::ExternRef(Some(*number))
             }
             Val::V128(_) => return Err(Fault::Broken("a vector, which no revision has".into())),

@@ -30,7 +30,7 @@ pub(super) struct Shape<'a> {
     pub(super) prices: Option<&'a InstructionPrices>,
     /// Bytes that the memory has from the start.
     pub(super) memory_bytes: u64,
-    /// Imported functions whose call an empty region stands for: they charge 1 and do nothing else.
+    /// Imported functions that charge 1 and do nothing else. An empty region takes the place of a call.
     ticks: BTreeSet<u32>,
 }
 
