@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
-#[path = "../../vm/tests/host_functions/diagnosed.rs"]
+#[path = "../../vm/tests/kit/diagnosed.rs"]
 mod diagnosed;
 
 use lockstep_spec_tests::{fixture::Fixture, run};

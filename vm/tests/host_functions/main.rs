@@ -15,7 +15,6 @@ mod copies;
 mod create;
 mod crypto;
 mod depth;
-mod diagnosed;
 mod ends;
 mod engine;
 mod environment;
@@ -37,3 +36,13 @@ mod return_data;
 mod static_mode;
 mod storage;
 mod text;
+
+// What all these tests share.
+#[path = "../kit/diagnosed.rs"]
+mod diagnosed;
+#[path = "../kit/every_way.rs"]
+mod every_way;
+#[path = "../kit/golden_file.rs"]
+mod golden_file;
+#[path = "../kit/golden_sections.rs"]
+mod golden_sections;

@@ -1,6 +1,6 @@
 //! The kit: a chain of transactions that run on both engines, and the golden files of their outcomes and gas.
 
-use crate::diagnosed;
+use crate::{every_way, golden_file::check_file};
 use lockstep_gas::{Abi, Gas, Revision};
 use lockstep_host::{Address, B256, BlockEnv, HaltReason, ImportTable, U256, ValueType};
 use lockstep_reference::Reference;
@@ -11,7 +11,7 @@ use lockstep_vm::{
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, LazyLock},
 };
 
@@ -116,33 +116,13 @@ impl Chain {
     fn execute(&self, tx: Tx) -> Executed {
         let view: StateView = Arc::new(self.state.clone());
         let valid = V1.check(Arc::clone(&view), &self.block, tx).unwrap();
-        let executed = V1.execute_tx(Arc::clone(&view), &self.block, valid.clone()).unwrap();
-        let again = V1.execute_tx(Arc::clone(&view), &self.block, valid.clone());
-        assert_eq!(again.as_ref(), Ok(&executed), "the second time");
-        let interpreted = REFERENCE.execute_tx(Arc::clone(&view), &self.block, valid.clone());
-        assert_eq!(interpreted.as_ref(), Ok(&executed), "on the reference interpreter");
-        diagnosed::check(&Revision::V1, view, &self.block, &valid, &executed);
-        executed
+        every_way::execute(&V1, Some(&REFERENCE), &view, &self.block, &valid)
     }
 
     /// Compares what was noted with the golden file.
     pub(crate) fn settle(self) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/languages").join(self.golden);
-        let text = self.lines.join("\n") + "\n";
-        if is_blessing() {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-            return;
-        }
-        let golden = fs::read_to_string(path).unwrap_or_default();
-        let different = golden.lines().zip(text.lines()).find(|(golden, found)| golden != found);
-        assert!(golden == text, "{} differs, first {different:?}", self.golden);
+        check_file(&format!("languages/{}", self.golden), &(self.lines.join("\n") + "\n"));
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one switch of the golden files; no result depends on it")]
-fn is_blessing() -> bool {
-    std::env::var("LOCKSTEP_BLESS").is_ok_and(|value| value == "1")
 }
 
 /// A file of the example contracts.

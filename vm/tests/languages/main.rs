@@ -13,13 +13,18 @@
 )]
 
 mod dela;
-#[path = "../host_functions/diagnosed.rs"]
-mod diagnosed;
 mod json;
 mod json_limits;
 mod kit;
 mod mixed;
-
 mod pointers;
 mod transcripts;
 mod wide_functions;
+
+// What all these tests share.
+#[path = "../kit/diagnosed.rs"]
+mod diagnosed;
+#[path = "../kit/every_way.rs"]
+mod every_way;
+#[path = "../kit/golden_file.rs"]
+mod golden_file;

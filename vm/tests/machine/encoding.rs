@@ -1,7 +1,7 @@
 //! The borsh encoding of everything that nodes compare or exchange: golden bytes, one encoding for a value, one value for
 //! an encoding.
 
-use crate::{golden, property};
+use crate::{golden_file, property};
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt::Debug;
 use lockstep_vm::{
@@ -119,7 +119,7 @@ fn golden_bytes() {
     for reason in HaltReason::ALL {
         text += &line(&format!("outcome, {reason}"), &Outcome::Halt { reason: *reason });
     }
-    golden::check_file("encoding.txt", &text);
+    golden_file::check_file("encoding.txt", &text);
 }
 
 fn address() -> impl Strategy<Value = Address> {

@@ -1,6 +1,6 @@
 //! The kit: a world of accounts and contracts, transactions in it, and their execution in every way at once.
 
-use crate::{diagnosed, golden::Golden};
+use crate::{every_way, golden::Golden};
 use lockstep_host::{ImportTable, ValueType};
 use lockstep_reference::Reference;
 use lockstep_vm::{
@@ -197,12 +197,7 @@ impl World {
     pub(crate) fn execute(&self, tx: &Tx) -> Executed {
         let valid = self.check(tx).unwrap();
         let Machines { warm, uncached, reference } = &*self.machines;
-        let executed = warm.execute_tx(self.view(), &self.block, valid.clone()).unwrap();
-        let again = warm.execute_tx(self.view(), &self.block, valid.clone());
-        assert_eq!(again.as_ref(), Ok(&executed), "the second time");
-        let interpreted = reference.execute_tx(self.view(), &self.block, valid.clone());
-        assert_eq!(interpreted.as_ref(), Ok(&executed), "on the reference interpreter");
-        diagnosed::check(warm.revision(), self.view(), &self.block, &valid, &executed);
+        let executed = every_way::execute(warm, Some(reference), &self.view(), &self.block, &valid);
         let block = Block { env: self.block.clone(), transactions: vec![tx.clone()] };
         let alone = uncached.execute_conformance_block(self.view(), block).unwrap();
         assert_eq!(alone.receipts.as_slice(), core::slice::from_ref(&executed.receipt), "alone, without a cache");

@@ -23,8 +23,6 @@ mod constants;
 mod creation;
 mod deployment;
 mod depth;
-#[path = "../host_functions/diagnosed.rs"]
-mod diagnosed;
 mod encoding;
 mod factories;
 mod faults;
@@ -55,3 +53,13 @@ mod traps;
 mod validity;
 mod value_reads;
 mod values;
+
+// What all these tests share.
+#[path = "../kit/diagnosed.rs"]
+mod diagnosed;
+#[path = "../kit/every_way.rs"]
+mod every_way;
+#[path = "../kit/golden_file.rs"]
+mod golden_file;
+#[path = "../kit/golden_sections.rs"]
+mod golden_sections;

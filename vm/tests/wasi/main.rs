@@ -12,8 +12,6 @@
 )]
 
 mod calls;
-#[path = "../host_functions/diagnosed.rs"]
-mod diagnosed;
 mod entries;
 mod functions;
 mod hostile;
@@ -21,3 +19,11 @@ mod hostile;
 mod kit;
 mod pointers;
 mod programs;
+
+// What all these tests share.
+#[path = "../kit/diagnosed.rs"]
+mod diagnosed;
+#[path = "../kit/every_way.rs"]
+mod every_way;
+#[path = "../kit/golden_file.rs"]
+mod golden_file;
