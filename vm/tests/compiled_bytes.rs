@@ -155,6 +155,27 @@ fn module((_, types, locals, before, unit, after): &Shape, size: usize) -> Bytes
     text(3, size / 3 / each.max(1)).into()
 }
 
+/// Contracts of ABI `json` with ticks below and above operands, of about `size` bytes.
+fn ticks(size: usize) -> Vec<(String, Abi, Bytes)> {
+    let tick = "call $tick ";
+    let pushed = |count: usize| format!("{}{tick}{}", "local.get 0 ".repeat(count), "drop ".repeat(count));
+    [("ticks", tick.to_owned()), ("ticks above a local", pushed(1)), ("ticks above 900 locals", pushed(900))]
+        .into_iter()
+        .map(|(name, unit)| {
+            let text = |units: usize| {
+                wat::parse_str(format!(
+                    "(module (import \"env\" \"gas_tick\" (func $tick)) (memory (export \"memory\") 1)
+                     (func (export \"main\") (local i32) {}))",
+                    unit.repeat(units)
+                ))
+                .unwrap()
+            };
+            let each = (text(11).len() - text(1).len()) / 10;
+            (name.to_owned(), Abi::Json, text(size / each).into())
+        })
+        .collect()
+}
+
 /// Modules with much of everything beside bodies.
 fn declarations() -> Vec<(String, Bytes)> {
     let module = |fields: String| -> Bytes {
@@ -187,17 +208,18 @@ fn declarations() -> Vec<(String, Bytes)> {
     ]
 }
 
-fn modules() -> Vec<(String, Bytes)> {
+fn modules() -> Vec<(String, Abi, Bytes)> {
     let large = shapes().into_iter().map(|shape| (shape.0.to_owned(), module(&shape, SIZE)));
     let small = shapes().into_iter().map(|shape| (format!("{}, small", shape.0), module(&shape, 3_000)));
-    large.chain(small).chain(declarations()).collect()
+    let contracts = large.chain(small).chain(declarations());
+    contracts.map(|(name, code)| (name, Abi::Ewasm, code)).chain(ticks(SIZE)).collect()
 }
 
 /// What one more compiled module keeps, its code included, and what it is taken for.
-fn kept_and_counted(engine: &Wasmi, name: &str, code: &Bytes) -> (u64, u64) {
+fn kept_and_counted(engine: &Wasmi, name: &str, abi: Abi, code: &Bytes) -> (u64, u64) {
     let before = ALLOCATOR.allocated();
     let own = Bytes::copy_from_slice(code);
-    let valid = ValidModule::parse(own, Abi::Ewasm, &Revision::V1).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let valid = ValidModule::parse(own, abi, &Revision::V1).unwrap_or_else(|error| panic!("{name}: {error}"));
     let compiled = engine.compile(&valid).unwrap_or_else(|error| panic!("{name}: {error}"));
     let kept = ALLOCATOR.allocated() - before;
     let counted = valid.compiled_bytes();
@@ -209,8 +231,8 @@ fn kept_and_counted(engine: &Wasmi, name: &str, code: &Bytes) -> (u64, u64) {
 fn every_module_is_counted_in_full() {
     let engine = Wasmi::new(Arc::new(Revision::V1)).unwrap();
     let mut rows = Vec::new();
-    for (name, code) in modules() {
-        let (kept, counted) = kept_and_counted(&engine, &name, &code);
+    for (name, abi, code) in modules() {
+        let (kept, counted) = kept_and_counted(&engine, &name, abi, &code);
         assert!(kept <= counted, "{name}: {kept} bytes are kept and {counted} are counted");
         if code.len() > 30_000 {
             rows.push((kept * 100 / code.len() as u64, kept, counted, name));
@@ -228,13 +250,13 @@ fn every_module_is_counted_in_full() {
 /// A cache that many different modules went through holds no more than it may.
 fn a_cache_holds_what_it_says() {
     const CACHE_BYTES: usize = 1 << 20;
-    for (name, code) in modules().into_iter().filter(|(_, code)| code.len() > 30_000) {
+    for (name, abi, code) in modules().into_iter().filter(|(_, _, code)| code.len() > 30_000) {
         let before = ALLOCATOR.allocated();
         let vm = Vm::<Wasmi>::with_engine(Revision::V1, CACHE_BYTES as u64).unwrap();
         for copy in 0..8_u8 {
             // A custom section makes another code of it.
             let code: Bytes = [&code[..], &[0, 3, 1, b'n', copy]].concat().into();
-            vm.check_code(CodeId::of(&code, Abi::Ewasm), &code).unwrap();
+            vm.check_code(CodeId::of(&code, abi), &code).unwrap();
         }
         let kept = ALLOCATOR.allocated() - before;
         assert!(kept <= CACHE_BYTES + CACHE_BYTES / 4, "{name}: {kept} bytes in a cache of {CACHE_BYTES}");
@@ -265,10 +287,10 @@ fn threads_leave_one_module() {
 /// it must not meet.
 fn compiling_is_bounded() {
     let engine = Wasmi::new(Arc::new(Revision::V1)).unwrap();
-    for (name, code) in modules().into_iter().filter(|(_, code)| code.len() > 30_000) {
+    for (name, abi, code) in modules().into_iter().filter(|(_, _, code)| code.len() > 30_000) {
         let limit = ALLOCATOR.allocated() + PEAK_BYTES_PER_BYTE * code.len();
         ALLOCATOR.set_limit(limit).unwrap();
-        let valid = ValidModule::parse(code, Abi::Ewasm, &Revision::V1).unwrap();
+        let valid = ValidModule::parse(code, abi, &Revision::V1).unwrap();
         let compiled = engine.compile(&valid);
         ALLOCATOR.set_limit(usize::MAX).unwrap();
         assert!(compiled.is_ok(), "{name}");

@@ -5,6 +5,7 @@ use super::{
     types::{ExternType, FunctionType, MemoryType},
 };
 use crate::abi::facts::AbiFacts;
+use lockstep_gas::HostFunction;
 use lockstep_host::HostImport;
 use std::collections::BTreeMap;
 
@@ -31,6 +32,11 @@ impl Import {
             Self::Host(row) => (row.module, row.name),
             Self::Unknown { module, name, .. } => (module, name),
         }
+    }
+
+    /// Whether it charges for a tick and does nothing else. Production makes no call of one (`docs/decisions/0041`).
+    pub(crate) fn is_tick(&self) -> bool {
+        matches!(self, Self::Host(row) if row.function == HostFunction::GasTick)
     }
 
     /// The type.

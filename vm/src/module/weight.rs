@@ -4,6 +4,7 @@
 //! (`docs/decisions/0013`). Each of these is bounded by the bytes of the module.
 
 use super::{
+    facts::Import,
     invalid::{InvalidCode, InvalidModule},
     pass::{Pass, Step},
     seen::and_free,
@@ -61,7 +62,9 @@ impl Pass<'_> {
         let mut bytes = translated_bytes(operator, values, parameters);
         let height = validator.operand_stack_height();
         self.weight.preserved = self.weight.preserved.min(height);
-        if let Some(taken) = preserves(operator) {
+        // What takes the place of a tick is a loop.
+        let taken = if self.is_tick(operator) { Some(0) } else { preserves(operator) };
+        if let Some(taken) = taken {
             let height = height.saturating_sub(taken);
             let copies = height.saturating_sub(core::mem::replace(&mut self.weight.preserved, height));
             bytes = bytes.saturating_add(u64::from(copies).saturating_mul(COPY));
@@ -73,6 +76,13 @@ impl Pass<'_> {
         self.weight.is_reported = true;
         let remedy = "hand over fewer values, or keep them in locals";
         self.by_bytes(InvalidCode::TooManyMovedValues, offset, actual, self.weight.moved_values_max, remedy)
+    }
+
+    /// Whether `operator` is a direct call of a tick.
+    fn is_tick(&self, operator: &Operator<'_>) -> bool {
+        let Operator::Call { function_index } = operator else { return false };
+        let import = usize::try_from(*function_index).ok().and_then(|index| self.facts.imports.get(index));
+        import.is_some_and(Import::is_tick)
     }
 
     fn by_bytes(&mut self, code: InvalidCode, offset: usize, actual: u64, limit: u64, remedy: &str) -> Step {

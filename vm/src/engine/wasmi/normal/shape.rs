@@ -191,13 +191,8 @@ impl<'a> Shape<'a> {
 
 /// The functions among `imports` that charge 1 and do nothing else. A tick with another price stays a call.
 fn ticks(imports: &[Import], revision: &Revision) -> BTreeSet<u32> {
-    let is_tick = |import: &Import| match import {
-        Import::Host(row) => {
-            row.function == HostFunction::GasTick && revision.schedule.host(HostFunction::GasTick).base == 1
-        }
-        Import::Unknown { .. } => false,
-    };
-    (0..).zip(imports).filter(|(_, import)| is_tick(import)).map(|(index, _)| index).collect()
+    let is_one = revision.schedule.host(HostFunction::GasTick).base == 1;
+    (0..).zip(imports).filter(|(_, import)| is_one && import.is_tick()).map(|(index, _)| index).collect()
 }
 
 /// The type in the binary format, `None` for one that no revision has.
