@@ -146,7 +146,7 @@ pub struct Limits {
     /// Targets of one `br_table`, without the default.
     pub br_table_targets_max: u32,
     /// Bytes of a module for each value that branches (at each target), blocks and calls hand over, beside the first
-    /// [`FREE_OF_BYTES`](Self::FREE_OF_BYTES); a `memory.grow` counts as 4. Translating each takes longer than a byte of plain
+    /// [`FREE_OF_BYTES`](Self::FREE_OF_BYTES); a `memory.grow` and a direct call of `gas_tick` count as 4. Translating each takes longer than a byte of plain
     /// code (`docs/decisions/0013`). 0 for no limit.
     pub bytes_per_moved_value_min: u32,
     /// Locals of all functions of a module, parameters included, for each byte of its code, beside the first

@@ -157,7 +157,7 @@ fn module((_, types, locals, before, unit, after): &Shape, size: usize) -> Bytes
 
 /// Contracts of ABI `json` with ticks below and above operands, of about `size` bytes.
 fn ticks(size: usize) -> Vec<(String, Abi, Bytes)> {
-    let tick = "call $tick ";
+    let tick = "call $tick nop nop nop nop nop nop ";
     let pushed = |count: usize| format!("{}{tick}{}", "local.get 0 ".repeat(count), "drop ".repeat(count));
     [("ticks", tick.to_owned()), ("ticks above a local", pushed(1)), ("ticks above 900 locals", pushed(900))]
         .into_iter()

@@ -13,8 +13,8 @@ use super::{
 };
 use wasmparser::{BlockType, FrameKind, FuncValidator, Operator, ValidatorResources};
 
-/// Values that a `memory.grow` counts as: it ends a region, and the normal form of a module (`normal`) takes it apart.
-const GROW_VALUES: u64 = 4;
+/// Values that a `memory.grow` counts as, and a direct call of a tick: the normal form of a module (`normal`) makes a region of each.
+const REGION_VALUES: u64 = 4;
 
 /// Values that an operator hands over, and how many of them are parameters of the block that it begins.
 struct Moved {
@@ -59,11 +59,12 @@ impl Pass<'_> {
         self.weight.moved_values = self.weight.moved_values.saturating_add(values);
         let actual = self.weight.moved_values;
         self.facts.moved_values = actual;
-        let mut bytes = translated_bytes(operator, values, parameters);
+        let is_tick = self.is_tick(operator);
+        // The charge of a region takes the place of a tick.
+        let mut bytes = if is_tick { COPY } else { translated_bytes(operator, values, parameters) };
         let height = validator.operand_stack_height();
         self.weight.preserved = self.weight.preserved.min(height);
-        // What takes the place of a tick is a loop.
-        let taken = if self.is_tick(operator) { Some(0) } else { preserves(operator) };
+        let taken = if is_tick { Some(0) } else { preserves(operator) };
         if let Some(taken) = taken {
             let height = height.saturating_sub(taken);
             let copies = height.saturating_sub(core::mem::replace(&mut self.weight.preserved, height));
@@ -94,7 +95,7 @@ impl Pass<'_> {
     }
 
     /// Values that a branch hands over at each of its targets, those that enter and leave a block, and those that a call
-    /// takes and returns; a `memory.grow` counts as [`GROW_VALUES`]. None for every other operator, and for what is not valid.
+    /// takes and returns; a `memory.grow` and a direct call of a tick count as [`REGION_VALUES`]. None for every other operator, and for what is not valid.
     //= spec 5.1.7
     fn moved(
         &self,
@@ -117,13 +118,14 @@ impl Pass<'_> {
                 BlockType::Type(_) => 1,
                 BlockType::FuncType(index) => return Ok(Moved::by(self.spaces.function_type(*index))),
             },
+            Operator::Call { .. } if self.is_tick(operator) => REGION_VALUES,
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 Moved::by(self.spaces.function(*function_index)).values
             }
             Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
                 Moved::by(self.spaces.function_type(*type_index)).values
             }
-            Operator::MemoryGrow { .. } => GROW_VALUES,
+            Operator::MemoryGrow { .. } => REGION_VALUES,
             _ => 0,
         };
         Ok(Moved { values, parameters: 0 })

@@ -342,6 +342,30 @@ fn values_are_handed_over_by_the_bytes_of_the_module() {
     }
 }
 
+/// A direct call of a tick becomes a region, which takes longer to translate than a call.
+//= spec 5.1.7 test
+#[test]
+fn ticks_are_counted_by_the_bytes_of_the_module() {
+    const BYTES: usize = 30_000;
+    let limits = Revision::V1.limits(Abi::Json);
+    let limit = BYTES as u64 / u64::from(limits.bytes_per_moved_value_min) + Limits::FREE_OF_BYTES;
+    let module = |import: &str, calls: u64| {
+        let text = |pad: usize| {
+            binary(&format!(
+                "(module (@custom \"pad\" \"{}\") (import \"env\" \"{import}\" (func $f)) (func {}))",
+                "x".repeat(pad),
+                "call $f ".repeat(calls as usize)
+            ))
+        };
+        let found = text(1_000).len();
+        text(1_000 + BYTES - found)
+    };
+    assert_eq!(verdict(&module("gas_tick", limit / 4), Abi::Json, &Revision::V1).err(), None);
+    let violations = verdict(&module("gas_tick", limit / 4 + 1), Abi::Json, &Revision::V1).unwrap_err();
+    let found: Vec<_> = violations.iter().map(|invalid| (invalid.code, invalid.actual, invalid.limit)).collect();
+    assert_eq!(found, [(C::TooManyMovedValues, limit / 4 * 4 + 4, limit)]);
+}
+
 /// Locals and functions by the bytes of the module.
 //= spec 5.1.8, 5.1.9 test
 #[test]
