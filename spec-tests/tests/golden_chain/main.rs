@@ -11,28 +11,17 @@
 mod contracts;
 mod generate;
 mod golden;
+#[path = "../../../vm/tests/kit/threads.rs"]
+mod threads;
 
 use golden::{BLOCKS, GoldenChain, Run, WITNESSES};
 use lockstep_gas::{Abi, HostFunction, HostPrice, Operator};
 use lockstep_host::HaltReason;
 use lockstep_reference::Reference;
 use lockstep_store::{Recorder, Witness, replay};
-use lockstep_vm::{Address, Executor, MODULE_CACHE_BYTES, Outcome, Revision, StateView, TxKind, Vm};
-use std::{collections::BTreeSet, sync::Arc, thread};
-
-/// Threads of the embedder.
-#[derive(Debug)]
-struct Threads(usize);
-
-impl Executor for Threads {
-    fn threads(&self) -> usize {
-        self.0
-    }
-
-    fn run<'a>(&self, jobs: Vec<Box<dyn FnOnce() + Send + 'a>>) {
-        thread::scope(|scope| jobs.into_iter().for_each(|job| drop(scope.spawn(job))));
-    }
-}
+use lockstep_vm::{Address, MODULE_CACHE_BYTES, Outcome, Revision, StateView, TxKind, Vm};
+use std::{collections::BTreeSet, sync::Arc};
+use threads::Threads;
 
 /// One after the other, on the production engine: roots, gas, hashes and witnesses are those of the files. Each block is
 /// executed on threads too, and again on its witness alone.

@@ -11,6 +11,8 @@
 )]
 
 mod contracts;
+#[path = "../../../vm/tests/kit/threads.rs"]
+mod threads;
 
 use contracts::{CONTRACTS, Dice, FIRST, SENDERS, contract, kind, sender};
 use lockstep_diagnosis::{Execution, Profile, replay as replay_one};
@@ -21,10 +23,8 @@ use lockstep_vm::{
     Account, Address, B256, Block, BlockEnv, BlockOutcome, CodeId, Executor, Gas, MODULE_CACHE_BYTES, MemoryState,
     Outcome, Revision, StateDiff, StateView, Tx, TxKind, U256, Vm, beginning, code_hash,
 };
-use std::{
-    sync::{Arc, Mutex},
-    thread,
-};
+use std::sync::{Arc, Mutex};
+use threads::Threads;
 
 const SEED: u64 = 0x10c5_7e90;
 
@@ -35,20 +35,6 @@ const TRANSACTIONS: usize = 6;
 
 /// What an account has at the beginning.
 const WEALTH: u64 = 1 << 40;
-
-/// Threads of the embedder.
-#[derive(Debug)]
-struct Threads(usize);
-
-impl Executor for Threads {
-    fn threads(&self) -> usize {
-        self.0
-    }
-
-    fn run<'a>(&self, jobs: Vec<Box<dyn FnOnce() + Send + 'a>>) {
-        thread::scope(|scope| jobs.into_iter().for_each(|job| drop(scope.spawn(job))));
-    }
-}
 
 /// Has one thread and says that it has many: each transaction is tried on the state before all others.
 #[derive(Debug)]

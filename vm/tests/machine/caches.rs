@@ -140,7 +140,7 @@ fn run(vm: &Vm, world: &World, transactions: &[Tx]) -> BlockOutcome {
 //= spec 2.19 test
 #[test]
 fn whatever_is_cached() {
-    let (mut world, txs) = corpus("whatever is cached");
+    let (mut world, txs) = corpus("with any cache");
     let vm = machine(1 << 30);
     let cold = run(&vm, &world, &txs);
     let expected = borsh::to_vec(&cold).unwrap();

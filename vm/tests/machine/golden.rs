@@ -164,7 +164,7 @@ static FILE: GoldenSections = GoldenSections {
         "views",
         "views of accounts and exports",
         "what init code sees",
-        "whatever is cached",
+        "with any cache",
     ],
     one_at_a_time: Mutex::new(()),
 };

@@ -63,3 +63,5 @@ mod every_way;
 mod golden_file;
 #[path = "../kit/golden_sections.rs"]
 mod golden_sections;
+#[path = "../kit/threads.rs"]
+mod threads;

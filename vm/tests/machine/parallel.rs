@@ -3,6 +3,7 @@
 use crate::{
     kit::{A, B, BENEFICIARY, C, main_of, module},
     property,
+    threads::Threads,
 };
 use lockstep_gas::HostFunction;
 use lockstep_vm::{
@@ -19,20 +20,6 @@ use std::{
 };
 
 static VM: LazyLock<Vm> = LazyLock::new(|| Vm::<Wasmi>::with_engine(Revision::V1, 1 << 24).unwrap());
-
-/// Threads of the embedder.
-#[derive(Debug)]
-struct Threads(usize);
-
-impl Executor for Threads {
-    fn threads(&self) -> usize {
-        self.0
-    }
-
-    fn run<'a>(&self, jobs: Vec<Box<dyn FnOnce() + Send + 'a>>) {
-        thread::scope(|scope| jobs.into_iter().for_each(|job| drop(scope.spawn(job))));
-    }
-}
 
 /// Says that it has threads and has none: the first job does the work of all, so that each transaction is tried on the
 /// state before its window, which is the earliest that it can be tried on.
